@@ -1,0 +1,3 @@
+//! Ledger: proofs that anyone can check offline.
+
+pub mod clearance;
