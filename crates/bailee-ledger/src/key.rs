@@ -1,0 +1,270 @@
+//! Ed25519 keys of signed notes: the log's (type 0x01) and witnesses' (type 0x04).
+//!
+//! Invariants: a key id is SHA-256(name, LF, type, public key)[:4] and is checked when a key is
+//! parsed; verification is strict (no small-order keys, no malleable signatures); a [`Signer`] is
+//! built from a seed its caller drew, wipes it when dropped, and prints only its name.
+//!
+//! Encodings: `name+hash+base64(type || key)` (vkey) and `PRIVATE+KEY+name+hash+base64(type || seed)`.
+//! Out of scope: ML-DSA-44 (type 0x06); drawing randomness; key storage.
+
+use std::fmt;
+
+use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
+use zeroize::Zeroizing;
+
+use crate::encoding::{from_base64, to_base64, u32_from_hex};
+use crate::error::Error;
+use crate::hash::sha256;
+
+const VKEY: &str = "verifier key";
+const SKEY: &str = "signer key";
+/// Longest key name read, in bytes.
+pub const MAX_NAME: usize = 255;
+
+/// What a key signs (the signature type byte of signed-note).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum KeyKind {
+    /// Plain Ed25519 over the note text.
+    Note,
+    /// Timestamped witness cosignature (tlog-cosignature).
+    Cosignature,
+}
+
+impl KeyKind {
+    /// The signature type byte.
+    pub fn byte(self) -> u8 {
+        match self {
+            KeyKind::Note => 0x01,
+            KeyKind::Cosignature => 0x04,
+        }
+    }
+
+    fn from_byte(byte: u8) -> Option<Self> {
+        match byte {
+            0x01 => Some(KeyKind::Note),
+            0x04 => Some(KeyKind::Cosignature),
+            _ => None,
+        }
+    }
+}
+
+/// A public key with its name: what a reader pins.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Verifier {
+    name: String,
+    kind: KeyKind,
+    id: u32,
+    key: VerifyingKey,
+}
+
+impl Verifier {
+    /// A key from its parts. Error: an unfit name, or bytes that are no curve point.
+    pub fn new(name: &str, kind: KeyKind, public: &[u8; 32]) -> Result<Self, Error> {
+        check_name(name)?;
+        let key = VerifyingKey::from_bytes(public)
+            .map_err(|_| Error::malformed(VKEY, "the bytes are not an Ed25519 public key"))?;
+        if key.is_weak() {
+            return Err(Error::malformed(VKEY, "a small-order key verifies anything"));
+        }
+        Ok(Self { name: name.to_owned(), kind, id: key_id(name, kind, public), key })
+    }
+
+    /// Parses `name+hash+base64(type || key)`.
+    pub fn parse(vkey: &str) -> Result<Self, Error> {
+        let (name, id, kind, bytes) = split_key(VKEY, vkey)?;
+        let parsed = Self::new(name, kind, &bytes)?;
+        if parsed.id != id {
+            let name = name.to_owned();
+            return Err(Error::KeyIdMismatch { name, found: id, computed: parsed.id });
+        }
+        Ok(parsed)
+    }
+
+    /// The vkey encoding, one line without newline.
+    pub fn to_vkey(&self) -> String {
+        encode_key(&self.name, self.id, self.kind, self.key.as_bytes())
+    }
+
+    /// Key name; for a log key the origin.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Key id.
+    pub fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// What the key signs.
+    pub fn kind(&self) -> KeyKind {
+        self.kind
+    }
+
+    /// Raw 32-byte public key.
+    pub fn public(&self) -> &[u8; 32] {
+        self.key.as_bytes()
+    }
+
+    /// Checks the bytes of a note signature (after the key id) over `text`. For a cosignature the
+    /// answer is the time it states, in Unix seconds.
+    pub fn verify(&self, text: &str, signature: &[u8]) -> Result<Option<u64>, Error> {
+        let failed = || Error::BadSignature { name: self.name.clone() };
+        match self.kind {
+            KeyKind::Note => {
+                self.verify_raw(text.as_bytes(), signature).ok_or_else(failed)?;
+                Ok(None)
+            }
+            KeyKind::Cosignature => {
+                let (stamp, rest) = signature.split_first_chunk::<8>().ok_or_else(failed)?;
+                let time = u64::from_be_bytes(*stamp);
+                if i64::try_from(time).is_err() {
+                    return Err(failed());
+                }
+                let message = cosigned_message(text, time);
+                self.verify_raw(message.as_bytes(), rest).ok_or_else(failed)?;
+                Ok(Some(time))
+            }
+        }
+    }
+
+    fn verify_raw(&self, message: &[u8], signature: &[u8]) -> Option<()> {
+        let signature = Signature::from_slice(signature).ok()?;
+        self.key.verify_strict(message, &signature).ok()
+    }
+}
+
+impl fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Verifier({})", self.to_vkey())
+    }
+}
+
+/// A private key. Never shown, wiped when dropped.
+pub struct Signer {
+    verifier: Verifier,
+    key: SigningKey,
+}
+
+impl Signer {
+    /// A log or clearance key from 32 bytes of the caller's randomness.
+    pub fn from_seed(name: &str, seed: &[u8; 32]) -> Result<Self, Error> {
+        Self::with_kind(name, KeyKind::Note, seed)
+    }
+
+    /// A witness key from 32 bytes of the caller's randomness.
+    pub fn witness_from_seed(name: &str, seed: &[u8; 32]) -> Result<Self, Error> {
+        Self::with_kind(name, KeyKind::Cosignature, seed)
+    }
+
+    fn with_kind(name: &str, kind: KeyKind, seed: &[u8; 32]) -> Result<Self, Error> {
+        let key = SigningKey::from_bytes(seed);
+        let verifier = Verifier::new(name, kind, key.verifying_key().as_bytes())?;
+        Ok(Self { verifier, key })
+    }
+
+    /// Parses `PRIVATE+KEY+name+hash+base64(type || seed)`.
+    pub fn parse(skey: &str) -> Result<Self, Error> {
+        let rest = skey
+            .strip_prefix("PRIVATE+KEY+")
+            .ok_or(Error::malformed(SKEY, "it does not start with PRIVATE+KEY+"))?;
+        let (name, id, kind, bytes) = split_key(SKEY, rest)?;
+        let signer = Self::with_kind(name, kind, &bytes)?;
+        let computed = signer.verifier.id;
+        if computed != id {
+            return Err(Error::KeyIdMismatch { name: name.to_owned(), found: id, computed });
+        }
+        Ok(signer)
+    }
+
+    /// The private encoding, to be stored where only the log can read it.
+    pub fn to_skey(&self) -> Zeroizing<String> {
+        let Verifier { name, id, kind, .. } = &self.verifier;
+        let encoded = Zeroizing::new(encode_key(name, *id, *kind, self.key.as_bytes()));
+        Zeroizing::new(format!("PRIVATE+KEY+{}", encoded.as_str()))
+    }
+
+    /// Key name.
+    pub fn name(&self) -> &str {
+        &self.verifier.name
+    }
+
+    /// The public half.
+    pub fn verifier(&self) -> &Verifier {
+        &self.verifier
+    }
+
+    /// Signature bytes (without key id) over `text`. `time` is what a witness states, in Unix
+    /// seconds; a plain note key does not use it.
+    pub(crate) fn sign_text(&self, text: &str, time: u64) -> Vec<u8> {
+        match self.verifier.kind {
+            KeyKind::Note => self.key.sign(text.as_bytes()).to_bytes().to_vec(),
+            KeyKind::Cosignature => {
+                let time = time.min(i64::MAX as u64);
+                let mut out = time.to_be_bytes().to_vec();
+                let message = cosigned_message(text, time);
+                out.extend_from_slice(&self.key.sign(message.as_bytes()).to_bytes());
+                out
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Signer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Signer({})", self.verifier.name)
+    }
+}
+
+/// Key names are what separates fields in notes and vkeys: no spaces, no plus, no controls.
+pub(crate) fn check_name(name: &str) -> Result<(), Error> {
+    const WHAT: &str = "key name";
+    if name.is_empty() {
+        return Err(Error::malformed(WHAT, "it is empty"));
+    }
+    if name.len() > MAX_NAME {
+        let (limit, got) = (MAX_NAME as u64, name.len() as u64);
+        return Err(Error::TooLarge { what: WHAT, limit, got });
+    }
+    if name.chars().any(|c| c.is_whitespace() || c.is_control() || c == '+') {
+        return Err(Error::malformed(WHAT, "it holds a space, a control character or a plus"));
+    }
+    Ok(())
+}
+
+fn cosigned_message(text: &str, time: u64) -> String {
+    format!("cosignature/v1\ntime {time}\n{text}")
+}
+
+fn key_id(name: &str, kind: KeyKind, public: &[u8; 32]) -> u32 {
+    let mut bytes = Vec::with_capacity(name.len() + 34);
+    bytes.extend_from_slice(name.as_bytes());
+    bytes.extend_from_slice(&[b'\n', kind.byte()]);
+    bytes.extend_from_slice(public);
+    let [a, b, c, d, ..] = sha256(&bytes);
+    u32::from_be_bytes([a, b, c, d])
+}
+
+fn encode_key(name: &str, id: u32, kind: KeyKind, key: &[u8; 32]) -> String {
+    let mut bytes = Zeroizing::new([0u8; 33]);
+    bytes[0] = kind.byte();
+    bytes[1..].copy_from_slice(key);
+    format!("{name}+{id:08x}+{}", to_base64(bytes.as_slice()))
+}
+
+type KeyParts<'a> = (&'a str, u32, KeyKind, Zeroizing<[u8; 32]>);
+
+fn split_key<'a>(what: &'static str, text: &'a str) -> Result<KeyParts<'a>, Error> {
+    let mut parts = text.splitn(3, '+');
+    let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
+        return Err(Error::malformed(what, "it is not name+hash+key"));
+    };
+    let id = u32_from_hex(id).ok_or(Error::malformed(what, "the id is not 8 hex digits"))?;
+    let bytes = from_base64(key).ok_or(Error::malformed(what, "the key is not base64"))?;
+    let bytes = Zeroizing::new(bytes);
+    let (first, rest) = bytes.split_first().ok_or(Error::malformed(what, "the key is empty"))?;
+    let kind = KeyKind::from_byte(*first)
+        .ok_or_else(|| Error::UnknownKeyType { name: name.to_owned(), kind: *first })?;
+    let key: [u8; 32] =
+        rest.try_into().map_err(|_| Error::malformed(what, "the key does not have 32 bytes"))?;
+    Ok((name, id, kind, Zeroizing::new(key)))
+}

@@ -1,0 +1,340 @@
+//! Trust policies (c2sp.org/tlog-policy): which log, which witnesses, which quorum.
+//!
+//! Invariants: a group names only what stands above it and each name is a member of at most one
+//! group, so evaluation is a walk over a forest and every witness counts once; exactly one quorum
+//! line; a key appears once. Limits: 64 logs, witnesses and groups each, 64 KiB.
+//!
+//! Out of scope: URLs (kept, never used here); ML-DSA keys (a named error, not silence).
+
+use std::fmt;
+
+use crate::checkpoint::Checkpoint;
+use crate::encoding::decimal;
+use crate::error::Error;
+use crate::key::{KeyKind, Verifier};
+use crate::note::Note;
+
+const WHAT: &str = "tlog-policy";
+/// Largest policy read, in bytes.
+pub const MAX_POLICY: usize = 64 << 10;
+/// Most logs, witnesses or groups read.
+pub const MAX_ITEMS: usize = 64;
+
+/// A log whose checkpoints are accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyLog {
+    /// Its key; the name is the origin.
+    pub key: Verifier,
+    /// Where it is served; not used for verification.
+    pub url: Option<String>,
+}
+
+/// A witness that may count towards the quorum.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyWitness {
+    /// Its name inside this policy.
+    pub name: String,
+    /// Its cosigning key.
+    pub key: Verifier,
+    /// Where it takes checkpoints; not used for verification.
+    pub url: Option<String>,
+}
+
+/// `threshold` of `members` make the group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// Its name inside this policy.
+    pub name: String,
+    /// How many members are needed, `1..=members.len()`.
+    pub threshold: usize,
+    /// Witnesses and groups defined earlier.
+    pub members: Vec<Member>,
+}
+
+/// What a group or the quorum refers to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Member {
+    /// Index into the witnesses.
+    Witness(usize),
+    /// Index into the groups.
+    Group(usize),
+}
+
+/// A parsed policy.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Policy {
+    logs: Vec<PolicyLog>,
+    witnesses: Vec<PolicyWitness>,
+    groups: Vec<Group>,
+    /// `None` is `quorum none`.
+    quorum: Option<Member>,
+}
+
+/// What a policy found on a checkpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// The checkpoint, verified under the log key.
+    pub checkpoint: Checkpoint,
+    /// Index of the log in the policy.
+    pub log: usize,
+    /// Witnesses whose cosignatures verified, with the Unix seconds each states.
+    pub cosigned: Vec<(usize, u64)>,
+    /// The quorum's answer.
+    pub quorum: Quorum,
+}
+
+/// Did the quorum see the tree?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quorum {
+    /// The policy asks for no witness, so nothing is shown.
+    NotAsked,
+    /// Reached; by the cosignatures' own words no later than this time (Unix seconds).
+    Reached {
+        /// Smallest time by which enough cosignatures existed.
+        by: u64,
+    },
+}
+
+impl Policy {
+    /// A policy that trusts one log key and asks for no witness.
+    pub fn for_log(key: Verifier) -> Result<Self, Error> {
+        let mut policy = Self::default();
+        policy.add_log(key, None).map_err(|why| Error::malformed(WHAT, why))?;
+        Ok(policy)
+    }
+
+    /// Logs in order.
+    pub fn logs(&self) -> &[PolicyLog] {
+        &self.logs
+    }
+
+    /// Witnesses in order.
+    pub fn witnesses(&self) -> &[PolicyWitness] {
+        &self.witnesses
+    }
+
+    /// Name of the quorum, `none` when no witness is asked for.
+    pub fn quorum_name(&self) -> &str {
+        self.quorum.map_or("none", |member| self.member_name(member))
+    }
+
+    /// Parses a policy file; strict.
+    pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
+        if bytes.len() > MAX_POLICY {
+            let (limit, got) = (MAX_POLICY as u64, bytes.len() as u64);
+            return Err(Error::TooLarge { what: WHAT, limit, got });
+        }
+        let text =
+            std::str::from_utf8(bytes).map_err(|_| Error::malformed(WHAT, "it is not UTF-8"))?;
+        if text.bytes().any(|byte| (byte < 0x20 && byte != b'\t' && byte != b'\n') || byte == 0x7f)
+        {
+            return Err(Error::malformed(WHAT, "it holds a control character"));
+        }
+        let mut policy = Self::default();
+        let mut quorum_line = None;
+        let body =
+            text.strip_suffix('\n').ok_or(Error::malformed(WHAT, "no newline at the end"))?;
+        for (number, line) in body.split('\n').enumerate() {
+            let at = |why| Error::Line { what: WHAT, line: number + 1, why };
+            let words: Vec<&str> = line.split([' ', '\t']).filter(|w| !w.is_empty()).collect();
+            match words.as_slice() {
+                [] => {}
+                [first, ..] if first.starts_with('#') => {}
+                ["log", vkey] => policy.add_log(Verifier::parse(vkey)?, None).map_err(at)?,
+                ["log", vkey, url] => {
+                    policy.add_log(Verifier::parse(vkey)?, Some(url)).map_err(at)?;
+                }
+                ["witness", name, vkey, url @ ..] if url.len() < 2 => {
+                    let key = Verifier::parse(vkey)?;
+                    policy.add_witness(name, key, url.first().copied()).map_err(at)?;
+                }
+                ["group", name, threshold, members @ ..] => {
+                    policy.add_group(name, threshold, members).map_err(at)?;
+                }
+                ["quorum", _] if quorum_line.is_some() => return Err(at("a second quorum line")),
+                ["quorum", name] => {
+                    quorum_line = Some(number);
+                    policy.set_quorum(name).map_err(at)?;
+                }
+                _ => return Err(at("not a log, witness, group or quorum line")),
+            }
+        }
+        quorum_line.ok_or(Error::malformed(WHAT, "there is no quorum line"))?;
+        Ok(policy)
+    }
+
+    /// Adds a log. Errors: a duplicate, a witness key, too many.
+    pub fn add_log(&mut self, key: Verifier, url: Option<&str>) -> Result<(), &'static str> {
+        if key.kind() != KeyKind::Note {
+            return Err("a log key has signature type 0x01");
+        }
+        if self.logs.iter().any(|log| log.key.public() == key.public()) {
+            return Err("this log key stands above already");
+        }
+        if self.logs.len() == MAX_ITEMS {
+            return Err("more than 64 logs");
+        }
+        self.logs.push(PolicyLog { key, url: url.map(str::to_owned) });
+        Ok(())
+    }
+
+    /// Adds a witness. Errors: a duplicate key or name, a log key, too many.
+    pub fn add_witness(
+        &mut self,
+        name: &str,
+        key: Verifier,
+        url: Option<&str>,
+    ) -> Result<(), &'static str> {
+        if key.kind() != KeyKind::Cosignature {
+            return Err("a witness key has signature type 0x04");
+        }
+        if self.witnesses.iter().any(|witness| witness.key.public() == key.public()) {
+            return Err("this witness key stands above already");
+        }
+        if self.witnesses.len() == MAX_ITEMS {
+            return Err("more than 64 witnesses");
+        }
+        self.check_new_name(name)?;
+        let url = url.map(str::to_owned);
+        self.witnesses.push(PolicyWitness { name: name.to_owned(), key, url });
+        Ok(())
+    }
+
+    /// Adds a group; `threshold` is `any`, `all` or a number.
+    pub fn add_group(
+        &mut self,
+        name: &str,
+        threshold: &str,
+        members: &[&str],
+    ) -> Result<(), &'static str> {
+        self.check_new_name(name)?;
+        if self.groups.len() == MAX_ITEMS {
+            return Err("more than 64 groups");
+        }
+        let mut found = Vec::with_capacity(members.len());
+        for member in members {
+            let member = self.member(member).ok_or("a member is not defined above")?;
+            let taken = |group: &Group| group.members.contains(&member);
+            if found.contains(&member) || self.groups.iter().any(taken) {
+                return Err("a name can be a member only once");
+            }
+            found.push(member);
+        }
+        let needed = match threshold {
+            "any" => Some(1),
+            "all" => Some(found.len()),
+            number => decimal(number).and_then(|number| usize::try_from(number).ok()),
+        };
+        let needed = needed
+            .filter(|needed| (1..=found.len()).contains(needed))
+            .ok_or("the threshold is not between 1 and the number of members")?;
+        self.groups.push(Group { name: name.to_owned(), threshold: needed, members: found });
+        Ok(())
+    }
+
+    /// Sets the quorum to a witness, a group or `none`.
+    pub fn set_quorum(&mut self, name: &str) -> Result<(), &'static str> {
+        self.quorum = match name {
+            "none" => None,
+            name => Some(self.member(name).ok_or("the quorum is not defined above")?),
+        };
+        Ok(())
+    }
+
+    /// Checks a signed checkpoint: one of the logs signed it, and the quorum cosigned it.
+    pub fn evaluate(&self, note: &Note) -> Result<Seen, Error> {
+        let (log, checkpoint) = self.open_log(note)?;
+        let cosigned = self.cosignatures(note)?;
+        let quorum = match self.quorum {
+            None => Quorum::NotAsked,
+            Some(member) => {
+                let by = self.reached_by(member, &cosigned).ok_or(Error::QuorumNotReached {
+                    quorum: self.quorum_name().to_owned(),
+                    have: cosigned.len(),
+                })?;
+                Quorum::Reached { by }
+            }
+        };
+        Ok(Seen { checkpoint, log, cosigned, quorum })
+    }
+
+    /// Verifies the log's signature alone: which log, and what it signed.
+    pub fn open_log(&self, note: &Note) -> Result<(usize, Checkpoint), Error> {
+        let checkpoint = Checkpoint::parse(note.text())?;
+        let keys: Vec<Verifier> = self.logs.iter().map(|log| log.key.clone()).collect();
+        let signed = note.verify(&keys)?;
+        let fits = |key: usize| keys[key].name() == checkpoint.origin;
+        let log = signed.iter().map(|found| found.key).find(|key| fits(*key)).ok_or_else(|| {
+            let wanted = keys[signed[0].key].name().to_owned();
+            Error::WrongOrigin { found: checkpoint.origin.clone(), wanted }
+        })?;
+        Ok((log, checkpoint))
+    }
+
+    fn cosignatures(&self, note: &Note) -> Result<Vec<(usize, u64)>, Error> {
+        let keys: Vec<Verifier> = self.witnesses.iter().map(|w| w.key.clone()).collect();
+        match note.verify(&keys) {
+            Ok(found) => Ok(found.iter().map(|v| (v.key, v.time.unwrap_or(0))).collect()),
+            Err(Error::NoKnownSignature { .. }) => Ok(Vec::new()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Earliest time by which `member` had seen the tree: for a group, the threshold-th smallest of
+    /// its members' times.
+    fn reached_by(&self, member: Member, cosigned: &[(usize, u64)]) -> Option<u64> {
+        match member {
+            Member::Witness(index) => {
+                cosigned.iter().find(|(witness, _)| *witness == index).map(|(_, time)| *time)
+            }
+            Member::Group(index) => {
+                let group = &self.groups[index];
+                let reach = |member: &Member| self.reached_by(*member, cosigned);
+                let mut times: Vec<u64> = group.members.iter().filter_map(reach).collect();
+                times.sort_unstable();
+                times.get(group.threshold - 1).copied()
+            }
+        }
+    }
+
+    fn member(&self, name: &str) -> Option<Member> {
+        let witness = self.witnesses.iter().position(|w| w.name == name).map(Member::Witness);
+        witness.or_else(|| self.groups.iter().position(|g| g.name == name).map(Member::Group))
+    }
+
+    fn member_name(&self, member: Member) -> &str {
+        match member {
+            Member::Witness(index) => &self.witnesses[index].name,
+            Member::Group(index) => &self.groups[index].name,
+        }
+    }
+
+    fn check_new_name(&self, name: &str) -> Result<(), &'static str> {
+        let unfit = |c: char| c == ' ' || c == '\t' || c.is_control();
+        if name.is_empty() || name == "none" || name.contains(unfit) {
+            return Err("not a usable name");
+        }
+        if self.member(name).is_some() { Err("this name stands above already") } else { Ok(()) }
+    }
+}
+
+impl fmt::Display for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let url = |url: &Option<String>| url.as_ref().map_or(String::new(), |u| format!(" {u}"));
+        for log in &self.logs {
+            writeln!(f, "log {}{}", log.key.to_vkey(), url(&log.url))?;
+        }
+        for witness in &self.witnesses {
+            let PolicyWitness { name, key, url: at } = witness;
+            writeln!(f, "witness {name} {}{}", key.to_vkey(), url(at))?;
+        }
+        for group in &self.groups {
+            write!(f, "group {} {}", group.name, group.threshold)?;
+            for member in &group.members {
+                write!(f, " {}", self.member_name(*member))?;
+            }
+            writeln!(f)?;
+        }
+        writeln!(f, "quorum {}", self.quorum_name())
+    }
+}
