@@ -8,6 +8,7 @@
 //! Every parser here takes bytes from strangers: it returns a named error, never panics, and
 //! accepts one spelling of each value.
 
+pub mod bundle;
 pub mod checkpoint;
 pub mod clearance;
 mod encoding;
@@ -18,10 +19,14 @@ pub mod leaf;
 pub mod note;
 pub mod policy;
 pub mod proof;
+pub mod report;
 pub mod tile;
 pub mod tlog_proof;
 pub mod tree;
+pub mod verify;
+pub mod zip;
 
+pub use bundle::BundleBuilder;
 pub use checkpoint::Checkpoint;
 pub use encoding::{hash_from_hex, to_hex};
 pub use error::Error;
@@ -30,6 +35,8 @@ pub use key::{KeyKind, Signer, Verifier};
 pub use leaf::Leaf;
 pub use note::Note;
 pub use policy::Policy;
+pub use report::Report;
 pub use tile::TileId;
 pub use tlog_proof::TlogProof;
 pub use tree::Tree;
+pub use verify::{Trust, verify_bundle};

@@ -1,0 +1,27 @@
+//! Texts in a bundle for people: how to check it by hand, and what it is.
+//!
+//! The steps of `VERIFY.md` are run by a test exactly as they stand, so they cannot rot.
+
+use super::Kind;
+
+/// The member `VERIFY.md`.
+pub const VERIFY_MD: &str = include_str!("VERIFY.md");
+
+/// The member `README.txt` when the issuer gives none.
+pub(crate) fn readme(kind: Kind, origin: &str) -> String {
+    let what = match kind {
+        Kind::Receipt => "a receipt: it shows that one message or decision was recorded",
+        Kind::Matter => "the record of a matter, as far as its holder may see it",
+        Kind::Certificate => "a certificate: it shows that a deletion or handover was recorded",
+    };
+    format!(
+        "This is {what},\nin the log {origin}.\n\n\
+         Keep the file exactly as you received it; it can be checked without asking anybody:\n\
+         with `bailee verify FILE`, or by hand with the steps in VERIFY.md.\n\n\
+         entries/     what the log committed to, with proofs, and the parts opened to you\n\
+         exhibits/    exact copies of documents, named by their SHA-256\n\
+         checkpoint   the log's signed state; policy.tlog-policy says whose keys count\n\
+         bundle.note  the signed list of all files\n\n\
+         The texts for people in this bundle explain; what proves is listed above.\n"
+    )
+}
