@@ -7,6 +7,8 @@
 //! 3. `append` returns only after the batch survives power loss (fsync). An error may mean
 //!    "failed" or "failed, but persisted": the caller reads the head again, never assumes.
 //! 4. An entry's leaf never changes. A section may be erased, with its salt; nothing else.
+//! 5. An erased exhibit is absent; the same bytes received again are stored again.
+//! 6. Any number of handles and processes may hold one journal; the compare-and-set decides.
 //!
 //! Synchronous on purpose: one writer thread groups all commits, so an asynchronous trait would
 //! buy nothing (docs/decisions). A PostgreSQL journal blocks on its own small runtime.
@@ -78,6 +80,24 @@ pub enum JournalError {
         /// What does not fit.
         detail: String,
     },
+    /// The caller's exhibit is not what it claims to be; nothing of the batch was written.
+    #[error("exhibit {digest} has other bytes than its digest says: nothing was written")]
+    WrongDigest {
+        /// The digest claimed, lower-case hex.
+        digest: String,
+    },
+    /// The caller named an entry or a section that does not exist; nothing was changed.
+    #[error("the journal has no {thing}: nothing was changed")]
+    NotThere {
+        /// For example "section 3 of entry 17".
+        thing: String,
+    },
+    /// No space is left. Nothing already acknowledged is lost; the call may be repeated later.
+    #[error("the journal could not {doing}: the disk is full; free space there and try again")]
+    Full {
+        /// The operation, as a verb.
+        doing: String,
+    },
     /// The medium failed; whether a pending append persisted is unknown.
     #[error("the journal could not {doing}: {detail}")]
     Io {
@@ -92,12 +112,14 @@ pub enum JournalError {
 pub trait Journal: Send + Sync {
     /// Number of entries, which is the sequence number the next one gets.
     fn head(&self) -> Result<u64, JournalError>;
-    /// Appends a batch if the head is `expected`; returns the new head.
+    /// Appends a batch if the head is `expected`; returns the new head. A batch may be without
+    /// entries: its exhibits are then stored, and the head stays.
     fn append(&self, expected: u64, batch: &Batch) -> Result<u64, JournalError>;
-    /// Up to `limit` entries from `from` on; fewer only at the head.
+    /// Up to `limit` entries from `from` on; fewer only at the head. All from one moment.
     fn read(&self, from: u64, limit: usize) -> Result<Vec<Entry>, JournalError>;
     /// Destroys the bytes and salts of `(sequence number, section)` pairs and of exhibits, so that
-    /// no byte of them is left in the store's files. Idempotent; durable on return.
+    /// no byte of them is left in the store's files. Idempotent; durable on return. All or
+    /// none: an entry or section that does not exist is `NotThere`; an exhibit may be absent.
     fn erase(&self, sections: &[(u64, usize)], exhibits: &[Digest]) -> Result<(), JournalError>;
     /// The bytes of a small exhibit, verified against its digest.
     fn exhibit(&self, digest: &Digest) -> Result<Option<Vec<u8>>, JournalError>;

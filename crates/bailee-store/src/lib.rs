@@ -1,7 +1,59 @@
 //! The I/O seam of Bailee: a [`Journal`] that is the truth, and [`Objects`] that are put once.
+//!
+//! | store | journal | objects | for |
+//! |---|---|---|---|
+//! | [`memory`] | [`MemoryJournal`] | [`MemoryObjects`] | simulation, tests of callers |
+//! | embedded | [`SqliteJournal`] | [`DiskObjects`] | one data directory, nothing to install |
+//! | [`faulty`] | [`FaultyJournal`] | [`FaultyObjects`] | fault matrices around either |
+//!
+//! Every implementation passes the same suites of [`conformance`]; so must any that is added.
+//! Out of scope: what the bytes mean (bailee-core, bailee-ledger), grouping of commits (the
+//! runner), encryption (the vault).
 
+pub mod conformance;
+mod disk;
+mod durable;
+pub mod faulty;
 mod journal;
+mod lock;
+pub mod memory;
 mod objects;
+mod sqlite;
 
+pub use disk::DiskObjects;
+pub use faulty::{Fault, FaultPlan, FaultyJournal, FaultyObjects};
 pub use journal::{Batch, Digest, Entry, Exhibit, Journal, JournalError, SECTIONS, Section};
-pub use objects::{ObjectError, Objects, Put};
+pub use lock::{DirLock, LockError};
+pub use memory::{MemoryJournal, MemoryObjects};
+pub use objects::{MAX_NAME, MAX_SEGMENT, ObjectError, Objects, Put, check_name};
+pub use sqlite::{OpenError, SqliteJournal};
+
+use sha2::{Digest as _, Sha256};
+
+/// SHA-256 of `bytes`, the name an exhibit goes by.
+pub fn digest(bytes: &[u8]) -> Digest {
+    Sha256::digest(bytes).into()
+}
+
+/// Lower-case hex, as digests are shown to people.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Refuses an exhibit whose bytes are not what its digest says.
+pub(crate) fn verify_exhibits(exhibits: &[Exhibit]) -> Result<(), JournalError> {
+    match exhibits.iter().find(|exhibit| digest(&exhibit.bytes) != exhibit.digest) {
+        None => Ok(()),
+        Some(wrong) => Err(JournalError::WrongDigest { digest: hex(&wrong.digest) }),
+    }
+}
+
+/// Refuses a section that no entry below `head` has.
+pub(crate) fn verify_sections(sections: &[(u64, usize)], head: u64) -> Result<(), JournalError> {
+    match sections.iter().find(|(seq, section)| *seq >= head || *section >= SECTIONS) {
+        None => Ok(()),
+        Some((seq, section)) => {
+            Err(JournalError::NotThere { thing: format!("section {section} of entry {seq}") })
+        }
+    }
+}

@@ -6,6 +6,10 @@
 //! 3. An object is never replaced. Putting the same name again answers `AlreadyThere`
 //!    and leaves the first bytes; the caller compares if it must.
 //! 4. Names are relative, `/`-separated, of `[A-Za-z0-9._-]` segments; `.`/`..` are refused.
+//!    A segment has at most 255 bytes, a name at most 1024 (`check_name`).
+//! 5. A name is never also a folder of another: with `a` stored, `a/b` is refused, and the
+//!    other way round; a folder stays one when it has been emptied. Stores that could hold both
+//!    refuse it all the same.
 //!
 //! Synchronous for the same reason as the journal; callers bring their own threads.
 
@@ -38,7 +42,7 @@ pub enum ObjectError {
         /// Which rule.
         detail: &'static str,
     },
-    /// The range reaches past the end.
+    /// The range reaches past the end, or ends before it starts.
     #[error("object {name} has {size} bytes, asked for {start}..{end}")]
     BadRange {
         /// Its name.
@@ -50,7 +54,15 @@ pub enum ObjectError {
         /// One past the last.
         end: u64,
     },
-    /// The medium failed.
+    /// No space is left; nothing of the object was kept.
+    #[error("could not {doing} object {name}: the disk is full; free space there and try again")]
+    Full {
+        /// The operation, as a verb.
+        doing: &'static str,
+        /// Its name.
+        name: String,
+    },
+    /// The medium failed, or the reader that was to be stored.
     #[error("could not {doing} object {name}: {detail}")]
     Io {
         /// The operation, as a verb.
@@ -62,11 +74,62 @@ pub enum ObjectError {
     },
 }
 
+/// Longest object name, bytes (S3's own limit).
+pub const MAX_NAME: usize = 1024;
+/// Longest segment of a name, bytes (NAME_MAX of common file systems).
+pub const MAX_SEGMENT: usize = 255;
+
+/// Whether `name` keeps invariant 4; `BadName` says which part does not.
+pub fn check_name(name: &str) -> Result<(), ObjectError> {
+    let bad = |detail| Err(ObjectError::BadName { name: name.to_owned(), detail });
+    if name.is_empty() {
+        return bad("it is empty");
+    }
+    if name.len() > MAX_NAME {
+        return bad("it is longer than 1024 bytes");
+    }
+    for segment in name.split('/') {
+        match segment {
+            "" => return bad("it has an empty segment"),
+            "." | ".." => return bad("it has a segment `.` or `..`"),
+            long if long.len() > MAX_SEGMENT => return bad("a segment is longer than 255 bytes"),
+            other if !other.bytes().all(is_name_byte) => {
+                return bad("only letters, digits, `.`, `_`, `-` and `/` are allowed");
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn is_name_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-')
+}
+
+/// The folders a name lies in, outermost first: `a/b/c` gives `a`, `a/b`.
+pub(crate) fn folders(name: &str) -> impl Iterator<Item = &str> {
+    name.match_indices('/').filter_map(|(at, _)| name.get(..at))
+}
+
+/// The refusal of invariant 5.
+pub(crate) fn name_is_folder(name: &str) -> ObjectError {
+    ObjectError::BadName {
+        name: name.to_owned(),
+        detail: "a name cannot be an object and a folder at once, and it is one of them",
+    }
+}
+
+/// The refusal of a range that does not fit.
+pub(crate) fn bad_range(name: &str, size: u64, range: &Range<u64>) -> ObjectError {
+    ObjectError::BadRange { name: name.to_owned(), size, start: range.start, end: range.end }
+}
+
 /// Put-once named bytes.
 pub trait Objects: Send + Sync {
     /// Stores `bytes` under `name`, durable on return.
     fn put(&self, name: &str, bytes: &[u8]) -> Result<Put, ObjectError>;
     /// Streams an object in, durable on return; a reader's error leaves nothing behind.
+    /// If the name is there already, `from` may be left unread.
     fn put_stream(&self, name: &str, from: &mut dyn Read) -> Result<Put, ObjectError>;
     /// The whole object.
     fn get(&self, name: &str) -> Result<Vec<u8>, ObjectError>;

@@ -1,0 +1,388 @@
+//! Objects as files below one directory. A name is its path, so a published prefix can be served
+//! by any web server.
+//!
+//! Invariants
+//! 1. A file outside `~part/` is a whole object. Names cannot contain `~`.
+//! 2. Order of writes of a put: folders (each durable in its parent), temporary file in `~part/`,
+//!    `fdatasync`, `rename` without replacing, `fsync` of the folder. Only then `Stored`.
+//! 3. `AlreadyThere` syncs the folder too: the first writer may have died before it did, or not
+//!    have come to it yet.
+//! 4. Temporary files left by a crash are swept at open, by whoever finds nobody else there:
+//!    every handle holds a shared lock on `~part/lock`, the sweeper needs it alone.
+//!
+//! Directories have mode 0700, files 0600. Folders are never removed, so a folder once known to
+//! be durable stays so. Out of scope: encryption (the vault), quotas.
+
+use std::collections::HashSet;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::ops::Range;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use rustix::fs::{FlockOperation, OFlags, flock};
+
+use crate::durable::{Placed, create_private_dirs, place, sync_dir};
+use crate::objects::{bad_range, check_name, name_is_folder};
+use crate::{ObjectError, Objects, Put};
+
+/// Folder of unfinished files. `~` is no letter of object names.
+const PART: &str = "~part";
+/// Held shared by every handle, exclusively by the sweep.
+const PART_LOCK: &str = "lock";
+/// Bytes moved at a time by `put_stream`.
+const COPY_BYTES: usize = 256 * 1024;
+
+/// Distinguishes the temporary files of all handles in this process.
+static NEXT_PART: AtomicU64 = AtomicU64::new(0);
+
+/// Objects in a directory of their own.
+#[derive(Debug)]
+pub struct DiskObjects {
+    root: PathBuf,
+    part: PathBuf,
+    /// Folders whose whole chain up to the root this process has synced.
+    durable: Mutex<HashSet<PathBuf>>,
+    /// Keeps sweepers away from our temporary files while this handle lives.
+    _lock: File,
+}
+
+impl DiskObjects {
+    /// Opens the directory, creating it if it is not there, and sweeps leftovers of a crash.
+    pub fn open(root: &Path) -> Result<DiskObjects, ObjectError> {
+        let failed = |error| io_error("open the directory of", &root.display().to_string(), &error);
+        let part = root.join(PART);
+        create_private_dirs(&part).map_err(failed)?;
+        let lock = lock_part(&part).map_err(failed)?;
+        let durable = Mutex::new(HashSet::new());
+        Ok(DiskObjects { root: root.to_owned(), part, durable, _lock: lock })
+    }
+
+    fn path(&self, name: &str) -> Result<PathBuf, ObjectError> {
+        check_name(name)?;
+        Ok(self.root.join(name))
+    }
+
+    /// Creates a folder and syncs its chain up to the root, once per folder and handle.
+    fn make_durable(&self, folder: &Path) -> io::Result<()> {
+        let known =
+            |dir: &Path| self.durable.lock().unwrap_or_else(PoisonError::into_inner).contains(dir);
+        if known(folder) {
+            return Ok(());
+        }
+        create_private_dirs(folder)?;
+        for dir in folder.ancestors().take_while(|dir| dir.starts_with(&self.root)) {
+            sync_dir(dir)?;
+        }
+        let mut durable = self.durable.lock().unwrap_or_else(PoisonError::into_inner);
+        durable.insert(folder.to_owned());
+        Ok(())
+    }
+
+    /// The name is there: make sure that it also survives power loss.
+    fn already_there(&self, name: &str, path: &Path) -> Result<Put, ObjectError> {
+        let failed = |error| io_error("make durable", name, &error);
+        let folder = path.parent().unwrap_or(&self.root);
+        self.make_durable(folder).map_err(failed)?;
+        sync_dir(folder).map_err(failed)?;
+        Ok(Put::AlreadyThere)
+    }
+
+    /// Runs invariant 2 around `fill`, and takes the temporary file away whatever happens.
+    fn store(
+        &self,
+        name: &str,
+        fill: &mut dyn FnMut(&mut File) -> Result<(), ObjectError>,
+    ) -> Result<Put, ObjectError> {
+        let path = self.path(name)?;
+        match look(&path) {
+            Ok(Found::Object(_)) => return self.already_there(name, &path),
+            Ok(Found::Folder) => return Err(name_is_folder(name)),
+            Ok(Found::Nothing) => {}
+            Err(error) => return Err(io_error("look for", name, &error)),
+        }
+        let part = Part::new(&self.part).map_err(|error| io_error("begin", name, &error))?;
+        fill(&mut part.file()?)?;
+        self.finish(name, &path, &part)
+    }
+
+    fn finish(&self, name: &str, path: &Path, part: &Part) -> Result<Put, ObjectError> {
+        let failed = |error: io::Error| match error.kind() {
+            io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => name_is_folder(name),
+            _ => io_error("store", name, &error),
+        };
+        part.file()?.sync_data().map_err(failed)?;
+        let folder = path.parent().unwrap_or(&self.root);
+        self.make_durable(folder).map_err(failed)?;
+        match place(&part.path, path).map_err(failed)? {
+            Placed::Now => sync_dir(folder).map_err(failed).map(|()| Put::Stored),
+            Placed::Taken if path.is_dir() => Err(name_is_folder(name)),
+            Placed::Taken => self.already_there(name, path),
+        }
+    }
+
+    fn object(&self, name: &str) -> Result<(File, u64), ObjectError> {
+        let path = self.path(name)?;
+        match look(&path) {
+            Ok(Found::Object(size)) => {
+                let file = File::open(&path).map_err(|error| io_error("open", name, &error))?;
+                Ok((file, size))
+            }
+            Ok(_) => Err(ObjectError::NotFound { name: name.to_owned() }),
+            Err(error) => Err(io_error("look for", name, &error)),
+        }
+    }
+}
+
+impl Objects for DiskObjects {
+    fn put(&self, name: &str, bytes: &[u8]) -> Result<Put, ObjectError> {
+        self.store(name, &mut |file| {
+            file.write_all(bytes).map_err(|error| io_error("write", name, &error))
+        })
+    }
+
+    fn put_stream(&self, name: &str, from: &mut dyn Read) -> Result<Put, ObjectError> {
+        self.store(name, &mut |file| copy(name, from, file))
+    }
+
+    fn get(&self, name: &str) -> Result<Vec<u8>, ObjectError> {
+        let (mut file, size) = self.object(name)?;
+        let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
+        file.read_to_end(&mut bytes).map_err(|error| io_error("read", name, &error))?;
+        Ok(bytes)
+    }
+
+    fn get_range(&self, name: &str, range: Range<u64>) -> Result<Vec<u8>, ObjectError> {
+        let (file, size) = self.object(name)?;
+        if range.start > range.end || range.end > size {
+            return Err(bad_range(name, size, &range));
+        }
+        let length = usize::try_from(range.end - range.start);
+        let mut bytes = vec![0; length.map_err(|_| bad_range(name, size, &range))?];
+        file.read_exact_at(&mut bytes, range.start)
+            .map_err(|error| io_error("read", name, &error))?;
+        Ok(bytes)
+    }
+
+    fn open(&self, name: &str) -> Result<Box<dyn Read + Send>, ObjectError> {
+        Ok(Box::new(self.object(name)?.0))
+    }
+
+    fn size(&self, name: &str) -> Result<u64, ObjectError> {
+        Ok(self.object(name)?.1)
+    }
+
+    fn list(&self, prefix: &str) -> Result<Vec<String>, ObjectError> {
+        let folder = prefix.rsplit_once('/').map_or("", |(folder, _)| folder);
+        if !folder.is_empty() && check_name(folder).is_err() {
+            return Ok(Vec::new()); // no object has such a name
+        }
+        let mut names = Vec::new();
+        list_below(&self.root, folder, &mut names)
+            .map_err(|error| io_error("list below", prefix, &error))?;
+        names.retain(|name| name.starts_with(prefix));
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    fn delete(&self, name: &str) -> Result<(), ObjectError> {
+        let failed = |error: io::Error| io_error("delete", name, &error);
+        let path = self.path(name)?;
+        match look(&path).map_err(failed)? {
+            Found::Object(_) => match fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+                _ => {}
+            },
+            Found::Folder => return Ok(()),
+            // Somebody may have removed it without coming to the sync: do that below.
+            Found::Nothing => {}
+        }
+        match sync_dir(path.parent().unwrap_or(&self.root)) {
+            Err(error) if is_absence(&error) => Ok(()),
+            done => done.map_err(failed),
+        }
+    }
+}
+
+/// What stands at a path.
+enum Found {
+    Object(u64),
+    Folder,
+    Nothing,
+}
+
+fn look(path: &Path) -> io::Result<Found> {
+    match fs::symlink_metadata(path) {
+        Ok(data) if data.is_file() => Ok(Found::Object(data.len())),
+        Ok(data) if data.is_dir() => Ok(Found::Folder),
+        Ok(_) => Err(io::Error::other("something else than a file stands there")),
+        Err(error) if is_absence(&error) => Ok(Found::Nothing),
+        Err(error) => Err(error),
+    }
+}
+
+/// Nothing there, or an object where a folder would have to be.
+fn is_absence(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+fn list_below(root: &Path, folder: &str, names: &mut Vec<String>) -> io::Result<()> {
+    let entries = match fs::read_dir(root.join(folder)) {
+        Err(error) if is_absence(&error) => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        let Ok(segment) = entry.file_name().into_string() else { continue };
+        let name = if folder.is_empty() { segment } else { format!("{folder}/{segment}") };
+        if check_name(&name).is_err() {
+            continue; // `~part`, or somebody else's file
+        }
+        match entry.file_type()? {
+            kind if kind.is_dir() => list_below(root, &name, names)?,
+            kind if kind.is_file() => names.push(name),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Takes the lock of invariant 4: sweeps if nobody else is there, then holds it shared.
+fn lock_part(part: &Path) -> io::Result<File> {
+    let lock = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(part.join(PART_LOCK))?;
+    if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok() {
+        for leftover in fs::read_dir(part)? {
+            let leftover = leftover?;
+            if leftover.file_name() != PART_LOCK {
+                fs::remove_file(leftover.path())?;
+            }
+        }
+    }
+    flock(&lock, FlockOperation::LockShared)?;
+    Ok(lock)
+}
+
+/// A temporary file, removed when dropped (after a rename there is nothing left to remove).
+struct Part {
+    path: PathBuf,
+    file: File,
+}
+
+impl Part {
+    fn new(dir: &Path) -> io::Result<Part> {
+        let number = NEXT_PART.fetch_add(1, Ordering::Relaxed);
+        let path = dir.join(format!("{}-{number}", std::process::id()));
+        let file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
+            .open(&path)?;
+        Ok(Part { path, file })
+    }
+
+    fn file(&self) -> Result<File, ObjectError> {
+        let name = self.path.display().to_string();
+        self.file.try_clone().map_err(|error| io_error("write", &name, &error))
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        // Absent after the rename; anything else is swept at the next open.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+fn copy(name: &str, from: &mut dyn Read, to: &mut File) -> Result<(), ObjectError> {
+    let mut buffer = vec![0; COPY_BYTES];
+    loop {
+        let read = match from.read(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(read) => read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => {
+                return Err(io_error("read what was to be stored as", name, &error));
+            }
+        };
+        let bytes = buffer.get(..read).unwrap_or(&buffer);
+        to.write_all(bytes).map_err(|error| io_error("write", name, &error))?;
+    }
+}
+
+fn io_error(doing: &'static str, name: &str, error: &io::Error) -> ObjectError {
+    let name = name.to_owned();
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            ObjectError::Full { doing, name }
+        }
+        _ => ObjectError::Io { doing, name, detail: error.to_string() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    fn parts(dir: &Path) -> usize {
+        fs::read_dir(dir.join(PART)).unwrap().count() - 1
+    }
+
+    #[test]
+    fn leftovers_are_swept_only_by_the_one_who_is_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = DiskObjects::open(dir.path()).unwrap();
+        fs::write(dir.path().join("~part/4711-0"), "half").unwrap();
+        let second = DiskObjects::open(dir.path()).unwrap();
+        assert_eq!(parts(dir.path()), 1, "the first handle may be writing it");
+        drop((first, second));
+        let alone = DiskObjects::open(dir.path()).unwrap();
+        assert_eq!(parts(dir.path()), 0);
+        assert_eq!(alone.list("").unwrap(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn files_and_folders_are_private() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("objects");
+        let objects = DiskObjects::open(&root).unwrap();
+        objects.put("a/b", b"x").unwrap();
+        for (path, mode) in [("", 0o700), ("a", 0o700), ("~part", 0o700), ("a/b", 0o600)] {
+            let found = fs::metadata(root.join(path)).unwrap().permissions().mode();
+            assert_eq!(found & 0o777, mode, "{path:?}");
+        }
+        assert_eq!(parts(&root), 0);
+    }
+
+    #[test]
+    fn strangers_in_the_directory_are_not_objects() {
+        let dir = tempfile::tempdir().unwrap();
+        let objects = DiskObjects::open(dir.path()).unwrap();
+        fs::write(dir.path().join("with space"), "x").unwrap();
+        std::os::unix::fs::symlink("/etc/hostname", dir.path().join("link")).unwrap();
+        assert_eq!(objects.list("").unwrap(), Vec::<String>::new());
+        let refused = objects.get("link").unwrap_err();
+        assert!(refused.to_string().contains("something else than a file"), "{refused}");
+        assert!(objects.put("link", b"x").is_err());
+    }
+
+    #[test]
+    fn a_full_disk_is_named() {
+        let full = io::Error::from_raw_os_error(rustix::io::Errno::NOSPC.raw_os_error());
+        let named = io_error("write", "packs/1", &full);
+        assert!(matches!(named, ObjectError::Full { .. }), "{named}");
+        // A real one: the device that is always full takes the place of the temporary file.
+        let mut full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let refused = copy("packs/1", &mut &b"bytes"[..], &mut full).unwrap_err();
+        assert!(matches!(refused, ObjectError::Full { .. }), "{refused}");
+    }
+}

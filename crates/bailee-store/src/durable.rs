@@ -1,0 +1,101 @@
+//! The few file-system moves that survive power loss, in one place.
+//!
+//! Order of writes: data first (`fdatasync`), then the name (`rename` without replacing), then
+//! the directory that holds the name (`fsync`). A crash before the name leaves a leftover with a
+//! temporary name; a crash before the last step leaves the name present or absent, never half.
+//! Out of scope: what is written, and who may write (see `lock`).
+
+use std::fs::{self, DirBuilder, File};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
+
+/// What `place` found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Placed {
+    /// The new name is there now; its directory is not yet synced.
+    Now,
+    /// The name was taken; the temporary file is still there.
+    Taken,
+}
+
+/// Creates `dir` and every missing parent with mode 0700, each durable before the next.
+pub(crate) fn create_private_dirs(dir: &Path) -> io::Result<()> {
+    if dir.is_dir() {
+        return Ok(());
+    }
+    let parent = match dir.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    if parent != dir {
+        create_private_dirs(parent)?;
+    }
+    match DirBuilder::new().mode(0o700).create(dir) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => {}
+        Err(error) => return Err(error),
+    }
+    sync_dir(parent)
+}
+
+/// Makes the names in `dir` survive power loss.
+pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
+    File::open(dir)?.sync_all()
+}
+
+/// Gives a finished temporary file its name, unless the name is taken.
+///
+/// `renameat2(RENAME_NOREPLACE)`; where the file system does not know it, `link` and `unlink`,
+/// which a crash in between leaves with both names: the sweep at open removes the second.
+pub(crate) fn place(temporary: &Path, name: &Path) -> io::Result<Placed> {
+    match renameat_with(CWD, temporary, CWD, name, RenameFlags::NOREPLACE) {
+        Ok(()) => Ok(Placed::Now),
+        Err(Errno::EXIST) => Ok(Placed::Taken),
+        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => place_by_link(temporary, name),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn place_by_link(temporary: &Path, name: &Path) -> io::Result<Placed> {
+    match fs::hard_link(temporary, name) {
+        Ok(()) => fs::remove_file(temporary).map(|()| Placed::Now),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(Placed::Taken),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn directories_are_private() {
+        let dir = tempfile::tempdir().unwrap();
+        let deep = dir.path().join("a/b/c");
+        create_private_dirs(&deep).unwrap();
+        create_private_dirs(&deep).unwrap();
+        for part in ["a", "a/b", "a/b/c"] {
+            let mode = fs::metadata(dir.path().join(part)).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o700, "{part}");
+        }
+    }
+
+    #[test]
+    fn both_ways_of_placing_never_replace() {
+        for way in [place, place_by_link] {
+            let dir = tempfile::tempdir().unwrap();
+            let (temporary, name) = (dir.path().join("t"), dir.path().join("n"));
+            fs::write(&temporary, "first").unwrap();
+            assert_eq!(way(&temporary, &name).unwrap(), Placed::Now);
+            assert!(!temporary.exists());
+            fs::write(&temporary, "second").unwrap();
+            assert_eq!(way(&temporary, &name).unwrap(), Placed::Taken);
+            assert_eq!(fs::read(&name).unwrap(), b"first");
+        }
+    }
+}
