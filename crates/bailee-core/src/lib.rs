@@ -1,1 +1,71 @@
-//! Placeholder.
+//! Custody rules, pure: `decide` says what a command means, `apply` makes it so, `plan` says what
+//! the shell has to do, `check` says whether any rule is broken.
+//!
+//! This crate knows no clock, no randomness, no file, no network and no hash order. Time comes in
+//! as a parameter, ids come from state, salts and signatures belong to others.
+//!
+//! ```
+//! use bailee_core::{Action, Command, State, Time, apply, decide, record};
+//!
+//! let mut state = State::default();
+//! let now = Time::parse("2026-08-18").unwrap();
+//! let entity = Action::RegisterEntity { name: "Example Host B.V.".into(), country: "NL".into() };
+//! for fact in decide(&state, &Command::system(entity), now).unwrap() {
+//!     apply(&mut state, &record(&state, &Command::system(Action::Tick), now, fact)).unwrap();
+//! }
+//! assert_eq!(state.entities.len(), 1);
+//! ```
+
+mod apply;
+pub mod asset;
+mod check;
+mod command;
+pub mod coverage;
+mod decide;
+pub mod demand;
+pub mod disposition;
+mod event;
+pub mod gate;
+pub mod hold;
+pub mod id;
+pub mod instrument;
+pub mod matching;
+pub mod notice;
+pub mod party;
+mod plan;
+mod policy;
+mod refusal;
+mod state;
+mod time;
+pub mod view;
+pub mod wire;
+
+pub use apply::{Misfit, apply};
+pub use check::{Violation, check};
+pub use command::{Action, Command, NewAsset, NewDemand, Reason, Triage};
+pub use decide::{Decision, decide, owed, radius};
+pub use event::{By, Event, Fact, Record};
+pub use plan::{Intent, plan};
+pub use policy::{Duty, DutyKind, LONGEST_LEASE, Policy, Token, TokenScope};
+pub use refusal::{Code, Refusal};
+pub use state::{Due, Named, State};
+pub use time::{DayRule, Time, Until, Weekend};
+
+/// Gives a decided fact its place in the log.
+pub fn record(state: &State, command: &Command, now: Time, fact: Fact) -> Record {
+    Record { seq: state.head, at: state.now(now), by: command.by, fact }
+}
+
+/// Decides and applies: what happens when nothing can fail. For scenarios, tests and benchmarks.
+pub fn run(state: &mut State, command: &Command, now: Time) -> Result<Vec<Record>, Refusal> {
+    let facts = decide(state, command, now)?;
+    let mut records = Vec::with_capacity(facts.len());
+    for fact in facts {
+        let record = record(state, command, now, fact);
+        if let Err(misfit) = apply(state, &record) {
+            unreachable!("decide and apply agree: {misfit}");
+        }
+        records.push(record);
+    }
+    Ok(records)
+}

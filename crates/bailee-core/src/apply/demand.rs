@@ -1,0 +1,109 @@
+//! Applies demands, matters and their correspondence.
+
+use super::index::{add_letter, add_wanted};
+use super::{Applied, push, row};
+use crate::demand::{Demand, DemandStatus, Matter, Scope};
+use crate::event::{Event, Record};
+use crate::hold::HoldStatus;
+use crate::id::{DemandId, HoldId, MatterId};
+use crate::plan::Intent;
+use crate::state::State;
+
+pub(super) fn apply(s: &mut State, r: &Record) -> Applied {
+    match &r.fact.event {
+        Event::DemandReceived { .. } => received(s, r),
+        Event::DemandMatched { demand, more } => {
+            let hold = row(&mut s.demands, *demand)?.hold;
+            widen(s, hold, more)
+        }
+        Event::DemandDecided { demand, status, matter } => decided(s, *demand, *status, *matter),
+        Event::ReceiptSent { demand } => {
+            row(&mut s.demands, *demand)?.receipted = true;
+            s.pending.remove(&Intent::SendReceipt(*demand));
+            Ok(())
+        }
+        Event::MatterOpened { matter, title } => {
+            let new = Matter {
+                title: title.clone(),
+                demands: Vec::new(),
+                costs: Vec::new(),
+                correspondence: Vec::new(),
+                closed: false,
+            };
+            push(&mut s.matters, *matter, new)
+        }
+        Event::MatterClosed { matter } => {
+            row(&mut s.matters, *matter)?.closed = true;
+            Ok(())
+        }
+        Event::CorrespondenceFiled { matter, from } => {
+            row(&mut s.matters, *matter)?.correspondence.push(r.seq);
+            row(&mut s.parties, *from)?.papers.push(r.seq);
+            Ok(())
+        }
+        other => Err(format!("{} is not of demands", other.name())),
+    }
+}
+
+fn received(s: &mut State, r: &Record) -> Applied {
+    let Event::DemandReceived { demand, from, entity, instrument, medium, hold, flags } =
+        &r.fact.event
+    else {
+        return Err("not a demand".into());
+    };
+    let words = r.fact.papers.as_ref().map(|papers| papers.words.clone());
+    let new = Demand {
+        from: *from,
+        entity: *entity,
+        instrument: instrument.clone(),
+        medium: *medium,
+        hold: *hold,
+        flags: flags.clone(),
+        status: DemandStatus::Received,
+        received: r.at,
+        position: r.seq,
+        papers: r.fact.papers.clone(),
+        receipted: false,
+    };
+    push(&mut s.demands, *demand, new)?;
+    if let Some(words) = words {
+        add_letter(s, *demand, &words);
+    }
+    s.pending.insert(Intent::SendReceipt(*demand));
+    Ok(())
+}
+
+/// Adds to the scope of a hold, and files it where the gate looks.
+pub(super) fn widen(s: &mut State, hold: HoldId, more: &Scope) -> Applied {
+    row(&mut s.holds, hold)?.scope.widen(more);
+    for account in &more.accounts {
+        let holds = &mut row(&mut s.accounts, *account)?.holds;
+        if !holds.contains(&hold) {
+            holds.push(hold);
+        }
+    }
+    for asset in &more.assets {
+        let holds = &mut row(&mut s.assets, *asset)?.holds;
+        if !holds.contains(&hold) {
+            holds.push(hold);
+        }
+    }
+    for identifier in &more.identifiers {
+        add_wanted(s, identifier, hold);
+    }
+    Ok(())
+}
+
+fn decided(s: &mut State, id: DemandId, status: DemandStatus, matter: Option<MatterId>) -> Applied {
+    let demand = row(&mut s.demands, id)?;
+    demand.status = status;
+    let hold = demand.hold;
+    if let Some(matter) = matter {
+        row(&mut s.matters, matter)?.demands.push(id);
+        row(&mut s.holds, hold)?.matter = Some(matter);
+    }
+    if status == DemandStatus::Accepted {
+        row(&mut s.holds, hold)?.status = HoldStatus::Active;
+    }
+    Ok(())
+}

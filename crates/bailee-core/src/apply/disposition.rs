@@ -1,0 +1,154 @@
+//! Applies dispositions and clearances.
+//!
+//! Invariant: an asset's `clearance` is set exactly while its clearance is open; its fate changes
+//! only here, and only to what the clearance's end says.
+
+use super::{Applied, person, push, row};
+use crate::asset::Fate;
+use crate::disposition::{Approval, Clearance, ClearanceStatus, Disposition, DispositionKind};
+use crate::event::{Event, Record};
+use crate::id::ClearanceId;
+use crate::state::{Due, State};
+use crate::time::Time;
+
+pub(super) fn apply(s: &mut State, r: &Record) -> Applied {
+    match &r.fact.event {
+        Event::DispositionProposed { disposition, kind, assets, to } => {
+            let new = Disposition {
+                kind: *kind,
+                assets: assets.clone(),
+                proposer: person(r)?,
+                to: *to,
+                notices: Vec::new(),
+                objections: Vec::new(),
+                approvals: Vec::new(),
+                accepted: Vec::new(),
+                done: Vec::new(),
+                cancelled: false,
+            };
+            push(&mut s.dispositions, *disposition, new)
+        }
+        Event::DispositionApproved { disposition, radius } => {
+            let approval = Approval { by: person(r)?, at: r.at, radius: radius.clone() };
+            row(&mut s.dispositions, *disposition)?.approvals.push(approval);
+            Ok(())
+        }
+        Event::DispositionCancelled { disposition } => {
+            row(&mut s.dispositions, *disposition)?.cancelled = true;
+            Ok(())
+        }
+        Event::HoldAccepted { disposition, hold } => {
+            row(&mut s.dispositions, *disposition)?.accepted.push(*hold);
+            Ok(())
+        }
+        Event::ClearanceReserved { .. } => reserved(s, r),
+        Event::ClearanceBegun { clearance, lease }
+        | Event::ClearanceRenewed { clearance, lease } => lease_until(s, *clearance, *lease),
+        Event::ClearanceFinished { clearance, .. } => finished(s, r, *clearance),
+        Event::ClearanceAborted { clearance, gone } => {
+            let fate = (*gone > 0).then_some(Fate::Partial(*clearance));
+            close(s, *clearance, ClearanceStatus::Aborted, fate)
+        }
+        Event::ClearanceRevoked { clearance, .. } => revoked(s, *clearance),
+        Event::ClearanceExpired { clearance } => {
+            close(s, *clearance, ClearanceStatus::Expired, None)
+        }
+        Event::ClearanceLost { clearance } => {
+            let fate = Some(Fate::Unknown(*clearance));
+            close(s, *clearance, ClearanceStatus::Lost, fate)
+        }
+        other => Err(format!("{} is not of dispositions", other.name())),
+    }
+}
+
+fn reserved(s: &mut State, r: &Record) -> Applied {
+    let Event::ClearanceReserved { clearance, disposition, asset, subject, expires } =
+        &r.fact.event
+    else {
+        return Err("not a reservation".into());
+    };
+    let new = Clearance {
+        disposition: *disposition,
+        asset: *asset,
+        subject: **subject,
+        status: ClearanceStatus::Reserved(*expires),
+        position: r.seq,
+        reserved: r.at,
+        against: Vec::new(),
+        certificate: None,
+    };
+    push(&mut s.clearances, *clearance, new)?;
+    row(&mut s.dispositions, *disposition)?;
+    row(&mut s.assets, *asset)?.clearance = Some(*clearance);
+    s.open_clearances.insert(*clearance);
+    s.agenda.insert((*expires, Due::Clearance(*clearance)));
+    s.let_go.entry(r.at.day()).or_default().push(*asset);
+    Ok(())
+}
+
+fn lease_until(s: &mut State, id: ClearanceId, lease: Time) -> Applied {
+    forget_due(s, id)?;
+    let asset = row(&mut s.clearances, id)?.asset;
+    let against = crate::check::against(s, asset, id);
+    let clearance = row(&mut s.clearances, id)?;
+    clearance.status = ClearanceStatus::Begun(lease);
+    clearance.against.extend(against);
+    s.agenda.insert((lease, Due::Clearance(id)));
+    Ok(())
+}
+
+/// Takes the clearance's current due time off the agenda.
+fn forget_due(s: &mut State, id: ClearanceId) -> Applied {
+    let status = row(&mut s.clearances, id)?.status;
+    use ClearanceStatus::{Begun, Reserved, Stopping};
+    if let Reserved(due) | Begun(due) | Stopping(due) = status {
+        s.agenda.remove(&(due, Due::Clearance(id)));
+    }
+    Ok(())
+}
+
+/// A demand came first. One that had begun keeps its due time: the agent reports, or is lost.
+fn revoked(s: &mut State, id: ClearanceId) -> Applied {
+    match row(&mut s.clearances, id)?.status {
+        ClearanceStatus::Begun(lease) => {
+            row(&mut s.clearances, id)?.status = ClearanceStatus::Stopping(lease);
+            Ok(())
+        }
+        ClearanceStatus::Reserved(_) => close(s, id, ClearanceStatus::Revoked, None),
+        _ => Ok(()),
+    }
+}
+
+fn finished(s: &mut State, r: &Record, id: ClearanceId) -> Applied {
+    let clearance = row(&mut s.clearances, id)?;
+    clearance.certificate = Some(r.seq);
+    let (disposition, asset) = (clearance.disposition, clearance.asset);
+    let disposition = row(&mut s.dispositions, disposition)?;
+    disposition.done.push(asset);
+    let fate = match (disposition.kind, disposition.to) {
+        (DispositionKind::Return | DispositionKind::Transfer, Some(to)) => Fate::HandedOver(id, to),
+        _ => Fate::Destroyed(id),
+    };
+    let parts: Vec<_> = crate::coverage::subtree(s, asset).into_iter().map(|(id, _)| id).collect();
+    for part in parts {
+        let part = row(&mut s.assets, part)?;
+        if part.fate.is_here() {
+            part.fate = fate.clone();
+        }
+    }
+    close(s, id, ClearanceStatus::Finished, None)
+}
+
+/// Ends a clearance; `fate` is the asset's new one, if it changes.
+fn close(s: &mut State, id: ClearanceId, status: ClearanceStatus, fate: Option<Fate>) -> Applied {
+    forget_due(s, id)?;
+    let clearance = row(&mut s.clearances, id)?;
+    clearance.status = status;
+    let asset = row(&mut s.assets, clearance.asset)?;
+    asset.clearance = None;
+    if let Some(fate) = fate {
+        asset.fate = fate;
+    }
+    s.open_clearances.remove(&id);
+    Ok(())
+}

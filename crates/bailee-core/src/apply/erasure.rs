@@ -1,0 +1,36 @@
+//! Applies the erasure of a party's details and papers: the state forgets what the store destroys.
+//!
+//! Invariant: after this record the state is what a replay of the erased journal gives.
+
+use super::registry::forget_label;
+use super::{Applied, row};
+use crate::event::{Event, Record};
+use crate::plan::Intent;
+use crate::state::State;
+
+pub(super) fn apply(s: &mut State, r: &Record) -> Applied {
+    let Event::DetailsErased { party, papers, .. } = &r.fact.event else {
+        return Err("not an erasure".into());
+    };
+    let found = row(&mut s.parties, *party)?;
+    found.erased = Some(r.at);
+    let who = found.who.take();
+    for channel in who.iter().flat_map(|who| &who.channels) {
+        s.addresses.remove(channel.address.trim().to_lowercase().as_str());
+    }
+    let theirs = |(id, account): (crate::id::AccountId, &crate::asset::Account)| {
+        (account.owner == *party).then_some(id)
+    };
+    let accounts: Vec<_> = s.accounts.iter().filter_map(theirs).collect();
+    for account in accounts {
+        forget_label(s, account)?;
+    }
+    let erased = |d: &crate::demand::Demand| papers.contains(&d.position);
+    let demands: Vec<_> =
+        s.demands.iter().filter(|(_, demand)| erased(demand)).map(|(id, _)| id).collect();
+    for demand in demands {
+        row(&mut s.demands, demand)?.papers = None;
+    }
+    s.pending.insert(Intent::Erase(r.seq));
+    Ok(())
+}

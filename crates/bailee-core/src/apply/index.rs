@@ -1,0 +1,72 @@
+//! Indices of the state: phrases, identifiers, wanted identifiers, words of letters.
+//!
+//! Invariant: each is a function of the tables; `check` rebuilds them by a scan and compares.
+
+use crate::id::{DemandId, HoldId};
+use crate::matching;
+use crate::state::{Named, State};
+
+/// Makes a label findable in letters.
+pub(super) fn add_phrase(s: &mut State, label: &str, target: Named) {
+    let Some(phrase) = matching::phrase(label) else { return };
+    let first = phrase.split(' ').next().unwrap_or_default();
+    let targets = match s.phrases.get_mut(phrase.as_str()) {
+        Some(targets) => targets,
+        None => {
+            *s.first_words.entry(first.into()).or_default() += 1;
+            s.phrases.entry(phrase.into_boxed_str()).or_default()
+        }
+    };
+    if !targets.contains(&target) {
+        targets.push(target);
+    }
+}
+
+/// Forgets a label.
+pub(super) fn remove_phrase(s: &mut State, label: &str, target: Named) {
+    let Some(phrase) = matching::phrase(label) else { return };
+    let Some(targets) = s.phrases.get_mut(phrase.as_str()) else { return };
+    targets.retain(|known| *known != target);
+    if targets.is_empty() {
+        s.phrases.remove(phrase.as_str());
+        let first = phrase.split(' ').next().unwrap_or_default();
+        if let Some(count) = s.first_words.get_mut(first) {
+            *count -= 1;
+            if *count == 0 {
+                s.first_words.remove(first);
+            }
+        }
+    }
+}
+
+/// Lets later registrations find the demand by the words of its letter.
+pub(super) fn add_letter(s: &mut State, demand: DemandId, words: &str) {
+    for word in matching::index_words(words) {
+        match s.waiting.get_mut(word) {
+            Some(demands) => _ = demands.insert(demand),
+            None => _ = s.waiting.insert(word.into(), [demand].into()),
+        }
+    }
+}
+
+/// Forgets the words of a letter whose hold is over.
+pub(super) fn remove_letter(s: &mut State, demand: DemandId) {
+    let papers = s.demands.get(demand).and_then(|demand| demand.papers.as_ref());
+    let Some(words) = papers.map(|papers| papers.words.clone()) else { return };
+    for word in matching::index_words(&words) {
+        if let Some(demands) = s.waiting.get_mut(word) {
+            demands.remove(&demand);
+            if demands.is_empty() {
+                s.waiting.remove(word);
+            }
+        }
+    }
+}
+
+/// Files a hold under an identifier that nothing here has yet.
+pub(super) fn add_wanted(s: &mut State, identifier: &str, hold: HoldId) {
+    let holds = s.wanted.entry(identifier.into()).or_default();
+    if !holds.contains(&hold) {
+        holds.push(hold);
+    }
+}

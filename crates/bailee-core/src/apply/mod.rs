@@ -1,0 +1,142 @@
+//! Apply: a record changes the state. The only writer of state, and the whole of replay.
+//!
+//! Invariants: records come in log order, without gaps; applying never decides, and never fails on
+//! a record that `decide` made. A record that does not fit the state (a damaged or forged journal)
+//! is a named error; the state is then not to be used further.
+
+mod demand;
+mod disposition;
+mod erasure;
+mod hold;
+mod index;
+mod keep;
+mod notice;
+mod registry;
+
+use crate::event::{Event, Record};
+use crate::id::{Id, Table};
+use crate::state::State;
+
+/// The journal contradicts itself.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("entry {seq} does not fit the log before it: {detail}")]
+pub struct Misfit {
+    /// Log position.
+    pub seq: u64,
+    /// What does not fit.
+    pub detail: String,
+}
+
+/// What an applier says: the id that does not fit.
+type Applied = Result<(), String>;
+
+/// Applies the next record.
+pub fn apply(state: &mut State, record: &Record) -> Result<(), Misfit> {
+    let misfit = |detail: String| Misfit { seq: record.seq, detail };
+    if record.seq != state.head {
+        return Err(misfit(format!("expected position {}", state.head)));
+    }
+    if record.at < state.clock {
+        return Err(misfit(format!("{} is before {}", record.at, state.clock)));
+    }
+    apply_event(state, record).map_err(misfit)?;
+    state.head += 1;
+    state.clock = record.at;
+    Ok(())
+}
+
+fn apply_event(s: &mut State, r: &Record) -> Applied {
+    use Event as E;
+    match &r.fact.event {
+        E::PolicySet { policy } => {
+            s.policy = policy.clone();
+            Ok(())
+        }
+        E::InstrumentsLoaded { catalogue } => {
+            s.catalogue = catalogue.clone();
+            Ok(())
+        }
+        E::PartyRegistered { .. }
+        | E::PartyChanged { .. }
+        | E::EntityRegistered { .. }
+        | E::AccountRegistered { .. }
+        | E::AccountTerminated { .. }
+        | E::AssetRegistered { .. }
+        | E::AssetMoved { .. }
+        | E::AssetRelabelled { .. }
+        | E::AssetAssigned { .. }
+        | E::AssetCopied { .. } => registry::apply(s, r),
+        E::DetailsErased { .. } => erasure::apply(s, r),
+        E::DemandReceived { .. }
+        | E::DemandMatched { .. }
+        | E::DemandDecided { .. }
+        | E::ReceiptSent { .. }
+        | E::MatterOpened { .. }
+        | E::MatterClosed { .. }
+        | E::CorrespondenceFiled { .. } => demand::apply(s, r),
+        E::HoldPlaced { .. }
+        | E::BasisAdded { .. }
+        | E::BasisExtended { .. }
+        | E::BasisEnded { .. }
+        | E::CopyAllowed { .. }
+        | E::ReleaseProposed { .. }
+        | E::ReleaseApproved { .. }
+        | E::HoldCooling { .. }
+        | E::HoldReleased { .. }
+        | E::GagEnded { .. } => hold::apply(s, r),
+        E::NoticeQueued { .. }
+        | E::NoticeRetried { .. }
+        | E::NoticeSent { .. }
+        | E::NoticeEvidence { .. }
+        | E::NoticeEscalated { .. }
+        | E::ObjectionFiled { .. }
+        | E::ObjectionDecided { .. } => notice::apply(s, r),
+        E::DispositionProposed { .. }
+        | E::DispositionApproved { .. }
+        | E::DispositionCancelled { .. }
+        | E::HoldAccepted { .. }
+        | E::ClearanceReserved { .. }
+        | E::ClearanceBegun { .. }
+        | E::ClearanceRenewed { .. }
+        | E::ClearanceFinished { .. }
+        | E::ClearanceAborted { .. }
+        | E::ClearanceRevoked { .. }
+        | E::ClearanceExpired { .. }
+        | E::ClearanceLost { .. } => disposition::apply(s, r),
+        E::SnapshotRecorded { .. }
+        | E::SnapshotVerified { .. }
+        | E::AccessRequested { .. }
+        | E::AccessDecided { .. }
+        | E::MeterStarted { .. }
+        | E::MeterStopped { .. }
+        | E::CostAccrued { .. }
+        | E::CostBooked { .. }
+        | E::DutyRaised { .. }
+        | E::DutyPaged { .. }
+        | E::DutyDischarged { .. }
+        | E::TokenIssued { .. }
+        | E::TokenRevoked { .. } => keep::apply(s, r),
+    }
+}
+
+/// The row of an id, for change.
+fn row<I: Id, T>(table: &mut Table<I, T>, id: I) -> Result<&mut T, String> {
+    table.get_mut(id).ok_or_else(|| format!("{id} is not there"))
+}
+
+/// Appends the row that must be the next one.
+fn push<I: Id, T>(table: &mut Table<I, T>, id: I, new: T) -> Applied {
+    let next = table.next();
+    match table.push(id, new) {
+        true => Ok(()),
+        false => Err(format!("{id} is not the next id, which is {next}")),
+    }
+}
+
+/// The party who acts; an event that needs a person cannot come from the system.
+fn person(r: &Record) -> Result<crate::id::PartyId, String> {
+    match r.by {
+        crate::event::By::Party(party) => Ok(party),
+        crate::event::By::System => Err(format!("{} needs a person", r.fact.event.name())),
+    }
+}

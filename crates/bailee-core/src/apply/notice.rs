@@ -1,0 +1,84 @@
+//! Applies notices, their evidence, and objections.
+
+use super::{Applied, push, row};
+use crate::disposition::Objection;
+use crate::event::{Event, Record};
+use crate::id::NoticeId;
+use crate::notice::{About, Attempt, Evidence, Notice};
+use crate::plan::Intent;
+use crate::state::{Due, State};
+
+pub(super) fn apply(s: &mut State, r: &Record) -> Applied {
+    match &r.fact.event {
+        Event::NoticeQueued { notice, to, about } => {
+            let new = Notice {
+                to: *to,
+                about: *about,
+                attempts: Vec::new(),
+                proven: None,
+                escalated: false,
+            };
+            push(&mut s.notices, *notice, new)?;
+            if let About::Disposition(id) = about {
+                row(&mut s.dispositions, *id)?.notices.push(*notice);
+            }
+            attempt(s, r, *notice, 0)
+        }
+        Event::NoticeRetried { notice, channel } => attempt(s, r, *notice, *channel),
+        Event::NoticeSent { notice, attempt } => {
+            attempt_mut(s, *notice, *attempt)?.sent = true;
+            s.pending.remove(&Intent::SendNotice(*notice, *attempt));
+            Ok(())
+        }
+        Event::NoticeEvidence { notice, attempt, evidence } => {
+            attempt_mut(s, *notice, *attempt)?.evidence.push((r.at, *evidence));
+            settle(s, r, *notice, *attempt, *evidence)
+        }
+        Event::NoticeEscalated { notice } => {
+            row(&mut s.notices, *notice)?.escalated = true;
+            Ok(())
+        }
+        Event::ObjectionFiled { objection, disposition, by } => {
+            let new = Objection { disposition: *disposition, by: *by, upheld: None };
+            push(&mut s.objections, *objection, new)?;
+            row(&mut s.dispositions, *disposition)?.objections.push(*objection);
+            row(&mut s.parties, *by)?.papers.push(r.seq);
+            Ok(())
+        }
+        Event::ObjectionDecided { objection, upheld } => {
+            row(&mut s.objections, *objection)?.upheld = Some(*upheld);
+            Ok(())
+        }
+        other => Err(format!("{} is not of notices", other.name())),
+    }
+}
+
+fn attempt_mut(s: &mut State, notice: NoticeId, n: u8) -> Result<&mut Attempt, String> {
+    let attempts = &mut row(&mut s.notices, notice)?.attempts;
+    attempts.get_mut(usize::from(n)).ok_or(format!("{notice} has no attempt {n}"))
+}
+
+/// A new attempt, and the day on which silence ends it.
+fn attempt(s: &mut State, r: &Record, id: NoticeId, channel: u8) -> Applied {
+    let due = r.at.plus_days(s.policy.silence_days);
+    let attempts = &mut row(&mut s.notices, id)?.attempts;
+    let n = u8::try_from(attempts.len()).map_err(|_| format!("{id} has too many attempts"))?;
+    attempts.push(Attempt { channel, at: r.at, due, sent: false, evidence: Vec::new() });
+    s.pending.insert(Intent::SendNotice(id, n));
+    s.agenda.insert((due, Due::Notice(id, n)));
+    Ok(())
+}
+
+/// Proof or failure ends the wait for this attempt.
+fn settle(s: &mut State, r: &Record, id: NoticeId, n: u8, evidence: Evidence) -> Applied {
+    if !evidence.proves() && !evidence.fails() {
+        return Ok(());
+    }
+    let due = attempt_mut(s, id, n)?.due;
+    s.agenda.remove(&(due, Due::Notice(id, n)));
+    if evidence.proves() {
+        let notice = row(&mut s.notices, id)?;
+        notice.proven = notice.proven.or(Some((r.at, evidence)));
+    }
+    Ok(())
+}

@@ -1,0 +1,164 @@
+//! Applies what was registered, moved, relabelled.
+//!
+//! Invariant: place and lifecycle are written and never read by any decision.
+
+use super::index::{add_phrase, remove_phrase};
+use super::{Applied, push, row};
+use crate::asset::{Account, Asset, Entity, Fate, Identifier, Lifecycle};
+use crate::event::{Event, Record};
+use crate::id::{AssetId, PartyId};
+use crate::party::{Party, Who};
+use crate::state::{Named, State};
+
+pub(super) fn apply(s: &mut State, r: &Record) -> Applied {
+    match &r.fact.event {
+        Event::PartyRegistered { party, roles, same_person_as } => {
+            if same_person_as.is_some_and(|earlier| earlier >= *party) {
+                return Err(format!("{party} cannot be the same person as a later party"));
+            }
+            let new = Party {
+                roles: roles.clone(),
+                same_person_as: *same_person_as,
+                who: None,
+                entries: Vec::new(),
+                papers: Vec::new(),
+                erased: None,
+            };
+            push(&mut s.parties, *party, new)?;
+            describe(s, r, *party, r.fact.who.as_ref())
+        }
+        Event::PartyChanged { party } => describe(s, r, *party, r.fact.who.as_ref()),
+        Event::EntityRegistered { entity, name, country } => {
+            push(&mut s.entities, *entity, Entity { name: name.clone(), country: country.clone() })
+        }
+        Event::AccountRegistered { .. } => account(s, r),
+        Event::AccountTerminated { account } => {
+            row(&mut s.accounts, *account)?.terminated = Some(r.at);
+            Ok(())
+        }
+        Event::AssetRegistered { .. } => asset(s, r),
+        Event::AssetMoved { asset, lifecycle, place } => {
+            let found = row(&mut s.assets, *asset)?;
+            (found.lifecycle, found.place) = (*lifecycle, place.as_str().into());
+            Ok(())
+        }
+        Event::AssetRelabelled { asset, label, identifiers } => {
+            let found = row(&mut s.assets, *asset)?;
+            found.label = label.as_str().into();
+            let new = |i: &&Identifier| !found.identifiers.iter().any(|j| j.normal() == i.normal());
+            let added: Vec<Identifier> = identifiers.iter().filter(new).cloned().collect();
+            found.identifiers.extend(added);
+            // The old label stays findable: letters may use either.
+            add_phrase(s, label, Named::Asset(*asset));
+            identify(s, *asset, identifiers);
+            Ok(())
+        }
+        Event::AssetAssigned { asset, account } => {
+            let accounts = &mut row(&mut s.assets, *asset)?.accounts;
+            accounts.push(*account);
+            Ok(())
+        }
+        Event::AssetCopied { asset, source } => {
+            row(&mut s.assets, *asset)?.copy_of.push(*source);
+            Ok(())
+        }
+        other => Err(format!("{} is not of the registry", other.name())),
+    }
+}
+
+/// Details of a party; after erasure they are not there.
+fn describe(s: &mut State, r: &Record, party: PartyId, who: Option<&Who>) -> Applied {
+    let found = row(&mut s.parties, party)?;
+    found.entries.push(r.seq);
+    let old = std::mem::replace(&mut found.who, who.cloned());
+    for channel in old.iter().flat_map(|who| &who.channels) {
+        s.addresses.remove(channel.address.trim().to_lowercase().as_str());
+    }
+    for channel in who.iter().flat_map(|who| &who.channels) {
+        let address = channel.address.trim().to_lowercase();
+        s.addresses.entry(address.into_boxed_str()).or_insert(party);
+    }
+    Ok(())
+}
+
+fn account(s: &mut State, r: &Record) -> Applied {
+    let Event::AccountRegistered { account, owner, entity, law, retention_days } = &r.fact.event
+    else {
+        return Err("not an account".into());
+    };
+    let label = r.fact.who.as_ref().map(|who| who.name.clone());
+    row(&mut s.parties, *owner)?.entries.push(r.seq);
+    let new = Account {
+        owner: *owner,
+        entity: *entity,
+        label: label.clone(),
+        law: law.clone(),
+        retention_days: *retention_days,
+        terminated: None,
+        holds: Vec::new(),
+    };
+    push(&mut s.accounts, *account, new)?;
+    if let Some(label) = label {
+        add_phrase(s, &label, Named::Account(*account));
+    }
+    Ok(())
+}
+
+/// Forgets the label of an account whose owner is erased.
+pub(super) fn forget_label(s: &mut State, account: crate::id::AccountId) -> Applied {
+    if let Some(label) = row(&mut s.accounts, account)?.label.take() {
+        remove_phrase(s, &label, Named::Account(account));
+    }
+    Ok(())
+}
+
+fn asset(s: &mut State, r: &Record) -> Applied {
+    let Event::AssetRegistered {
+        asset: id,
+        kind,
+        label,
+        accounts,
+        identifiers,
+        part_of,
+        copy_of,
+        place,
+        bytes,
+    } = &r.fact.event
+    else {
+        return Err("not an asset".into());
+    };
+    if part_of.iter().chain(copy_of).any(|near| near >= id) {
+        return Err(format!("{id} cannot be part or copy of a later asset"));
+    }
+    let new = Asset {
+        kind: *kind,
+        label: label.as_str().into(),
+        accounts: accounts.clone(),
+        identifiers: identifiers.clone(),
+        part_of: *part_of,
+        parts: Vec::new(),
+        copy_of: copy_of.clone(),
+        lifecycle: Lifecycle::Racked,
+        place: place.as_str().into(),
+        bytes: *bytes,
+        fate: Fate::Kept,
+        snapshots: Vec::new(),
+        snapshot: None,
+        holds: Vec::new(),
+        clearance: None,
+    };
+    push(&mut s.assets, *id, new)?;
+    if let Some(parent) = part_of {
+        row(&mut s.assets, *parent)?.parts.push(*id);
+    }
+    add_phrase(s, label, Named::Asset(*id));
+    identify(s, *id, identifiers);
+    Ok(())
+}
+
+fn identify(s: &mut State, asset: AssetId, identifiers: &[Identifier]) {
+    for identifier in identifiers {
+        s.identifiers.insert(identifier.normal().into_boxed_str(), asset);
+        add_phrase(s, &identifier.value, Named::Asset(asset));
+    }
+}

@@ -1,0 +1,206 @@
+//! Assets: anything that holds data and can be destroyed.
+//!
+//! Invariants: an asset is known by hard identifiers, which are compared in a normal form and are
+//! unique; place and lifecycle say where it is and decide nothing; lineage only grows, until a
+//! certified sanitization ends it.
+
+use crate::id::{AccountId, AssetId, ClearanceId, EntityId, HoldId, PartyId, SnapshotId};
+use crate::time::Time;
+
+/// What kind of thing it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
+#[cbor(index_only)]
+pub enum AssetKind {
+    /// A server as a whole.
+    #[n(0)]
+    Server,
+    /// A disk, SSD or other medium.
+    #[n(1)]
+    Drive,
+    /// A logical volume.
+    #[n(2)]
+    Volume,
+    /// An object-store bucket.
+    #[n(3)]
+    Bucket,
+    /// A mailbox.
+    #[n(4)]
+    Mailbox,
+    /// A dataset or directory.
+    #[n(5)]
+    Dataset,
+    /// A sealed archive volume.
+    #[n(6)]
+    Archive,
+    /// A snapshot in the vault.
+    #[n(7)]
+    Snapshot,
+}
+
+/// Where it is in its hardware life. Never decides anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
+#[cbor(index_only)]
+pub enum Lifecycle {
+    /// Racked and running.
+    #[n(0)]
+    Racked,
+    /// Taken out and stored.
+    #[n(1)]
+    Stored,
+    /// On its way.
+    #[n(2)]
+    Moved,
+    /// Out of use.
+    #[n(3)]
+    Retired,
+}
+
+/// Which identifier it is. Equality never depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
+#[cbor(index_only)]
+pub enum IdentifierKind {
+    /// Serial number.
+    #[n(0)]
+    Serial,
+    /// World wide name, EUI-64 or NGUID.
+    #[n(1)]
+    Wwn,
+    /// UUID.
+    #[n(2)]
+    Uuid,
+    /// Bucket or mailbox name.
+    #[n(3)]
+    Name,
+    /// SHA-256 of the device identity an agent read.
+    #[n(4)]
+    Identity,
+}
+
+/// A hard identifier.
+#[derive(Clone, Debug, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
+pub struct Identifier {
+    /// Which.
+    #[n(0)]
+    pub kind: IdentifierKind,
+    /// As written.
+    #[n(1)]
+    pub value: String,
+}
+
+impl Identifier {
+    /// The form it is compared in: letters and digits only, lower case.
+    pub fn normal(&self) -> String {
+        normal(&self.value)
+    }
+}
+
+/// Letters and digits only, lower case: `WD-12:ab` and `wd12AB` are one identifier.
+pub fn normal(text: &str) -> String {
+    text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+/// What became of an asset's data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// Kept.
+    Kept,
+    /// A clearance was begun and neither finished nor aborted: nobody knows.
+    Unknown(ClearanceId),
+    /// An agent stopped in the middle: some ranges are gone.
+    Partial(ClearanceId),
+    /// Destroyed, with a certificate.
+    Destroyed(ClearanceId),
+    /// In somebody else's custody.
+    HandedOver(ClearanceId, PartyId),
+}
+
+impl Fate {
+    /// True while the provider still has something to let go of.
+    pub fn is_here(&self) -> bool {
+        matches!(self, Fate::Kept | Fate::Unknown(_) | Fate::Partial(_))
+    }
+}
+
+/// Anything that holds data and can be destroyed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Asset {
+    /// What kind.
+    pub kind: AssetKind,
+    /// What people call it.
+    pub label: Box<str>,
+    /// Every account whose data may be on it.
+    pub accounts: Vec<AccountId>,
+    /// Hard identifiers.
+    pub identifiers: Vec<Identifier>,
+    /// The asset it is a part of.
+    pub part_of: Option<AssetId>,
+    /// Its parts.
+    pub parts: Vec<AssetId>,
+    /// Assets whose data it holds a copy of.
+    pub copy_of: Vec<AssetId>,
+    /// Where in its life.
+    pub lifecycle: Lifecycle,
+    /// Where in the world.
+    pub place: Box<str>,
+    /// Bytes of data, as far as known.
+    pub bytes: u64,
+    /// What became of its data.
+    pub fate: Fate,
+    /// Snapshots taken of it.
+    pub snapshots: Vec<SnapshotId>,
+    /// The snapshot it is, if it is one.
+    pub snapshot: Option<SnapshotId>,
+    /// Holds that name it (not those that cover it otherwise).
+    pub holds: Vec<HoldId>,
+    /// The clearance that is reserved or begun on it.
+    pub clearance: Option<ClearanceId>,
+}
+
+/// A customer relationship.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Account {
+    /// Whose.
+    pub owner: PartyId,
+    /// Contract partner on the provider's side.
+    pub entity: EntityId,
+    /// What it is called; `None` once erased.
+    pub label: Option<String>,
+    /// Governing law, e.g. `NL`.
+    pub law: String,
+    /// Days its data is kept after termination.
+    pub retention_days: u32,
+    /// When it ended.
+    pub terminated: Option<Time>,
+    /// Holds that name it.
+    pub holds: Vec<HoldId>,
+}
+
+/// A legal entity of the provider.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entity {
+    /// Registered name.
+    pub name: String,
+    /// Country, e.g. `NL`.
+    pub country: String,
+}
+
+/// A preserved copy in the vault.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Snapshot {
+    /// What it was taken of.
+    pub source: AssetId,
+    /// The asset it is, so that holds follow it.
+    pub asset: AssetId,
+    /// Manifest root (RFC 6962 tree over the manifest's entries).
+    pub root: [u8; 32],
+    /// The vault's name for it.
+    pub vault_id: String,
+    /// Bytes of data.
+    pub bytes: u64,
+    /// Files and ranges that could not be read.
+    pub unreadable: u32,
+    /// When it was begun: data written later is not in it.
+    pub taken: Time,
+    /// When it was last read back whole and found equal to its manifest.
+    pub verified: Option<Time>,
+}

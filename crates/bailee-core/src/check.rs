@@ -1,0 +1,262 @@
+//! Check: every rule that a state can break, looked for by scan, not by index.
+//!
+//! Ends every test and every scenario, and ships to users as `bailee check`. It shares no code with
+//! the deciders beyond reading the tables, so that one mistake does not hide another.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use crate::asset::Fate;
+use crate::coverage;
+use crate::demand::DemandStatus;
+use crate::disposition::{Approval, Clearance, ClearanceStatus, Disposition, Radius};
+use crate::gate;
+use crate::hold::{Hold, HoldStatus};
+use crate::id::{AssetId, ClearanceId, PartyId};
+use crate::matching;
+use crate::party::{Role, person};
+use crate::state::{Due, State};
+use crate::view;
+
+/// A broken rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// Number of the rule in the domain's list; 0 for the state's own indices.
+    pub rule: u8,
+    /// The thing.
+    pub about: String,
+    /// What is wrong with it.
+    pub what: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "rule {}: {} {}", self.rule, self.about, self.what)
+    }
+}
+
+/// Every violation there is; empty is good.
+pub fn check(state: &State) -> Vec<Violation> {
+    let mut found = Found(Vec::new());
+    asked(state, &mut found);
+    held(state, &mut found);
+    let_go(state, &mut found);
+    released(state, &mut found);
+    private(state, &mut found);
+    indexed(state, &mut found);
+    found.0
+}
+
+struct Found(Vec<Violation>);
+
+impl Found {
+    fn unless(&mut self, good: bool, rule: u8, about: impl fmt::Display, what: &str) {
+        if !good {
+            self.0.push(Violation { rule, about: about.to_string(), what: what.to_owned() });
+        }
+    }
+}
+
+/// Rule 1: every demand blocks, from its entry on, until a person's decision has cooled.
+fn asked(s: &State, found: &mut Found) {
+    for (id, demand) in s.demands.iter() {
+        let Some(hold) = s.holds.get(demand.hold) else {
+            found.unless(false, 1, id, "has no hold");
+            continue;
+        };
+        found.unless(hold.demands.contains(&id), 1, id, "is not what its hold rests on");
+        found.unless(hold.placed == demand.received, 1, id, "did not block when it was received");
+        let open = matches!(demand.status, DemandStatus::Received | DemandStatus::Clarifying);
+        found.unless(!open || hold.in_force(), 1, id, "is undecided and does not block");
+        let Some(papers) = demand.papers.as_ref().filter(|_| hold.in_force()) else { continue };
+        let named = matching::named(s, &papers.words);
+        let accounts = named.accounts.iter().all(|a| hold.scope.accounts.contains(a));
+        found.unless(accounts, 1, id, "names an account that its hold does not reach");
+        let reached = |a: &AssetId| coverage::reaches(s, demand.hold, *a);
+        let assets = named.assets.iter().all(reached);
+        found.unless(assets, 1, id, "names an asset that its hold does not reach");
+    }
+}
+
+/// Rules 2, 3, 8: what a hold names, it reaches; every clock is on the agenda.
+fn held(s: &State, found: &mut Found) {
+    for (id, hold) in s.holds.iter() {
+        let by_asset = |a: &AssetId| s.assets.get(*a).is_some_and(|x| x.holds.contains(&id));
+        found.unless(hold.scope.assets.iter().all(by_asset), 3, id, "does not reach its assets");
+        let accounts = hold.scope.accounts.iter();
+        let by_account = accounts.filter_map(|a| s.accounts.get(*a)).all(|a| a.holds.contains(&id));
+        found.unless(by_account, 3, id, "does not reach its accounts");
+        found.unless(!hold.bases.is_empty(), 2, id, "has no reason");
+        for (n, basis) in hold.bases.iter().enumerate() {
+            let Some(due) = basis.due.filter(|_| hold.in_force() && basis.ended.is_none()) else {
+                continue;
+            };
+            let clock = s.agenda.contains(&(due, Due::Basis(id, n as u8)));
+            found.unless(clock, 8, id, "has a clock that is not on the agenda");
+        }
+        if let HoldStatus::Cooling(until) = hold.status {
+            let clock = s.agenda.contains(&(until, Due::Cooling(id)));
+            found.unless(clock, 8, id, "cools and is not on the agenda");
+        }
+    }
+}
+
+/// Rules 5, 6, 7: nothing was let go of without everything.
+fn let_go(s: &State, found: &mut Found) {
+    for (id, clearance) in s.clearances.iter() {
+        let Some(disposition) = s.dispositions.get(clearance.disposition) else {
+            found.unless(false, 5, id, "has no disposition");
+            continue;
+        };
+        found.unless(clearance.against.is_empty(), 5, id, "was leased against a hold in force");
+        approved(s, found, id, disposition);
+        notified(s, found, id, clearance, disposition);
+        let on_asset = s.assets.get(clearance.asset).is_some_and(|a| a.clearance == Some(id));
+        found.unless(clearance.is_open() == on_asset, 5, id, "and its asset disagree");
+        found.unless(
+            clearance.is_open() == s.open_clearances.contains(&id),
+            0,
+            id,
+            "is open and not listed, or listed and not open",
+        );
+        let finished = clearance.status == ClearanceStatus::Finished;
+        found.unless(finished == clearance.certificate.is_some(), 5, id, "lacks its certificate");
+        if let ClearanceStatus::Begun(lease) | ClearanceStatus::Stopping(lease) = clearance.status {
+            let longest = s.clock.plus_seconds(crate::policy::LONGEST_LEASE);
+            found.unless(lease <= longest, 5, id, "has a lease of more than sixty seconds");
+        }
+    }
+    for (id, asset) in s.assets.iter() {
+        let clearance = match asset.fate {
+            Fate::Kept => continue,
+            Fate::Destroyed(c) | Fate::HandedOver(c, _) | Fate::Unknown(c) | Fate::Partial(c) => c,
+        };
+        let status = s.clearances.get(clearance).map(|c| c.status);
+        let fits = match asset.fate {
+            Fate::Destroyed(_) | Fate::HandedOver(..) => status == Some(ClearanceStatus::Finished),
+            Fate::Unknown(_) => {
+                matches!(status, Some(ClearanceStatus::Lost | ClearanceStatus::Aborted))
+            }
+            Fate::Partial(_) => status == Some(ClearanceStatus::Aborted),
+            Fate::Kept => true,
+        };
+        found.unless(fits, 5, id, "met a fate that its clearance does not explain");
+    }
+}
+
+fn approved(s: &State, found: &mut Found, id: ClearanceId, disposition: &Disposition) {
+    let good = four_eyes(s, disposition.proposer, &disposition.approvals);
+    found.unless(good, 7, id, "was granted without three persons, counsel among the approvers");
+}
+
+/// Two approvers of one radius, different persons, neither the proposer, one of them counsel.
+fn four_eyes(s: &State, proposer: PartyId, approvals: &[Approval]) -> bool {
+    let mut by_radius: Vec<(&Radius, BTreeSet<PartyId>, bool)> = Vec::new();
+    for approval in approvals {
+        let counsel = s.parties.get(approval.by).is_some_and(|p| p.is(Role::Counsel));
+        let human = person(&s.parties, approval.by);
+        if human == person(&s.parties, proposer) {
+            return false;
+        }
+        match by_radius.iter_mut().find(|(radius, ..)| **radius == approval.radius) {
+            Some((_, humans, has_counsel)) => {
+                humans.insert(human);
+                *has_counsel |= counsel;
+            }
+            None => by_radius.push((&approval.radius, [human].into(), counsel)),
+        }
+    }
+    by_radius.iter().any(|(_, humans, counsel)| humans.len() >= 2 && *counsel)
+}
+
+fn notified(
+    s: &State,
+    found: &mut Found,
+    id: ClearanceId,
+    clearance: &Clearance,
+    disposition: &Disposition,
+) {
+    let proven = |n: &crate::id::NoticeId| {
+        let proven = s.notices.get(*n).and_then(|notice| notice.proven);
+        proven.is_some_and(|(at, evidence)| at < clearance.reserved && evidence.proves())
+    };
+    let early = disposition.notices.iter().filter(|n| {
+        // Notices queued after the reservation could not have been waited for.
+        let first = s.notices.get(**n).and_then(|notice| notice.attempts.first());
+        first.is_some_and(|attempt| attempt.at < clearance.reserved)
+    });
+    let all = early.into_iter().all(proven);
+    found.unless(all, 6, id, "was granted before every notice was proven");
+    let some = !disposition.notices.is_empty() || coverage::owners(s, clearance.asset).is_empty();
+    found.unless(some, 6, id, "was granted without any notice");
+}
+
+/// Rule 7: what thawed was refused by a person, or released by three.
+fn released(s: &State, found: &mut Found) {
+    for (id, hold) in s.holds.iter() {
+        if matches!(hold.status, HoldStatus::Provisional | HoldStatus::Active) {
+            continue;
+        }
+        let refused = |hold: &Hold| {
+            let mut demands = hold.demands.iter().filter_map(|d| s.demands.get(*d));
+            demands.any(|demand| demand.status == DemandStatus::Refused)
+        };
+        let approved = hold.release.as_ref();
+        let approved = approved.is_some_and(|r| four_eyes(s, r.proposer, &r.approvals));
+        found.unless(refused(hold) || approved, 7, id, "thaws without a decision of persons");
+    }
+}
+
+/// Rules 9 and 10.
+fn private(s: &State, found: &mut Found) {
+    let owners: BTreeSet<PartyId> = s.accounts.iter().map(|(_, a)| a.owner).collect();
+    let silent = |id: &crate::id::HoldId| s.holds.get(*id).is_some_and(|hold| hold.silent);
+    // An owner's view scans every asset; a large house is sampled by its first owners.
+    for owner in owners.into_iter().take(64) {
+        let seen = view::owner(s, owner).holds.iter().any(silent);
+        found.unless(!seen, 9, owner, "can see a silent hold");
+    }
+    for (id, party) in s.parties.iter().filter(|(_, party)| party.erased.is_some()) {
+        found.unless(party.who.is_none(), 10, id, "is erased and still described");
+    }
+}
+
+/// The state's own indices against a scan of its tables.
+fn indexed(s: &State, found: &mut Found) {
+    let mut identifiers = BTreeMap::new();
+    for (id, asset) in s.assets.iter() {
+        for identifier in &asset.identifiers {
+            identifiers.insert(identifier.normal().into_boxed_str(), id);
+        }
+        let parts = asset.parts.iter().filter_map(|part| s.assets.get(*part));
+        found.unless(parts.into_iter().all(|p| p.part_of == Some(id)), 3, id, "has a false part");
+    }
+    let same = identifiers.keys().eq(s.identifiers.keys());
+    found.unless(same, 0, "the index of identifiers", "differs from the assets");
+    for (hash, token) in &s.token_hashes {
+        let good = s.tokens.get(*token).is_some_and(|t| t.hash == *hash);
+        found.unless(good, 0, token, "is found under a false hash");
+    }
+    for (_, due) in &s.agenda {
+        if let Due::Clearance(id) = due {
+            let open = s.clearances.get(*id).is_some_and(Clearance::is_open);
+            found.unless(open, 0, id, "is over and still on the agenda");
+        }
+    }
+}
+
+/// Holds in force that reach the asset and no copy satisfies: what a lease must not be given
+/// against. Used by `apply` to keep the evidence that `check` looks at.
+pub(crate) fn against(s: &State, asset: AssetId, clearance: ClearanceId) -> Vec<crate::id::HoldId> {
+    let Some(clearance) = s.clearances.get(clearance) else { return Vec::new() };
+    let transfer = s
+        .dispositions
+        .get(clearance.disposition)
+        .is_some_and(|d| d.kind == crate::disposition::DispositionKind::Transfer);
+    let holds = coverage::holds(s, asset).into_keys().filter_map(|id| Some((id, s.holds.get(id)?)));
+    holds
+        .filter(|(_, hold)| hold.in_force() && !transfer)
+        .filter(|(_, hold)| gate::satisfying_copy(s, hold, asset).is_none())
+        .map(|(id, _)| id)
+        .collect()
+}

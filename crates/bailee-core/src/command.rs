@@ -1,0 +1,324 @@
+//! Commands: what somebody wants to happen. `decide` says yes with facts, or no by name.
+//!
+//! Out of scope: authentication. The shell proves who `by` is; the core decides what they may.
+
+use crate::asset::{AssetKind, Identifier, Lifecycle};
+use crate::demand::{Digest, Exhibit, Medium, Scope};
+use crate::disposition::DispositionKind;
+use crate::event::By;
+use crate::id::{
+    AccessId, AccountId, AssetId, ClearanceId, DemandId, DispositionId, DutyId, EntityId, HoldId,
+    MatterId, MeterId, NoticeId, ObjectionId, PartyId, SnapshotId, TokenId,
+};
+use crate::instrument::Catalogue;
+use crate::notice::Evidence;
+use crate::party::{Role, Who};
+use crate::policy::{Policy, TokenScope};
+use crate::time::Time;
+
+/// Who wants what.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Command {
+    /// Who asks.
+    pub by: By,
+    /// For what.
+    pub action: Action,
+}
+
+impl Command {
+    /// By Bailee itself.
+    pub fn system(action: Action) -> Command {
+        Command { by: By::System, action }
+    }
+
+    /// By a party.
+    pub fn by(party: PartyId, action: Action) -> Command {
+        Command { by: By::Party(party), action }
+    }
+}
+
+/// An asset as it is registered.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs, reason = "the fields of Asset")]
+pub struct NewAsset {
+    pub kind: AssetKind,
+    pub label: String,
+    pub accounts: Vec<AccountId>,
+    pub identifiers: Vec<Identifier>,
+    pub part_of: Option<AssetId>,
+    pub copy_of: Vec<AssetId>,
+    pub place: String,
+    pub bytes: u64,
+}
+
+/// A demand as it arrives.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewDemand {
+    /// The sender as it names itself; matched to a known party by address.
+    pub from: Who,
+    /// The legal entity it is addressed to, if one was named.
+    pub entity: Option<EntityId>,
+    /// Instrument code; unknown or `None` is a letter.
+    pub instrument: Option<String>,
+    /// How it came in.
+    pub medium: Medium,
+    /// What the sender named in a form (empty for a letter).
+    pub scope: Scope,
+    /// Readable text of the letter, matched against what is kept here.
+    pub text: String,
+    /// Letter and attachments.
+    pub exhibits: Vec<Exhibit>,
+    /// `Some(true)`: the sender forbids telling the owner; `None`: as the instrument says.
+    pub silent: Option<bool>,
+    /// Parts of the letter could not be read.
+    pub damaged: bool,
+}
+
+/// Free text and exhibits that go with an act of a person.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Reason {
+    /// In words.
+    pub note: String,
+    /// The document.
+    pub exhibits: Vec<Exhibit>,
+}
+
+/// How a demand is decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Triage {
+    /// Its hold becomes active.
+    Accept(Option<MatterId>),
+    /// The requester is asked; the hold stays.
+    Clarify,
+    /// In writing; the hold cools.
+    Refuse,
+}
+
+/// Everything that can be asked for. Fields are the words of the domain.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs, reason = "each variant is decided in the file of its noun")]
+pub enum Action {
+    SetPolicy(Policy),
+    LoadInstruments(Catalogue),
+    RegisterParty {
+        who: Who,
+        roles: Vec<Role>,
+        same_person_as: Option<PartyId>,
+    },
+    ChangeParty {
+        party: PartyId,
+        who: Who,
+    },
+    EraseDetails {
+        party: PartyId,
+    },
+    RegisterEntity {
+        name: String,
+        country: String,
+    },
+    RegisterAccount {
+        owner: PartyId,
+        entity: EntityId,
+        label: String,
+        law: String,
+        retention_days: u32,
+    },
+    TerminateAccount {
+        account: AccountId,
+    },
+    RegisterAsset(NewAsset),
+    MoveAsset {
+        asset: AssetId,
+        lifecycle: Lifecycle,
+        place: String,
+    },
+    RelabelAsset {
+        asset: AssetId,
+        label: String,
+        identifiers: Vec<Identifier>,
+    },
+    AssignAsset {
+        asset: AssetId,
+        account: AccountId,
+    },
+    CopyAsset {
+        asset: AssetId,
+        source: AssetId,
+    },
+    ReceiveDemand(NewDemand),
+    MatchDemand {
+        demand: DemandId,
+        scope: Scope,
+    },
+    DecideDemand {
+        demand: DemandId,
+        triage: Triage,
+        reason: Reason,
+    },
+    ReceiptSent {
+        demand: DemandId,
+    },
+    OpenMatter {
+        title: String,
+    },
+    CloseMatter {
+        matter: MatterId,
+    },
+    FileCorrespondence {
+        matter: MatterId,
+        from: PartyId,
+        reason: Reason,
+    },
+    PlaceHold {
+        scope: Scope,
+        instrument: String,
+        matter: Option<MatterId>,
+        silent: Option<bool>,
+    },
+    AddBasis {
+        hold: HoldId,
+        instrument: String,
+        reason: Reason,
+    },
+    ExtendBasis {
+        hold: HoldId,
+        basis: u8,
+        reason: Reason,
+    },
+    EndBasis {
+        hold: HoldId,
+        basis: u8,
+        reason: Reason,
+    },
+    AllowCopy {
+        hold: HoldId,
+        reason: Reason,
+    },
+    ProposeRelease {
+        hold: HoldId,
+        reason: Reason,
+    },
+    ApproveRelease {
+        hold: HoldId,
+    },
+    RecordSnapshot {
+        source: AssetId,
+        root: Digest,
+        vault_id: String,
+        bytes: u64,
+        unreadable: u32,
+        taken: Time,
+    },
+    VerifySnapshot {
+        snapshot: SnapshotId,
+        intact: bool,
+    },
+    ProposeDisposition {
+        kind: DispositionKind,
+        assets: Vec<AssetId>,
+        to: Option<PartyId>,
+        reason: Reason,
+    },
+    QueueNotices {
+        disposition: DispositionId,
+    },
+    ApproveDisposition {
+        disposition: DispositionId,
+    },
+    CancelDisposition {
+        disposition: DispositionId,
+        reason: Reason,
+    },
+    AcceptHold {
+        disposition: DispositionId,
+        hold: HoldId,
+    },
+    NoticeSent {
+        notice: NoticeId,
+        attempt: u8,
+    },
+    RecordEvidence {
+        notice: NoticeId,
+        attempt: u8,
+        evidence: Evidence,
+        reason: Reason,
+    },
+    FileObjection {
+        disposition: DispositionId,
+        by: PartyId,
+        reason: Reason,
+    },
+    DecideObjection {
+        objection: ObjectionId,
+        upheld: bool,
+        reason: Reason,
+    },
+    Reserve {
+        disposition: DispositionId,
+        asset: AssetId,
+        subject: Digest,
+    },
+    Begin {
+        clearance: ClearanceId,
+    },
+    Renew {
+        clearance: ClearanceId,
+    },
+    Finish {
+        clearance: ClearanceId,
+        verified: bool,
+        reason: Reason,
+    },
+    Abort {
+        clearance: ClearanceId,
+        gone: u64,
+        reason: Reason,
+    },
+    RequestAccess {
+        owner: PartyId,
+        asset: AssetId,
+        reason: Reason,
+    },
+    DecideAccess {
+        access: AccessId,
+        granted: bool,
+        reason: Reason,
+    },
+    FulfilAccess {
+        access: AccessId,
+        reason: Reason,
+    },
+    StartMeter {
+        matter: MatterId,
+        what: String,
+        units: u32,
+        daily: u64,
+        currency: String,
+    },
+    StopMeter {
+        meter: MeterId,
+    },
+    BookCost {
+        matter: MatterId,
+        what: String,
+        milli_units: u64,
+        amount: u64,
+        currency: String,
+    },
+    DutyPaged {
+        duty: DutyId,
+    },
+    DischargeDuty {
+        duty: DutyId,
+        reason: Reason,
+    },
+    IssueToken {
+        party: PartyId,
+        scope: TokenScope,
+        hash: Digest,
+    },
+    RevokeToken {
+        token: TokenId,
+    },
+    Tick,
+}

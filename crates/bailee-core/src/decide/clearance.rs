@@ -1,0 +1,287 @@
+//! Clearances: reserve -> begin -> renew … -> finish or abort (rule 5).
+//!
+//! Invariants: `reserve` checks everything in the decision that grants; `begin` and `renew` ask the
+//! gate again; a lease is at most sixty seconds; `finish` needs a verified sanitization with its
+//! certificate. What is checked here is checked nowhere else.
+
+use super::disposition::{Approvals, open, radius, unaccepted, unnotified};
+use super::{Decision, find, reasoned};
+use crate::asset::IdentifierKind;
+use crate::command::Reason;
+use crate::coverage;
+use crate::demand::Digest;
+use crate::disposition::{Clearance, ClearanceStatus, Disposition, DispositionKind};
+use crate::event::Event;
+use crate::gate::{self, Verb};
+use crate::id::{AssetId, ClearanceId, DispositionId, HoldId};
+use crate::policy::DutyKind;
+use crate::refusal::{Code, Refusal};
+use crate::state::State;
+use crate::time::Time;
+
+/// The verb under which the gate is asked.
+fn verb(kind: DispositionKind) -> Verb {
+    match kind {
+        DispositionKind::Transfer => Verb::Transfer,
+        DispositionKind::Sanitize | DispositionKind::Expire | DispositionKind::Return => {
+            Verb::LetGo
+        }
+    }
+}
+
+pub(super) fn reserve(
+    s: &State,
+    disposition: DispositionId,
+    asset: AssetId,
+    subject: Digest,
+    now: Time,
+) -> Decision {
+    let found = open(s, disposition)?;
+    if !found.assets.contains(&asset) {
+        let text = format!("does not name {asset}");
+        return Err(Refusal::new(Code::AssetNotInDisposition, disposition, text));
+    }
+    ask_gate(s, found.kind, asset, now, None)?;
+    if let Some(hold) = unaccepted_in_transfer(s, found, asset) {
+        let text = format!("is not accepted by the transferee of {disposition}");
+        return Err(Refusal::new(Code::HoldNotAccepted, hold, text));
+    }
+    check_objections(s, disposition, found)?;
+    check_notices(s, disposition, found, now)?;
+    let approvals = Approvals { proposer: found.proposer, given: &found.approvals };
+    approvals.complete(s, disposition, &radius(s, &found.assets))?;
+    check_canary(found, asset)?;
+    check_rate(s, asset, now)?;
+    check_subject(s, asset, &subject)?;
+    let clearance = s.clearances.next();
+    let expires = now.plus_seconds(s.policy.reservation_seconds);
+    let subject = subject.into();
+    Ok(vec![Event::ClearanceReserved { clearance, disposition, asset, subject, expires }.into()])
+}
+
+/// The first reason of the gate, as a refusal; the caller can ask the gate for all of them.
+fn ask_gate(
+    s: &State,
+    kind: DispositionKind,
+    asset: AssetId,
+    now: Time,
+    mine: Option<ClearanceId>,
+) -> Result<(), Refusal> {
+    let verdict = gate::verdict(s, asset, verb(kind), now, mine);
+    let verdict = verdict.ok_or_else(|| Refusal::not_found(asset))?;
+    match verdict.reasons.first() {
+        None => Ok(()),
+        Some(reason) => {
+            let more = match verdict.reasons.len() - 1 {
+                0 => String::new(),
+                n => format!(" (and {n} more reasons against {asset})"),
+            };
+            let text = format!("{}{more}", reason.text);
+            Err(Refusal::new(reason.code, &reason.about, text))
+        }
+    }
+}
+
+fn unaccepted_in_transfer(s: &State, found: &Disposition, asset: AssetId) -> Option<HoldId> {
+    let transfer = found.kind == DispositionKind::Transfer;
+    transfer.then(|| unaccepted(s, found, asset).first().copied()).flatten()
+}
+
+fn check_objections(s: &State, id: DispositionId, found: &Disposition) -> Result<(), Refusal> {
+    let open = |o: &&crate::id::ObjectionId| {
+        s.objections.get(**o).is_some_and(|objection| objection.upheld.is_none())
+    };
+    match found.objections.iter().find(open) {
+        None => Ok(()),
+        Some(objection) => {
+            let text = format!("against {id} is not decided");
+            Err(Refusal::new(Code::ObjectionOpen, *objection, text))
+        }
+    }
+}
+
+/// Every party owed a notice has one, delivery of each is proven, and the wait after the last proof
+/// is over.
+fn check_notices(
+    s: &State,
+    id: DispositionId,
+    found: &Disposition,
+    now: Time,
+) -> Result<(), Refusal> {
+    if let Some(party) = unnotified(s, found).first() {
+        return Err(Refusal::new(Code::NoticeMissing, *party, format!("has no notice of {id}")));
+    }
+    let mut last = None;
+    for notice_id in &found.notices {
+        let notice = find(&s.notices, *notice_id)?;
+        match notice.proven {
+            None => {
+                let text = format!("to {} has no proof of delivery", notice.to);
+                return Err(Refusal::new(Code::NoticeNotDelivered, *notice_id, text));
+            }
+            Some((at, _)) => last = last.max(Some(at)),
+        }
+    }
+    let until = last.map_or(now, |at| at.plus_days(s.policy.waiting_days));
+    if until > now {
+        return Err(Refusal::new(Code::WaitingPeriod, id, format!("waits until {until}")));
+    }
+    Ok(())
+}
+
+/// The first asset goes alone, and is verified, before any other.
+fn check_canary(found: &Disposition, asset: AssetId) -> Result<(), Refusal> {
+    match found.assets.first() {
+        Some(first) if *first != asset && !found.done.contains(first) => {
+            Err(Refusal::new(Code::CanaryPending, *first, "goes first, alone"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_rate(s: &State, asset: AssetId, now: Time) -> Result<(), Refusal> {
+    let today: &[AssetId] = s.let_go.get(&now.day()).map_or(&[], Vec::as_slice);
+    let limit = s.policy.daily_limit;
+    if today.len() >= limit as usize {
+        let text = format!("has reached {limit} assets");
+        return Err(Refusal::new(Code::RateLimited, "today", text));
+    }
+    let limit = s.policy.daily_limit_per_owner;
+    for owner in coverage::owners(s, asset) {
+        let theirs = today.iter().filter(|id| coverage::owners(s, **id).contains(&owner));
+        if theirs.count() >= limit as usize {
+            let text = format!("has lost {limit} assets today");
+            return Err(Refusal::new(Code::RateLimited, owner, text));
+        }
+    }
+    Ok(())
+}
+
+/// The thing must be the one the asset is bound to: a snapshot by its manifest root, a device by
+/// an identity recorded before.
+fn check_subject(s: &State, id: AssetId, subject: &Digest) -> Result<(), Refusal> {
+    let asset = find(&s.assets, id)?;
+    if let Some(snapshot) = asset.snapshot.and_then(|id| s.snapshots.get(id)) {
+        return match snapshot.root == *subject {
+            true => Ok(()),
+            false => Err(Refusal::new(Code::WrongSubject, id, "has another manifest root")),
+        };
+    }
+    let bound: Vec<String> = asset
+        .identifiers
+        .iter()
+        .filter(|identifier| identifier.kind == IdentifierKind::Identity)
+        .map(|identifier| identifier.normal())
+        .collect();
+    if bound.is_empty() {
+        return Err(Refusal::new(Code::NoSubject, id, "is not bound to a device"));
+    }
+    let hex: String = subject.iter().map(|byte| format!("{byte:02x}")).collect();
+    match bound.contains(&hex) {
+        true => Ok(()),
+        false => Err(Refusal::new(Code::WrongSubject, id, "is bound to another device")),
+    }
+}
+
+/// A clearance in the state wanted, or the name of why not.
+fn current(s: &State, id: ClearanceId) -> Result<&Clearance, Refusal> {
+    let found = find(&s.clearances, id)?;
+    match found.status {
+        ClearanceStatus::Reserved(_) | ClearanceStatus::Begun(_) => Ok(found),
+        ClearanceStatus::Revoked | ClearanceStatus::Stopping(_) => {
+            Err(Refusal::new(Code::ClearanceRevoked, id, "was revoked by a demand"))
+        }
+        ClearanceStatus::Expired => Err(Refusal::new(Code::ClearanceExpired, id, "has expired")),
+        ClearanceStatus::Lost => Err(Refusal::new(Code::LeaseLapsed, id, "was given up as lost")),
+        ClearanceStatus::Finished | ClearanceStatus::Aborted => {
+            Err(Refusal::new(Code::ClearanceUsed, id, "was used"))
+        }
+    }
+}
+
+fn kind_of(s: &State, found: &Clearance) -> Result<DispositionKind, Refusal> {
+    Ok(find(&s.dispositions, found.disposition)?.kind)
+}
+
+pub(super) fn begin(s: &State, id: ClearanceId, now: Time) -> Decision {
+    let found = current(s, id)?;
+    match found.status {
+        ClearanceStatus::Reserved(expires) if expires > now => {}
+        ClearanceStatus::Reserved(_) => {
+            return Err(Refusal::new(Code::ClearanceExpired, id, "has expired"));
+        }
+        _ => return Err(Refusal::new(Code::ClearanceUsed, id, "was begun before")),
+    }
+    ask_gate(s, kind_of(s, found)?, found.asset, now, Some(id))?;
+    let lease = now.plus_seconds(s.policy.lease_seconds);
+    Ok(vec![Event::ClearanceBegun { clearance: id, lease }.into()])
+}
+
+/// The lease of a clearance that is begun and runs.
+fn running(s: &State, id: ClearanceId, now: Time) -> Result<&Clearance, Refusal> {
+    let found = current(s, id)?;
+    match found.status {
+        ClearanceStatus::Begun(lease) if lease > now => Ok(found),
+        ClearanceStatus::Begun(_) => Err(Refusal::new(Code::LeaseLapsed, id, "was not renewed")),
+        _ => Err(Refusal::new(Code::ClearanceNotBegun, id, "is only reserved")),
+    }
+}
+
+pub(super) fn renew(s: &State, id: ClearanceId, now: Time) -> Decision {
+    let found = running(s, id, now)?;
+    ask_gate(s, kind_of(s, found)?, found.asset, now, Some(id))?;
+    let lease = now.plus_seconds(s.policy.lease_seconds);
+    Ok(vec![Event::ClearanceRenewed { clearance: id, lease }.into()])
+}
+
+/// What is done is recorded as done, even if a demand came in the last lease: the log says so, and
+/// a human has to explain it. A lapsed lease is another matter: the asset is unknown.
+pub(super) fn finish(
+    s: &State,
+    id: ClearanceId,
+    verified: bool,
+    reason: &Reason,
+    now: Time,
+) -> Decision {
+    let found = find(&s.clearances, id)?;
+    let late = matches!(found.status, ClearanceStatus::Stopping(lease) if lease > now);
+    if !late {
+        running(s, id, now)?;
+    }
+    if !verified {
+        return Err(Refusal::new(Code::NotVerified, id, "is not verified"));
+    }
+    if reason.exhibits.is_empty() {
+        return Err(Refusal::new(Code::CertificateMissing, id, "has no certificate"));
+    }
+    let mut facts = vec![reasoned(Event::ClearanceFinished { clearance: id, verified }, reason)];
+    if late {
+        let kind = DutyKind::ExplainLoss(id);
+        facts.push(Event::DutyRaised { duty: s.duties.next(), kind }.into());
+    }
+    Ok(facts)
+}
+
+pub(super) fn abort(s: &State, id: ClearanceId, gone: u64, reason: &Reason) -> Decision {
+    let found = find(&s.clearances, id)?;
+    let touched = !matches!(found.status, ClearanceStatus::Reserved(_));
+    match found.status {
+        ClearanceStatus::Finished | ClearanceStatus::Aborted => {
+            return Err(Refusal::new(Code::ClearanceUsed, id, "was used"));
+        }
+        ClearanceStatus::Expired | ClearanceStatus::Revoked => {
+            return Err(Refusal::new(Code::AlreadyDone, id, "never touched anything"));
+        }
+        _ if gone > 0 && !touched => {
+            let text = "was not begun, so nothing can be gone under it";
+            return Err(Refusal::new(Code::ClearanceNotBegun, id, text));
+        }
+        _ => {}
+    }
+    let mut facts = vec![reasoned(Event::ClearanceAborted { clearance: id, gone }, reason)];
+    if gone > 0 {
+        let kind = DutyKind::ExplainLoss(id);
+        facts.push(Event::DutyRaised { duty: s.duties.next(), kind }.into());
+    }
+    Ok(facts)
+}

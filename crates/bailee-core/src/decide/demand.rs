@@ -1,0 +1,247 @@
+//! Demands: received, matched, decided.
+//!
+//! Invariants (rule 1): `receive` cannot refuse for want of a match, a rule, a licence or a known
+//! sender, and the hold stands in the same append as the demand. Every clearance that the new hold
+//! reaches is revoked in that append too, so that ties are decided by log order alone.
+
+use super::{Decision, find, papers, reasoned};
+use crate::asset::normal;
+use crate::command::{NewDemand, Reason, Triage};
+use crate::coverage;
+use crate::demand::{DemandStatus, Flag, Papers, Scope};
+use crate::event::{Event, Fact};
+use crate::id::{DemandId, EntityId, HoldId, MatterId, PartyId};
+use crate::instrument::{Instrument, LETTER, Privacy};
+use crate::matching;
+use crate::notice::About;
+use crate::party::{Role, Who};
+use crate::policy::DutyKind;
+use crate::refusal::{Code, Refusal};
+use crate::state::State;
+use crate::time::Time;
+
+pub(super) fn receive(s: &State, new: &NewDemand, now: Time) -> Decision {
+    let mut facts = Vec::new();
+    let from = sender(s, &new.from, &mut facts);
+    let (instrument, mut flags) = instrument(s, new.instrument.as_deref())?;
+    let words = matching::words(&new.text);
+    let scope = read_scope(s, new, from, &words, &mut flags);
+    flag_entity(s, new.entity, &scope, &mut flags);
+    if new.damaged {
+        flags.push(Flag::Damaged);
+    }
+
+    let (demand, hold) = (s.demands.next(), s.holds.next());
+    let silent = new.silent.unwrap_or(instrument.privacy == Privacy::Silent);
+    let unmatched = flags.contains(&Flag::Unmatched);
+    let event = Event::DemandReceived {
+        demand,
+        from,
+        entity: new.entity,
+        instrument: instrument.code.clone(),
+        medium: new.medium,
+        hold,
+        flags,
+    };
+    let exhibits = new.exhibits.clone();
+    facts.push(Fact::of(event).with_papers(Papers { exhibits, words, note: String::new() }));
+    let revoked = revoke_reached(s, hold, &scope);
+    facts.push(placed(hold, scope, instrument, silent, Some(demand), now));
+    facts.extend(revoked);
+    let kind = if unmatched { DutyKind::Unmatched(demand) } else { DutyKind::Triage(demand) };
+    facts.push(Event::DutyRaised { duty: s.duties.next(), kind }.into());
+    Ok(facts)
+}
+
+fn placed(
+    hold: HoldId,
+    scope: Scope,
+    instrument: &Instrument,
+    silent: bool,
+    demand: Option<DemandId>,
+    now: Time,
+) -> Fact {
+    let due = instrument.days.and_then(|days| instrument.rule.due(now, days));
+    let instrument = instrument.code.clone();
+    let (provisional, matter, gag_until) = (true, None, None);
+    Event::HoldPlaced {
+        hold,
+        provisional,
+        scope,
+        instrument,
+        due,
+        silent,
+        matter,
+        demand,
+        gag_until,
+    }
+    .into()
+}
+
+/// The party with the sender's address; a new one if nobody has it.
+fn sender(s: &State, from: &Who, facts: &mut Vec<Fact>) -> PartyId {
+    let known = from.channels.iter().find_map(|channel| s.party_at(&channel.address));
+    known.unwrap_or_else(|| {
+        let party = s.parties.next();
+        let roles = vec![Role::Requester];
+        let event = Event::PartyRegistered { party, roles, same_person_as: None };
+        facts.push(Fact::of(event).with_who(from.clone()));
+        party
+    })
+}
+
+/// The instrument named; what is not known is treated as a letter, and flagged.
+fn instrument<'a>(
+    s: &'a State,
+    code: Option<&str>,
+) -> Result<(&'a Instrument, Vec<Flag>), Refusal> {
+    let letter = || {
+        let missing = || Refusal::new(Code::BadValue, "the catalogue", "is not loaded");
+        s.catalogue.get(LETTER).ok_or_else(missing)
+    };
+    match code {
+        None => Ok((letter()?, Vec::new())),
+        Some(code) => match s.catalogue.get(code) {
+            Some(instrument) => Ok((instrument, Vec::new())),
+            None => Ok((letter()?, vec![Flag::UnknownInstrument])),
+        },
+    }
+}
+
+/// What the demand means here. If it names nothing that is known, the sender's own accounts are
+/// the widest plausible scope; if it has none, the demand is unmatched.
+fn read_scope(
+    s: &State,
+    new: &NewDemand,
+    from: PartyId,
+    words: &str,
+    flags: &mut Vec<Flag>,
+) -> Scope {
+    let mut scope = resolve(s, &new.scope);
+    scope.widen(&matching::named(s, words));
+    let unreadable = new.damaged || words.len() >= matching::LONGEST_LETTER - 4;
+    if unreadable || scope.matches_nothing() {
+        let accounts_before = scope.accounts.len();
+        widen_to_accounts(s, &mut scope, from);
+        if unreadable || scope.accounts.len() > accounts_before {
+            flags.push(Flag::ScopeUnreadable);
+        }
+    }
+    if scope.matches_nothing() {
+        flags.push(Flag::Unmatched);
+    }
+    scope
+}
+
+/// Freezes the accounts of everything named, and those of the sender.
+fn widen_to_accounts(s: &State, scope: &mut Scope, from: PartyId) {
+    let named = scope.assets.iter().flat_map(|asset| coverage::accounts(s, *asset).into_keys());
+    let own = s.accounts.iter().filter(|(_, account)| account.owner == from).map(|(id, _)| id);
+    let accounts = named.chain(own).collect();
+    scope.widen(&Scope { accounts, ..Scope::default() });
+}
+
+/// Keeps what exists; identifiers that are known here become assets, others are kept as wanted.
+pub(super) fn resolve(s: &State, asked: &Scope) -> Scope {
+    let mut scope = Scope {
+        categories: asked.categories.clone(),
+        from: asked.from,
+        to: asked.to,
+        ..Scope::default()
+    };
+    let accounts = asked.accounts.iter().copied().filter(|id| s.accounts.get(*id).is_some());
+    let assets = asked.assets.iter().copied().filter(|id| s.assets.get(*id).is_some());
+    let known = asked.identifiers.iter().filter_map(|value| s.asset_by_identifier(value));
+    let unknown = asked.identifiers.iter().filter(|value| s.asset_by_identifier(value).is_none());
+    scope.widen(&Scope {
+        accounts: accounts.collect(),
+        assets: assets.chain(known).collect(),
+        identifiers: unknown.map(|value| normal(value)).filter(|form| !form.is_empty()).collect(),
+        ..Scope::default()
+    });
+    scope
+}
+
+/// Addressed to another legal entity than the one that has the accounts: recorded, frozen, flagged.
+fn flag_entity(s: &State, entity: Option<EntityId>, scope: &Scope, flags: &mut Vec<Flag>) {
+    let Some(entity) = entity else { return };
+    let of_assets =
+        scope.assets.iter().flat_map(|asset| coverage::accounts(s, *asset).into_values());
+    let of_accounts = scope.accounts.iter().filter_map(|id| s.accounts.get(*id));
+    if of_accounts.chain(of_assets).any(|account| account.entity != entity) {
+        flags.push(Flag::WrongEntity);
+    }
+}
+
+/// Clearances open on anything the new scope reaches are revoked in the same append.
+pub(super) fn revoke_reached(s: &State, hold: HoldId, scope: &Scope) -> Vec<Fact> {
+    let mut facts = Vec::new();
+    for id in &s.open_clearances {
+        let Some(open) = s.clearances.get(*id) else { continue };
+        if coverage::scope_reaches(s, scope, open.asset) {
+            facts.push(Event::ClearanceRevoked { clearance: *id, hold }.into());
+        }
+    }
+    facts
+}
+
+pub(super) fn match_to(s: &State, demand: DemandId, scope: &Scope) -> Decision {
+    let found = find(&s.demands, demand)?;
+    if !find(&s.holds, found.hold)?.in_force() {
+        return Err(Refusal::new(Code::HoldNotInForce, found.hold, "is over"));
+    }
+    let more = resolve(s, scope);
+    if more == Scope::default() {
+        return Err(Refusal::new(Code::BadValue, demand, "cannot be matched to nothing"));
+    }
+    let revoked = revoke_reached(s, found.hold, &more);
+    let mut facts = vec![Event::DemandMatched { demand, more }.into()];
+    facts.extend(revoked);
+    Ok(facts)
+}
+
+pub(super) fn triage(
+    s: &State,
+    demand: DemandId,
+    triage: Triage,
+    reason: &Reason,
+    now: Time,
+) -> Decision {
+    let found = find(&s.demands, demand)?;
+    if !found.is_open() {
+        return Err(Refusal::new(Code::DemandDecided, demand, "was decided before"));
+    }
+    if let Triage::Accept(Some(matter)) = triage {
+        open_matter(s, matter)?;
+    }
+    if triage == Triage::Refuse && papers(reason).is_none() {
+        return Err(Refusal::new(Code::BadValue, demand, "cannot be refused without a reason"));
+    }
+    let (status, matter) = match triage {
+        Triage::Accept(matter) => (DemandStatus::Accepted, matter),
+        Triage::Clarify => (DemandStatus::Clarifying, None),
+        Triage::Refuse => (DemandStatus::Refused, None),
+    };
+    let mut facts = vec![reasoned(Event::DemandDecided { demand, status, matter }, reason)];
+    if triage == Triage::Refuse {
+        let until = now.plus_days(s.policy.cooling_days);
+        facts.push(Event::HoldCooling { hold: found.hold, until }.into());
+    }
+    let (notice, to, about) = (s.notices.next(), found.from, About::Decision(demand));
+    facts.push(Event::NoticeQueued { notice, to, about }.into());
+    Ok(facts)
+}
+
+fn open_matter(s: &State, matter: MatterId) -> Result<(), Refusal> {
+    if find(&s.matters, matter)?.closed {
+        return Err(Refusal::new(Code::AlreadyDone, matter, "is closed"));
+    }
+    Ok(())
+}
+
+pub(super) fn receipt_sent(s: &State, demand: DemandId) -> Decision {
+    if find(&s.demands, demand)?.receipted {
+        return Err(Refusal::new(Code::AlreadyDone, demand, "has had its receipt"));
+    }
+    Ok(vec![Event::ReceiptSent { demand }.into()])
+}

@@ -1,0 +1,292 @@
+//! Dispositions: proposed, notified, approved. And what four eyes see: the blast radius.
+//!
+//! Invariants (rules 6, 7): proposer and approvers are three persons, counsel among the approvers;
+//! an approval counts only while the radius it was given for is still the radius; who is owed a
+//! notice is computed from the log, never typed.
+
+use std::collections::BTreeSet;
+
+use super::{Decision, find, papers, reasoned};
+use crate::asset::AssetKind;
+use crate::command::Reason;
+use crate::coverage;
+use crate::disposition::{Approval, Disposition, DispositionKind, Radius};
+use crate::event::{Event, Fact};
+use crate::hold::Hold;
+use crate::id::{AssetId, DispositionId, HoldId, NoticeId, PartyId};
+use crate::notice::About;
+use crate::party::{Role, person};
+use crate::refusal::{Code, Refusal};
+use crate::state::State;
+
+pub(super) fn propose(
+    s: &State,
+    kind: DispositionKind,
+    assets: &[AssetId],
+    to: Option<PartyId>,
+    reason: &Reason,
+) -> Decision {
+    if assets.is_empty() {
+        return Err(Refusal::new(Code::BadValue, "the disposition", "names no asset"));
+    }
+    for (i, id) in assets.iter().enumerate() {
+        check_asset(s, kind, *id)?;
+        if assets[..i].contains(id) {
+            return Err(Refusal::new(Code::BadValue, *id, "is named twice"));
+        }
+    }
+    check_receiver(s, kind, assets, to)?;
+    if papers(reason).is_none() {
+        return Err(Refusal::new(Code::BadValue, "the disposition", "needs a reason in words"));
+    }
+    let disposition = s.dispositions.next();
+    let event = Event::DispositionProposed { disposition, kind, assets: assets.to_vec(), to };
+    let mut facts = vec![reasoned(event, reason)];
+    facts.extend(notices(s, disposition, owed_for(s, assets).into_iter()));
+    Ok(facts)
+}
+
+fn check_asset(s: &State, kind: DispositionKind, id: AssetId) -> Result<(), Refusal> {
+    let asset = find(&s.assets, id)?;
+    if !asset.fate.is_here() {
+        return Err(Refusal::new(Code::AlreadyGone, id, "is not here any more"));
+    }
+    let is_snapshot = asset.kind == AssetKind::Snapshot;
+    match (kind, is_snapshot) {
+        (DispositionKind::Sanitize, true) => {
+            Err(Refusal::new(Code::WrongKind, id, "is a snapshot: it is expired, not overwritten"))
+        }
+        (DispositionKind::Expire, false) => {
+            Err(Refusal::new(Code::WrongKind, id, "is not a snapshot: it is sanitized"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_receiver(
+    s: &State,
+    kind: DispositionKind,
+    assets: &[AssetId],
+    to: Option<PartyId>,
+) -> Result<(), Refusal> {
+    let needed = matches!(kind, DispositionKind::Return | DispositionKind::Transfer);
+    let Some(to) = to.filter(|_| needed) else {
+        return match needed || to.is_some() {
+            false => Ok(()),
+            true => {
+                let text = "names a receiver for a return or a transfer, and only then";
+                Err(Refusal::new(Code::BadValue, "the disposition", text))
+            }
+        };
+    };
+    let party = find(&s.parties, to)?;
+    if kind == DispositionKind::Transfer && !party.is(Role::Transferee) {
+        return Err(Refusal::new(Code::NotPermitted, to, "is not registered as a transferee"));
+    }
+    let theirs = |id: &AssetId| coverage::owners(s, *id).iter().all(|owner| *owner == to);
+    if kind == DispositionKind::Return && !assets.iter().all(theirs) {
+        return Err(Refusal::new(Code::NotYourData, to, "does not own all of the data on it"));
+    }
+    Ok(())
+}
+
+/// Everyone owed a notice: owners, and requesters past and present.
+pub fn owed(s: &State, disposition: &Disposition) -> BTreeSet<PartyId> {
+    owed_for(s, &disposition.assets)
+}
+
+fn owed_for(s: &State, assets: &[AssetId]) -> BTreeSet<PartyId> {
+    let mut parties = BTreeSet::new();
+    let mut holds = BTreeSet::new();
+    for asset in assets {
+        for (part, _) in coverage::subtree(s, *asset) {
+            parties.extend(coverage::owners(s, part));
+        }
+        holds.extend(coverage::holds(s, *asset).into_keys());
+    }
+    let holds = holds.into_iter().filter_map(|id| s.holds.get(id));
+    let demands = holds.flat_map(|hold| &hold.demands).filter_map(|id| s.demands.get(*id));
+    parties.extend(demands.map(|demand| demand.from));
+    parties
+}
+
+fn notices(
+    s: &State,
+    disposition: DispositionId,
+    owed: impl Iterator<Item = PartyId>,
+) -> Vec<Fact> {
+    let about = About::Disposition(disposition);
+    let queue = |(n, to)| Event::NoticeQueued { notice: s.notices.next_after(n), to, about };
+    owed.enumerate().map(queue).map(Fact::of).collect()
+}
+
+/// Parties owed a notice that have none.
+pub(super) fn unnotified(s: &State, found: &Disposition) -> Vec<PartyId> {
+    let has = |to: &PartyId| {
+        let notices = found.notices.iter().filter_map(|id: &NoticeId| s.notices.get(*id));
+        notices.into_iter().any(|notice| notice.to == *to)
+    };
+    owed(s, found).into_iter().filter(|to| !has(to)).collect()
+}
+
+pub(super) fn queue_notices(s: &State, disposition: DispositionId) -> Decision {
+    let missing = unnotified(s, open(s, disposition)?);
+    if missing.is_empty() {
+        let text = "has a notice to every party owed one";
+        return Err(Refusal::new(Code::AlreadyDone, disposition, text));
+    }
+    Ok(notices(s, disposition, missing.into_iter()))
+}
+
+/// The disposition, if it can still go on.
+pub(super) fn open(s: &State, disposition: DispositionId) -> Result<&Disposition, Refusal> {
+    let found = find(&s.dispositions, disposition)?;
+    if found.cancelled {
+        return Err(Refusal::new(Code::DispositionClosed, disposition, "was cancelled"));
+    }
+    if found.done.len() == found.assets.len() {
+        return Err(Refusal::new(Code::DispositionClosed, disposition, "is carried out"));
+    }
+    Ok(found)
+}
+
+pub(super) fn approve(s: &State, disposition: DispositionId, by: PartyId) -> Decision {
+    let found = open(s, disposition)?;
+    let radius = radius(s, &found.assets);
+    let approvals = Approvals { proposer: found.proposer, given: &found.approvals };
+    approvals.with(s, disposition, by, &radius)?;
+    Ok(vec![Event::DispositionApproved { disposition, radius }.into()])
+}
+
+pub(super) fn cancel(s: &State, disposition: DispositionId, reason: &Reason) -> Decision {
+    let found = open(s, disposition)?;
+    let working = |id: &&AssetId| s.assets.get(**id).is_some_and(|a| a.clearance.is_some());
+    if let Some(asset) = found.assets.iter().find(working) {
+        let text = format!("is open on {asset} of {disposition}");
+        return Err(Refusal::new(Code::ClearanceOutstanding, "a clearance", text));
+    }
+    Ok(vec![reasoned(Event::DispositionCancelled { disposition }, reason)])
+}
+
+pub(super) fn accept_hold(
+    s: &State,
+    disposition: DispositionId,
+    hold: HoldId,
+    by: PartyId,
+) -> Decision {
+    let found = open(s, disposition)?;
+    find(&s.holds, hold)?;
+    if found.kind != DispositionKind::Transfer || found.to != Some(by) {
+        return Err(Refusal::new(Code::NotPermitted, by, "is not the transferee"));
+    }
+    if found.accepted.contains(&hold) {
+        return Err(Refusal::new(Code::AlreadyDone, hold, "is accepted"));
+    }
+    Ok(vec![Event::HoldAccepted { disposition, hold }.into()])
+}
+
+/// Holds in force over the assets that the transferee has not accepted by name.
+pub(super) fn unaccepted(s: &State, found: &Disposition, asset: AssetId) -> Vec<HoldId> {
+    let reached = coverage::holds(s, asset).into_keys();
+    let in_force = |id: &HoldId| s.holds.get(*id).is_some_and(Hold::in_force);
+    reached.filter(in_force).filter(|id| !found.accepted.contains(id)).collect()
+}
+
+/// What carrying it out would touch.
+pub fn radius(s: &State, assets: &[AssetId]) -> Radius {
+    let mut ids = BTreeSet::new();
+    let (mut owners, mut holds, mut copies) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    let mut bytes = 0u64;
+    for asset in assets {
+        for (id, part) in coverage::subtree(s, *asset) {
+            if ids.insert(id) {
+                bytes = bytes.saturating_add(part.bytes);
+                copies.extend(part.snapshots.iter().copied());
+            }
+        }
+        owners.extend(coverage::owners(s, *asset));
+        holds.extend(coverage::holds(s, *asset).into_keys());
+    }
+    holds.retain(|id| s.holds.get(*id).is_some_and(Hold::in_force));
+    copies.retain(|id| s.snapshots.get(*id).is_some_and(|copy| copy.verified.is_some()));
+    Radius {
+        assets: u32::try_from(ids.len()).unwrap_or(u32::MAX),
+        bytes,
+        owners: owners.into_iter().collect(),
+        holds: holds.into_iter().collect(),
+        copies: copies.into_iter().collect(),
+    }
+}
+
+/// What releasing a hold would free. Names what the scope names; the parts are in the byte count.
+pub(super) fn hold_radius(s: &State, hold: &Hold) -> Radius {
+    let mut radius = radius(s, &hold.scope.assets);
+    let accounts = hold.scope.accounts.iter().filter_map(|id| s.accounts.get(*id));
+    let mut owners: BTreeSet<PartyId> = radius.owners.iter().copied().collect();
+    owners.extend(accounts.map(|account| account.owner));
+    radius.owners = owners.into_iter().collect();
+    radius
+}
+
+/// Approvals of one proposal.
+pub(super) struct Approvals<'a> {
+    pub(super) proposer: PartyId,
+    pub(super) given: &'a [Approval],
+}
+
+impl Approvals<'_> {
+    /// Those that still count: given for what is the radius now.
+    fn valid<'b>(&'b self, radius: &'b Radius) -> impl Iterator<Item = &'b Approval> {
+        self.given.iter().filter(move |approval| approval.radius == *radius)
+    }
+
+    /// May `by` approve? True if that makes the approvals complete.
+    pub(super) fn with(
+        &self,
+        s: &State,
+        about: impl std::fmt::Display,
+        by: PartyId,
+        radius: &Radius,
+    ) -> Result<bool, Refusal> {
+        let human = person(&s.parties, by);
+        if human == person(&s.parties, self.proposer) {
+            let text = format!("was proposed by the same person as {by}");
+            return Err(Refusal::new(Code::ApproverIsProposer, about, text));
+        }
+        let earlier: Vec<PartyId> = self.valid(radius).map(|approval| approval.by).collect();
+        if earlier.iter().any(|other| person(&s.parties, *other) == human) {
+            let text = format!("was approved by the same person as {by} already");
+            return Err(Refusal::new(Code::ApproverRepeats, about, text));
+        }
+        let counsel = |id: &PartyId| s.parties.get(*id).is_some_and(|p| p.is(Role::Counsel));
+        let with_counsel = earlier.iter().any(counsel) || counsel(&by);
+        if !earlier.is_empty() && !with_counsel {
+            let text = "has no counsel among those who approve";
+            return Err(Refusal::new(Code::CounselMissing, about, text));
+        }
+        Ok(!earlier.is_empty())
+    }
+
+    /// Complete for this radius? Names what is missing.
+    pub(super) fn complete(
+        &self,
+        s: &State,
+        about: impl std::fmt::Display,
+        radius: &Radius,
+    ) -> Result<(), Refusal> {
+        let valid: Vec<PartyId> = self.valid(radius).map(|approval| approval.by).collect();
+        if valid.len() < 2 {
+            let code = match self.given.len() > valid.len() {
+                true => Code::RadiusChanged,
+                false => Code::ApprovalsMissing,
+            };
+            let text = format!("has {} valid approvals of 2", valid.len());
+            return Err(Refusal::new(code, about, text));
+        }
+        if !valid.iter().any(|id| s.parties.get(*id).is_some_and(|p| p.is(Role::Counsel))) {
+            let text = "has no counsel among those who approve";
+            return Err(Refusal::new(Code::CounselMissing, about, text));
+        }
+        Ok(())
+    }
+}

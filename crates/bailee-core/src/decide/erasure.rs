@@ -1,0 +1,33 @@
+//! Erasure of one person's details and papers, without breaking one proof (rule 10).
+//!
+//! Invariants: the erasure is itself recorded, with the positions it destroys; papers that a hold
+//! in force rests on are not erased, because later assets are matched against their words.
+
+use super::{Decision, find};
+use crate::event::Event;
+use crate::id::PartyId;
+use crate::refusal::{Code, Refusal};
+use crate::state::State;
+
+pub(super) fn erase(s: &State, party: PartyId) -> Decision {
+    let found = find(&s.parties, party)?;
+    if found.erased.is_some() {
+        return Err(Refusal::new(Code::AlreadyDone, party, "is erased"));
+    }
+    let theirs = s.demands.iter().filter(|(_, demand)| demand.from == party);
+    let mut papers = Vec::new();
+    for (id, demand) in theirs {
+        if s.holds.get(demand.hold).is_some_and(crate::hold::Hold::in_force) {
+            let text = format!("still rests on {id} of {party}");
+            return Err(Refusal::new(Code::ErasureBlocked, demand.hold, text));
+        }
+        if demand.papers.is_some() {
+            papers.push(demand.position);
+        }
+    }
+    papers.extend(&found.papers);
+    papers.sort_unstable();
+    papers.dedup();
+    let positions = found.entries.clone();
+    Ok(vec![Event::DetailsErased { party, positions, papers }.into()])
+}

@@ -1,0 +1,191 @@
+//! Holds: placed, given further bases, extended, satisfied by a copy, released with four eyes.
+//!
+//! Invariants (rules 2, 7, 8): nothing here unblocks anything at once: a release needs two persons
+//! besides the proposer, counsel among them, and then cools; the end of a basis leaves the hold.
+
+use super::demand::{resolve, revoke_reached};
+use super::disposition::{Approvals, hold_radius};
+use super::{Decision, find, papers, reasoned};
+use crate::command::Reason;
+use crate::demand::Scope;
+use crate::event::{Event, Fact};
+use crate::hold::{Basis, EndReason, Hold, HoldStatus};
+use crate::id::{HoldId, MatterId, PartyId};
+use crate::instrument::{Ends, Instrument, Privacy};
+use crate::policy::DutyKind;
+use crate::refusal::{Code, Refusal};
+use crate::state::State;
+use crate::time::Time;
+
+pub(super) fn place(
+    s: &State,
+    scope: &Scope,
+    instrument: &str,
+    matter: Option<MatterId>,
+    silent: Option<bool>,
+    now: Time,
+) -> Decision {
+    let instrument = known(s, instrument)?;
+    if let Some(matter) = matter {
+        find(&s.matters, matter)?;
+    }
+    let scope = resolve(s, scope);
+    if scope.matches_nothing() && scope.identifiers.is_empty() {
+        let text = "needs an account, an asset or an identifier";
+        return Err(Refusal::new(Code::BadValue, "the hold", text));
+    }
+    let hold = s.holds.next();
+    let revoked = revoke_reached(s, hold, &scope);
+    let event = Event::HoldPlaced {
+        hold,
+        provisional: false,
+        scope,
+        instrument: instrument.code.clone(),
+        due: due(instrument, now),
+        silent: silent.unwrap_or(instrument.privacy == Privacy::Silent),
+        matter,
+        demand: None,
+        gag_until: None,
+    };
+    let mut facts = vec![Fact::of(event)];
+    facts.extend(revoked);
+    Ok(facts)
+}
+
+fn known<'a>(s: &'a State, code: &str) -> Result<&'a Instrument, Refusal> {
+    s.catalogue.get(code).ok_or_else(|| {
+        Refusal::new(Code::NotFound, format!("instrument {code:?}"), "is not in the catalogue")
+    })
+}
+
+fn due(instrument: &Instrument, now: Time) -> Option<Time> {
+    instrument.days.and_then(|days| instrument.rule.due(now, days))
+}
+
+/// A hold that is neither released nor on its way there.
+fn standing(s: &State, hold: HoldId) -> Result<&Hold, Refusal> {
+    let found = find(&s.holds, hold)?;
+    match found.status {
+        HoldStatus::Provisional | HoldStatus::Active => Ok(found),
+        HoldStatus::Cooling(_) => Err(Refusal::new(Code::HoldNotInForce, hold, "is cooling")),
+        HoldStatus::Released => Err(Refusal::new(Code::HoldNotInForce, hold, "is released")),
+    }
+}
+
+pub(super) fn add_basis(
+    s: &State,
+    hold: HoldId,
+    instrument: &str,
+    reason: &Reason,
+    now: Time,
+) -> Decision {
+    let found = standing(s, hold)?;
+    if found.bases.len() >= usize::from(u8::MAX) {
+        return Err(Refusal::new(Code::BadValue, hold, "has too many bases; place another hold"));
+    }
+    let instrument = known(s, instrument)?;
+    let event = Event::BasisAdded {
+        hold,
+        instrument: instrument.code.clone(),
+        due: due(instrument, now),
+        silent: found.silent || instrument.privacy == Privacy::Silent,
+    };
+    Ok(vec![reasoned(event, reason)])
+}
+
+fn basis<'a>(hold: HoldId, found: &'a Hold, basis: u8) -> Result<&'a Basis, Refusal> {
+    let missing = || Refusal::not_found(format!("basis {basis} of {hold}"));
+    found.bases.get(usize::from(basis)).ok_or_else(missing)
+}
+
+pub(super) fn extend(s: &State, hold: HoldId, n: u8, reason: &Reason, now: Time) -> Decision {
+    let found = basis(hold, standing(s, hold)?, n)?;
+    let about = format!("basis {n} of {hold}");
+    if !found.stands(now) {
+        return Err(Refusal::new(Code::BasisEnded, about, "has ended"));
+    }
+    let instrument = known(s, &found.instrument)?;
+    let (Some(days), Some(due)) = (instrument.extension_days, found.due) else {
+        return Err(Refusal::new(Code::NotExtendable, about, "has no extension"));
+    };
+    if found.extensions >= instrument.max_extensions {
+        let text = format!("was extended {} times, the most there is", found.extensions);
+        return Err(Refusal::new(Code::ExtensionExhausted, about, text));
+    }
+    // The clock runs on from the start, so that day counting does not drift at each extension.
+    let total = instrument.days.unwrap_or(0) + days * (u32::from(found.extensions) + 1);
+    let due = instrument.rule.due(found.since, total).unwrap_or(due);
+    Ok(vec![reasoned(Event::BasisExtended { hold, basis: n, due }, reason)])
+}
+
+pub(super) fn end_basis(s: &State, hold: HoldId, n: u8, reason: &Reason, now: Time) -> Decision {
+    let found = find(&s.holds, hold)?;
+    if basis(hold, found, n)?.ended.is_some() {
+        let about = format!("basis {n} of {hold}");
+        return Err(Refusal::new(Code::BasisEnded, about, "has ended"));
+    }
+    let event = Event::BasisEnded { hold, basis: n, reason: EndReason::Withdrawn };
+    let mut facts = vec![reasoned(event, reason)];
+    facts.extend(last_basis_duty(s, hold, found, n, now, 0));
+    Ok(facts)
+}
+
+/// The duty that the end of a basis raises if no other stands. `ahead`: duties already decided.
+pub(super) fn last_basis_duty(
+    s: &State,
+    id: HoldId,
+    hold: &Hold,
+    ending: u8,
+    now: Time,
+    ahead: usize,
+) -> Option<Fact> {
+    let another = |(n, basis): (usize, &Basis)| n != usize::from(ending) && basis.stands(now);
+    if !hold.in_force() || hold.bases.iter().enumerate().any(another) {
+        return None;
+    }
+    let ceiling =
+        |basis: &Basis| s.catalogue.get(&basis.instrument).is_some_and(|i| i.ends == Ends::Ceiling);
+    let kind = match hold.bases.iter().any(ceiling) {
+        true => DutyKind::NoBasisLeft(id),
+        false => DutyKind::ReviewHold(id),
+    };
+    Some(Event::DutyRaised { duty: s.duties.next_after(ahead), kind }.into())
+}
+
+pub(super) fn allow_copy(s: &State, hold: HoldId, reason: &Reason) -> Decision {
+    let found = standing(s, hold)?;
+    if found.copy_allowed.is_some() {
+        return Err(Refusal::new(Code::AlreadyDone, hold, "may be satisfied by a copy"));
+    }
+    if papers(reason).is_none() {
+        let text = "needs the terms on which a copy satisfies it, in words";
+        return Err(Refusal::new(Code::BadValue, hold, text));
+    }
+    Ok(vec![reasoned(Event::CopyAllowed { hold }, reason)])
+}
+
+pub(super) fn propose_release(s: &State, hold: HoldId, reason: &Reason) -> Decision {
+    if standing(s, hold)?.release.is_some() {
+        return Err(Refusal::new(Code::AlreadyDone, hold, "is proposed for release"));
+    }
+    if papers(reason).is_none() {
+        return Err(Refusal::new(Code::BadValue, hold, "cannot be released without a reason"));
+    }
+    Ok(vec![reasoned(Event::ReleaseProposed { hold }, reason)])
+}
+
+pub(super) fn approve_release(s: &State, hold: HoldId, by: PartyId, now: Time) -> Decision {
+    let found = standing(s, hold)?;
+    let Some(release) = &found.release else {
+        return Err(Refusal::new(Code::NotProposed, hold, "is not proposed for release"));
+    };
+    let radius = hold_radius(s, found);
+    let approvals = Approvals { proposer: release.proposer, given: &release.approvals };
+    let complete = approvals.with(s, hold, by, &radius)?;
+    let mut facts = vec![Event::ReleaseApproved { hold, radius }.into()];
+    if complete {
+        let until = now.plus_days(s.policy.cooling_days);
+        facts.push(Event::HoldCooling { hold, until }.into());
+    }
+    Ok(facts)
+}

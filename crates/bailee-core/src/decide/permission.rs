@@ -1,0 +1,82 @@
+//! Permission: which roles may ask for what. A plain table, never the gate.
+//!
+//! Invariant: nothing here can make a demand not block or an asset clear: intake is open to
+//! everyone, and the gate does not look at roles.
+
+use crate::command::{Action, Triage};
+use crate::event::By;
+use crate::party::Role;
+use crate::refusal::{Code, Refusal};
+use crate::state::State;
+
+/// Who may ask for an action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Need {
+    /// Anybody, known or not.
+    Anyone,
+    /// Staff, counsel, or Bailee itself.
+    House,
+    /// Staff or counsel: a person of the provider.
+    Person,
+    /// Counsel.
+    Counsel,
+    /// Any registered party, for itself.
+    Party,
+}
+
+/// Refuses what `by` may not ask for.
+pub(super) fn may(state: &State, by: By, action: &Action) -> Result<(), Refusal> {
+    let need = need(state, action);
+    let roles: &[Role] = match by {
+        By::System => match need {
+            Need::Anyone | Need::House => return Ok(()),
+            Need::Person | Need::Counsel | Need::Party => &[],
+        },
+        By::Party(id) => &super::find(&state.parties, id)?.roles,
+    };
+    let house = roles.contains(&Role::Staff) || roles.contains(&Role::Counsel);
+    let allowed = match need {
+        Need::Anyone => true,
+        Need::House | Need::Person => house,
+        Need::Counsel => roles.contains(&Role::Counsel),
+        Need::Party => !roles.is_empty(),
+    };
+    if allowed {
+        return Ok(());
+    }
+    let about = match by {
+        By::System => "the system".to_owned(),
+        By::Party(id) => id.to_string(),
+    };
+    let text = match need {
+        Need::Counsel => "is not counsel",
+        Need::House | Need::Person => "is neither staff nor counsel",
+        Need::Anyone | Need::Party => "is not a party here",
+    };
+    Err(Refusal::new(Code::NotPermitted, about, text))
+}
+
+fn need(state: &State, action: &Action) -> Need {
+    match action {
+        Action::ReceiveDemand(_) | Action::Tick => Need::Anyone,
+        Action::FileObjection { .. } | Action::RequestAccess { .. } => Need::Party,
+        Action::AcceptHold { .. } => Need::Party,
+        Action::AllowCopy { .. } | Action::EraseDetails { .. } => Need::Counsel,
+        Action::DecideObjection { .. } => Need::Counsel,
+        Action::DecideDemand { triage: Triage::Refuse, .. } => Need::Counsel,
+        // The first policy, catalogue and people come from the installation.
+        Action::SetPolicy(_) | Action::LoadInstruments(_) if state.parties.is_empty() => {
+            Need::House
+        }
+        Action::SetPolicy(_) | Action::LoadInstruments(_) => Need::Counsel,
+        Action::DecideDemand { .. }
+        | Action::EndBasis { .. }
+        | Action::ProposeRelease { .. }
+        | Action::ApproveRelease { .. }
+        | Action::ProposeDisposition { .. }
+        | Action::ApproveDisposition { .. }
+        | Action::CancelDisposition { .. }
+        | Action::DecideAccess { .. } => Need::Person,
+        _ => Need::House,
+    }
+}

@@ -1,0 +1,241 @@
+//! Registering parties, entities, accounts and assets, and what happens to assets.
+//!
+//! Invariant (rule 1): whatever becomes known here is held against the letters in force in the same
+//! decision, so that no asset is known for an instant without the hold that was waiting for it.
+
+use super::{Decision, find};
+use crate::asset::{Fate, Identifier, Lifecycle, normal};
+use crate::command::NewAsset;
+use crate::demand::Scope;
+use crate::event::{Event, Fact};
+use crate::id::{AccountId, AssetId, EntityId, PartyId};
+use crate::instrument::Catalogue;
+use crate::matching;
+use crate::party::{Role, Who, person};
+use crate::policy::Policy;
+use crate::refusal::{Code, Refusal};
+use crate::state::State;
+
+/// Longest label or name, bytes.
+const LONGEST_NAME: usize = 1024;
+
+pub(super) fn set_policy(policy: &Policy) -> Decision {
+    match policy.fault() {
+        Some(fault) => Err(Refusal::new(Code::BadValue, "the policy", fault)),
+        None => Ok(vec![Event::PolicySet { policy: policy.clone() }.into()]),
+    }
+}
+
+pub(super) fn load_instruments(catalogue: &Catalogue) -> Decision {
+    match catalogue.fault() {
+        Some(fault) => Err(Refusal::new(Code::BadValue, "the instruments", fault)),
+        None => Ok(vec![Event::InstrumentsLoaded { catalogue: catalogue.clone() }.into()]),
+    }
+}
+
+pub(super) fn register_party(
+    s: &State,
+    who: &Who,
+    roles: &[Role],
+    same_person_as: Option<PartyId>,
+) -> Decision {
+    check_name("the party", &who.name)?;
+    if roles.is_empty() {
+        return Err(Refusal::new(Code::BadValue, "the party", "has no role"));
+    }
+    if let Some(earlier) = same_person_as {
+        find(&s.parties, earlier)?;
+    }
+    check_channels(s, who, same_person_as)?;
+    let party = s.parties.next();
+    let roles = roles.to_vec();
+    let event = Event::PartyRegistered { party, roles, same_person_as };
+    Ok(vec![Fact::of(event).with_who(who.clone())])
+}
+
+/// An address belongs to one person: a second login through it is the same person.
+fn check_channels(s: &State, who: &Who, same: Option<PartyId>) -> Result<(), Refusal> {
+    for channel in &who.channels {
+        check_name("the address", &channel.address)?;
+        let Some(holder) = s.party_at(&channel.address) else { continue };
+        if same.is_none_or(|same| person(&s.parties, same) != person(&s.parties, holder)) {
+            let text = "is another party's address";
+            return Err(Refusal::new(Code::ChannelTaken, holder, text));
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn change_party(s: &State, party: PartyId, who: &Who) -> Decision {
+    find(&s.parties, party)?;
+    check_name("the party", &who.name)?;
+    check_channels(s, who, Some(party))?;
+    Ok(vec![Fact::of(Event::PartyChanged { party }).with_who(who.clone())])
+}
+
+pub(super) fn register_entity(s: &State, name: &str, country: &str) -> Decision {
+    check_name("the entity", name)?;
+    let entity = s.entities.next();
+    let (name, country) = (name.to_owned(), country.to_owned());
+    Ok(vec![Event::EntityRegistered { entity, name, country }.into()])
+}
+
+pub(super) fn register_account(
+    s: &State,
+    owner: PartyId,
+    entity: EntityId,
+    label: &str,
+    law: &str,
+    retention_days: u32,
+) -> Decision {
+    find(&s.parties, owner)?;
+    find(&s.entities, entity)?;
+    check_name("the account", label)?;
+    let account = s.accounts.next();
+    let law = law.to_owned();
+    let event = Event::AccountRegistered { account, owner, entity, law, retention_days };
+    let who = Who { name: label.to_owned(), channels: Vec::new() };
+    let mut facts = vec![Fact::of(event).with_who(who)];
+    for demand in matching::waiting(s, std::iter::once(label)) {
+        let more = Scope { accounts: vec![account], ..Scope::default() };
+        facts.push(Event::DemandMatched { demand, more }.into());
+    }
+    Ok(facts)
+}
+
+pub(super) fn terminate_account(s: &State, account: AccountId) -> Decision {
+    if find(&s.accounts, account)?.terminated.is_some() {
+        return Err(Refusal::new(Code::AlreadyDone, account, "is terminated"));
+    }
+    Ok(vec![Event::AccountTerminated { account }.into()])
+}
+
+pub(super) fn register_asset(s: &State, new: &NewAsset) -> Decision {
+    check_name("the asset", &new.label)?;
+    for account in &new.accounts {
+        find(&s.accounts, *account)?;
+    }
+    for near in new.part_of.iter().chain(&new.copy_of) {
+        let near_asset = find(&s.assets, *near)?;
+        if new.part_of == Some(*near) && !near_asset.fate.is_here() {
+            return Err(Refusal::new(Code::AlreadyGone, *near, "cannot get new parts"));
+        }
+    }
+    check_identifiers(s, None, &new.identifiers)?;
+    let asset = s.assets.next();
+    let event = Event::AssetRegistered {
+        asset,
+        kind: new.kind,
+        label: new.label.clone(),
+        accounts: new.accounts.clone(),
+        identifiers: new.identifiers.clone(),
+        part_of: new.part_of,
+        copy_of: new.copy_of.clone(),
+        place: new.place.clone(),
+        bytes: new.bytes,
+    };
+    let mut facts = vec![Fact::of(event)];
+    facts.extend(matched(s, asset, &new.label, &new.identifiers));
+    Ok(facts)
+}
+
+/// Demands in force whose letter names the label or an identifier now reach the asset.
+fn matched(s: &State, asset: AssetId, label: &str, identifiers: &[Identifier]) -> Vec<Fact> {
+    let labels = std::iter::once(label).chain(identifiers.iter().map(|i| i.value.as_str()));
+    let demands = matching::waiting(s, labels);
+    let more = Scope { assets: vec![asset], ..Scope::default() };
+    demands
+        .into_iter()
+        .map(|demand| Event::DemandMatched { demand, more: more.clone() }.into())
+        .collect()
+}
+
+fn check_identifiers(
+    s: &State,
+    own: Option<AssetId>,
+    identifiers: &[Identifier],
+) -> Result<(), Refusal> {
+    for (i, identifier) in identifiers.iter().enumerate() {
+        let value = &identifier.value;
+        check_name("the identifier", value)?;
+        let form = identifier.normal();
+        if form.len() < 3 {
+            let text = format!("{value:?} is too short to identify anything");
+            return Err(Refusal::new(Code::BadValue, "the identifier", text));
+        }
+        if identifiers[..i].iter().any(|earlier| normal(&earlier.value) == form) {
+            return Err(Refusal::new(Code::BadValue, "the identifier", "is there twice"));
+        }
+        let holder = s.identifiers.get(form.as_str()).filter(|holder| Some(**holder) != own);
+        if let Some(holder) = holder {
+            let gone = |asset: &crate::asset::Asset| matches!(asset.fate, Fate::Destroyed(_));
+            if !s.assets.get(*holder).is_some_and(gone) {
+                let text = format!("already has the identifier {value:?}");
+                return Err(Refusal::new(Code::IdentifierTaken, *holder, text));
+            }
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn move_asset(s: &State, asset: AssetId, lifecycle: Lifecycle, place: &str) -> Decision {
+    find(&s.assets, asset)?;
+    let place = place.to_owned();
+    Ok(vec![Event::AssetMoved { asset, lifecycle, place }.into()])
+}
+
+pub(super) fn relabel_asset(
+    s: &State,
+    asset: AssetId,
+    label: &str,
+    identifiers: &[Identifier],
+) -> Decision {
+    check_here(s, asset)?;
+    check_name("the asset", label)?;
+    check_identifiers(s, Some(asset), identifiers)?;
+    let event = Event::AssetRelabelled {
+        asset,
+        label: label.to_owned(),
+        identifiers: identifiers.to_vec(),
+    };
+    let mut facts = vec![Fact::of(event)];
+    facts.extend(matched(s, asset, label, identifiers));
+    Ok(facts)
+}
+
+pub(super) fn assign_asset(s: &State, asset: AssetId, account: AccountId) -> Decision {
+    find(&s.accounts, account)?;
+    check_here(s, asset)?;
+    if find(&s.assets, asset)?.accounts.contains(&account) {
+        return Err(Refusal::new(Code::AlreadyDone, asset, format!("holds data of {account}")));
+    }
+    Ok(vec![Event::AssetAssigned { asset, account }.into()])
+}
+
+pub(super) fn copy_asset(s: &State, asset: AssetId, source: AssetId) -> Decision {
+    find(&s.assets, source)?;
+    check_here(s, asset)?;
+    if find(&s.assets, asset)?.copy_of.contains(&source) {
+        return Err(Refusal::new(Code::AlreadyDone, asset, format!("is a copy of {source}")));
+    }
+    if asset == source {
+        return Err(Refusal::new(Code::LineageCycle, asset, "cannot be a copy of itself"));
+    }
+    Ok(vec![Event::AssetCopied { asset, source }.into()])
+}
+
+/// What is gone is history: its identity and lineage stay as they were.
+fn check_here(s: &State, asset: AssetId) -> Result<(), Refusal> {
+    match find(&s.assets, asset)?.fate.is_here() {
+        true => Ok(()),
+        false => Err(Refusal::new(Code::AlreadyGone, asset, "is not here any more")),
+    }
+}
+
+fn check_name(about: &str, name: &str) -> Result<(), Refusal> {
+    if name.trim().is_empty() || name.len() > LONGEST_NAME || name.contains(['\n', '\r', '\0']) {
+        let text = "must be one line of 1 to 1024 bytes";
+        return Err(Refusal::new(Code::BadValue, about, text));
+    }
+    Ok(())
+}

@@ -1,0 +1,47 @@
+//! Snapshots: preserved copies in the vault.
+//!
+//! Invariant: a snapshot is an asset with lineage to its source, so every hold that reaches the
+//! source reaches the copy, and satisfying a hold by a copy never frees the copy itself.
+
+use super::{Decision, find};
+use crate::demand::Digest;
+use crate::event::{Event, Fact};
+use crate::id::{AssetId, SnapshotId};
+use crate::policy::DutyKind;
+use crate::refusal::{Code, Refusal};
+use crate::state::State;
+use crate::time::Time;
+
+pub(super) fn record(
+    s: &State,
+    (source, root, vault_id, bytes, unreadable, taken): (AssetId, Digest, &str, u64, u32, Time),
+) -> Decision {
+    let asset = find(&s.assets, source)?;
+    if !asset.fate.is_here() {
+        return Err(Refusal::new(Code::AlreadyGone, source, "is not here any more"));
+    }
+    if vault_id.is_empty() || vault_id.len() > 256 {
+        return Err(Refusal::new(Code::BadValue, "the snapshot", "needs a name in the vault"));
+    }
+    let event = Event::SnapshotRecorded {
+        snapshot: s.snapshots.next(),
+        asset: s.assets.next(),
+        source,
+        root: root.into(),
+        vault_id: vault_id.to_owned(),
+        bytes,
+        unreadable,
+        taken,
+    };
+    Ok(vec![Fact::of(event)])
+}
+
+pub(super) fn verify(s: &State, snapshot: SnapshotId, intact: bool) -> Decision {
+    find(&s.snapshots, snapshot)?;
+    let mut facts = vec![Event::SnapshotVerified { snapshot, intact }.into()];
+    if !intact {
+        let kind = DutyKind::RepairSnapshot(snapshot);
+        facts.push(Event::DutyRaised { duty: s.duties.next(), kind }.into());
+    }
+    Ok(facts)
+}

@@ -1,0 +1,86 @@
+//! Tick: everything that has fallen due, in the order it fell due.
+//!
+//! Invariants (rule 8): clocks lapse bases, not data; no tick can turn a blocked asset clear but by
+//! ending a cooling period that persons started; a tick with nothing due gives no facts.
+
+use super::Decision;
+use super::cost::accrued;
+use super::hold::last_basis_duty;
+use super::notice::next_channel;
+use crate::disposition::ClearanceStatus;
+use crate::event::{Event, Fact};
+use crate::hold::{EndReason, HoldStatus};
+use crate::id::{ClearanceId, HoldId, NoticeId};
+use crate::notice::Evidence;
+use crate::policy::DutyKind;
+use crate::state::{Due, State};
+use crate::time::Time;
+
+/// Most clocks one tick settles; the next tick takes the rest.
+const MOST: usize = 10_000;
+
+pub(super) fn tick(s: &State, now: Time) -> Decision {
+    let mut facts: Vec<Fact> = Vec::new();
+    let mut duties = 0;
+    for (_, due) in s.agenda.iter().take_while(|(at, _)| *at <= now).take(MOST) {
+        let new = match *due {
+            Due::Clearance(id) => clearance(s, id, duties),
+            Due::Basis(id, n) => basis(s, id, n, now, duties),
+            Due::Cooling(id) => cooling(s, id),
+            Due::Gag(hold) => vec![Event::GagEnded { hold }.into()],
+            Due::Notice(id, n) => notice(s, id, n, duties),
+            Due::Meter(id) => {
+                let meter = s.meters.get(id);
+                meter.and_then(|meter| accrued(id, meter, now)).into_iter().collect()
+            }
+        };
+        duties += new.iter().filter(|f| matches!(f.event, Event::DutyRaised { .. })).count();
+        facts.extend(new);
+    }
+    Ok(facts)
+}
+
+fn clearance(s: &State, id: ClearanceId, duties: usize) -> Vec<Fact> {
+    let Some(found) = s.clearances.get(id) else { return Vec::new() };
+    match found.status {
+        ClearanceStatus::Reserved(_) => vec![Event::ClearanceExpired { clearance: id }.into()],
+        ClearanceStatus::Begun(_) | ClearanceStatus::Stopping(_) => {
+            let (duty, kind) = (s.duties.next_after(duties), DutyKind::InspectAsset(id));
+            vec![
+                Event::ClearanceLost { clearance: id }.into(),
+                Event::DutyRaised { duty, kind }.into(),
+            ]
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn basis(s: &State, hold: HoldId, n: u8, now: Time, duties: usize) -> Vec<Fact> {
+    let Some(found) = s.holds.get(hold) else { return Vec::new() };
+    let event = Event::BasisEnded { hold, basis: n, reason: EndReason::Lapsed };
+    let mut facts = vec![Fact::of(event)];
+    // Of several bases that lapse in one tick, the last one to lapse raises the duty.
+    let last = found.bases.iter().enumerate().filter(|(_, b)| b.ended.is_none());
+    let last = last.max_by_key(|(i, b)| (b.due, *i)).map(|(i, _)| i);
+    if last == Some(usize::from(n)) {
+        facts.extend(last_basis_duty(s, hold, found, n, now, duties));
+    }
+    facts
+}
+
+fn cooling(s: &State, hold: HoldId) -> Vec<Fact> {
+    match s.holds.get(hold).map(|found| found.status) {
+        Some(HoldStatus::Cooling(_)) => vec![Event::HoldReleased { hold }.into()],
+        _ => Vec::new(),
+    }
+}
+
+fn notice(s: &State, id: NoticeId, n: u8, duties: usize) -> Vec<Fact> {
+    let Some(found) = s.notices.get(id) else { return Vec::new() };
+    let event = Event::NoticeEvidence { notice: id, attempt: n, evidence: Evidence::Silence };
+    let mut facts = vec![Fact::of(event)];
+    if found.proven.is_none() && found.attempts.len() == usize::from(n) + 1 {
+        facts.extend(next_channel(s, id, found, duties));
+    }
+    facts
+}

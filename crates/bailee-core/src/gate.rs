@@ -1,0 +1,182 @@
+//! The gate: may this asset be let go of? Clear, or blocked with all reasons (rule 4).
+//!
+//! Invariants: the verdict is a pure function of the state; reasons come in the order of their
+//! codes, then of their ids; each names the document it rests on and what would change the answer.
+//! Nothing but the list being empty makes it clear. Policy, roles and quotas are not asked here.
+
+use crate::asset::Fate;
+use crate::coverage;
+use crate::demand::Digest;
+use crate::hold::{Hold, HoldStatus};
+use crate::id::{AssetId, ClearanceId, HoldId, SnapshotId};
+use crate::refusal::Code;
+use crate::state::State;
+use crate::time::Time;
+
+/// What somebody wants to do with the asset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verb {
+    /// Wipe, re-provision, delete, expire, sell, give back: the data leaves the provider's keeping.
+    LetGo,
+    /// Hand custody over together with every hold.
+    Transfer,
+}
+
+/// One reason for "blocked".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reason {
+    /// Stable code; its `change()` says what would change the answer.
+    pub code: Code,
+    /// The hold, account or clearance it is about.
+    pub about: String,
+    /// The part of the lineage through which it reaches the asset.
+    pub through: AssetId,
+    /// What is so, in words.
+    pub text: String,
+    /// SHA-256 of the document it rests on, if there is one.
+    pub rests_on: Option<Digest>,
+}
+
+/// The answer of the gate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// About which asset.
+    pub asset: AssetId,
+    /// Every reason why not; empty means clear.
+    pub reasons: Vec<Reason>,
+    /// Holds that a verified copy satisfies, with that copy.
+    pub satisfied: Vec<(HoldId, SnapshotId)>,
+    /// Log position the answer was given at: everything before it was considered.
+    pub position: u64,
+}
+
+impl Verdict {
+    /// True if nothing stands against it.
+    pub fn is_clear(&self) -> bool {
+        self.reasons.is_empty()
+    }
+}
+
+/// Asks the gate. `None` if there is no such asset. A clearance open on the asset is a reason,
+/// unless it is `mine`.
+pub fn verdict(
+    state: &State,
+    id: AssetId,
+    verb: Verb,
+    now: Time,
+    mine: Option<ClearanceId>,
+) -> Option<Verdict> {
+    let asset = state.assets.get(id)?;
+    let mut answer =
+        Verdict { asset: id, reasons: Vec::new(), satisfied: Vec::new(), position: state.head };
+    for (hold_id, through) in coverage::holds(state, id) {
+        if let Some(hold) = state.holds.get(hold_id).filter(|hold| hold.in_force()) {
+            weigh_hold(state, &mut answer, (hold_id, hold), through, verb);
+        }
+    }
+    if verb == Verb::LetGo {
+        weigh_accounts(state, &mut answer, now);
+    }
+    weigh_clearances(state, &mut answer, mine);
+    if !asset.fate.is_here() {
+        let text = match asset.fate {
+            Fate::Destroyed(clearance) => format!("was destroyed under {clearance}"),
+            Fate::HandedOver(clearance, to) => format!("was handed to {to} under {clearance}"),
+            Fate::Kept | Fate::Unknown(_) | Fate::Partial(_) => String::new(),
+        };
+        let about = id.to_string();
+        let code = Code::AlreadyGone;
+        answer.reasons.push(Reason { code, about, through: id, text, rests_on: None });
+    }
+    answer.reasons.sort_by(|a, b| a.code.cmp(&b.code));
+    Some(answer)
+}
+
+fn weigh_hold(
+    state: &State,
+    answer: &mut Verdict,
+    (id, hold): (HoldId, &Hold),
+    through: AssetId,
+    verb: Verb,
+) {
+    // In a transfer holds travel along; the disposition asks for each to be accepted by name.
+    if verb == Verb::Transfer {
+        return;
+    }
+    if let Some(copy) = satisfying_copy(state, hold, answer.asset) {
+        answer.satisfied.push((id, copy));
+        return;
+    }
+    let (code, text) = match hold.status {
+        HoldStatus::Provisional => (Code::HoldProvisional, "was placed on arrival of".to_owned()),
+        HoldStatus::Active => (Code::HoldInForce, "is in force".to_owned()),
+        HoldStatus::Cooling(until) => (Code::HoldCooling, format!("cools until {until}")),
+        HoldStatus::Released => return,
+    };
+    let demand = hold.demands.first().and_then(|id| Some((*id, state.demands.get(*id)?)));
+    let text = match (hold.status, demand) {
+        (HoldStatus::Provisional, Some((demand, _))) => format!("{text} {demand}"),
+        (_, Some((demand, _))) => format!("{text}, on {demand}"),
+        (_, None) => text,
+    };
+    let papers = demand.and_then(|(_, demand)| demand.papers.as_ref());
+    let rests_on = papers.and_then(|papers| papers.exhibits.first()).map(|e| e.digest);
+    answer.reasons.push(Reason { code, about: id.to_string(), through, text, rests_on });
+}
+
+/// A copy of the asset that satisfies the hold: allowed by a person, whole, taken after the hold
+/// was placed, verified, still kept here, and not itself about to go.
+pub fn satisfying_copy(state: &State, hold: &Hold, asset: AssetId) -> Option<SnapshotId> {
+    hold.copy_allowed?;
+    let mut at = Some(asset);
+    while let Some(asset) = at.and_then(|id| state.assets.get(id)) {
+        let copy = asset.snapshots.iter().rev().find(|id| copy_counts(state, hold, **id));
+        if copy.is_some() {
+            return copy.copied();
+        }
+        at = asset.part_of;
+    }
+    None
+}
+
+fn copy_counts(state: &State, hold: &Hold, id: SnapshotId) -> bool {
+    let Some(snapshot) = state.snapshots.get(id) else { return false };
+    let Some(asset) = state.assets.get(snapshot.asset) else { return false };
+    snapshot.verified.is_some()
+        && snapshot.unreadable == 0
+        && snapshot.taken >= hold.placed
+        && asset.fate == Fate::Kept
+        && asset.clearance.is_none()
+}
+
+fn weigh_accounts(state: &State, answer: &mut Verdict, now: Time) {
+    for (id, account) in coverage::accounts(state, answer.asset) {
+        let (code, text) = match account.terminated {
+            None => (Code::AccountActive, "is active".to_owned()),
+            Some(end) => match end.plus_days(account.retention_days) {
+                until if until > now => (Code::RetentionRunning, format!("is kept until {until}")),
+                _ => continue,
+            },
+        };
+        let through = answer.asset;
+        answer.reasons.push(Reason { code, about: id.to_string(), through, text, rests_on: None });
+    }
+}
+
+/// Another clearance on the asset, a part of it or what it is a part of.
+fn weigh_clearances(state: &State, answer: &mut Verdict, mine: Option<ClearanceId>) {
+    let mut near = coverage::subtree(state, answer.asset);
+    let mut up = near.first().and_then(|(_, asset)| asset.part_of);
+    while let Some((id, asset)) = up.and_then(|id| Some((id, state.assets.get(id)?))) {
+        near.push((id, asset));
+        up = asset.part_of;
+    }
+    for (through, asset) in near {
+        if let Some(clearance) = asset.clearance.filter(|open| Some(*open) != mine) {
+            let about = clearance.to_string();
+            let text = format!("is open on {through}");
+            let code = Code::ClearanceOutstanding;
+            answer.reasons.push(Reason { code, about, through, text, rests_on: None });
+        }
+    }
+}

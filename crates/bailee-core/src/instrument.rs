@@ -1,0 +1,107 @@
+//! Instruments: the legal forms a demand can take, and the clock each brings. Data, not code.
+//!
+//! The shipped catalogue is `instruments.toml`, with citations; a deployment's counsel may load
+//! another version. Loading is an event, so a replay knows which version ruled when.
+//! Invariant: the catalogue always has the instrument `letter`, which has no clock: what is not
+//! recognised is treated as a letter, and a letter blocks.
+
+use crate::time::DayRule;
+
+/// Code of the instrument that everything unrecognised falls back to.
+pub const LETTER: &str = "letter";
+
+/// One legal form.
+#[derive(Clone, Debug, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
+pub struct Instrument {
+    /// Short stable code, e.g. `epoc-pr`.
+    #[n(0)]
+    pub code: String,
+    /// Name in words.
+    #[n(1)]
+    pub title: String,
+    /// The clause it rests on.
+    #[n(2)]
+    pub citation: String,
+    /// Length of the clock in days; `None`: no clock, ends only by decision.
+    #[n(3)]
+    pub days: Option<u32>,
+    /// Length of one extension, days.
+    #[n(4)]
+    pub extension_days: Option<u32>,
+    /// How often it may be extended.
+    #[n(5)]
+    pub max_extensions: u8,
+    /// What the end of the clock means for keeping on.
+    #[n(6)]
+    pub ends: Ends,
+    /// Who may know.
+    #[n(7)]
+    pub privacy: Privacy,
+    /// How its days are counted.
+    #[n(8)]
+    pub rule: DayRule,
+    /// What the provider has to do, in words.
+    #[n(9)]
+    pub duties: String,
+}
+
+/// What the end of a clock means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
+#[cbor(index_only)]
+pub enum Ends {
+    /// Keeping on is allowed; a person reviews.
+    #[n(0)]
+    Floor,
+    /// Keeping on without another basis is a breach: a duty is raised.
+    #[n(1)]
+    Ceiling,
+}
+
+/// Whether the owner may learn of a hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
+#[cbor(index_only)]
+pub enum Privacy {
+    /// The owner may see it.
+    #[n(0)]
+    Open,
+    /// Invisible to the owner in every view, notice, error and timing.
+    #[n(1)]
+    Silent,
+}
+
+/// All instruments of a deployment.
+#[derive(Clone, Debug, PartialEq, Eq, Default, minicbor::Encode, minicbor::Decode)]
+pub struct Catalogue {
+    /// Version, as its maintainers name it.
+    #[n(0)]
+    pub version: String,
+    /// The instruments, by code.
+    #[n(1)]
+    pub instruments: Vec<Instrument>,
+}
+
+impl Catalogue {
+    /// The instrument of that code.
+    pub fn get(&self, code: &str) -> Option<&Instrument> {
+        self.instruments.iter().find(|i| i.code == code)
+    }
+
+    /// What is wrong with it, in words; `None` if it can be used.
+    pub fn fault(&self) -> Option<String> {
+        if self.get(LETTER).is_none_or(|letter| letter.days.is_some()) {
+            return Some(format!("it needs an instrument {LETTER:?} without a clock"));
+        }
+        for (i, one) in self.instruments.iter().enumerate() {
+            if self.instruments[..i].iter().any(|earlier| earlier.code == one.code) {
+                return Some(format!("{:?} is there twice", one.code));
+            }
+            if one.rule.due(Default::default(), 1).is_none() {
+                return Some(format!("{:?} names the unknown zone {:?}", one.code, one.rule.zone));
+            }
+            if one.citation.is_empty() {
+                return Some(format!("{:?} has no citation", one.code));
+            }
+        }
+        None
+    }
+}

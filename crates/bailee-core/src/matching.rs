@@ -1,0 +1,165 @@
+//! Matching: what a letter names. Words are compared in one normal form on both sides.
+//!
+//! Invariants: a label or identifier matches a letter if and only if its words stand in the letter,
+//! in order, one after the other. Both directions use this one rule: a letter against what is kept
+//! (`named`), and what is registered later against letters in force (`waiting`).
+
+use std::ops::Bound;
+
+use crate::demand::Scope;
+use crate::id::DemandId;
+use crate::state::{Named, State};
+
+/// Longest letter that is matched, bytes of normal form; what is longer is read up to here and
+/// flagged as unreadable, so that its widest scope is frozen.
+pub const LONGEST_LETTER: usize = 64 * 1024;
+
+/// Shortest label that can match, in bytes of normal form.
+const SHORTEST_LABEL: usize = 3;
+
+/// Words of a text in lower case with single spaces; everything else separates.
+pub fn words(text: &str) -> String {
+    let mut out = String::with_capacity(text.len().min(LONGEST_LETTER));
+    for c in text.chars() {
+        if out.len() >= LONGEST_LETTER {
+            break;
+        }
+        if c.is_alphanumeric() {
+            out.extend(c.to_lowercase());
+        } else if !out.ends_with(' ') && !out.is_empty() {
+            out.push(' ');
+        }
+    }
+    out.truncate(out.trim_end().len());
+    out
+}
+
+/// The phrase under which a label is found; `None` if it is too short to mean anything.
+pub(crate) fn phrase(label: &str) -> Option<String> {
+    let phrase = words(label);
+    (phrase.len() >= SHORTEST_LABEL).then_some(phrase)
+}
+
+/// What the letter (in normal form) names here.
+pub fn named(state: &State, letter: &str) -> Scope {
+    let mut scope = Scope::default();
+    let mut start = 0;
+    for word in letter.split(' ') {
+        if state.first_words.contains_key(word) {
+            for target in phrases_at(state, &letter[start..]) {
+                add(&mut scope, *target);
+            }
+        }
+        start += word.len() + 1;
+    }
+    scope
+}
+
+/// Targets of every phrase that `rest` begins with.
+fn phrases_at<'a>(state: &'a State, rest: &str) -> Vec<&'a Named> {
+    let mut found = Vec::new();
+    let mut upto = rest;
+    // The greatest phrase not after `upto` is a prefix of it, or shares a shorter prefix with it.
+    while !upto.is_empty() {
+        let range = (Bound::Unbounded, Bound::Included(upto));
+        let Some((phrase, targets)) = state.phrases.range::<str, _>(range).next_back() else {
+            break;
+        };
+        let common = common_prefix(phrase, upto);
+        if common == phrase.len() {
+            if rest[common..].is_empty() || rest[common..].starts_with(' ') {
+                found.extend(targets);
+            }
+            upto = shorter(&upto[..common]);
+        } else {
+            upto = &upto[..common];
+        }
+    }
+    found
+}
+
+/// Bytes both begin with, at a character boundary.
+fn common_prefix(a: &str, b: &str) -> usize {
+    let same = a.chars().zip(b.chars()).take_while(|(x, y)| x == y);
+    same.map(|(c, _)| c.len_utf8()).sum()
+}
+
+/// Without the last character.
+fn shorter(text: &str) -> &str {
+    text.char_indices().next_back().map_or("", |(last, _)| &text[..last])
+}
+
+fn add(scope: &mut Scope, target: Named) {
+    match target {
+        Named::Account(id) if !scope.accounts.contains(&id) => scope.accounts.push(id),
+        Named::Asset(id) if !scope.assets.contains(&id) => scope.assets.push(id),
+        Named::Account(_) | Named::Asset(_) => {}
+    }
+}
+
+/// Demands in force whose letter names one of these labels.
+pub(crate) fn waiting<'a>(state: &State, labels: impl Iterator<Item = &'a str>) -> Vec<DemandId> {
+    let mut found = Vec::new();
+    for phrase in labels.filter_map(phrase) {
+        let first = phrase.split(' ').next().unwrap_or_default();
+        for id in state.waiting.get(first).into_iter().flatten() {
+            let papers = state.demands.get(*id).and_then(|demand| demand.papers.as_ref());
+            if papers.is_some_and(|papers| contains(&papers.words, &phrase)) && !found.contains(id)
+            {
+                found.push(*id);
+            }
+        }
+    }
+    found
+}
+
+/// True if the phrase stands in the letter at word boundaries.
+pub(crate) fn contains(letter: &str, phrase: &str) -> bool {
+    letter.match_indices(phrase).any(|(at, _)| {
+        let end = at + phrase.len();
+        (at == 0 || letter.as_bytes()[at - 1] == b' ')
+            && (end == letter.len() || letter.as_bytes()[end] == b' ')
+    })
+}
+
+/// The distinct words a letter is filed under.
+pub(crate) fn index_words(letter: &str) -> impl Iterator<Item = &str> {
+    letter.split(' ').filter(|word| !word.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_lower_case_and_separated_once() {
+        assert_eq!(words("  Dear Host,\r\nSRV-0001 & 50:01:43 "), "dear host srv 0001 50 01 43");
+        assert_eq!(words("…"), "");
+        assert!(words(&"x".repeat(LONGEST_LETTER * 2)).len() <= LONGEST_LETTER);
+    }
+
+    #[test]
+    fn a_phrase_matches_whole_words_only() {
+        assert!(contains("keep megaupload data", "megaupload"));
+        assert!(!contains("keep megauploads data", "megaupload"));
+        assert!(contains("a b a b c", "a b c"));
+        assert!(!contains("", "a"));
+    }
+
+    #[test]
+    fn every_phrase_that_a_text_begins_with_is_found() {
+        let mut state = State::default();
+        for (n, label) in
+            ["acme", "acme hosting", "acme hosting bv", "acm", "acme x"].iter().enumerate()
+        {
+            let target = Named::Asset(crate::id::AssetId(n as u32 + 1));
+            state.phrases.insert((*label).into(), vec![target]);
+            *state.first_words.entry(label.split(' ').next().unwrap().into()).or_default() += 1;
+        }
+        let found = named(&state, "dear acme hosting bv please");
+        let mut assets: Vec<u32> = found.assets.iter().map(|a| a.0).collect();
+        assets.sort_unstable();
+        assert_eq!(assets, [1, 2, 3]);
+        assert!(named(&state, "acmehosting").matches_nothing());
+    }
+}

@@ -1,0 +1,88 @@
+//! Notices: formal messages out, with evidence of delivery.
+//!
+//! Invariant (rule 6): silence is not consent. Only evidence that names the recipient's own system
+//! or person proves delivery; a relay without confirmation proves nothing.
+
+use crate::id::{DemandId, DispositionId, PartyId};
+use crate::time::Time;
+
+/// What a notice is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
+pub enum About {
+    /// A disposition that is proposed.
+    #[n(0)]
+    Disposition(#[n(0)] DispositionId),
+    /// The decision on a demand.
+    #[n(1)]
+    Decision(#[n(0)] DemandId),
+}
+
+/// What is known of an attempt (events of ETSI EN 319 522; the mapping is ours).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
+#[cbor(index_only)]
+pub enum Evidence {
+    /// Accepted by a mail exchanger (RelayToNonERDS). Proves nothing.
+    #[n(0)]
+    Relayed,
+    /// Delivery status `delivered` (ContentConsignment; not: read).
+    #[n(1)]
+    Delivered,
+    /// Opened on the portal by the identified person (ContentAccessTracking).
+    #[n(2)]
+    Opened,
+    /// "I acknowledge" (ConsignmentAcceptance).
+    #[n(3)]
+    Acknowledged,
+    /// Served in person or by registered post, with an exhibit.
+    #[n(4)]
+    Served,
+    /// Bounced (RelayFailure).
+    #[n(5)]
+    Bounced,
+    /// Nothing came in the time allowed.
+    #[n(6)]
+    Silence,
+}
+
+impl Evidence {
+    /// True if it proves delivery.
+    pub fn proves(self) -> bool {
+        use Evidence::{Acknowledged, Delivered, Opened, Served};
+        matches!(self, Delivered | Opened | Acknowledged | Served)
+    }
+
+    /// True if it ends the attempt without proof.
+    pub fn fails(self) -> bool {
+        matches!(self, Evidence::Bounced | Evidence::Silence)
+    }
+}
+
+/// One attempt through one channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// Index of the recipient's channel.
+    pub channel: u8,
+    /// When it was queued.
+    pub at: Time,
+    /// True once it has left.
+    pub sent: bool,
+    /// When silence ends it.
+    pub due: Time,
+    /// What is known of it, oldest first.
+    pub evidence: Vec<(Time, Evidence)>,
+}
+
+/// A formal outbound message to one party.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Notice {
+    /// To whom.
+    pub to: PartyId,
+    /// About what.
+    pub about: About,
+    /// Attempts, oldest first.
+    pub attempts: Vec<Attempt>,
+    /// When delivery was first proven, and by what.
+    pub proven: Option<(Time, Evidence)>,
+    /// True once all channels failed and a human was asked.
+    pub escalated: bool,
+}

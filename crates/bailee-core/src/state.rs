@@ -1,0 +1,127 @@
+//! State: the projection of the log that decisions are made on.
+//!
+//! Invariants: it is a pure function of the records applied so far; indices are rebuilt by the same
+//! `apply` and [`crate::check`] compares each with a scan. Only ordered maps are used, so that
+//! nothing depends on a hash seed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::asset::{Account, Asset, Entity, Snapshot};
+use crate::demand::{Access, Demand, Matter, Meter};
+use crate::disposition::{Clearance, Disposition, Objection};
+use crate::hold::Hold;
+use crate::id::{
+    AccessId, AccountId, AssetId, ClearanceId, DemandId, DispositionId, DutyId, EntityId, HoldId,
+    MatterId, MeterId, NoticeId, ObjectionId, PartyId, SnapshotId, Table, TokenId,
+};
+use crate::instrument::Catalogue;
+use crate::notice::Notice;
+use crate::party::Party;
+use crate::plan::Intent;
+use crate::policy::{Duty, Policy, Token};
+use crate::time::Time;
+
+/// Something that falls due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Due {
+    /// A lease lapses, or a reservation expires.
+    Clearance(ClearanceId),
+    /// A basis of a hold lapses.
+    Basis(HoldId, u8),
+    /// A cooling period ends.
+    Cooling(HoldId),
+    /// A gag ends.
+    Gag(HoldId),
+    /// An attempt has waited long enough for proof.
+    Notice(NoticeId, u8),
+    /// A meter's next day is over.
+    Meter(MeterId),
+}
+
+/// What a phrase in a letter can name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Named {
+    /// An account, by its label.
+    Account(AccountId),
+    /// An asset, by its label or an identifier.
+    Asset(AssetId),
+}
+
+/// Everything the core knows.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[allow(missing_docs, reason = "tables are named by what they hold")]
+pub struct State {
+    /// Number of records applied: the position the next one gets.
+    pub head: u64,
+    /// Time of the last record; decisions never go back behind it.
+    pub clock: Time,
+    pub policy: Policy,
+    pub catalogue: Catalogue,
+    pub parties: Table<PartyId, Party>,
+    pub entities: Table<EntityId, Entity>,
+    pub accounts: Table<AccountId, Account>,
+    pub assets: Table<AssetId, Asset>,
+    pub matters: Table<MatterId, Matter>,
+    pub demands: Table<DemandId, Demand>,
+    pub holds: Table<HoldId, Hold>,
+    pub notices: Table<NoticeId, Notice>,
+    pub objections: Table<ObjectionId, Objection>,
+    pub dispositions: Table<DispositionId, Disposition>,
+    pub clearances: Table<ClearanceId, Clearance>,
+    pub snapshots: Table<SnapshotId, Snapshot>,
+    pub accesses: Table<AccessId, Access>,
+    pub meters: Table<MeterId, Meter>,
+    pub duties: Table<DutyId, Duty>,
+    pub tokens: Table<TokenId, Token>,
+    /// Normal form of an identifier -> the asset that has it now.
+    pub(crate) identifiers: BTreeMap<Box<str>, AssetId>,
+    /// Normal form of an identifier somebody wants kept -> the holds that name it.
+    pub(crate) wanted: BTreeMap<Box<str>, Vec<HoldId>>,
+    /// Address -> party.
+    pub(crate) addresses: BTreeMap<Box<str>, PartyId>,
+    /// Phrase (words with single spaces) -> what it names.
+    pub(crate) phrases: BTreeMap<Box<str>, Vec<Named>>,
+    /// First word of a phrase -> number of phrases.
+    pub(crate) first_words: BTreeMap<Box<str>, u32>,
+    /// Word -> demands in force whose letter has it.
+    pub(crate) waiting: BTreeMap<Box<str>, BTreeSet<DemandId>>,
+    /// What falls due, in order.
+    pub(crate) agenda: BTreeSet<(Time, Due)>,
+    /// What the shell has to do.
+    pub(crate) pending: BTreeSet<Intent>,
+    /// Clearances reserved or begun.
+    pub(crate) open_clearances: BTreeSet<ClearanceId>,
+    /// Day -> assets let go of on it, by clearance reserved (rate limits).
+    pub(crate) let_go: BTreeMap<i64, Vec<AssetId>>,
+    /// Token hash -> token.
+    pub(crate) token_hashes: BTreeMap<[u8; 32], TokenId>,
+}
+
+impl State {
+    /// When the next clock falls due, if any runs.
+    pub fn next_due(&self) -> Option<Time> {
+        self.agenda.first().map(|(at, _)| *at)
+    }
+
+    /// The party with that address.
+    pub fn party_at(&self, address: &str) -> Option<PartyId> {
+        self.addresses.get(address.trim().to_lowercase().as_str()).copied()
+    }
+
+    /// The token with that hash, if it is still good. Compare hashes of secrets only: the lookup
+    /// is not constant-time in the hash, which reveals nothing of the token.
+    pub fn token(&self, hash: &[u8; 32]) -> Option<&Token> {
+        let token = self.tokens.get(*self.token_hashes.get(hash)?)?;
+        (!token.revoked).then_some(token)
+    }
+
+    /// The asset that has this identifier now.
+    pub fn asset_by_identifier(&self, value: &str) -> Option<AssetId> {
+        self.identifiers.get(crate::asset::normal(value).as_str()).copied()
+    }
+
+    /// The record's time may not go back behind what was already recorded.
+    pub fn now(&self, wall: Time) -> Time {
+        wall.max(self.clock)
+    }
+}
