@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
 
 use super::{
-    CERTIFICATE, CHECKPOINT, Kind, Listed, Listing, NOTE, POLICY, Part, README, VERIFY, VERIFY_MD,
+    CERTIFICATE, CHECKPOINT, Kind, Listed, Listing, NOTE, POLICY, README, VERIFY, VERIFY_MD,
     entry_dir, guide, is_for_people, strike_found,
 };
 use crate::checkpoint::Checkpoint;
@@ -181,7 +181,7 @@ impl<'a> BundleBuilder<'a> {
 
     /// Adds (or, for `README.txt`, replaces) a text for people: a top-level .txt, .md, .html, .pdf.
     pub fn text(mut self, name: &str, bytes: Vec<u8>) -> Result<Self, BundleError> {
-        if !is_for_people(name) || name == VERIFY || Part::of(name).is_none() {
+        if !is_for_people(name) || name == VERIFY || zip::check_name(name).is_err() {
             return Err(BundleError::TextName(name.to_owned()));
         }
         self.put(name.to_owned(), bytes);

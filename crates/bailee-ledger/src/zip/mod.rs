@@ -26,6 +26,8 @@ const END_LENGTH: usize = 22;
 const VERSION: u16 = 10;
 /// 1980-01-01, the first day MS-DOS knows: a bundle says when in its contents, not in its headers.
 const DATE: u16 = 0x0021;
+/// What errors call the central directory.
+const DIRECTORY: &str = "(directory)";
 /// Longest member name in bytes.
 pub const MAX_NAME: usize = 255;
 /// Most members in an archive.
@@ -78,6 +80,7 @@ impl ZipError {
     /// The member (or bracketed part of the archive) the error is about.
     pub fn member(&self) -> &str {
         match self {
+            ZipError::BadName { name, .. } if name.is_empty() => DIRECTORY,
             ZipError::BadName { name, .. } => name,
             ZipError::Duplicate(name)
             | ZipError::TooLarge(name)

@@ -10,12 +10,11 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use sha2::{Digest, Sha256};
 
 use super::{
-    CENTRAL_LENGTH, Crc32, END_LENGTH, Header, LOCAL_LENGTH, MAX_MEMBERS, MAX_NAME, MAX_SIZE,
-    Measure, ZipError, check_name, end_record,
+    CENTRAL_LENGTH, Crc32, DIRECTORY, END_LENGTH, Header, LOCAL_LENGTH, MAX_MEMBERS, MAX_NAME,
+    MAX_SIZE, Measure, ZipError, check_name, end_record,
 };
 
 const END_NAME: &str = "(end of archive)";
-const DIRECTORY: &str = "(directory)";
 
 /// A member of an opened archive.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,8 +11,8 @@ use std::io::{Read, Write};
 use sha2::{Digest, Sha256};
 
 use super::{
-    CENTRAL_LENGTH, Crc32, END_LENGTH, Header, MAX_MEMBERS, MAX_SIZE, ZipError, check_name,
-    end_record,
+    CENTRAL_LENGTH, Crc32, DIRECTORY, END_LENGTH, Header, MAX_MEMBERS, MAX_SIZE, ZipError,
+    check_name, end_record,
 };
 use crate::hash::Hash;
 
@@ -79,7 +79,7 @@ pub fn write(out: &mut dyn Write, mut members: Vec<Input<'_>>) -> Result<u64, Zi
         offset += header.length();
     }
     let end = end_record(members.len(), directory.len() as u32, offset as u32);
-    let failed = |source| ZipError::io("(directory)", source);
+    let failed = |source| ZipError::io(DIRECTORY, source);
     out.write_all(&directory).map_err(failed)?;
     out.write_all(&end).map_err(failed)?;
     Ok(offset + (directory.len() + end.len()) as u64)
@@ -87,7 +87,7 @@ pub fn write(out: &mut dyn Write, mut members: Vec<Input<'_>>) -> Result<u64, Zi
 
 fn check_all(members: &[Input<'_>]) -> Result<(), ZipError> {
     if members.len() > MAX_MEMBERS {
-        return Err(ZipError::TooLarge("(directory)".to_owned()));
+        return Err(ZipError::TooLarge(DIRECTORY.to_owned()));
     }
     let mut seen = BTreeSet::new();
     let mut total = END_LENGTH as u64;

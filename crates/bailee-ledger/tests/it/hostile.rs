@@ -1,0 +1,215 @@
+//! Damage at every place: no altered or cut bundle passes, none panics, each names where it is.
+
+use std::io::Cursor;
+use std::ops::Range;
+
+use bailee_ledger::zip::{Archive, Input, write};
+use bailee_ledger::{Leaf, Note, Policy, TileId, TlogProof, Trust, Verifier, verify_bundle};
+use proptest::prelude::*;
+
+use crate::common::{plain_policy, receipt};
+
+/// `Some(members named)` when refused, `None` when it passes.
+fn refused(bytes: &[u8], trust: &Trust) -> Option<Vec<String>> {
+    match verify_bundle(Cursor::new(bytes), trust) {
+        Err(error) => Some(vec![error.member().to_owned()]),
+        Ok(report) if report.failed() => {
+            Some(report.problems.into_iter().map(|problem| problem.member).collect())
+        }
+        Ok(_) => None,
+    }
+}
+
+/// Where each member's local header and content lie.
+fn layout(bytes: &[u8]) -> Vec<(String, Range<usize>)> {
+    let archive = Archive::open(Cursor::new(bytes)).unwrap();
+    let mut start = 0;
+    let mut places = Vec::new();
+    for member in archive.members() {
+        let end = start + 30 + member.name.len() + member.size as usize;
+        places.push((member.name.clone(), start..end));
+        start = end;
+    }
+    places
+}
+
+fn contents(bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
+    let mut archive = Archive::open(Cursor::new(bytes)).unwrap();
+    let names: Vec<String> = archive.members().iter().map(|m| m.name.clone()).collect();
+    names.into_iter().map(|name| (name.clone(), archive.read(&name, 1 << 20).unwrap())).collect()
+}
+
+fn rebuild(members: &[(String, Vec<u8>)]) -> Vec<u8> {
+    let inputs = members.iter().map(|(name, bytes)| Input::from_bytes(name, bytes.clone()));
+    let mut out = Vec::new();
+    write(&mut out, inputs.collect()).unwrap();
+    out
+}
+
+#[test]
+fn a_flipped_bit_anywhere_is_found_and_its_member_named() {
+    let good = receipt();
+    let pinned = Trust::Pinned(plain_policy());
+    let places = layout(&good);
+    assert_eq!(refused(&good, &pinned), None);
+    for position in 0..good.len() {
+        let mut altered = good.clone();
+        altered[position] ^= 1 << (position % 8);
+        let trust = if position % 2 == 0 { &pinned } else { &Trust::FromBundle };
+        let named = refused(&altered, trust);
+        let named = named.unwrap_or_else(|| panic!("flip at {position} passes"));
+        match places.iter().find(|(_, range)| range.contains(&position)) {
+            Some((member, _)) => assert!(named.contains(member), "{position}: {named:?}"),
+            None => assert!(!named[0].is_empty(), "{position}: {named:?}"),
+        }
+    }
+}
+
+#[test]
+fn every_truncation_and_every_growth_is_found() {
+    let good = receipt();
+    let pinned = Trust::Pinned(plain_policy());
+    for length in 0..good.len() {
+        assert!(refused(&good[..length], &pinned).is_some(), "cut to {length} passes");
+    }
+    let longer = [good.as_slice(), b"\0"].concat();
+    assert!(refused(&longer, &pinned).is_some());
+    let prefixed = [b"\0", good.as_slice()].concat();
+    assert!(refused(&prefixed, &pinned).is_some());
+}
+
+#[test]
+fn whoever_repairs_the_crc_is_still_found() {
+    let good = contents(&receipt());
+    let pinned = Trust::Pinned(plain_policy());
+    assert_eq!(refused(&rebuild(&good), &pinned), None);
+    for (number, (name, bytes)) in good.iter().enumerate() {
+        let step = if bytes.len() > 1_000 { 97 } else { 1 };
+        for position in (0..bytes.len()).step_by(step) {
+            let mut altered = good.clone();
+            altered[number].1[position] ^= 1 << (position % 8);
+            let altered = rebuild(&altered);
+            for trust in [&pinned, &Trust::FromBundle] {
+                let named = refused(&altered, trust);
+                let named = named.unwrap_or_else(|| panic!("{name} flipped at {position} passes"));
+                // With the bundle's own policy, a policy byte can make the list's signature unknown.
+                let listed = named.contains(name) || named == ["bundle.note"];
+                assert!(listed, "{name} at {position}: {named:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn removed_added_and_renamed_members_are_found() {
+    let good = contents(&receipt());
+    let pinned = Trust::Pinned(plain_policy());
+    for number in 0..good.len() {
+        let mut fewer = good.clone();
+        let (name, bytes) = fewer.remove(number);
+        let named = refused(&rebuild(&fewer), &pinned).unwrap();
+        assert!(named.contains(&name), "without {name}: {named:?}");
+        fewer.push(("zzz.txt".to_owned(), bytes));
+        let named = refused(&rebuild(&fewer), &pinned).unwrap();
+        assert!(named.contains(&name), "{name} renamed: {named:?}");
+    }
+    for name in ["zzz.txt", "evil.exe", "entries/2/leaf.bin", "entries/000000003/leaf.bin"] {
+        let mut more = good.clone();
+        more.push((name.to_owned(), b"x".to_vec()));
+        let named = refused(&rebuild(&more), &pinned).unwrap();
+        assert!(named.contains(&name.to_owned()), "{name} added: {named:?}");
+    }
+}
+
+#[test]
+fn a_second_signature_on_the_list_is_not_accepted() {
+    let mut altered = contents(&receipt());
+    let note = altered.iter_mut().find(|(name, _)| name == "bundle.note").unwrap();
+    let line = "\u{2014} other.example AAAAAAA=\n";
+    note.1.extend_from_slice(line.as_bytes());
+    let named = refused(&rebuild(&altered), &Trust::Pinned(plain_policy()));
+    assert_eq!(named, Some(vec!["bundle.note".to_owned()]));
+}
+
+proptest! {
+    #[test]
+    fn parsers_take_any_bytes(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+        let _ = Note::parse(&bytes);
+        let _ = Policy::parse(&bytes);
+        let _ = TlogProof::parse(&bytes);
+        let _ = bailee_ledger::tile::decode_entries(&bytes, 256);
+        if let Ok(leaf) = Leaf::decode(&bytes) {
+            prop_assert_eq!(leaf.encode(), bytes.clone());
+        }
+        if let Ok(text) = std::str::from_utf8(&bytes) {
+            let _ = Verifier::parse(text);
+            let _ = TileId::parse(text);
+        }
+        prop_assert!(verify_bundle(Cursor::new(&bytes), &Trust::FromBundle).is_err());
+    }
+
+    #[test]
+    fn any_headers_behind_a_plausible_end_are_survived(
+        mut body in prop::collection::vec(any::<u8>(), 0..300), count in 0u16..9, size in 0u32..400,
+    ) {
+        let offset = (body.len() as u32).saturating_sub(size);
+        let length = body.len() as u32 - offset;
+        body.extend_from_slice(b"PK\x05\x06\0\0\0\0");
+        body.extend_from_slice(&count.to_le_bytes());
+        body.extend_from_slice(&count.to_le_bytes());
+        body.extend_from_slice(&length.to_le_bytes());
+        body.extend_from_slice(&offset.to_le_bytes());
+        body.extend_from_slice(&[0, 0]);
+        let opened = Archive::open(Cursor::new(&body));
+        prop_assert!(opened.is_err() || count == 0);
+    }
+
+    #[test]
+    fn leaves_round_trip(type_code: u16, hours: u32, sections: [Option<[u8; 32]>; 3]) {
+        let leaf = Leaf { type_code, hours, commitments: sections };
+        prop_assert_eq!(Leaf::decode(&leaf.encode()).unwrap(), leaf.clone());
+        let mut longer = leaf.encode();
+        longer.push(0);
+        prop_assert!(Leaf::decode(&longer).is_err());
+    }
+
+    #[test]
+    fn a_section_opens_with_its_own_bytes_salt_and_number_only(
+        bytes in prop::collection::vec(any::<u8>(), 0..50), salt: [u8; 32], section in 0usize..3,
+        bit in 0usize..256,
+    ) {
+        let mut sections = [None; 3];
+        sections[section] = Some((bytes.as_slice(), &salt));
+        let leaf = Leaf::commit(1, 0, sections);
+        let mut other = salt;
+        other[bit / 8] ^= 1 << (bit % 8);
+        for number in 0..4 {
+            prop_assert_eq!(leaf.opens(number, &bytes, &salt), number == section);
+            prop_assert!(!leaf.opens(number, &bytes, &other));
+            prop_assert!(!leaf.opens(number, &[&bytes[..], b"x"].concat(), &salt));
+        }
+    }
+}
+
+#[test]
+fn leaves_with_another_spelling_are_refused() {
+    let good = Leaf { type_code: 5, hours: 100_000, commitments: [Some([1; 32]), None, None] };
+    let bytes = good.encode();
+    let spelled = |from: &[u8], to: &[u8]| {
+        let at = bytes.windows(from.len()).position(|window| window == from).unwrap();
+        [&bytes[..at], to, &bytes[at + from.len()..]].concat()
+    };
+    for bad in [
+        spelled(&[0x84, 0x01, 0x05], &[0x84, 0x02, 0x05]),
+        spelled(&[0x84, 0x01, 0x05], &[0x84, 0x01, 0x18, 0x05]),
+        spelled(&[0x84, 0x01, 0x05], &[0x84, 0x01, 0x19, 0x00, 0x05]),
+        spelled(&[0x84, 0x01, 0x05], &[0x84, 0x01, 0x25]),
+        spelled(&[0x83, 0x58, 0x20], &[0x84, 0x58, 0x20]),
+        spelled(&[0x83, 0x58, 0x20], &[0x83, 0x59, 0x00, 0x20]),
+        spelled(&[0x83, 0x58, 0x20], &[0x83, 0x78, 0x20]),
+        spelled(&[0xf6, 0xf6], &[0xf6, 0xf7]),
+        spelled(&[0xf6, 0xf6], &[0xf6, 0x40]),
+    ] {
+        assert!(Leaf::decode(&bad).is_err(), "{bad:02x?}");
+    }
+}

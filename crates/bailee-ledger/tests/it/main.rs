@@ -1,0 +1,14 @@
+//! Integration tests of the ledger: one binary, real keys, real archives, other people's tools.
+#![allow(clippy::unwrap_used)] // a test that cannot go on should stop right there
+#![allow(clippy::print_stderr)] // to say that a test of foreign programs did not run
+
+mod bundle;
+mod by_hand;
+mod clearance;
+mod common;
+mod formats;
+mod hostile;
+mod merkle;
+mod notes;
+mod policy;
+mod tiles;
