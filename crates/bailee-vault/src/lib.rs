@@ -1,1 +1,40 @@
-//! Placeholder.
+//! Vault: keeps other people's data in encrypted, deduplicated packs, proves it by reading it back,
+//! gives it back byte for byte, and lets go of it only under a clearance.
+//!
+//! Absences: it knows no holds (it asks a function whether a snapshot is pinned), no log (it gives
+//! a 32-byte root to whoever keeps one), no network. It does not decide who may read.
+//!
+//! Formats: docs/vault-format.md. Decisions: docs/decisions/0010 to 0014.
+
+mod chunker;
+mod error;
+mod expire;
+mod index;
+mod key;
+mod manifest;
+mod names;
+mod pack;
+mod pattern;
+mod preserve;
+mod read;
+mod restore;
+mod root;
+mod seal;
+mod snapshot;
+mod split;
+mod unit;
+mod vault;
+mod verify;
+mod wire;
+
+pub use error::VaultError;
+pub use expire::{ExpireReport, Pins};
+pub use key::Kek;
+pub use manifest::{Content, DeviceKind, Entry, Meta, Node};
+pub use names::SnapshotId;
+pub use pattern::Pattern;
+pub use preserve::{Progress, SnapshotReport, Source};
+pub use restore::RestoreReport;
+pub use snapshot::{SnapshotInfo, SourceKind};
+pub use vault::Vault;
+pub use verify::{Problem, ScrubReport, VerifyReport, scrub_packs};

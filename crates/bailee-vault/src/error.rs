@@ -1,0 +1,182 @@
+//! Why the vault said no or could not do it.
+//!
+//! Invariant: every error names the object, path or thing it is about and what to do next; none
+//! carries key material or file content. Out of scope: refusals of the domain (they belong to the
+//! core), except the two a vault must make by itself: [`VaultError::Pinned`] and
+//! [`VaultError::WrongClearance`].
+
+use bailee_store::ObjectError;
+
+/// Everything that can go wrong in a vault.
+#[derive(Debug, thiserror::Error)]
+pub enum VaultError {
+    /// The store holds no vault yet.
+    #[error("there is no vault in this store: create one first")]
+    NoVault,
+    /// The store holds a vault already.
+    #[error("this store holds a vault already: open it with its key instead of creating one")]
+    AlreadyAVault,
+    /// The key does not open this vault.
+    #[error("this key-encryption key does not open the vault: give the key it was created with")]
+    WrongKek,
+    /// The key file cannot be used.
+    #[error("key file {path}: {detail}")]
+    KekFile {
+        /// Its path.
+        path: String,
+        /// What is wrong and what to do.
+        detail: String,
+    },
+    /// A tenant, unit, path or pattern that cannot be one.
+    #[error("{what} {name:?} cannot be used: {detail}")]
+    BadName {
+        /// Tenant, unit, snapshot id, pattern.
+        what: &'static str,
+        /// As given.
+        name: String,
+        /// Which rule it breaks.
+        detail: &'static str,
+    },
+    /// Nothing was ever preserved for this tenant.
+    #[error("the vault keeps nothing for tenant {tenant:?}: check the name")]
+    UnknownTenant {
+        /// As given.
+        tenant: String,
+    },
+    /// No such custody unit.
+    #[error("the vault keeps nothing of {unit:?} for tenant {tenant:?}: check the names")]
+    UnknownUnit {
+        /// The tenant.
+        tenant: String,
+        /// As given.
+        unit: String,
+    },
+    /// No such snapshot under this tenant.
+    #[error("tenant {tenant:?} has no snapshot {id}: list the snapshots to see what is kept")]
+    UnknownSnapshot {
+        /// The tenant.
+        tenant: String,
+        /// The id asked for.
+        id: String,
+    },
+    /// No such path in the snapshot, or it is not a regular file.
+    #[error(
+        "snapshot {id} holds no regular file {path:?}: print its manifest to see what it holds"
+    )]
+    UnknownPath {
+        /// The snapshot.
+        id: String,
+        /// The path asked for.
+        path: String,
+    },
+    /// The range reaches past the end of the file.
+    #[error("{path:?} has {size} bytes, asked for {start}..{end}")]
+    BadRange {
+        /// The path.
+        path: String,
+        /// Its size, bytes.
+        size: u64,
+        /// First byte asked for.
+        start: u64,
+        /// One past the last.
+        end: u64,
+    },
+    /// The medium did not give these bytes when the snapshot was taken.
+    #[error("{path:?} was unreadable at offset {offset} when it was preserved: there is no copy")]
+    NeverRead {
+        /// The path.
+        path: String,
+        /// The first such byte asked for.
+        offset: u64,
+    },
+    /// The unit was erased for good under a clearance.
+    #[error("custody unit {unit:?} was erased: preserve under a new unit name")]
+    UnitErased {
+        /// Its name.
+        unit: String,
+    },
+    /// Objects of the unit exist and its key does not.
+    #[error(
+        "the key of custody unit {unit:?} is missing although its packs are there: \
+         restore the key object {object} from a copy; nothing was changed"
+    )]
+    KeyMissing {
+        /// Its name.
+        unit: String,
+        /// The object that should hold the key.
+        object: String,
+    },
+    /// Stored bytes are not what was written, or contradict themselves.
+    #[error("object {object} is damaged or was tampered with: {detail}; nothing of it was served")]
+    Damaged {
+        /// The object's name.
+        object: String,
+        /// What does not fit.
+        detail: String,
+    },
+    /// Written by a newer program.
+    #[error("object {object} has format version {version}, this program reads 1: update it")]
+    UnknownFormat {
+        /// The object's name.
+        object: String,
+        /// As stored.
+        version: u16,
+    },
+    /// A snapshot needs a chunk that no index names.
+    #[error("chunk {chunk} is in no index of {unit:?}: an index object is lost; look for a copy")]
+    MissingChunk {
+        /// Chunk id, hex.
+        chunk: String,
+        /// The custody unit.
+        unit: String,
+    },
+    /// The source as a whole cannot be read.
+    #[error("source {path}: could not {doing}: {detail}")]
+    Source {
+        /// The path.
+        path: String,
+        /// The operation, as a verb.
+        doing: &'static str,
+        /// The system's own words.
+        detail: String,
+    },
+    /// The destination of a restore cannot be used or written.
+    #[error("destination {path}: could not {doing}: {detail}")]
+    Destination {
+        /// The path.
+        path: String,
+        /// The operation, as a verb.
+        doing: &'static str,
+        /// The system's own words.
+        detail: String,
+    },
+    /// A hold pins the snapshot.
+    #[error("snapshot {id} must be kept: {reason}")]
+    Pinned {
+        /// The snapshot.
+        id: String,
+        /// Which holds, in the words of whoever keeps them.
+        reason: String,
+    },
+    /// The clearance is for something else.
+    #[error("the clearance does not permit this: {detail}; ask for one that names this subject")]
+    WrongClearance {
+        /// Which term differs.
+        detail: String,
+    },
+    /// The system has no randomness, or a cipher refused its input.
+    #[error("could not {doing}: the cryptographic library refused")]
+    Crypto {
+        /// The operation, as a verb.
+        doing: &'static str,
+    },
+    /// The object store did not answer.
+    #[error(transparent)]
+    Store(#[from] ObjectError),
+}
+
+impl VaultError {
+    pub(crate) fn damaged(object: &str, detail: impl Into<String>) -> Self {
+        Self::Damaged { object: object.to_owned(), detail: detail.into() }
+    }
+}

@@ -1,0 +1,261 @@
+//! Letting go: expiring a snapshot, erasing a custody unit, sweeping what nothing needs.
+//!
+//! Order of writes, and what a crash after each leaves
+//! - expire: 1. snapshot deleted: it is gone, its packs wait for a sweep.
+//! - sweep:  2. new segments without the dead packs: harmless beside the old ones;
+//!           3. old segments deleted: dead packs are unnamed, nothing deduplicates against them;
+//!           4. dead packs deleted.
+//! - erase:  1. tombstone put: the unit takes nothing more, [`Vault::sweep`] finishes the rest;
+//!           2. every wrapped key deleted: no byte of the unit can be read again;
+//!           3. snapshots, segments, packs deleted.
+//!
+//! Invariants: each takes a [`Clearance`] by value, asks `pins` again while nothing else can
+//! change the unit, and refuses as a whole; a sweep deletes nothing of a unit in which a single
+//! snapshot or segment cannot be read; a pack that a live snapshot names is never deleted.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, PoisonError};
+
+use bailee_ledger::clearance::{Act, Clearance};
+
+use crate::error::VaultError;
+use crate::index::Segment;
+use crate::key::random;
+use crate::names::{self, SnapshotId, Tag};
+use crate::root::sha256;
+use crate::seal::Kind;
+use crate::snapshot::Snapshot;
+use crate::unit::Unit;
+use crate::vault::{Absent, Tenant, Vault, get};
+use crate::wire::Writer;
+
+/// Says why a snapshot must be kept, `None` if nothing keeps it. It is asked at the last moment.
+pub type Pins<'a> = dyn Fn(&SnapshotId) -> Option<String> + 'a;
+
+/// What was let go.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ExpireReport {
+    /// Snapshots deleted.
+    pub snapshots: u64,
+    /// Packs deleted.
+    pub packs: u64,
+    /// Bytes of them.
+    pub freed_bytes: u64,
+}
+
+impl ExpireReport {
+    fn add(&mut self, other: &Self) {
+        self.snapshots += other.snapshots;
+        self.packs += other.packs;
+        self.freed_bytes += other.freed_bytes;
+    }
+}
+
+impl Vault {
+    /// Deletes one snapshot and every pack nothing else needs. The clearance must be for
+    /// [`Act::Expire`] with the snapshot's root as subject, and for asset `n` if the unit is `A-n`.
+    ///
+    /// # Errors
+    /// [`VaultError::Pinned`], [`VaultError::WrongClearance`], [`VaultError::UnknownSnapshot`];
+    /// damage; store failures. A failure after the deletion leaves packs for [`Vault::sweep`].
+    pub fn expire(
+        &self,
+        tenant: &str,
+        id: &SnapshotId,
+        clearance: Clearance,
+        pins: &Pins<'_>,
+    ) -> Result<ExpireReport, VaultError> {
+        let tenant = self.tenant(tenant, Absent::Refuse)?;
+        let (unit, snapshot) = self.snapshot(&tenant, id)?;
+        let _alone = unit.gate.write().unwrap_or_else(PoisonError::into_inner);
+        permits(&clearance, &unit.name, &snapshot.info.root)?;
+        refuse_pinned(std::slice::from_ref(&snapshot), pins)?;
+        self.objects.delete(&names::snapshot(&tenant.tag, id))?;
+        let mut report = self.sweep_unit(&tenant, &unit)?;
+        report.snapshots = 1;
+        Ok(report)
+    }
+
+    /// What a clearance to erase a unit must have as its subject: SHA-256 over tenant, unit and
+    /// the roots of all its snapshots. A snapshot taken after the clearance voids it.
+    ///
+    /// # Errors
+    /// [`VaultError::UnknownUnit`], [`VaultError::UnitErased`]; damage; store failures.
+    pub fn erase_subject(&self, tenant: &str, unit: &str) -> Result<[u8; 32], VaultError> {
+        let tenant = self.tenant(tenant, Absent::Refuse)?;
+        let unit = self.unit(&tenant, unit, Absent::Refuse)?;
+        Ok(subject(&unit, &self.snapshots_of(&tenant, &unit)?))
+    }
+
+    /// Erases a custody unit: destroys every wrapped copy of its key, then deletes all of it.
+    /// The clearance must be for [`Act::Expire`] with [`Vault::erase_subject`] as subject, and for
+    /// asset `n` if the unit is `A-n`. The unit's name is never used again.
+    ///
+    /// # Errors
+    /// [`VaultError::Pinned`] if any snapshot is; [`VaultError::WrongClearance`];
+    /// [`VaultError::UnknownUnit`], [`VaultError::UnitErased`]; damage; store failures. Once the
+    /// tombstone is put, [`Vault::sweep`] finishes what a failure left.
+    pub fn erase_unit(
+        &self,
+        tenant: &str,
+        unit: &str,
+        clearance: Clearance,
+        pins: &Pins<'_>,
+    ) -> Result<ExpireReport, VaultError> {
+        let tenant = self.tenant(tenant, Absent::Refuse)?;
+        let unit = self.unit(&tenant, unit, Absent::Refuse)?;
+        let _alone = unit.gate.write().unwrap_or_else(PoisonError::into_inner);
+        let snapshots = self.snapshots_of(&tenant, &unit)?;
+        permits(&clearance, &unit.name, &subject(&unit, &snapshots))?;
+        refuse_pinned(&snapshots, pins)?;
+        self.bury(&tenant, &unit)?;
+        self.finish_erasure(&tenant, unit.tag())
+    }
+
+    /// Deletes what crashes and failures left: packs no snapshot needs, rests of erased units.
+    /// Deletes nothing that can be read.
+    ///
+    /// # Errors
+    /// [`VaultError::KeyMissing`] if a unit has neither key nor tombstone; damage; store failures.
+    pub fn sweep(&self, tenant: &str) -> Result<ExpireReport, VaultError> {
+        let tenant = self.tenant(tenant, Absent::Refuse)?;
+        let mut report = ExpireReport::default();
+        for tag in self.unit_tags(&tenant)? {
+            if self.is_erased(&tenant, tag)? {
+                report.add(&self.finish_erasure(&tenant, tag)?);
+            } else if let Some(unit) = self.unit_by_tag(&tenant, tag)? {
+                let _alone = unit.gate.write().unwrap_or_else(PoisonError::into_inner);
+                report.add(&self.sweep_unit(&tenant, &unit)?);
+            } else {
+                let object = names::object(&tenant.tag, &tag, Kind::UnitKey, &[0; 16]);
+                return Err(VaultError::KeyMissing { unit: crate::wire::hex(&tag), object });
+            }
+        }
+        Ok(report)
+    }
+
+    /// All snapshots of a unit. One that cannot be read is an error: it may name any pack.
+    fn snapshots_of(&self, tenant: &Tenant, unit: &Unit) -> Result<Vec<Snapshot>, VaultError> {
+        let mut out = Vec::new();
+        for (id, name) in self.snapshot_names(tenant, unit.tag())? {
+            let object = self.objects.get(&name)?;
+            let place = unit.place(Kind::Snapshot, id.0);
+            out.push(Snapshot::open(unit.key(), &place, &name, object)?);
+        }
+        Ok(out)
+    }
+
+    /// Ids and object names of a unit's snapshots, by their headers.
+    fn snapshot_names(
+        &self,
+        tenant: &Tenant,
+        unit: Tag,
+    ) -> Result<Vec<(SnapshotId, String)>, VaultError> {
+        let mut out = Vec::new();
+        for name in self.objects.list(&names::snapshots(&tenant.tag))? {
+            let id = names::last_id(&name)
+                .ok_or_else(|| VaultError::damaged(&name, "it is not named as a snapshot"))?;
+            let Some(object) = get(&*self.objects, &name)? else { continue };
+            if object.get(32..48).ok_or_else(|| VaultError::damaged(&name, "too short"))? == unit {
+                out.push((SnapshotId(id), name));
+            }
+        }
+        Ok(out)
+    }
+
+    /// Deletes every pack of a unit that no snapshot names. The caller holds the unit's gate.
+    fn sweep_unit(&self, tenant: &Tenant, unit: &Unit) -> Result<ExpireReport, VaultError> {
+        let snapshots = self.snapshots_of(tenant, unit)?;
+        let live: BTreeSet<Tag> = snapshots.iter().flat_map(|s| s.packs.iter().copied()).collect();
+        for (name, segment) in unit.segments()? {
+            if segment.packs.iter().all(|(row, _)| live.contains(&row.id)) {
+                continue;
+            }
+            let packs: Vec<_> =
+                segment.packs.into_iter().filter(|(row, _)| live.contains(&row.id)).collect();
+            if !packs.is_empty() {
+                let id = random()?;
+                let place = unit.place(Kind::Index, id);
+                let object = Segment { packs }.seal(unit.key(), &place)?;
+                self.objects.put(&unit.object(Kind::Index, &id), &object)?;
+            }
+            self.objects.delete(&name)?;
+        }
+        unit.reload()?;
+        let mut report = ExpireReport::default();
+        for kind in [Kind::DataPack, Kind::MetaPack] {
+            for name in self.objects.list(&unit.prefix(kind))? {
+                if names::last_id(&name).is_some_and(|id| !live.contains(&id)) {
+                    report.freed_bytes += self.objects.size(&name)?;
+                    report.packs += 1;
+                    self.objects.delete(&name)?;
+                }
+            }
+        }
+        Ok(report)
+    }
+
+    /// Deletes all that is left of a unit with a tombstone, its keys first.
+    fn finish_erasure(&self, tenant: &Tenant, unit: Tag) -> Result<ExpireReport, VaultError> {
+        self.delete_keys(tenant, unit)?;
+        let mut report = ExpireReport::default();
+        for (_, name) in self.snapshot_names(tenant, unit)? {
+            self.objects.delete(&name)?;
+            report.snapshots += 1;
+        }
+        for kind in [Kind::Index, Kind::MetaPack, Kind::DataPack] {
+            for name in self.objects.list(&names::of_kind(&tenant.tag, &unit, kind))? {
+                if kind != Kind::Index {
+                    report.freed_bytes += self.objects.size(&name)?;
+                    report.packs += 1;
+                }
+                self.objects.delete(&name)?;
+            }
+        }
+        Ok(report)
+    }
+
+    fn unit_tags(&self, tenant: &Tenant) -> Result<BTreeSet<Tag>, VaultError> {
+        let prefix = names::units(&tenant.tag);
+        let mut tags = BTreeSet::new();
+        for name in self.objects.list(&prefix)?.into_iter().chain(self.key_objects(&prefix)?) {
+            let tag = name.strip_prefix(&prefix).and_then(|rest| rest.split('/').next());
+            tags.extend(tag.and_then(crate::wire::unhex::<16>));
+        }
+        Ok(tags)
+    }
+}
+
+fn subject(unit: &Arc<Unit>, snapshots: &[Snapshot]) -> [u8; 32] {
+    let roots: BTreeSet<[u8; 32]> = snapshots.iter().map(|s| s.info.root).collect();
+    let mut w = Writer::default();
+    w.bytes(unit.tenant.as_bytes());
+    w.bytes(unit.name.as_bytes());
+    roots.iter().for_each(|root| w.raw(root));
+    sha256(&[b"bailee/vault/v1 erase unit\n", &w.0])
+}
+
+fn permits(clearance: &Clearance, unit: &str, subject: &[u8; 32]) -> Result<(), VaultError> {
+    let terms = clearance.terms();
+    let wrong = |detail: String| Err(VaultError::WrongClearance { detail });
+    if terms.act != Act::Expire {
+        return wrong(format!("it permits {:?}, this is Expire", terms.act));
+    }
+    if terms.subject != *subject {
+        return wrong("its subject is something else than what would be destroyed".to_owned());
+    }
+    let asset = unit.strip_prefix("A-").and_then(|n| n.parse::<u32>().ok());
+    if asset.is_some_and(|n| n != terms.asset) {
+        return wrong(format!("it is for asset A-{}, this is unit {unit:?}", terms.asset));
+    }
+    Ok(())
+}
+
+fn refuse_pinned(snapshots: &[Snapshot], pins: &Pins<'_>) -> Result<(), VaultError> {
+    for snapshot in snapshots {
+        if let Some(reason) = pins(&snapshot.info.id) {
+            return Err(VaultError::Pinned { id: snapshot.info.id.to_string(), reason });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,115 @@
+//! Names: what things are called in the object store, and how people call snapshots.
+//!
+//! Invariants: a tenant's or unit's own name never appears in the store in clear; its tag is
+//! keyed, so a store cannot guess names. Every name is built here, from tags and ids only, so
+//! nothing a tenant chooses can reach a path.
+
+use crate::error::VaultError;
+use crate::key::Secret;
+use crate::seal::Kind;
+use crate::wire::{hex, unhex};
+
+/// 16 bytes that stand for a tenant, a unit or an object.
+pub(crate) type Tag = [u8; 16];
+
+/// A snapshot, by the first 16 bytes of its manifest root, in lower-case hexadecimal.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SnapshotId(pub(crate) Tag);
+
+impl SnapshotId {
+    /// The id that belongs to a manifest root.
+    pub fn of_root(root: &[u8; 32]) -> Self {
+        let mut id = [0; 16];
+        id.copy_from_slice(&root[..16]);
+        Self(id)
+    }
+}
+
+impl std::fmt::Display for SnapshotId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&hex(&self.0))
+    }
+}
+
+impl std::fmt::Debug for SnapshotId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SnapshotId({self})")
+    }
+}
+
+impl std::str::FromStr for SnapshotId {
+    type Err = VaultError;
+    fn from_str(text: &str) -> Result<Self, VaultError> {
+        unhex(text).map(Self).ok_or_else(|| VaultError::BadName {
+            what: "snapshot id",
+            name: text.to_owned(),
+            detail: "it has 32 lower-case hexadecimal digits",
+        })
+    }
+}
+
+/// The keyed tag of a tenant's or unit's name.
+pub(crate) fn tag(key: &Secret, label: &[u8], name: &str) -> Tag {
+    let mut out = [0; 16];
+    let full = key.derive(b"bailee/vault/v1 tag", &[label, &[0], name.as_bytes()]);
+    out.copy_from_slice(&full.expose()[..16]);
+    out
+}
+
+/// Refuses names that could not be shown or compared safely: 1 to 256 bytes, no control characters.
+pub(crate) fn check_name(what: &'static str, name: &str) -> Result<(), VaultError> {
+    let bad = |detail| VaultError::BadName { what, name: name.to_owned(), detail };
+    if name.is_empty() || name.len() > 256 {
+        return Err(bad("it has 1 to 256 bytes"));
+    }
+    if name.chars().any(char::is_control) {
+        return Err(bad("it has no control characters"));
+    }
+    Ok(())
+}
+
+pub(crate) const ROOT: &str = "vault/";
+pub(crate) const KEKS: &str = "vault/kek/";
+pub(crate) const TENANTS: &str = "vault/t/";
+
+pub(crate) fn config(kek: &Tag) -> String {
+    format!("{KEKS}{}", hex(kek))
+}
+pub(crate) fn tenant(tenant: &Tag) -> String {
+    format!("{TENANTS}{}/", hex(tenant))
+}
+pub(crate) fn tenant_key(tenant: &Tag, kek: &Tag) -> String {
+    format!("{TENANTS}{}/key/{}", hex(tenant), hex(kek))
+}
+pub(crate) fn snapshots(tenant: &Tag) -> String {
+    format!("{TENANTS}{}/s/", hex(tenant))
+}
+pub(crate) fn snapshot(tenant: &Tag, id: &SnapshotId) -> String {
+    format!("{TENANTS}{}/s/{id}", hex(tenant))
+}
+pub(crate) fn units(tenant: &Tag) -> String {
+    format!("{TENANTS}{}/u/", hex(tenant))
+}
+pub(crate) fn unit(tenant: &Tag, unit: &Tag) -> String {
+    format!("{}{}/", units(tenant), hex(unit))
+}
+/// The prefix of a unit's objects of one kind.
+pub(crate) fn of_kind(tenant: &Tag, unit_tag: &Tag, kind: Kind) -> String {
+    let folder = match kind {
+        Kind::DataPack => "data",
+        Kind::MetaPack => "meta",
+        Kind::Index => "index",
+        Kind::UnitKey => "key",
+        Kind::Tombstone => "erased",
+        Kind::Config | Kind::TenantKey | Kind::Snapshot => "other",
+    };
+    format!("{}{folder}/", unit(tenant, unit_tag))
+}
+pub(crate) fn object(tenant: &Tag, unit: &Tag, kind: Kind, id: &Tag) -> String {
+    format!("{}{}", of_kind(tenant, unit, kind), hex(id))
+}
+
+/// The id at the end of an object's name.
+pub(crate) fn last_id(name: &str) -> Option<Tag> {
+    name.rsplit('/').next().and_then(unhex)
+}

@@ -1,0 +1,233 @@
+//! Packs: up to 32 MiB of sealed chunks, a sealed directory, a trailer.
+//!
+//! ```text
+//! header 128 | ciphertext, tag | ciphertext, tag | … | directory, tag | trailer 16
+//! directory: per record  id 24 | plain length u32 | stored length u32 | codec u8
+//! trailer:   sealed directory's length u32 | records u32 | "BAILPEND"
+//! ```
+//!
+//! Invariants: a pack is built by one thread, so ordinals need no agreement; it is put once, whole;
+//! a pack can be read with its unit key alone, without any index. Codec 1 is used only where zstd
+//! saves at least 3 %. A plain length never exceeds [`MAX_PLAIN`], checked before memory is taken.
+//! Out of scope: which pack holds a chunk (`index.rs`).
+
+use crate::chunker::MAX as MAX_PLAIN;
+use crate::error::VaultError;
+use crate::key::Secret;
+use crate::seal::{HEADER, Place, RecordInfo, Seal, TAG};
+use crate::wire::{Reader, Writer};
+
+/// A pack is closed once it holds this many bytes.
+pub(crate) const PACK_TARGET: usize = 32 * 1024 * 1024;
+const END: &[u8; 8] = b"BAILPEND";
+const TRAILER: usize = 16;
+const RECORD: usize = 33;
+/// zstd's fastest ordinary level: it gives up early on what cannot be compressed.
+const LEVEL: i32 = 1;
+
+/// A chunk's keyed BLAKE3, truncated to 192 bits.
+pub(crate) type ChunkId = [u8; 24];
+
+/// How a chunk is stored. The numbers are stored.
+pub(crate) const RAW: u8 = 0;
+/// One zstd frame (RFC 8878).
+pub(crate) const ZSTD: u8 = 1;
+
+/// Where a chunk lies in a pack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Slot {
+    /// From the start of the pack.
+    pub(crate) offset: u32,
+    pub(crate) info: RecordInfo,
+}
+
+impl Slot {
+    /// The bytes of ciphertext and tag within the pack.
+    pub(crate) fn range(&self) -> std::ops::Range<u64> {
+        let start = u64::from(self.offset);
+        start..start + u64::from(self.info.stored_len) + TAG as u64
+    }
+}
+
+/// A finished pack and what is in it.
+pub(crate) struct Pack {
+    pub(crate) place: Place,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) slots: Vec<Slot>,
+}
+
+/// A pack under construction.
+pub(crate) struct PackBuilder {
+    place: Place,
+    seal: Seal,
+    bytes: Vec<u8>,
+    slots: Vec<Slot>,
+}
+
+impl PackBuilder {
+    /// Starts a pack; memory for it is taken at once, so that it never moves.
+    pub(crate) fn new(master: &Secret, place: Place, capacity: usize) -> Result<Self, VaultError> {
+        Ok(Self::with_seal(Seal::create(master, &place)?, place, capacity))
+    }
+
+    pub(crate) fn with_seal(seal: Seal, place: Place, capacity: usize) -> Self {
+        let mut bytes = Vec::with_capacity(capacity);
+        bytes.extend_from_slice(&seal.header);
+        Self { place, seal, bytes, slots: Vec::new() }
+    }
+
+    /// Bytes so far.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Compresses if it pays, seals, appends.
+    pub(crate) fn add(
+        &mut self,
+        packer: &mut Packer,
+        id: ChunkId,
+        plain: &[u8],
+    ) -> Result<(), VaultError> {
+        let (codec, stored) = packer.shrink(plain)?;
+        let info = RecordInfo {
+            ordinal: self.slots.len() as u64,
+            id,
+            plain_len: length(plain.len())?,
+            stored_len: length(stored.len())?,
+            codec,
+        };
+        let offset = length(self.bytes.len())?;
+        self.bytes.extend_from_slice(stored);
+        let tag = self.seal.seal(&info, &[], &mut self.bytes[offset as usize..])?;
+        self.bytes.extend_from_slice(&tag);
+        self.slots.push(Slot { offset, info });
+        Ok(())
+    }
+
+    /// Appends directory and trailer.
+    pub(crate) fn finish(mut self) -> Result<Pack, VaultError> {
+        let mut directory = Writer(Vec::with_capacity(self.slots.len() * RECORD));
+        for Slot { info, .. } in &self.slots {
+            directory.raw(&info.id);
+            directory.u32(info.plain_len);
+            directory.u32(info.stored_len);
+            directory.u8(info.codec);
+        }
+        let mut directory = directory.0;
+        let trailer = trailer(directory.len() + TAG, self.slots.len())?;
+        let tag = self.seal.seal(&directory_info(directory.len())?, &trailer, &mut directory)?;
+        self.bytes.extend_from_slice(&directory);
+        self.bytes.extend_from_slice(&tag);
+        self.bytes.extend_from_slice(&trailer);
+        Ok(Pack { place: self.place, bytes: self.bytes, slots: self.slots })
+    }
+}
+
+/// The reusable compressor of one thread.
+pub(crate) struct Packer {
+    zstd: zstd::bulk::Compressor<'static>,
+    buffer: Vec<u8>,
+}
+
+impl Packer {
+    pub(crate) fn new() -> Result<Self, VaultError> {
+        let zstd = zstd::bulk::Compressor::new(LEVEL)
+            .map_err(|_| VaultError::Crypto { doing: "set up the compressor" })?;
+        Ok(Self { zstd, buffer: vec![0; zstd::zstd_safe::compress_bound(MAX_PLAIN)] })
+    }
+
+    fn shrink<'a>(&'a mut self, plain: &'a [u8]) -> Result<(u8, &'a [u8]), VaultError> {
+        let n = self
+            .zstd
+            .compress_to_buffer(plain, &mut self.buffer)
+            .map_err(|_| VaultError::Crypto { doing: "compress a chunk" })?;
+        if n.saturating_mul(100) < plain.len().saturating_mul(97) {
+            Ok((ZSTD, &self.buffer[..n]))
+        } else {
+            Ok((RAW, plain))
+        }
+    }
+}
+
+/// Opens one record: authenticates, then decompresses to exactly the length promised.
+pub(crate) fn open_record(
+    seal: &Seal,
+    name: &str,
+    info: &RecordInfo,
+    mut sealed: Vec<u8>,
+) -> Result<Vec<u8>, VaultError> {
+    if info.plain_len as usize > MAX_PLAIN {
+        return Err(VaultError::damaged(name, "a chunk is larger than any chunk may be"));
+    }
+    let stored = seal.unseal(name, info, &[], &mut sealed)?;
+    let plain = match info.codec {
+        RAW => {
+            let n = stored.len();
+            sealed.truncate(n);
+            sealed
+        }
+        ZSTD => zstd::bulk::decompress(stored, info.plain_len as usize)
+            .map_err(|_| VaultError::damaged(name, "a chunk does not decompress"))?,
+        _ => return Err(VaultError::damaged(name, "a chunk has an unknown codec")),
+    };
+    if plain.len() == info.plain_len as usize {
+        Ok(plain)
+    } else {
+        Err(VaultError::damaged(name, "a chunk has another length than recorded"))
+    }
+}
+
+/// Reads a whole pack's directory with the unit key alone.
+pub(crate) fn read_directory(
+    master: &Secret,
+    place: &Place,
+    name: &str,
+    pack: &[u8],
+) -> Result<Vec<Slot>, VaultError> {
+    let bad = |detail| VaultError::damaged(name, detail);
+    let seal = Seal::open(master, place, name, pack)?;
+    let body_end = pack.len().checked_sub(TRAILER).ok_or_else(|| bad("it has no trailer"))?;
+    let mut r = Reader(&pack[body_end..]);
+    let (sealed_len, count) = (r.u32().map_err(bad)? as usize, r.u32().map_err(bad)? as usize);
+    if r.0 != END || sealed_len != count.saturating_mul(RECORD) + TAG {
+        return Err(bad("its trailer does not fit"));
+    }
+    let start = body_end
+        .checked_sub(sealed_len)
+        .filter(|start| *start >= HEADER)
+        .ok_or_else(|| bad("its directory does not fit"))?;
+    let mut sealed = pack[start..body_end].to_vec();
+    let info = directory_info(sealed_len - TAG)?;
+    let mut r = Reader(seal.unseal(name, &info, &pack[body_end..], &mut sealed)?);
+    let (mut slots, mut offset) = (Vec::with_capacity(count), HEADER as u64);
+    for ordinal in 0..count as u64 {
+        let info = RecordInfo {
+            ordinal,
+            id: r.array().map_err(bad)?,
+            plain_len: r.u32().map_err(bad)?,
+            stored_len: r.u32().map_err(bad)?,
+            codec: r.u8().map_err(bad)?,
+        };
+        let at = u32::try_from(offset).map_err(|_| bad("its directory does not fit"))?;
+        slots.push(Slot { offset: at, info });
+        offset += u64::from(info.stored_len) + TAG as u64;
+    }
+    if offset == start as u64 { Ok(slots) } else { Err(bad("its records do not fill it")) }
+}
+
+fn directory_info(len: usize) -> Result<RecordInfo, VaultError> {
+    let len = length(len)?;
+    Ok(RecordInfo { ordinal: u64::MAX, id: [0; 24], plain_len: len, stored_len: len, codec: RAW })
+}
+
+fn trailer(sealed_len: usize, count: usize) -> Result<Vec<u8>, VaultError> {
+    let mut w = Writer::default();
+    w.u32(length(sealed_len)?);
+    w.u32(length(count)?);
+    w.raw(END);
+    Ok(w.0)
+}
+
+fn length(len: usize) -> Result<u32, VaultError> {
+    u32::try_from(len).map_err(|_| VaultError::Crypto { doing: "seal over 4 GiB" })
+}

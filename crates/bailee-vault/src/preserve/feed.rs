@@ -1,0 +1,209 @@
+//! The feeder: finds things, opens files, hands small ones out whole and cuts large ones itself.
+//!
+//! Invariants: `Found` is sent before any job of that index; the pieces of a large file go to the
+//! hasher in order. A stop of the others ends it at its next send.
+
+use std::ffi::CString;
+use std::fs::File;
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use crossbeam_channel::Sender;
+use rustix::fs::{CWD, FileType, Mode, OFlags, SeekFrom, Stat, fstat, openat, seek};
+
+use super::walk::{Attributes, Found, Walk, meta, moved, open};
+use super::{Event, Source, Stop};
+use crate::error::VaultError;
+use crate::manifest::{Content, Entry, Extent, Meta, Node};
+use crate::split::{Piece, split};
+use crate::unit::Unit;
+
+/// Files up to this size are read by one worker; larger ones are spread over all of them.
+const WHOLE: u64 = 8 * 1024 * 1024;
+
+/// Work for any worker.
+pub(super) enum Job {
+    Whole { index: usize, file: File, stat: Stat },
+    Chunk { index: usize, piece: usize, data: Arc<Vec<u8>> },
+}
+
+/// Work for the hasher.
+pub(super) enum HashJob {
+    Data(Arc<Vec<u8>>),
+    Zeros(u64),
+    End { index: usize },
+}
+
+/// A source that could be opened.
+pub(super) enum Origin {
+    Tree(Walk),
+    File { name: Vec<u8>, meta: Meta, file: File, stat: Stat, size: u64 },
+}
+
+impl Origin {
+    /// Opens the source. Here, and only here, links in the caller's own path are followed.
+    pub(super) fn open(source: &Source) -> Result<Self, VaultError> {
+        let path = source.path();
+        let fail = |doing| {
+            move |e: rustix::io::Errno| VaultError::Source {
+                path: path.display().to_string(),
+                doing,
+                detail: std::io::Error::from(e).to_string(),
+            }
+        };
+        if let Source::Tree(path) = source {
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            let fd = openat(CWD, path, flags, Mode::empty()).map_err(fail("open the directory"))?;
+            return Walk::new(fd).map(Self::Tree).map_err(fail("read the directory"));
+        }
+        let real = std::fs::canonicalize(path).map_err(|e| {
+            fail("find it")(rustix::io::Errno::from_io_error(&e).unwrap_or(rustix::io::Errno::IO))
+        })?;
+        let name = CString::new(real.as_os_str().as_bytes())
+            .map_err(|_| fail("open it")(rustix::io::Errno::INVAL))?;
+        let fd = open(CWD, &name, OFlags::NONBLOCK).map_err(fail("open it"))?;
+        let stat = fstat(&fd).map_err(fail("examine it"))?;
+        let kind = FileType::from_raw_mode(stat.st_mode);
+        let device = kind == FileType::BlockDevice && matches!(source, Source::Device(_));
+        if kind != FileType::RegularFile && !device {
+            return Err(VaultError::Source {
+                path: path.display().to_string(),
+                doing: "preserve it",
+                detail: "it is not a regular file, nor a block device given as a device".into(),
+            });
+        }
+        let meta = meta(&stat, &Attributes::Open(fd.as_fd())).map_err(fail("examine it"))?;
+        let size = seek(&fd, SeekFrom::End(0)).map_err(fail("measure it"))?;
+        let name = last_name(path);
+        Ok(Self::File { name, meta, file: File::from(fd), stat, size })
+    }
+}
+
+fn last_name(path: &Path) -> Vec<u8> {
+    path.file_name().map_or_else(|| b"content".to_vec(), |n| n.as_bytes().to_vec())
+}
+
+pub(super) struct Feeder<'a> {
+    unit: &'a Unit,
+    jobs: Sender<Job>,
+    hashes: Sender<HashJob>,
+    events: Sender<Event>,
+    buffer: Vec<u8>,
+}
+
+impl<'a> Feeder<'a> {
+    pub(super) fn new(
+        unit: &'a Unit,
+        jobs: Sender<Job>,
+        hashes: Sender<HashJob>,
+        events: Sender<Event>,
+    ) -> Self {
+        Self { unit, jobs, hashes, events, buffer: Vec::new() }
+    }
+
+    /// Reads the whole source.
+    pub(super) fn run(mut self, origin: Origin) -> Result<(), Stop> {
+        match origin {
+            Origin::File { name, meta, file, stat, size } => {
+                self.file(0, name, meta, file, stat, size)?;
+            }
+            Origin::Tree(walk) => {
+                for (index, found) in walk.enumerate() {
+                    match found {
+                        Found::Entry(entry) => self.events.send(Event::Found { index, entry })?,
+                        Found::File { path, meta, file, stat } => {
+                            let size = u64::try_from(stat.st_size).unwrap_or(0);
+                            self.file(index, path, meta, file, stat, size)?;
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn file(
+        &mut self,
+        index: usize,
+        path: Vec<u8>,
+        meta: Meta,
+        file: File,
+        stat: Stat,
+        size: u64,
+    ) -> Result<(), Stop> {
+        let node = Node::File { meta, content: Content { size, ..Content::default() } };
+        self.events.send(Event::Found { index, entry: Entry { path, node } })?;
+        if size > WHOLE {
+            self.stream(index, &file, &stat, size)
+        } else {
+            Ok(self.jobs.send(Job::Whole { index, file, stat })?)
+        }
+    }
+
+    fn stream(&mut self, index: usize, file: &File, stat: &Stat, size: u64) -> Result<(), Stop> {
+        let (jobs, hashes) = (&self.jobs, &self.hashes);
+        let mut tally = Tally::default();
+        let mut sink = |piece: Piece| -> Result<(), Stop> {
+            match piece {
+                Piece::Data(data) => {
+                    let data = Arc::new(data);
+                    let piece = tally.extents.len();
+                    tally.data([0; 24], data.len());
+                    hashes.send(HashJob::Data(Arc::clone(&data)))?;
+                    jobs.send(Job::Chunk { index, piece, data })?;
+                }
+                Piece::Zeros(n) => {
+                    tally.zeros(n);
+                    hashes.send(HashJob::Zeros(n))?;
+                }
+                Piece::Unreadable(n) => {
+                    tally.unreadable(n);
+                    hashes.send(HashJob::Zeros(n))?;
+                }
+            }
+            Ok(())
+        };
+        let read = split(file, size, &self.unit.cutter, &mut self.buffer, &mut sink)?;
+        self.hashes.send(HashJob::End { index })?;
+        let changed = read != size || has_moved(file, stat);
+        let (content, extents) = tally.finish(changed);
+        Ok(self.events.send(Event::Streamed { index, content, extents })?)
+    }
+}
+
+/// Whether a file moved since `before`; one that cannot be examined any more has.
+pub(super) fn has_moved(file: &File, before: &Stat) -> bool {
+    fstat(file).map_or(true, |after| moved(before, &after))
+}
+
+/// Extents of a file as its pieces come.
+#[derive(Default)]
+pub(super) struct Tally {
+    pub(super) extents: Vec<Extent>,
+    size: u64,
+    unreadable: Vec<(u64, u64)>,
+}
+
+impl Tally {
+    pub(super) fn data(&mut self, id: [u8; 24], len: usize) {
+        let len = u32::try_from(len).expect("chunks have at most 1 MiB");
+        self.extents.push(Extent::Data(id, len));
+        self.size += u64::from(len);
+    }
+    pub(super) fn zeros(&mut self, len: u64) {
+        self.extents.push(Extent::Zeros(len));
+        self.size += len;
+    }
+    pub(super) fn unreadable(&mut self, len: u64) {
+        self.unreadable.push((self.size, len));
+        self.extents.push(Extent::Unreadable(len));
+        self.size += len;
+    }
+    /// Content without its SHA-256.
+    pub(super) fn finish(self, changed: bool) -> (Content, Vec<Extent>) {
+        let (size, unreadable) = (self.size, self.unreadable);
+        (Content { size, sha256: [0; 32], changed, unreadable }, self.extents)
+    }
+}

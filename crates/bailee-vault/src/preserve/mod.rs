@@ -1,0 +1,268 @@
+//! Preserving: from a source to a snapshot.
+//!
+//! ```text
+//! feeder ── whole small files ──> workers (read, hash, cut, id, compress, seal) ──> uploaders
+//!    └──── chunks of large ones ──^        └── hasher (flat SHA-256, in order)         │
+//! collector <────────────────────────── events ───────────────────────────────────────┘
+//! ```
+//!
+//! Order of writes, and what a crash after each leaves
+//! 1. unit key          an empty unit
+//! 2. data packs        packs that no index names: swept, or written again under other names
+//! 3. index segments    chunks that the next attempt finds and does not store again
+//! 4. manifest packs, their index    the same
+//! 5. the snapshot      a complete snapshot; before this put there is none
+//!
+//! Invariants: a file is opened through its directory's descriptor without following links; what
+//! cannot be read is recorded; a file whose size or times moved is recorded as changed. One error
+//! of the store stops everything and nothing becomes visible.
+
+mod collect;
+mod feed;
+mod walk;
+mod work;
+
+use std::path::{Path, PathBuf};
+use std::sync::PoisonError;
+use std::thread;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use crossbeam_channel::bounded;
+
+use crate::error::VaultError;
+use crate::key::random;
+use crate::manifest::{Content, Entry, Extent, Stored};
+use crate::names::SnapshotId;
+use crate::snapshot::{Snapshot, SnapshotInfo, SourceKind};
+use crate::unit::Unit;
+use crate::vault::{Absent, Vault};
+use collect::Collector;
+pub(crate) use walk::path_of;
+pub(crate) use work::hash_zeros;
+use work::{Session, Worker};
+
+/// What to preserve.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A directory and all below it, mounts included; links are kept, not followed.
+    Tree(PathBuf),
+    /// One regular file.
+    File(PathBuf),
+    /// A block device, or a file that is an image of one. Kept as one file of its last name.
+    Device(PathBuf),
+}
+
+impl Source {
+    fn path(&self) -> &Path {
+        match self {
+            Self::Tree(path) | Self::File(path) | Self::Device(path) => path,
+        }
+    }
+
+    fn kind(&self) -> SourceKind {
+        match self {
+            Self::Tree(_) => SourceKind::Tree,
+            Self::File(_) => SourceKind::File,
+            Self::Device(_) => SourceKind::Device,
+        }
+    }
+}
+
+/// Hears how far a long operation is.
+pub trait Progress {
+    /// So far done: files, and bytes of their content.
+    fn advance(&mut self, files: u64, bytes: u64);
+}
+
+/// Nobody listens.
+impl Progress for () {
+    fn advance(&mut self, _files: u64, _bytes: u64) {}
+}
+
+/// What was preserved.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SnapshotReport {
+    /// The snapshot: durable and complete.
+    pub id: SnapshotId,
+    /// Its manifest root, for the log.
+    pub root: [u8; 32],
+    /// Files with content.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Bytes newly put into the store, all overhead included.
+    pub stored_bytes: u64,
+    /// What could not be read, wholly or in part, and why.
+    pub unreadable: Vec<(PathBuf, String)>,
+    /// Files that changed while they were read.
+    pub changed: Vec<PathBuf>,
+    /// How long it took.
+    pub seconds: f64,
+}
+
+/// What the threads tell the collector.
+enum Event {
+    /// The feeder found something; files come without content.
+    Found { index: usize, entry: Entry },
+    /// A small file is done.
+    Whole { index: usize, content: Content, extents: Vec<Extent> },
+    /// A large file's pieces are cut; data pieces still lack their ids.
+    Streamed { index: usize, content: Content, extents: Vec<Extent> },
+    /// The id of one of them.
+    Chunk { index: usize, piece: usize, extent: Extent },
+    /// The SHA-256 of a large file.
+    Hashed { index: usize, sha256: [u8; 32] },
+    /// A pack is durable.
+    Packed { row: crate::index::PackRow, slots: Vec<crate::pack::Slot> },
+    /// Something failed; all stop.
+    Failed(VaultError),
+}
+
+/// Why a thread stops early.
+enum Stop {
+    /// The others have stopped.
+    Gone,
+    /// This thread failed.
+    Failed(VaultError),
+}
+
+impl<T> From<crossbeam_channel::SendError<T>> for Stop {
+    fn from(_: crossbeam_channel::SendError<T>) -> Self {
+        Self::Gone
+    }
+}
+
+impl From<VaultError> for Stop {
+    fn from(e: VaultError) -> Self {
+        Self::Failed(e)
+    }
+}
+
+impl Vault {
+    /// Preserves `source` as a new snapshot of custody unit `unit` of `tenant`; both are made on
+    /// first use. On return the snapshot is durable.
+    ///
+    /// # Errors
+    /// [`VaultError::Source`] if the source as a whole cannot be read (parts that cannot are in
+    /// the report); [`VaultError::UnitErased`]; store failures. After an error there is no snapshot.
+    pub fn preserve(
+        &self,
+        tenant: &str,
+        unit: &str,
+        source: &Source,
+        progress: &mut dyn Progress,
+    ) -> Result<SnapshotReport, VaultError> {
+        let began = Instant::now();
+        let taken_at = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |d| i64::try_from(d.as_secs()).unwrap_or(i64::MAX));
+        let origin = feed::Origin::open(source)?;
+        let tenant = self.tenant(tenant, Absent::Create)?;
+        let unit = self.unit(&tenant, unit, Absent::Create)?;
+        let _shared = unit.gate.read().unwrap_or_else(PoisonError::into_inner);
+        let session = Session::new(&unit);
+        let mut collector = Collector::new(&unit, progress);
+        run(&session, origin, &mut collector)?;
+        let entries = collector.entries()?;
+        let mut snapshot = empty_snapshot(&unit, source, taken_at)?;
+        let (files, bytes) = totals(&entries);
+        (snapshot.info.files, snapshot.info.bytes) = (files, bytes);
+        snapshot.info.root = snapshot.root_over(&entries);
+        snapshot.info.id = SnapshotId::of_root(&snapshot.info.root);
+        collector.commit(&session, &mut snapshot, &entries)?;
+        let (unreadable, changed) = oddities(&entries);
+        Ok(SnapshotReport {
+            id: snapshot.info.id,
+            root: snapshot.info.root,
+            files,
+            bytes,
+            stored_bytes: collector.stored_bytes(),
+            unreadable,
+            changed,
+            seconds: began.elapsed().as_secs_f64(),
+        })
+    }
+}
+
+/// Runs all threads until the source is read and every data pack is durable.
+fn run(
+    session: &Session<'_>,
+    origin: feed::Origin,
+    collector: &mut Collector<'_>,
+) -> Result<(), VaultError> {
+    let cores = thread::available_parallelism().map_or(2, usize::from);
+    let (jobs_in, jobs) = bounded(4 * cores);
+    let (hashes_in, hashes) = bounded(64);
+    let (packs_in, packs) = bounded(2);
+    let (events_in, events) = bounded(1024);
+    thread::scope(|scope| {
+        for _ in 0..cores {
+            let (jobs, packs, events) = (jobs.clone(), packs_in.clone(), events_in.clone());
+            scope.spawn(move || {
+                report(&events, Worker::new(session, &packs, &events).and_then(|w| w.run(&jobs)));
+            });
+        }
+        for _ in 0..2 {
+            let (packs, events) = (packs.clone(), events_in.clone());
+            scope.spawn(move || report(&events, work::upload(session.unit, &packs, &events)));
+        }
+        let hash_events = events_in.clone();
+        scope.spawn(move || report(&hash_events, work::hash(&hashes, &hash_events)));
+        scope.spawn(move || {
+            let feeder = feed::Feeder::new(session.unit, jobs_in, hashes_in, events_in.clone());
+            report(&events_in, feeder.run(origin));
+        });
+        drop((jobs, packs, packs_in));
+        collector.collect(events)
+    })
+}
+
+fn report(events: &crossbeam_channel::Sender<Event>, outcome: Result<(), Stop>) {
+    if let Err(Stop::Failed(e)) = outcome {
+        // If nobody listens any more, an earlier failure is being reported already.
+        drop(events.send(Event::Failed(e)));
+    }
+}
+
+fn empty_snapshot(unit: &Unit, source: &Source, taken_at: i64) -> Result<Snapshot, VaultError> {
+    let root = [0; 32];
+    let info = SnapshotInfo {
+        id: SnapshotId::of_root(&root),
+        root,
+        unit: unit.name.clone(),
+        kind: source.kind(),
+        source: source.path().to_string_lossy().into_owned(),
+        taken_at,
+        files: 0,
+        bytes: 0,
+    };
+    let (tenant, salt) = (unit.tenant.clone(), random()?);
+    Ok(Snapshot { info, tenant, salt, manifest: Vec::new(), packs: Vec::new() })
+}
+
+fn totals(entries: &[Stored]) -> (u64, u64) {
+    let contents = entries.iter().filter_map(|s| s.entry.content());
+    contents.fold((0, 0), |(files, bytes), c| (files + 1, bytes + c.size))
+}
+
+type Oddities = (Vec<(PathBuf, String)>, Vec<PathBuf>);
+
+fn oddities(entries: &[Stored]) -> Oddities {
+    let (mut unreadable, mut changed) = (Vec::new(), Vec::new());
+    for Stored { entry, .. } in entries {
+        if let crate::manifest::Node::Unreadable { reason } = &entry.node {
+            unreadable.push((path_of(&entry.path), reason.clone()));
+        }
+        let Some(content) = entry.content() else { continue };
+        if content.changed {
+            changed.push(path_of(&entry.path));
+        }
+        if !content.unreadable.is_empty() {
+            let bytes: u64 = content.unreadable.iter().map(|(_, n)| n).sum();
+            let ranges = content.unreadable.len();
+            let reason = format!("the medium did not give {bytes} bytes in {ranges} range(s)");
+            unreadable.push((path_of(&entry.path), reason));
+        }
+    }
+    (unreadable, changed)
+}

@@ -1,0 +1,256 @@
+//! Walking a live tree: every name once, in tree order, through directory descriptors.
+//!
+//! Invariants
+//! 1. No path is resolved twice: each name is opened relative to its directory's descriptor with
+//!    `O_NOFOLLOW`, so nobody can swap a link in and make the vault read another file.
+//! 2. Only regular files and directories are opened; a fifo or device never is.
+//! 3. A name that cannot be examined becomes an `Unreadable` entry.
+//! 4. Access times are left alone where the system allows it (`O_NOATIME`).
+//!
+//! Depth is bounded by the descriptors the process may open; deeper directories are recorded as
+//! unreadable. Out of scope: content.
+
+use std::collections::HashMap;
+use std::ffi::{CString, OsString};
+use std::fs::File;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
+
+use rustix::fs::{
+    AtFlags, Dir, FileType, Mode, OFlags, Stat, fgetxattr, flistxattr, fstat, lgetxattr,
+    llistxattr, major, minor, openat, readlinkat, statat,
+};
+use rustix::io::Errno;
+
+use crate::manifest::{DeviceKind, Entry, Meta, Node};
+
+/// The kernel's limit for one attribute's value and for the list of names.
+const XATTR_MAX: usize = 65536;
+
+/// Something found; files come open.
+pub(super) enum Found {
+    Entry(Entry),
+    File { path: Vec<u8>, meta: Meta, file: File, stat: Stat },
+}
+
+struct Level {
+    fd: OwnedFd,
+    path: Vec<u8>,
+    /// Remaining names, last first.
+    names: Vec<CString>,
+}
+
+pub(super) struct Walk {
+    levels: Vec<Level>,
+    /// First path of each inode with several names.
+    links: HashMap<(u64, u64), Vec<u8>>,
+    pending: Option<Entry>,
+}
+
+impl Walk {
+    /// Starts at an open directory; its own entry comes first.
+    pub(super) fn new(root: OwnedFd) -> rustix::io::Result<Self> {
+        let meta = meta(&fstat(&root)?, &Attributes::Open(root.as_fd()))?;
+        let names = names(&root)?;
+        let entry = Entry { path: Vec::new(), node: Node::Directory { meta } };
+        let levels = vec![Level { fd: root, path: Vec::new(), names }];
+        Ok(Self { levels, links: HashMap::new(), pending: Some(entry) })
+    }
+
+    fn examine(&mut self, path: &[u8], name: &CString) -> rustix::io::Result<Found> {
+        let Some(level) = self.levels.last() else { return Err(Errno::NOENT) };
+        let stat = statat(&level.fd, name, AtFlags::SYMLINK_NOFOLLOW)?;
+        let kind = FileType::from_raw_mode(stat.st_mode);
+        let entry = |node| Ok(Found::Entry(Entry { path: path.to_vec(), node }));
+        if kind != FileType::Directory && stat.st_nlink > 1 && kind == FileType::RegularFile {
+            if let Some(first) = self.links.get(&(stat.st_dev, stat.st_ino)) {
+                return entry(Node::HardLink { target: first.clone() });
+            }
+        }
+        match kind {
+            FileType::RegularFile => {
+                let fd = open(level.fd.as_fd(), name, OFlags::NONBLOCK)?;
+                let now = fstat(&fd)?;
+                if FileType::from_raw_mode(now.st_mode) != FileType::RegularFile {
+                    return entry(Node::Unreadable { reason: "it was replaced meanwhile".into() });
+                }
+                let meta = meta(&now, &Attributes::Open(fd.as_fd()))?;
+                if now.st_nlink > 1 {
+                    self.links.insert((now.st_dev, now.st_ino), path.to_vec());
+                }
+                Ok(Found::File { path: path.to_vec(), meta, file: File::from(fd), stat: now })
+            }
+            FileType::Directory => {
+                let fd = open(level.fd.as_fd(), name, OFlags::DIRECTORY)?;
+                let meta = meta(&fstat(&fd)?, &Attributes::Open(fd.as_fd()))?;
+                let names = names(&fd)?;
+                self.levels.push(Level { fd, path: path.to_vec(), names });
+                entry(Node::Directory { meta })
+            }
+            other => {
+                let meta = meta(&stat, &Attributes::Named(level.fd.as_fd(), name))?;
+                let target = || readlinkat(&level.fd, name, Vec::new()).map(CString::into_bytes);
+                entry(special(other, meta, &stat, target)?)
+            }
+        }
+    }
+}
+
+impl Iterator for Walk {
+    type Item = Found;
+
+    fn next(&mut self) -> Option<Found> {
+        if let Some(entry) = self.pending.take() {
+            return Some(Found::Entry(entry));
+        }
+        loop {
+            let level = self.levels.last_mut()?;
+            let Some(name) = level.names.pop() else {
+                self.levels.pop();
+                continue;
+            };
+            let mut path = level.path.clone();
+            if !path.is_empty() {
+                path.push(b'/');
+            }
+            path.extend_from_slice(name.as_bytes());
+            return Some(self.examine(&path, &name).unwrap_or_else(|e| {
+                let reason = std::io::Error::from(e).to_string();
+                Found::Entry(Entry { path, node: Node::Unreadable { reason } })
+            }));
+        }
+    }
+}
+
+fn special(
+    kind: FileType,
+    meta: Meta,
+    stat: &Stat,
+    target: impl Fn() -> rustix::io::Result<Vec<u8>>,
+) -> rustix::io::Result<Node> {
+    let device = |meta, kind| {
+        let (major, minor) = (major(stat.st_rdev), minor(stat.st_rdev));
+        Node::Device { meta, kind, major, minor }
+    };
+    Ok(match kind {
+        FileType::Symlink => Node::Symlink { meta, target: target()? },
+        FileType::Fifo => Node::Fifo { meta },
+        FileType::Socket => Node::Socket { meta },
+        FileType::CharacterDevice => device(meta, DeviceKind::Character),
+        FileType::BlockDevice => device(meta, DeviceKind::Block),
+        _ => Node::Unreadable { reason: "it is of a kind the vault does not know".into() },
+    })
+}
+
+/// Opens for reading without following a link, leaving the access time alone if allowed.
+pub(super) fn open(
+    directory: BorrowedFd<'_>,
+    name: &CString,
+    extra: OFlags,
+) -> rustix::io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | extra;
+    match openat(directory, name, flags | OFlags::NOATIME, Mode::empty()) {
+        Err(Errno::PERM) => openat(directory, name, flags, Mode::empty()),
+        opened => opened,
+    }
+}
+
+/// Names in a directory, in reverse tree order. Siblings have no `/`, so byte order is tree order.
+fn names(directory: &OwnedFd) -> rustix::io::Result<Vec<CString>> {
+    let mut names = Vec::new();
+    for item in Dir::read_from(directory)? {
+        let name = item?.file_name().to_owned();
+        if name.as_bytes() != b"." && name.as_bytes() != b".." {
+            names.push(name);
+        }
+    }
+    names.sort_unstable_by(|a, b| b.cmp(a));
+    Ok(names)
+}
+
+/// Where attributes are read from.
+pub(super) enum Attributes<'a> {
+    Open(BorrowedFd<'a>),
+    /// A name that must not be opened, in an open directory.
+    Named(BorrowedFd<'a>, &'a CString),
+}
+
+impl Attributes<'_> {
+    /// Through /proc, because the l*xattr calls take paths only.
+    fn proc_path(directory: BorrowedFd<'_>, name: &CString) -> Vec<u8> {
+        let mut path = format!("/proc/self/fd/{}/", directory.as_raw_fd()).into_bytes();
+        path.extend_from_slice(name.as_bytes());
+        path
+    }
+
+    fn list(&self, buffer: &mut [u8]) -> rustix::io::Result<usize> {
+        match self {
+            Self::Open(fd) => flistxattr(fd, buffer),
+            Self::Named(dir, name) => llistxattr(Self::proc_path(*dir, name), buffer),
+        }
+    }
+
+    fn get(&self, attribute: &[u8], buffer: &mut [u8]) -> rustix::io::Result<usize> {
+        match self {
+            Self::Open(fd) => fgetxattr(fd, attribute, buffer),
+            Self::Named(dir, name) => lgetxattr(Self::proc_path(*dir, name), attribute, buffer),
+        }
+    }
+
+    fn read(&self) -> rustix::io::Result<Vec<(Vec<u8>, Vec<u8>)>> {
+        // Most inodes have none or a few: one system call with a small buffer tells.
+        let mut small = [0; 512];
+        let mut large = Vec::new();
+        let listed: &[u8] = match self.list(&mut small) {
+            Ok(n) => &small[..n],
+            Err(Errno::RANGE) => {
+                large.resize(XATTR_MAX, 0);
+                let n = self.list(&mut large)?;
+                &large[..n]
+            }
+            // No attributes here, or no /proc to ask through.
+            Err(Errno::NOTSUP | Errno::NOENT | Errno::PERM) => return Ok(Vec::new()),
+            Err(e) => return Err(e),
+        };
+        let mut out = Vec::new();
+        for name in listed.split(|c| *c == 0).filter(|n| !n.is_empty()) {
+            let mut value = vec![0; XATTR_MAX];
+            match self.get(name, &mut value) {
+                Ok(n) => {
+                    value.truncate(n);
+                    value.shrink_to_fit();
+                    out.push((name.to_vec(), value));
+                }
+                Err(Errno::NODATA) => {} // removed since it was listed
+                Err(e) => return Err(e),
+            }
+        }
+        out.sort_unstable();
+        Ok(out)
+    }
+}
+
+/// Metadata of an inode.
+pub(super) fn meta(stat: &Stat, attributes: &Attributes<'_>) -> rustix::io::Result<Meta> {
+    let nanos = |n| u32::try_from(n).unwrap_or(0); // the kernel gives 0..1_000_000_000
+    Ok(Meta {
+        mode: stat.st_mode & 0o7777,
+        uid: stat.st_uid,
+        gid: stat.st_gid,
+        mtime: (stat.st_mtime, nanos(stat.st_mtime_nsec)),
+        ctime: (stat.st_ctime, nanos(stat.st_ctime_nsec)),
+        xattrs: attributes.read()?,
+    })
+}
+
+/// Whether size or times moved between two looks at an inode.
+pub(super) fn moved(before: &Stat, after: &Stat) -> bool {
+    let key = |s: &Stat| (s.st_size, s.st_mtime, s.st_mtime_nsec, s.st_ctime, s.st_ctime_nsec);
+    key(before) != key(after)
+}
+
+/// A manifest path as a path.
+pub(crate) fn path_of(bytes: &[u8]) -> PathBuf {
+    PathBuf::from(OsString::from_vec(bytes.to_vec()))
+}

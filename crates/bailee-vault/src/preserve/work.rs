@@ -1,0 +1,213 @@
+//! Workers, the hasher and the uploaders: where the processor time goes.
+//!
+//! Invariants: each worker builds its own pack, so nonces need no agreement; a chunk is stored by
+//! whoever marks its id first, and all packs are durable before the snapshot is put; a pack is
+//! announced only after its put returned.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use aws_lc_rs::digest::{Context, SHA256};
+use crossbeam_channel::{Receiver, Sender};
+use rustix::fs::Stat;
+
+use super::feed::{HashJob, Job, Tally, has_moved};
+use super::{Event, Stop};
+use crate::error::VaultError;
+use crate::index::{PackRow, Table};
+use crate::key::random;
+use crate::manifest::Extent;
+use crate::pack::{ChunkId, PACK_TARGET, Pack, PackBuilder, Packer};
+use crate::root::{finish, sha256};
+use crate::seal::Kind;
+use crate::split::{Piece, split};
+use crate::unit::Unit;
+
+/// Room beyond the target for the chunk that crosses it and the directory.
+const PACK_ROOM: usize = PACK_TARGET + 2 * 1024 * 1024;
+static ZEROS: [u8; 65536] = [0; 65536];
+
+/// What all threads of one preservation share.
+pub(super) struct Session<'a> {
+    pub(super) unit: &'a Unit,
+    /// Chunks stored before.
+    table: Arc<Table>,
+    /// Chunks this session has taken on.
+    taken: [Mutex<HashSet<ChunkId>>; 16],
+}
+
+impl<'a> Session<'a> {
+    pub(super) fn new(unit: &'a Unit) -> Self {
+        Self { unit, table: unit.table(), taken: Default::default() }
+    }
+
+    /// Whether the caller must store this chunk.
+    fn take(&self, id: &ChunkId) -> bool {
+        if self.table.find(id).is_some() {
+            return false;
+        }
+        let shard = &self.taken[usize::from(id[0]) % self.taken.len()];
+        shard.lock().unwrap_or_else(PoisonError::into_inner).insert(*id)
+    }
+}
+
+/// Puts chunks into packs of one kind.
+pub(super) struct Storer<'a> {
+    session: &'a Session<'a>,
+    kind: Kind,
+    packer: Packer,
+    open: Option<PackBuilder>,
+}
+
+impl<'a> Storer<'a> {
+    pub(super) fn new(session: &'a Session<'a>, kind: Kind) -> Result<Self, VaultError> {
+        Ok(Self { session, kind, packer: Packer::new()?, open: None })
+    }
+
+    /// The chunk's id, and a finished pack if this one filled it.
+    pub(super) fn store(&mut self, plain: &[u8]) -> Result<(ChunkId, Option<Pack>), VaultError> {
+        let unit = self.session.unit;
+        let id = unit.chunk_id(plain);
+        if !self.session.take(&id) {
+            return Ok((id, None));
+        }
+        let mut pack = match self.open.take() {
+            Some(pack) => pack,
+            None => PackBuilder::new(unit.key(), unit.place(self.kind, random()?), PACK_ROOM)?,
+        };
+        pack.add(&mut self.packer, id, plain)?;
+        if pack.len() >= PACK_TARGET {
+            return Ok((id, Some(pack.finish()?)));
+        }
+        self.open = Some(pack);
+        Ok((id, None))
+    }
+
+    /// The last pack.
+    pub(super) fn finish(self) -> Result<Option<Pack>, VaultError> {
+        self.open.map(PackBuilder::finish).transpose()
+    }
+}
+
+/// One worker thread.
+pub(super) struct Worker<'a> {
+    storer: Storer<'a>,
+    packs: &'a Sender<Pack>,
+    events: &'a Sender<Event>,
+    buffer: Vec<u8>,
+}
+
+impl<'a> Worker<'a> {
+    pub(super) fn new(
+        session: &'a Session<'a>,
+        packs: &'a Sender<Pack>,
+        events: &'a Sender<Event>,
+    ) -> Result<Self, Stop> {
+        let storer = Storer::new(session, Kind::DataPack)?;
+        Ok(Self { storer, packs, events, buffer: Vec::new() })
+    }
+
+    pub(super) fn run(mut self, jobs: &Receiver<Job>) -> Result<(), Stop> {
+        for job in jobs {
+            match job {
+                Job::Whole { index, file, stat } => self.whole(index, &file, &stat)?,
+                Job::Chunk { index, piece, data } => {
+                    let id = self.store(&data)?;
+                    let len = u32::try_from(data.len()).expect("chunks have at most 1 MiB");
+                    let extent = Extent::Data(id, len);
+                    self.events.send(Event::Chunk { index, piece, extent })?;
+                }
+            }
+        }
+        if let Some(pack) = self.storer.finish()? {
+            self.packs.send(pack)?;
+        }
+        Ok(())
+    }
+
+    fn store(&mut self, plain: &[u8]) -> Result<ChunkId, Stop> {
+        let (id, full) = self.storer.store(plain)?;
+        if let Some(pack) = full {
+            self.packs.send(pack)?;
+        }
+        Ok(id)
+    }
+
+    fn whole(&mut self, index: usize, file: &File, stat: &Stat) -> Result<(), Stop> {
+        let mut hash = Context::new(&SHA256);
+        let mut tally = Tally::default();
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let cutter = &self.storer.session.unit.cutter;
+        let mut sink = |piece: Piece| -> Result<(), Stop> {
+            match piece {
+                Piece::Data(data) => {
+                    hash.update(&data);
+                    tally.data(self.store(&data)?, data.len());
+                }
+                Piece::Zeros(n) => {
+                    hash_zeros(&mut hash, n);
+                    tally.zeros(n);
+                }
+                Piece::Unreadable(n) => {
+                    hash_zeros(&mut hash, n);
+                    tally.unreadable(n);
+                }
+            }
+            Ok(())
+        };
+        let size = u64::try_from(stat.st_size).unwrap_or(0);
+        let read = split(file, size, cutter, &mut buffer, &mut sink)?;
+        let changed = read != size || has_moved(file, stat);
+        let (mut content, extents) = tally.finish(changed);
+        content.sha256 = finish(hash);
+        self.buffer = buffer;
+        Ok(self.events.send(Event::Whole { index, content, extents })?)
+    }
+}
+
+/// The hasher thread: flat SHA-256 of large files, one after the other.
+pub(super) fn hash(jobs: &Receiver<HashJob>, events: &Sender<Event>) -> Result<(), Stop> {
+    let mut context = Context::new(&SHA256);
+    for job in jobs {
+        match job {
+            HashJob::Data(data) => context.update(&data),
+            HashJob::Zeros(n) => hash_zeros(&mut context, n),
+            HashJob::End { index } => {
+                let done = std::mem::replace(&mut context, Context::new(&SHA256));
+                events.send(Event::Hashed { index, sha256: finish(done) })?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Feeds `n` zeros.
+pub(crate) fn hash_zeros(context: &mut Context, mut n: u64) {
+    while n > 0 {
+        let step = n.min(ZEROS.len() as u64);
+        context.update(&ZEROS[..usize::try_from(step).unwrap_or(0)]);
+        n -= step;
+    }
+}
+
+/// An uploader thread.
+pub(super) fn upload(
+    unit: &Unit,
+    packs: &Receiver<Pack>,
+    events: &Sender<Event>,
+) -> Result<(), Stop> {
+    for pack in packs {
+        let row = put_pack(unit, &pack)?;
+        events.send(Event::Packed { row, slots: pack.slots })?;
+    }
+    Ok(())
+}
+
+/// Puts a pack; durable on return.
+pub(super) fn put_pack(unit: &Unit, pack: &Pack) -> Result<PackRow, VaultError> {
+    let (kind, id) = (pack.place.kind, pack.place.object);
+    let row = PackRow { id, kind, size: pack.bytes.len() as u64, sha256: sha256(&[&pack.bytes]) };
+    unit.objects.put(&unit.object(kind, &id), &pack.bytes)?;
+    Ok(row)
+}

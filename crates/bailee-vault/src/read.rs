@@ -1,0 +1,226 @@
+//! Reading back: whole files in order, ranges, manifests.
+//!
+//! Invariants
+//! 1. Bytes reach a caller only after their record was authenticated and matched its chunk id.
+//! 2. A whole file is checked against its flat SHA-256 as well; what was handed out before a
+//!    mismatch shows is the caller's to discard, and every caller here does.
+//! 3. Order is restored by turn-taking: chunk `i` comes from thread `i mod n`, so a large file
+//!    keeps all cores busy with a bounded number of chunks in memory.
+
+use std::ops::Range;
+use std::thread;
+
+use aws_lc_rs::digest::{Context, SHA256};
+use crossbeam_channel::bounded;
+
+use crate::error::VaultError;
+use crate::index::Table;
+use crate::manifest::{Content, Entry, Extent, Node, Stored};
+use crate::names::SnapshotId;
+use crate::pack::ChunkId;
+use crate::preserve::hash_zeros;
+use crate::root::finish;
+use crate::unit::Unit;
+use crate::vault::{Absent, Vault};
+
+/// Files above this size are fetched by all threads together.
+const TOGETHER: u64 = 8 * 1024 * 1024;
+/// Chunks each thread may be ahead.
+const AHEAD: usize = 4;
+
+/// Bytes of a file, in order.
+pub(crate) enum Bytes<'a> {
+    Data(&'a [u8]),
+    /// Zeros that need not be written.
+    Gap(u64),
+}
+
+/// What takes them.
+pub(crate) type Take<'a> = dyn FnMut(Bytes<'_>) -> Result<(), VaultError> + 'a;
+
+/// How many threads fetch chunks of one file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fetch {
+    Alone,
+    Together(usize),
+}
+
+/// Hands out the content of a file in order, then checks its SHA-256.
+pub(crate) fn read_file(
+    unit: &Unit,
+    table: &Table,
+    stored: &Stored,
+    content: &Content,
+    fetch: Fetch,
+    take: &mut Take<'_>,
+) -> Result<(), VaultError> {
+    let mut hash = Context::new(&SHA256);
+    let mut both = |bytes: Bytes<'_>| {
+        match &bytes {
+            Bytes::Data(data) => hash.update(data),
+            Bytes::Gap(n) => hash_zeros(&mut hash, *n),
+        }
+        take(bytes)
+    };
+    match fetch {
+        Fetch::Alone => {
+            in_order(stored, |id, len| unit.chunk(table, id, len), &mut both)?;
+        }
+        Fetch::Together(threads) => together(unit, table, stored, threads, &mut both)?,
+    }
+    if finish(hash) == content.sha256 {
+        Ok(())
+    } else {
+        let path = String::from_utf8_lossy(&stored.entry.path);
+        Err(VaultError::damaged(&path, "its content does not give its recorded SHA-256"))
+    }
+}
+
+fn in_order(
+    stored: &Stored,
+    mut chunk: impl FnMut(&ChunkId, u32) -> Result<Vec<u8>, VaultError>,
+    take: &mut Take<'_>,
+) -> Result<(), VaultError> {
+    for extent in &stored.extents {
+        match extent {
+            Extent::Data(id, len) => take(Bytes::Data(&chunk(id, *len)?))?,
+            Extent::Zeros(n) | Extent::Unreadable(n) => take(Bytes::Gap(*n))?,
+        }
+    }
+    Ok(())
+}
+
+fn together(
+    unit: &Unit,
+    table: &Table,
+    stored: &Stored,
+    threads: usize,
+    take: &mut Take<'_>,
+) -> Result<(), VaultError> {
+    thread::scope(|scope| {
+        let lanes: Vec<_> = (0..threads)
+            .map(|lane| {
+                let (sender, receiver) = bounded(AHEAD);
+                scope.spawn(move || {
+                    let data = stored.extents.iter().filter_map(|e| match e {
+                        Extent::Data(id, len) => Some((id, *len)),
+                        Extent::Zeros(_) | Extent::Unreadable(_) => None,
+                    });
+                    for (id, len) in data.skip(lane).step_by(threads) {
+                        if sender.send(unit.chunk(table, id, len)).is_err() {
+                            return; // the reader has stopped
+                        }
+                    }
+                });
+                receiver
+            })
+            .collect();
+        let mut turns = lanes.iter().cycle();
+        let next = |id: &ChunkId, _| {
+            turns.next().and_then(|lane| lane.recv().ok()).unwrap_or_else(|| {
+                let chunk = crate::wire::hex(id);
+                Err(VaultError::MissingChunk { chunk, unit: unit.name.clone() })
+            })
+        };
+        in_order(stored, next, take)
+    })
+}
+
+/// Spreads files over all cores: small ones in parallel, each large one by all cores together.
+/// `feed` hands files over in its own order; `work` is called once for each.
+pub(crate) fn spread<'e, T: Send>(
+    feed: impl FnOnce(&mut dyn FnMut(T, &'e Stored)),
+    work: impl Fn(T, &'e Stored, Fetch) + Sync,
+) {
+    let cores = thread::available_parallelism().map_or(2, usize::from);
+    let (sender, receiver) = bounded::<(T, &Stored)>(4 * cores);
+    thread::scope(|scope| {
+        for _ in 0..cores {
+            let (receiver, work) = (receiver.clone(), &work);
+            scope.spawn(move || {
+                for (item, stored) in receiver {
+                    work(item, stored, Fetch::Alone);
+                }
+            });
+        }
+        drop(receiver);
+        feed(&mut |item, stored| {
+            let size = stored.entry.content().map_or(0, |c| c.size);
+            if size > TOGETHER {
+                work(item, stored, Fetch::Together(cores));
+            } else {
+                sender.send((item, stored)).expect("workers run until the sender is dropped");
+            }
+        });
+        drop(sender);
+    });
+}
+
+impl Vault {
+    /// The manifest of a snapshot, in tree order: authentic and matching its root.
+    ///
+    /// # Errors
+    /// [`VaultError::UnknownSnapshot`]; damage; store failures.
+    pub fn manifest(&self, tenant: &str, id: &SnapshotId) -> Result<Vec<Entry>, VaultError> {
+        let tenant = self.tenant(tenant, Absent::Refuse)?;
+        let (unit, snapshot) = self.snapshot(&tenant, id)?;
+        Ok(unit.manifest(&snapshot)?.into_iter().map(|stored| stored.entry).collect())
+    }
+
+    /// Bytes `range` of one file, each authenticated; at most one chunk more is read on each side.
+    ///
+    /// # Errors
+    /// [`VaultError::UnknownPath`], [`VaultError::BadRange`]; [`VaultError::NeverRead`] if the
+    /// range touches bytes the medium never gave; damage; store failures.
+    pub fn read_range(
+        &self,
+        tenant: &str,
+        id: &SnapshotId,
+        path: &[u8],
+        range: Range<u64>,
+    ) -> Result<Vec<u8>, VaultError> {
+        let tenant = self.tenant(tenant, Absent::Refuse)?;
+        let (unit, snapshot) = self.snapshot(&tenant, id)?;
+        let entries = unit.manifest(&snapshot)?;
+        let shown = || String::from_utf8_lossy(path).into_owned();
+        let unknown = || VaultError::UnknownPath { id: id.to_string(), path: shown() };
+        let mut stored = find(&entries, path).ok_or_else(unknown)?;
+        if let Node::HardLink { target } = &stored.entry.node {
+            stored = find(&entries, target).ok_or_else(unknown)?;
+        }
+        let size = stored.entry.content().ok_or_else(unknown)?.size;
+        let Range { start, end } = range;
+        if start > end || end > size {
+            return Err(VaultError::BadRange { path: shown(), size, start, end });
+        }
+        let (table, mut at, mut out) = (unit.table(), 0, Vec::new());
+        for extent in &stored.extents {
+            let piece = at..at + extent.len();
+            at = piece.end;
+            let (from, to) = (start.max(piece.start), end.min(piece.end));
+            if from >= to {
+                continue;
+            }
+            let inside = to_index(from - piece.start)..to_index(to - piece.start);
+            match extent {
+                Extent::Data(id, len) => {
+                    out.extend_from_slice(&unit.chunk(&table, id, *len)?[inside]);
+                }
+                Extent::Zeros(_) => out.resize(out.len() + inside.len(), 0),
+                Extent::Unreadable(_) => {
+                    return Err(VaultError::NeverRead { path: shown(), offset: from });
+                }
+            }
+        }
+        Ok(out)
+    }
+}
+
+fn to_index(n: u64) -> usize {
+    usize::try_from(n).unwrap_or(usize::MAX)
+}
+
+fn find<'e>(entries: &'e [Stored], path: &[u8]) -> Option<&'e Stored> {
+    let at = entries.binary_search_by(|s| crate::manifest::tree_order(&s.entry.path, path)).ok()?;
+    entries.get(at)
+}

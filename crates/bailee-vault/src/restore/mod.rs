@@ -1,0 +1,288 @@
+//! Restoring: from a snapshot to a directory, byte for byte.
+//!
+//! Invariants
+//! 1. The manifest is authentic, checked and matches its root before anything is written.
+//! 2. The destination is empty or new; everything in it is created with `O_EXCL`, through
+//!    directory descriptors, without following any link: nothing outside is ever touched.
+//! 3. A file whose content does not give its SHA-256 is removed again and named, never left as
+//!    if it were whole.
+//! 4. What cannot be restored (owner without being root, an attribute the file system lacks) is
+//!    named in the report; the rest goes on.
+//! 5. On return the file system was told to sync.
+//!
+//! Order: directories, files, links top-down; then directory metadata bottom-up, because writing
+//! into a directory moves its times and may need its permissions.
+
+mod target;
+
+use std::collections::{HashMap, HashSet};
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use crate::error::VaultError;
+use crate::index::Table;
+use crate::manifest::{Content, Entry, Meta, Node, Stored, parent};
+use crate::names::SnapshotId;
+use crate::pattern::Pattern;
+use crate::preserve::path_of;
+use crate::read::{Bytes, Fetch, read_file, spread};
+use crate::unit::Unit;
+use crate::vault::{Absent, Vault};
+use crate::verify::Problem;
+use target::Target;
+
+/// What a restore did.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RestoreReport {
+    /// Files written with their full content.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Files that could not be given back, and why. They are not in the destination.
+    pub damaged: Vec<Problem>,
+    /// Metadata or special nodes that this system or user could not restore, and things that were
+    /// unreadable when they were preserved.
+    pub not_restored: Vec<Problem>,
+    /// How long it took.
+    pub seconds: f64,
+}
+
+impl RestoreReport {
+    /// Everything asked for is there with all of its content.
+    pub fn is_complete(&self) -> bool {
+        self.damaged.is_empty()
+    }
+}
+
+/// A file that is created and waits for its content.
+struct Waiting<'e> {
+    file: File,
+    meta: &'e Meta,
+    content: &'e Content,
+    /// Where it is in the destination; another name than its own if a link stands for it.
+    path: &'e [u8],
+}
+
+impl Vault {
+    /// Restores a snapshot, or the part of it that `filter` matches, into `dest`.
+    ///
+    /// # Errors
+    /// [`VaultError::Destination`] if `dest` is not empty or cannot be written;
+    /// [`VaultError::UnknownSnapshot`]; damage of the manifest. Damage of single files is in the
+    /// report, as is what this user may not restore.
+    pub fn restore(
+        &self,
+        tenant: &str,
+        id: &SnapshotId,
+        dest: &Path,
+        filter: Option<&Pattern>,
+    ) -> Result<RestoreReport, VaultError> {
+        let began = Instant::now();
+        let tenant = self.tenant(tenant, Absent::Refuse)?;
+        let (unit, snapshot) = self.snapshot(&tenant, id)?;
+        let _shared = unit.gate.read().unwrap_or_else(PoisonError::into_inner);
+        let entries = unit.manifest(&snapshot)?;
+        let table = unit.table();
+        let plan = Plan::new(&entries, filter);
+        let mut target = Target::open(dest)?;
+        let report = Mutex::new(RestoreReport::default());
+        let mut outcome = Ok(());
+        spread(
+            |hand_over| outcome = plan.create(&mut target, &report, hand_over),
+            |waiting: Waiting<'_>, stored, fetch| {
+                fill(&unit, &table, waiting, stored, fetch, &report);
+            },
+        );
+        outcome?;
+        let mut report = report.into_inner().unwrap_or_else(PoisonError::into_inner);
+        plan.remove_damaged(&mut target, &mut report)?;
+        plan.finish_directories(&mut target, &mut report)?;
+        target.sync()?;
+        report.not_restored.sort_by(|a, b| a.path.cmp(&b.path));
+        report.damaged.sort_by(|a, b| a.path.cmp(&b.path));
+        report.seconds = began.elapsed().as_secs_f64();
+        Ok(report)
+    }
+}
+
+/// Which entries are restored, and what stands for filtered-out link targets.
+struct Plan<'e> {
+    chosen: Vec<&'e Stored>,
+    /// Files by path, filtered out or not.
+    files: HashMap<&'e [u8], &'e Stored>,
+    /// Link targets that are not chosen: the first chosen link becomes the file.
+    stand_ins: HashMap<&'e [u8], &'e [u8]>,
+}
+
+impl<'e> Plan<'e> {
+    fn new(entries: &'e [Stored], filter: Option<&Pattern>) -> Self {
+        let mut wanted: HashSet<&[u8]> = HashSet::new();
+        for Stored { entry, .. } in entries {
+            if filter.is_none_or(|f| f.matches(&entry.path)) {
+                let mut path = Some(entry.path.as_slice());
+                while let Some(p) = path.filter(|p| wanted.insert(p)) {
+                    path = parent(p);
+                }
+            }
+        }
+        let chosen: Vec<&Stored> =
+            entries.iter().filter(|s| wanted.contains(s.entry.path.as_slice())).collect();
+        let files = entries
+            .iter()
+            .filter(|s| s.entry.content().is_some())
+            .map(|s| (s.entry.path.as_slice(), s))
+            .collect();
+        let mut stand_ins = HashMap::new();
+        for stored in &chosen {
+            if let Node::HardLink { target } = &stored.entry.node {
+                if !wanted.contains(target.as_slice()) {
+                    stand_ins.entry(target.as_slice()).or_insert(stored.entry.path.as_slice());
+                }
+            }
+        }
+        Self { chosen, files, stand_ins }
+    }
+
+    /// Where a file's content is in the destination.
+    fn standing<'a>(&'a self, target: &'a [u8]) -> &'a [u8] {
+        self.stand_ins.get(target).copied().unwrap_or(target)
+    }
+
+    /// Creates everything, handing files over as they are created.
+    fn create(
+        &self,
+        target: &mut Target,
+        report: &Mutex<RestoreReport>,
+        hand_over: &mut dyn FnMut(Waiting<'e>, &'e Stored),
+    ) -> Result<(), VaultError> {
+        for stored in &self.chosen {
+            let Entry { path, node } = &stored.entry;
+            match node {
+                Node::Directory { .. } if path.is_empty() => {}
+                Node::Directory { .. } => target.directory(path)?,
+                Node::File { meta, content } => {
+                    let file = target.file(path)?;
+                    hand_over(Waiting { file, meta, content, path }, stored);
+                }
+                Node::HardLink { target: first } if self.standing(first) == path.as_slice() => {
+                    let Some(original) = self.files.get(first.as_slice()) else { continue };
+                    if let Node::File { meta, content } = &original.entry.node {
+                        let file = target.file(path)?;
+                        hand_over(Waiting { file, meta, content, path }, original);
+                    }
+                }
+                Node::HardLink { target: first } => target.link(self.standing(first), path)?,
+                Node::Unreadable { reason } => {
+                    note(report, path, &format!("it was unreadable when preserved: {reason}"));
+                }
+                Node::Symlink { .. }
+                | Node::Fifo { .. }
+                | Node::Socket { .. }
+                | Node::Device { .. } => {
+                    target.special(path, node, &mut |what| note(report, path, what))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn remove_damaged(
+        &self,
+        target: &mut Target,
+        report: &mut RestoreReport,
+    ) -> Result<(), VaultError> {
+        if report.damaged.is_empty() {
+            return Ok(());
+        }
+        let damaged: HashSet<PathBuf> = report.damaged.iter().map(|p| p.path.clone()).collect();
+        for stored in &self.chosen {
+            let path = &stored.entry.path;
+            let linked = match &stored.entry.node {
+                Node::HardLink { target } => damaged.contains(&path_of(self.standing(target))),
+                _ => false,
+            };
+            if linked || damaged.contains(&path_of(path)) {
+                target.remove(path)?;
+            }
+            if linked && !damaged.contains(&path_of(path)) {
+                let what = "it is another name of a damaged file".to_owned();
+                report.damaged.push(Problem { path: path_of(path), what });
+            }
+        }
+        Ok(())
+    }
+
+    fn finish_directories(
+        &self,
+        target: &mut Target,
+        report: &mut RestoreReport,
+    ) -> Result<(), VaultError> {
+        for stored in self.chosen.iter().rev() {
+            if let Node::Directory { meta } = &stored.entry.node {
+                let path = &stored.entry.path;
+                let directory = target.open_directory(path)?;
+                target::apply(&directory, meta, &mut |what| {
+                    let what = what.to_owned();
+                    report.not_restored.push(Problem { path: path_of(path), what });
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn note(report: &Mutex<RestoreReport>, path: &[u8], what: &str) {
+    let mut report = report.lock().unwrap_or_else(PoisonError::into_inner);
+    report.not_restored.push(Problem { path: path_of(path), what: what.to_owned() });
+}
+
+/// Writes one file's content, then its metadata.
+fn fill(
+    unit: &Unit,
+    table: &Table,
+    waiting: Waiting<'_>,
+    stored: &Stored,
+    fetch: Fetch,
+    report: &Mutex<RestoreReport>,
+) {
+    let Waiting { file, meta, content, path } = waiting;
+    let fail = |doing| {
+        move |e: std::io::Error| VaultError::Destination {
+            path: path_of(path).display().to_string(),
+            doing,
+            detail: e.to_string(),
+        }
+    };
+    let mut at = 0;
+    let mut take = |bytes: Bytes<'_>| match bytes {
+        Bytes::Data(data) => {
+            file.write_all_at(data, at).map_err(fail("write it"))?;
+            at += data.len() as u64;
+            Ok(())
+        }
+        Bytes::Gap(n) => {
+            at += n;
+            Ok(())
+        }
+    };
+    let ends_in_gap = !matches!(stored.extents.last(), Some(crate::manifest::Extent::Data(..)));
+    let written = read_file(unit, table, stored, content, fetch, &mut take).and_then(|()| {
+        if ends_in_gap { file.set_len(content.size).map_err(fail("extend it")) } else { Ok(()) }
+    });
+    if let Err(e) = written {
+        let mut report = report.lock().unwrap_or_else(PoisonError::into_inner);
+        report.damaged.push(Problem { path: path_of(path), what: e.to_string() });
+        return;
+    }
+    target::apply(&file, meta, &mut |what| note(report, path, what));
+    for (offset, len) in &content.unreadable {
+        let what = format!("bytes {offset}..{} were unreadable when preserved", offset + len);
+        note(report, path, &what);
+    }
+    let mut report = report.lock().unwrap_or_else(PoisonError::into_inner);
+    report.files += 1;
+    report.bytes += content.size;
+}

@@ -1,0 +1,182 @@
+//! A custody unit: its keys, its chunk table, and authenticated reads of its chunks.
+//!
+//! Invariants
+//! 1. Deduplication never leaves a unit (docs/decisions/0010): destroying the unit's key destroys
+//!    all of its data and nothing of any other unit.
+//! 2. A chunk is served only if its record is authentic and its keyed BLAKE3 is its id.
+//! 3. The table is replaced whole; readers keep the one they have.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use bailee_store::Objects;
+
+use crate::chunker::Cutter;
+use crate::error::VaultError;
+use crate::index::{Segment, Table};
+use crate::key::Secret;
+use crate::manifest::{Stored, check, read_all};
+use crate::names::{self, Tag};
+use crate::pack::{ChunkId, open_record};
+use crate::seal::{HEADER, Kind, Place, Seal};
+use crate::snapshot::Snapshot;
+use crate::wire::hex;
+
+/// Pack keys kept ready; a key schedule is about 600 bytes.
+const READY_SEALS: usize = 4096;
+
+pub(crate) struct Unit {
+    pub(crate) objects: Arc<dyn Objects>,
+    pub(crate) tenant: String,
+    pub(crate) name: String,
+    place: Place,
+    dek: Secret,
+    chunk_key: Secret,
+    pub(crate) cutter: Cutter,
+    table: RwLock<Arc<Table>>,
+    seals: Mutex<HashMap<Tag, Arc<Seal>>>,
+    /// Shared by preserving and reading, exclusive for expiry and sweeping.
+    pub(crate) gate: RwLock<()>,
+}
+
+impl Unit {
+    pub(crate) fn load(
+        objects: Arc<dyn Objects>,
+        place: Place,
+        tenant: String,
+        name: String,
+        dek: Secret,
+    ) -> Result<Self, VaultError> {
+        let mut cut_key = [0; 16];
+        let derived = dek.derive(b"", &[b"bailee/vault/v1 cut key"]);
+        cut_key.copy_from_slice(&derived.expose()[..16]);
+        let unit = Self {
+            objects,
+            tenant,
+            name,
+            place,
+            chunk_key: dek.derive(b"", &[b"bailee/vault/v1 chunk id"]),
+            cutter: Cutter::new(&cut_key),
+            dek,
+            table: RwLock::default(),
+            seals: Mutex::default(),
+            gate: RwLock::default(),
+        };
+        unit.reload()?;
+        Ok(unit)
+    }
+
+    pub(crate) fn place(&self, kind: Kind, object: Tag) -> Place {
+        Place { kind, object, ..self.place }
+    }
+
+    pub(crate) fn key(&self) -> &Secret {
+        &self.dek
+    }
+
+    pub(crate) fn tag(&self) -> Tag {
+        self.place.unit
+    }
+
+    pub(crate) fn tenant_tag(&self) -> Tag {
+        self.place.tenant
+    }
+
+    /// The store's name of one of the unit's objects.
+    pub(crate) fn object(&self, kind: Kind, id: &Tag) -> String {
+        names::object(&self.place.tenant, &self.place.unit, kind, id)
+    }
+
+    /// The prefix of the unit's objects of one kind.
+    pub(crate) fn prefix(&self, kind: Kind) -> String {
+        names::of_kind(&self.place.tenant, &self.place.unit, kind)
+    }
+
+    pub(crate) fn chunk_id(&self, plain: &[u8]) -> ChunkId {
+        let mut id = [0; 24];
+        id.copy_from_slice(&blake3::keyed_hash(self.chunk_key.expose(), plain).as_bytes()[..24]);
+        id
+    }
+
+    /// The chunks known now.
+    pub(crate) fn table(&self) -> Arc<Table> {
+        Arc::clone(&self.table.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// All segments, with the names of their objects.
+    pub(crate) fn segments(&self) -> Result<Vec<(String, Segment)>, VaultError> {
+        let mut out = Vec::new();
+        for name in self.objects.list(&self.prefix(Kind::Index))? {
+            let id = names::last_id(&name)
+                .ok_or_else(|| VaultError::damaged(&name, "it is not named as an index"))?;
+            let place = self.place(Kind::Index, id);
+            let segment = Segment::open(&self.dek, &place, &name, self.objects.get(&name)?)?;
+            out.push((name, segment));
+        }
+        Ok(out)
+    }
+
+    /// Reads the table anew from the store.
+    pub(crate) fn reload(&self) -> Result<(), VaultError> {
+        let mut table = Table::default();
+        for (_, segment) in self.segments()? {
+            table.add(&segment);
+        }
+        table.sort();
+        *self.table.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(table);
+        self.seals.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        Ok(())
+    }
+
+    fn seal_of(&self, kind: Kind, pack: Tag, name: &str) -> Result<Arc<Seal>, VaultError> {
+        let ready = self.seals.lock().unwrap_or_else(PoisonError::into_inner).get(&pack).cloned();
+        if let Some(seal) = ready {
+            return Ok(seal);
+        }
+        let header = self.objects.get_range(name, 0..HEADER as u64)?;
+        let seal = Arc::new(Seal::open(&self.dek, &self.place(kind, pack), name, &header)?);
+        let mut seals = self.seals.lock().unwrap_or_else(PoisonError::into_inner);
+        if seals.len() >= READY_SEALS {
+            seals.clear();
+        }
+        seals.insert(pack, Arc::clone(&seal));
+        Ok(seal)
+    }
+
+    /// One chunk, authentic.
+    pub(crate) fn chunk(
+        &self,
+        table: &Table,
+        id: &ChunkId,
+        len: u32,
+    ) -> Result<Vec<u8>, VaultError> {
+        let (row, slot) = table
+            .find(id)
+            .ok_or_else(|| VaultError::MissingChunk { chunk: hex(id), unit: self.name.clone() })?;
+        let name = self.object(row.kind, &row.id);
+        let seal = self.seal_of(row.kind, row.id, &name)?;
+        let sealed = self.objects.get_range(&name, slot.range())?;
+        let plain = open_record(&seal, &name, &slot.info, sealed)?;
+        if plain.len() == len as usize && self.chunk_id(&plain) == *id {
+            Ok(plain)
+        } else {
+            Err(VaultError::damaged(&name, format!("chunk {} is not what its id says", hex(id))))
+        }
+    }
+
+    /// The manifest of a snapshot: authentic, checked, and matching the root.
+    pub(crate) fn manifest(&self, snapshot: &Snapshot) -> Result<Vec<Stored>, VaultError> {
+        let table = self.table();
+        let name = names::snapshot(&self.place.tenant, &snapshot.info.id);
+        let mut bytes = Vec::new();
+        for (id, len) in &snapshot.manifest {
+            bytes.extend_from_slice(&self.chunk(&table, id, *len)?);
+        }
+        let entries = read_all(&bytes).map_err(|e| VaultError::damaged(&name, e))?;
+        check(&entries, snapshot.info.kind.shape()).map_err(|e| VaultError::damaged(&name, e))?;
+        if snapshot.root_over(&entries) != snapshot.info.root {
+            return Err(VaultError::damaged(&name, "its manifest does not give its root"));
+        }
+        Ok(entries)
+    }
+}
