@@ -98,6 +98,17 @@ macro_rules! events {
                 match self { $(Event::$name { .. } => stringify!($name),)* }
             }
 
+            /// Ids of everything it is about, as people write them.
+            pub fn mentions(&self) -> Vec<String> {
+                let mut ids = Vec::new();
+                match self {
+                    $(Event::$name { $($field),* } => {
+                        $(crate::mention::Mention::mention($field, &mut |id| ids.push(id));)*
+                    })*
+                }
+                ids
+            }
+
             /// Every event there is, as (code, name).
             pub const ALL: &'static [(u16, &'static str)] = &[$(($n, stringify!($name))),*];
         }

@@ -75,6 +75,8 @@ pub struct Hold {
     pub gag_until: Option<Time>,
     /// Who decided that a verified copy satisfies it.
     pub copy_allowed: Option<PartyId>,
+    /// Log position that places it.
+    pub position: u64,
     /// When it was placed.
     pub placed: Time,
     /// Who proposed its release, and who approved.

@@ -30,6 +30,7 @@ pub mod hold;
 pub mod id;
 pub mod instrument;
 pub mod matching;
+mod mention;
 pub mod notice;
 pub mod party;
 mod plan;

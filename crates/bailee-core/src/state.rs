@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::asset::{Account, Asset, Entity, Snapshot};
-use crate::demand::{Access, Demand, Matter, Meter};
+use crate::demand::{Access, Demand, Digest, Matter, Meter};
 use crate::disposition::{Clearance, Disposition, Objection};
 use crate::hold::Hold;
 use crate::id::{
@@ -83,6 +83,8 @@ pub struct State {
     pub(crate) phrases: BTreeMap<Box<str>, Vec<Named>>,
     /// First word of a phrase -> number of phrases.
     pub(crate) first_words: BTreeMap<Box<str>, u32>,
+    /// First exhibit of a demand -> the latest demand with it: a letter sent twice is one demand.
+    pub(crate) letters: BTreeMap<Digest, DemandId>,
     /// Word -> demands in force whose letter has it.
     pub(crate) waiting: BTreeMap<Box<str>, BTreeSet<DemandId>>,
     /// What falls due, in order.

@@ -29,7 +29,14 @@ pub(super) fn apply(s: &mut State, r: &Record) -> Applied {
     let demands: Vec<_> =
         s.demands.iter().filter(|(_, demand)| erased(demand)).map(|(id, _)| id).collect();
     for demand in demands {
-        row(&mut s.demands, demand)?.papers = None;
+        let papers = row(&mut s.demands, demand)?.papers.take();
+        let letter = papers.as_ref().and_then(|papers| papers.exhibits.first());
+        let filed = letter.map(|letter| (letter.digest, s.letters.get(&letter.digest)));
+        if let Some((digest, Some(latest))) = filed
+            && *latest == demand
+        {
+            s.letters.remove(&digest);
+        }
     }
     s.pending.insert(Intent::Erase(r.seq));
     Ok(())

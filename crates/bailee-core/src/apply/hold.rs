@@ -88,6 +88,7 @@ fn placed(s: &mut State, r: &Record) -> Applied {
         silent: *silent,
         gag_until: *gag_until,
         copy_allowed: None,
+        position: r.seq,
         placed: r.at,
         release: None,
     };

@@ -1,7 +1,7 @@
 //! Demands: received, matched, decided.
 //!
 //! Invariants (rule 1): `receive` cannot refuse for want of a match, a rule, a licence or a known
-//! sender, and the hold stands in the same append as the demand. Every clearance that the new hold
+//! sender (it answers `already_done` to a letter that blocks already), and the hold stands in the same append as the demand. Every clearance that the new hold
 //! reaches is revoked in that append too, so that ties are decided by log order alone.
 
 use super::{Decision, find, papers, reasoned};
@@ -21,6 +21,10 @@ use crate::state::State;
 use crate::time::Time;
 
 pub(super) fn receive(s: &State, new: &NewDemand, now: Time) -> Decision {
+    if let Some(earlier) = received_before(s, new) {
+        let text = "is this very letter, received before and still in force";
+        return Err(Refusal::new(Code::AlreadyDone, earlier, text));
+    }
     let mut facts = Vec::new();
     let from = sender(s, &new.from, &mut facts);
     let (instrument, mut flags) = instrument(s, new.instrument.as_deref())?;
@@ -51,6 +55,15 @@ pub(super) fn receive(s: &State, new: &NewDemand, now: Time) -> Decision {
     let kind = if unmatched { DutyKind::Unmatched(demand) } else { DutyKind::Triage(demand) };
     facts.push(Event::DutyRaised { duty: s.duties.next(), kind }.into());
     Ok(facts)
+}
+
+/// The demand that is this letter, byte for byte, if it still blocks. One whose hold is over does
+/// not count: sent again, it blocks again.
+fn received_before(s: &State, new: &NewDemand) -> Option<DemandId> {
+    let letter = new.exhibits.first()?;
+    let id = *s.letters.get(&letter.digest)?;
+    let hold = s.holds.get(s.demands.get(id)?.hold)?;
+    hold.in_force().then_some(id)
 }
 
 fn placed(
