@@ -1,8 +1,8 @@
 //! Ed25519 keys of signed notes: the log's (type 0x01) and witnesses' (type 0x04).
 //!
-//! Invariants: a key id is SHA-256(name, LF, type, public key)[:4] and is checked when a key is
-//! parsed; verification is strict (no small-order keys, no malleable signatures); a [`Signer`] is
-//! built from a seed its caller drew, wipes it when dropped, and prints only its name.
+//! Invariants: a key id is the first 4 bytes of SHA-256(name, LF, type, public key) and is checked
+//! when a key is parsed; verification is strict (no small-order keys, no malleable signatures); a
+//! [`Signer`] is built from a seed its caller drew, wipes it when dropped, and prints only its name.
 //!
 //! Encodings: `name+hash+base64(type || key)` (vkey) and `PRIVATE+KEY+name+hash+base64(type || seed)`.
 //! Out of scope: ML-DSA-44 (type 0x06); drawing randomness; key storage.

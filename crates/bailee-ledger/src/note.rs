@@ -1,6 +1,7 @@
 //! Signed notes (c2sp.org/signed-note): text, a blank line, signature lines.
 //!
-//! Invariants: LF only and no other control character; the *last* blank line separates text from
+//! Invariants: LF only and no other control character (DEL and U+0080 to U+009F included, which the
+//! format would allow: they steer terminals); the *last* blank line separates text from
 //! signatures, so a signature block embedded earlier is text and counts for nothing; signatures by
 //! unknown keys are ignored; a known key that fails rejects the whole note; a note is only worth
 //! something after [`Note::verify`]. Parsing and formatting are exact inverses.
@@ -157,7 +158,7 @@ fn check_text(text: &str) -> Result<(), Error> {
     if !text.ends_with('\n') {
         return Err(Error::malformed(WHAT, "the text does not end in a newline"));
     }
-    if text.bytes().any(|byte| byte < 0x20 && byte != b'\n') {
+    if text.chars().any(|c| c.is_control() && c != '\n') {
         return Err(Error::malformed(WHAT, "it holds a control character other than newline"));
     }
     Ok(())

@@ -174,7 +174,7 @@ impl Policy {
         if self.logs.len() == MAX_ITEMS {
             return Err("more than 64 logs");
         }
-        self.logs.push(PolicyLog { key, url: url.map(str::to_owned) });
+        self.logs.push(PolicyLog { key, url: check_url(url)? });
         Ok(())
     }
 
@@ -195,7 +195,7 @@ impl Policy {
             return Err("more than 64 witnesses");
         }
         self.check_new_name(name)?;
-        let url = url.map(str::to_owned);
+        let url = check_url(url)?;
         self.witnesses.push(PolicyWitness { name: name.to_owned(), key, url });
         Ok(())
     }
@@ -316,6 +316,12 @@ impl Policy {
         }
         if self.member(name).is_some() { Err("this name stands above already") } else { Ok(()) }
     }
+}
+
+/// A URL is one word of its line, whatever it means.
+fn check_url(url: Option<&str>) -> Result<Option<String>, &'static str> {
+    let unfit = |url: &str| url.is_empty() || url.contains([' ', '\t', '\n', '\r']);
+    if url.is_some_and(unfit) { Err("not a usable URL") } else { Ok(url.map(str::to_owned)) }
 }
 
 impl fmt::Display for Policy {

@@ -168,10 +168,23 @@ pub(crate) fn log_signed(
         let text = format!("a tree of {size} leaves is signed {key}, but no entry is shown");
         return Claim { title, state: ClaimState::NotShown, text };
     }
-    let list: Vec<String> = indices.iter().map(u64::to_string).collect();
-    let list = list.join(", ");
-    let text = format!("entry {list} is in the tree of {size} leaves signed {key}");
+    let text = format!("{} in the tree of {size} leaves signed {key}", list(indices));
     Claim { title, state: ClaimState::Proven, text }
+}
+
+/// `entry 3 is`, `entries 3, 5 are`, `40 entries from 3 to 99 are`.
+fn list(indices: &[u64]) -> String {
+    const NAMED: usize = 8;
+    match indices {
+        [one] => format!("entry {one} is"),
+        [first, .., last] if indices.len() > NAMED => {
+            format!("{} entries from {first} to {last} are", indices.len())
+        }
+        few => {
+            let few: Vec<String> = few.iter().map(u64::to_string).collect();
+            format!("entries {} are", few.join(", "))
+        }
+    }
 }
 
 /// Claim 3: a quorum of witnesses saw the tree.

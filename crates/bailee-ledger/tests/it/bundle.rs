@@ -89,6 +89,7 @@ fn a_bundle_that_opens_nothing_shows_no_document() {
     assert_eq!(states(&report)[..2], [ClaimState::NotShown, ClaimState::Proven], "{report}");
     assert!(!report.failed());
     assert_eq!(report.entries.len(), 2);
+    assert!(report.claims[1].text.starts_with("entries 0, 6 are in the tree of 7"), "{report}");
 }
 
 #[test]

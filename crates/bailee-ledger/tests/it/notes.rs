@@ -84,6 +84,8 @@ fn parse_and_display_are_inverses_and_strict() {
         format!("{good}\u{2014} na+me AAAAAAA=\n"),
         format!("{good}- name AAAAAAA=\n"),
         good.replace("log", "l\tog"),
+        good.replace("log", "l\u{7f}og"),
+        good.replace("log", "l\u{9b}og"),
     ];
     for text in bad {
         assert!(Note::parse(text.as_bytes()).is_err(), "{text:?}");

@@ -40,8 +40,11 @@ fn a_witness_that_fails_rejects_and_a_stranger_counts_for_nothing() {
     assert!(matches!(policy.evaluate(&stranger), Err(Error::QuorumNotReached { have: 1, .. })));
     let twice = checkpoint().sign(&witness(1), 9).sign(&witness(1), 10);
     assert!(matches!(policy.evaluate(&twice), Err(Error::QuorumNotReached { have: 1, .. })));
-    let mut forged = witness_policy();
-    assert!(forged.add_log(log_signer().verifier().clone(), None).is_err());
+    let mut twice = witness_policy();
+    assert!(twice.add_log(log_signer().verifier().clone(), None).is_err());
+    let refused =
+        Policy::default().add_log(log_signer().verifier().clone(), Some("a\nquorum none"));
+    assert!(refused.is_err(), "a URL must not add lines");
     let good = checkpoint().sign(&witness(1), 9).sign(&witness(2), 9);
     let mut bad = good.signatures()[2].clone();
     bad.bytes[20] ^= 1;
