@@ -6,6 +6,7 @@ mod bundle;
 mod by_hand;
 mod clearance;
 mod common;
+mod dishonest;
 mod formats;
 mod hostile;
 mod merkle;
