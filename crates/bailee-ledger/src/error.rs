@@ -56,8 +56,8 @@ pub enum Error {
         /// The origin of the key.
         wanted: String,
     },
-    /// A public or private key of a signature type this implementation does not have.
-    #[error("key {name} has signature type {kind:#04x}; this program knows 0x01 and 0x04")]
+    /// A key of a signature type that is unknown, or belongs elsewhere (types known: 0x01, 0x04, 0x06).
+    #[error("key {name} has signature type {kind:#04x}, which has no place here")]
     UnknownKeyType {
         /// Key name.
         name: String,

@@ -44,7 +44,8 @@ pub struct Note {
 pub struct Verified {
     /// The key, as an index into the keys given to [`Note::verify`].
     pub key: usize,
-    /// Unix seconds a cosignature states; `None` for plain note signatures.
+    /// Unix seconds a cosignature states; `None` for plain note signatures and cosignatures
+    /// without a time.
     pub time: Option<u64>,
 }
 

@@ -2,7 +2,7 @@
 
 use bailee_ledger::note::MAX_SIGNATURES;
 use bailee_ledger::verify::{verify_checkpoint, verify_tlog_proof};
-use bailee_ledger::{Checkpoint, Error, KeyKind, Note, Signer, TlogProof, Verifier};
+use bailee_ledger::{Checkpoint, Error, KeyKind, Note, PqSigner, Signer, TlogProof, Verifier};
 use proptest::prelude::*;
 
 use crate::common::{ORIGIN, checkpoint, leaf, log_signer, plain_policy, tree, witness};
@@ -199,6 +199,67 @@ fn proof_files_verify_for_their_leaf_only() {
         assert!(TlogProof::parse(bad.as_bytes()).is_err(), "{bad:?}");
     }
     assert!(verify_checkpoint(checkpoint().to_string().as_bytes(), &plain_policy()).is_ok());
+}
+
+#[test]
+fn ml_dsa_cosignatures_bind_origin_size_root_time_and_name() {
+    let signer = PqSigner::from_seed("witness.example/pq", &[42; 32]).unwrap();
+    let parsed = Checkpoint::parse(checkpoint().text()).unwrap();
+    let signature = signer.cosign(&parsed, 1_800_000_000).unwrap();
+    assert_eq!(signature.bytes.len(), 8 + 2_420);
+    let mut note = checkpoint();
+    note.add_signatures([signature.clone()]);
+    let note = Note::parse(note.to_string().as_bytes()).unwrap();
+    let keys = [signer.verifier().clone()];
+    assert_eq!(note.verify(&keys).unwrap()[0].time, Some(1_800_000_000));
+    // The message as the specification lays it out, put together by hand.
+    let message = [
+        b"subtree/v1\n\0\x12witness.example/pq".as_slice(),
+        &1_800_000_000u64.to_be_bytes(),
+        &[ORIGIN.len() as u8],
+        ORIGIN.as_bytes(),
+        &[0; 8],
+        &7u64.to_be_bytes(),
+        &tree().root(),
+    ]
+    .concat();
+    let public =
+        ml_dsa::VerifyingKey::<ml_dsa::MlDsa44>::decode(keys[0].public().try_into().unwrap());
+    let bytes = ml_dsa::Signature::try_from(&signature.bytes[8..]).unwrap();
+    ml_dsa::Verifier::verify(&public, &message, &bytes).unwrap();
+
+    for place in [0, 7, 8, 1_000, 8 + 2_419] {
+        let mut altered = signature.clone();
+        altered.bytes[place] ^= 1;
+        let mut other = checkpoint();
+        other.add_signatures([altered]);
+        let refused = other.verify(&keys).unwrap_err();
+        assert!(matches!(refused, Error::BadSignature { .. }), "{place}");
+    }
+    let mut smaller = Checkpoint { size: 6, ..parsed };
+    let mut other = smaller.sign(&log_signer()).unwrap();
+    other.add_signatures([signature.clone()]);
+    assert!(other.verify(&keys).is_err());
+    smaller.origin = "a b".to_owned();
+    assert!(signer.cosign(&smaller, 1).is_err());
+    let mut text = Note::new("not a checkpoint\n".to_owned()).unwrap();
+    text.add_signatures([signature]);
+    assert!(text.verify(&keys).is_err());
+}
+
+#[test]
+fn ml_dsa_keys_have_one_spelling_and_stay_private() {
+    let signer = PqSigner::from_seed("witness.example/pq", &[42; 32]).unwrap();
+    let skey = signer.to_skey();
+    let again = PqSigner::parse(&skey).unwrap();
+    assert_eq!(again.verifier(), signer.verifier());
+    assert_eq!(format!("{again:?}"), "PqSigner(witness.example/pq)");
+    assert_eq!(Verifier::parse(&signer.verifier().to_vkey()).unwrap(), *signer.verifier());
+    assert!(matches!(Signer::parse(&skey), Err(Error::UnknownKeyType { kind: 6, .. })));
+    assert!(matches!(PqSigner::parse(PETER_SKEY), Err(Error::UnknownKeyType { kind: 1, .. })));
+    let renamed = skey.replace("witness.example", "other.example");
+    assert!(matches!(PqSigner::parse(&renamed), Err(Error::KeyIdMismatch { .. })));
+    assert!(Verifier::new("x", KeyKind::MlDsa44, &[0; 1_311]).is_err());
 }
 
 proptest! {

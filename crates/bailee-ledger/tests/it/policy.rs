@@ -1,9 +1,9 @@
 //! Policies: what is refused, and who makes a quorum.
 
 use bailee_ledger::policy::Quorum;
-use bailee_ledger::{Error, Policy};
+use bailee_ledger::{Checkpoint, Error, Policy, PqSigner};
 
-use crate::common::{checkpoint, log_signer, witness, witness_policy};
+use crate::common::{ORIGIN, checkpoint, log_signer, witness, witness_policy};
 
 fn keys() -> (String, [String; 3]) {
     let w = [1, 2, 3].map(|n| witness(n).verifier().to_vkey());
@@ -88,6 +88,25 @@ fn bad_policies_name_the_line() {
     for bad in [head.clone(), format!("{head}quorum a"), format!("{head}\rquorum a\n")] {
         assert!(Policy::parse(bad.as_bytes()).is_err(), "{bad:?}");
     }
-    let mldsa = format!("witness m m+00000000+{}\nquorum none\n", "BgAA");
-    assert!(matches!(Policy::parse(mldsa.as_bytes()), Err(Error::UnknownKeyType { .. })));
+    let ecdsa = "witness m m+00000000+AgAA\nquorum none\n";
+    assert!(matches!(Policy::parse(ecdsa.as_bytes()), Err(Error::UnknownKeyType { .. })));
+}
+
+#[test]
+fn an_ml_dsa_cosigner_counts_when_it_states_a_time() {
+    let (log, [w1, ..]) = keys();
+    let pq = PqSigner::from_seed(ORIGIN, &[42; 32]).unwrap();
+    let vkey = pq.verifier().to_vkey();
+    let text = format!(
+        "log {log}\nwitness a {w1}\nwitness log-pq {vkey}\ngroup both all a log-pq\nquorum both\n"
+    );
+    let policy = Policy::parse(text.as_bytes()).unwrap();
+    let tree = Checkpoint::parse(checkpoint().text()).unwrap();
+    let mut note = checkpoint().sign(&witness(1), 50);
+    assert!(policy.evaluate(&note).is_err());
+    let mut timeless = note.clone();
+    timeless.add_signatures([pq.cosign(&tree, 0).unwrap()]);
+    assert!(matches!(policy.evaluate(&timeless), Err(Error::QuorumNotReached { have: 1, .. })));
+    note.add_signatures([pq.cosign(&tree, 60).unwrap()]);
+    assert_eq!(policy.evaluate(&note).unwrap().quorum, Quorum::Reached { by: 60 });
 }
