@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use bailee_ledger::bundle::{BundleBuilder, Kind, Opened};
 use bailee_ledger::hash::{leaf_hash, sha256};
 use bailee_ledger::proof::{verify_consistency, verify_inclusion};
-use bailee_ledger::{Checkpoint, Leaf, Policy, Signer, Tree, Trust, verify_bundle};
+use bailee_ledger::{Checkpoint, Leaf, Policy, PqSigner, Signer, Tree, Trust, verify_bundle};
 
 const LEAVES: u64 = 1_000_000;
 const ORIGIN: &str = "bench.example/log";
@@ -75,7 +75,28 @@ fn main() {
         verify_consistency(index, &old_root, LEAVES, &root, &path).unwrap();
     });
     line("consistency_verify", check.as_secs_f64() * 1e6, "us", "<=1000");
+    signatures(&tree);
     bundles(&mut tree);
+}
+
+fn signatures(tree: &Tree) {
+    let signer = Signer::from_seed(ORIGIN, &[7; 32]).unwrap();
+    let pq = PqSigner::from_seed("bench.example/pq", &[8; 32]).unwrap();
+    let checkpoint = Checkpoint::of(ORIGIN, tree);
+    let mut note = checkpoint.sign(&signer).unwrap();
+    let time = timed(1_001, |_| drop(black_box(checkpoint.sign(&signer).unwrap())));
+    line("checkpoint_sign_ed25519", time.as_secs_f64() * 1e6, "us", "");
+    let time = timed(201, |now| {
+        note = {
+            let mut note = checkpoint.sign(&signer).unwrap();
+            note.add_signatures([pq.cosign(&checkpoint, now).unwrap()]);
+            note
+        }
+    });
+    line("checkpoint_sign_both", time.as_secs_f64() * 1e6, "us", "");
+    let keys = [signer.verifier().clone(), pq.verifier().clone()];
+    let time = timed(201, |_| assert_eq!(note.verify(&keys).unwrap().len(), 2));
+    line("checkpoint_verify_both", time.as_secs_f64() * 1e6, "us", "");
 }
 
 fn bundles(tree: &mut Tree) {

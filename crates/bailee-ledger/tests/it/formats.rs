@@ -7,7 +7,9 @@ use std::collections::BTreeSet;
 use std::io::Cursor;
 use std::path::PathBuf;
 
-use bailee_ledger::{Checkpoint, Leaf, Policy, TlogProof, Trust, clearance, verify_bundle};
+use bailee_ledger::{
+    Checkpoint, Leaf, Policy, PqSigner, TlogProof, Trust, clearance, verify_bundle,
+};
 
 use crate::clearance::{signer, terms};
 use crate::common::{
@@ -44,6 +46,20 @@ fn checkpoint_v1() {
     assert_eq!(stored, cosigned().to_string().as_bytes());
     let (parsed, _) = Checkpoint::open(&stored, log_signer().verifier()).unwrap();
     assert_eq!(parsed, Checkpoint::of(ORIGIN, &tree()));
+}
+
+#[test]
+fn checkpoint_with_ml_dsa_v1() {
+    let signer = PqSigner::from_seed("log.example/pq", &[42; 32]).unwrap();
+    let tree = Checkpoint::of(ORIGIN, &tree());
+    let mut note = checkpoint();
+    note.add_signatures([signer.cosign(&tree, 1_794_920_000).unwrap()]);
+    let stored = fixture("checkpoint-ml-dsa", note.to_string().as_bytes());
+    assert_eq!(stored, note.to_string().as_bytes());
+    let (parsed, note) = Checkpoint::open(&stored, log_signer().verifier()).unwrap();
+    assert_eq!(parsed, tree);
+    let seen = note.verify(&[signer.verifier().clone()]).unwrap();
+    assert_eq!(seen[0].time, Some(1_794_920_000));
 }
 
 #[test]
@@ -86,6 +102,7 @@ fn the_list_is_complete() {
     let known: BTreeSet<&str> = [
         ".gitattributes",
         "checkpoint",
+        "checkpoint-ml-dsa",
         "clearance",
         "leaf.bin",
         "policy.tlog-policy",
