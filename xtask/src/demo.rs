@@ -1,0 +1,99 @@
+//! The demonstration as a check: run it in an empty directory, then verify every bundle it left,
+//! offline, with the same binary; then damage one byte of each and see it refused.
+//!
+//! The demonstration's directory is found by what is in it (`*.bailee.zip`), not by name. A
+//! demonstration that leaves no bundle fails: there would be nothing to show to anybody.
+
+use crate::run::visibly;
+use crate::tree::Tree;
+use anyhow::{Context, Result, bail};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// Builds the release binary and runs everything.
+pub(crate) fn run(tree: &Tree) -> Result<()> {
+    let binary = crate::ci::release_binary(tree)?;
+    println!("{}", check(tree, &binary)?);
+    Ok(())
+}
+
+/// Runs the demonstration with a binary that is there; a remark for the table.
+pub(crate) fn check(tree: &Tree, binary: &Path) -> Result<String> {
+    let directory = tree.target()?.join("demo");
+    if directory.exists() {
+        std::fs::remove_dir_all(&directory).context("remove the last demonstration")?;
+    }
+    std::fs::create_dir_all(&directory).context("create the demonstration's directory")?;
+    visibly(Command::new(binary).args(["demo", "--yes"]).current_dir(&directory))?;
+    let mut bundles = Vec::new();
+    find_bundles(&directory, &mut bundles)?;
+    bundles.sort();
+    if bundles.is_empty() {
+        bail!("the demonstration left no *.bailee.zip in {}", directory.display());
+    }
+    for bundle in &bundles {
+        visibly(Command::new(binary).arg("verify").arg(bundle))?;
+        refuses_damage(binary, bundle)?;
+    }
+    Ok(format!("{} bundles verified, damaged copies refused", bundles.len()))
+}
+
+fn find_bundles(directory: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
+    for entry in std::fs::read_dir(directory)? {
+        let entry = entry?;
+        let path = entry.path();
+        if entry.file_type()?.is_dir() {
+            find_bundles(&path, found)?;
+        } else if path.to_string_lossy().ends_with(".bailee.zip") {
+            found.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// A verifier that accepts everything would pass the step before this one.
+fn refuses_damage(binary: &Path, bundle: &Path) -> Result<()> {
+    let mut bytes = std::fs::read(bundle)?;
+    let middle = bytes.len() / 2;
+    let Some(byte) = bytes.get_mut(middle) else { bail!("{} is empty", bundle.display()) };
+    *byte ^= 1;
+    let damaged = bundle.with_extension("damaged");
+    std::fs::write(&damaged, bytes)?;
+    let mut command = Command::new(binary);
+    command.arg("verify").arg(&damaged).stdout(Stdio::null()).stderr(Stdio::null());
+    let status = command.status().context("the binary does not start")?;
+    std::fs::remove_file(&damaged)?;
+    if status.success() {
+        bail!("verify accepts {} with byte {middle} damaged", bundle.display());
+    }
+    println!("refused with byte {middle} damaged: {}", bundle.display());
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bundles_are_found_in_depth() {
+        let directory = tempfile::tempdir().unwrap();
+        let inside = directory.path().join("x/y");
+        std::fs::create_dir_all(&inside).unwrap();
+        std::fs::write(inside.join("D-1.bailee.zip"), "z").unwrap();
+        std::fs::write(inside.join("other.zip"), "z").unwrap();
+        let mut found = Vec::new();
+        find_bundles(directory.path(), &mut found).unwrap();
+        assert_eq!(found, [inside.join("D-1.bailee.zip")]);
+    }
+
+    #[test]
+    fn a_verifier_that_accepts_everything_is_caught() {
+        let directory = tempfile::tempdir().unwrap();
+        let bundle = directory.path().join("a.bailee.zip");
+        std::fs::write(&bundle, "bytes").unwrap();
+        let error = refuses_damage(Path::new("true"), &bundle).unwrap_err();
+        assert!(error.to_string().contains("accepts"), "{error}");
+        assert!(refuses_damage(Path::new("false"), &bundle).is_ok());
+        assert_eq!(std::fs::read(&bundle).unwrap(), b"bytes");
+    }
+}
