@@ -165,6 +165,17 @@ fn an_entry_without_leaf_or_proof() {
 }
 
 #[test]
+fn a_listed_file_that_has_no_place_in_a_bundle() {
+    for name in ["run-me.exe", "texts/a.txt", "entries/000000002/more", "exhibits/a.pdf"] {
+        let mut members = members();
+        set(&mut members, name, b"x".to_vec());
+        let report = issued(members);
+        assert_eq!(answer(&report), ([Proven, Proven, NotShown], vec![name]), "{report}");
+        assert!(report.failed());
+    }
+}
+
+#[test]
 fn the_list_of_another_log() {
     let text = Listing { kind: Kind::Receipt, origin: "other.example".to_owned(), members: vec![] };
     let note = Note::new(text.to_text()).unwrap().sign(&log_signer(), 0).to_string();

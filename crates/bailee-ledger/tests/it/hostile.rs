@@ -79,6 +79,33 @@ fn every_truncation_and_every_growth_is_found() {
 }
 
 #[test]
+fn there_is_no_room_to_hide_bytes_in() {
+    let good = receipt();
+    let end = good.len() - 22;
+    let directory = u32::from_le_bytes(good[end + 16..end + 20].try_into().unwrap());
+    let set = |bytes: &mut [u8], at: usize, value: u32| {
+        bytes[at..at + 4].copy_from_slice(&value.to_le_bytes());
+    };
+    // Before the directory, with the end record telling where it went.
+    let mut gap = good.clone();
+    gap.splice(directory as usize..directory as usize, *b"hidden");
+    set(&mut gap, end + 6 + 16, directory + 6);
+    // After the directory, counted into it.
+    let mut tail = good.clone();
+    tail.splice(end..end, *b"hidden");
+    set(&mut tail, end + 6 + 12, (end as u32 - directory) + 6);
+    // A comment, with its length.
+    let mut comment = good.clone();
+    comment.extend_from_slice(b"hidden");
+    comment[end + 20] = 6;
+    // In front of everything, as self-extracting archives do.
+    let front = [b"hidden", good.as_slice()].concat();
+    for (place, bytes) in [gap, tail, comment, front].into_iter().enumerate() {
+        assert!(Archive::open(Cursor::new(bytes)).is_err(), "{place}");
+    }
+}
+
+#[test]
 fn whoever_repairs_the_crc_is_still_found() {
     let good = contents(&receipt());
     let pinned = Trust::Pinned(plain_policy());
