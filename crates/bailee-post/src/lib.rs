@@ -18,6 +18,7 @@ pub mod letter;
 mod mime;
 pub mod outbox;
 mod text;
+mod transfer;
 
 pub use compose::{ComposeError, Head, Mailbox, notice, receipt};
 pub use dsn::{Action, RecipientStatus, Report};

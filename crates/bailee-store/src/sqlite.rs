@@ -14,7 +14,8 @@
 //! Order of writes of an erasure: transaction, checkpoint (WAL synced, database written and
 //! synced, WAL truncated), sync of the WAL. A crash in between leaves the rows erased and old
 //! pages in the WAL; the trait says "on return", and calling again finishes it.
-//! Out of scope: grouping of commits (the runner), copies that a file system keeps by itself.
+//! Out of scope: grouping of commits (the runner), copies that a file system keeps by itself, and
+//! the bare digest of an erased exhibit, which may linger in a freed cell of the index.
 
 mod errors;
 mod schema;

@@ -10,6 +10,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use super::OpenError;
@@ -55,8 +56,12 @@ pub(super) fn open(path: &Path) -> Result<(PathBuf, Connection), OpenError> {
         .open(&path)
         .map_err(io)?;
     let mut writer = connect(&path).map_err(failed("open"))?;
+    // What is refused here stays as it is: no checkpoint when the connection closes.
+    let keep = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+    writer.set_db_config(keep, true).map_err(failed("open"))?;
     create_if_empty(&mut writer, &path)?;
     recognise(&writer, &path)?;
+    writer.set_db_config(keep, false).map_err(failed("open"))?;
     set_up_writer(&writer, &path)?;
     sync_dir(&parent).map_err(io)?;
     Ok((path, writer))

@@ -131,9 +131,22 @@ fn a_newer_format_is_refused_untouched() {
     newer.pragma_update(None, "user_version", 7).unwrap();
     newer.close().unwrap();
     let before = fs::read(&path).unwrap();
-    let refused = SqliteJournal::open(&path).unwrap_err();
+    assert_newer_and_untouched(&path, &before);
+    // The same with something left in the log by a crash of the newer version.
+    let newer = Connection::open(&path).unwrap();
+    newer.execute_batch("INSERT INTO cell VALUES ('from the future', x'00')").unwrap();
+    let wal = fs::read(dir.path().join("journal-wal")).unwrap();
+    let crashed = tempfile::tempdir().unwrap();
+    fs::write(crashed.path().join("journal"), &before).unwrap();
+    fs::write(crashed.path().join("journal-wal"), &wal).unwrap();
+    assert_newer_and_untouched(&crashed.path().join("journal"), &before);
+    assert!(fs::read(crashed.path().join("journal-wal")).unwrap() == wal);
+}
+
+fn assert_newer_and_untouched(path: &Path, before: &[u8]) {
+    let refused = SqliteJournal::open(path).unwrap_err();
     assert!(matches!(refused, OpenError::Newer { found: 7, known: 1, .. }), "{refused}");
-    assert!(fs::read(&path).unwrap() == before);
+    assert!(fs::read(path).unwrap() == before);
 }
 
 #[test]
@@ -186,7 +199,7 @@ fn a_wal_cut_anywhere_leaves_whole_batches() {
     let (database, wal) = (fs::read(&path).unwrap(), fs::read(&wal_path).unwrap());
     let last = ends.last().unwrap().0;
     let image = tempfile::tempdir().unwrap();
-    let cuts = (0..=last).step_by(4_001).chain(ends.iter().flat_map(|(end, _)| [*end - 1, *end]));
+    let cuts = (0..=last).step_by(16_001).chain(ends.iter().flat_map(|(end, _)| [*end - 1, *end]));
     for cut in cuts {
         fs::write(image.path().join("journal"), &database).unwrap();
         fs::write(image.path().join("journal-wal"), &wal[..cut as usize]).unwrap();
@@ -212,7 +225,7 @@ fn damage_is_named_never_a_panic() {
     drop(journal);
     let whole = fs::read(&path).unwrap();
     let mut named = 0;
-    let places = (0..whole.len()).step_by(whole.len() / 300);
+    let places = (0..whole.len()).step_by(whole.len() / 200);
     for (place, pattern) in places.zip([0x01, 0x80, 0xff].into_iter().cycle()) {
         let mut hurt = whole.clone();
         hurt[place] ^= pattern;
@@ -220,7 +233,7 @@ fn damage_is_named_never_a_panic() {
         fs::write(&path, &hurt[..cut]).unwrap();
         named += usize::from(is_noticed(&path));
     }
-    assert!(named > 50, "only {named} of 300 damages were noticed");
+    assert!(named > 40, "only {named} of 200 damages were noticed");
 }
 
 fn is_noticed(path: &Path) -> bool {
