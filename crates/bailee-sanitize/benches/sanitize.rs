@@ -1,4 +1,4 @@
-//! How fast the pattern is made, written and read back, beside `dd if=/dev/zero`.
+//! How fast the pattern is made, written and read back, beside `dd` (zeros in, reading out).
 //!
 //! Prints `name<TAB>value<TAB>unit<TAB>target`. Works on a file of 1 GiB in the temporary
 //! directory (TMPDIR); writing and dd take turns, the best of three counts for each, because the
@@ -37,17 +37,20 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (image, log) = (dir.path().join("image"), dir.path().join("log"));
     File::create(&image)?.set_len(SIZE)?;
     dd(&image)?; // allocates the blocks, for both sides
-    let (mut wrote, mut zeros, mut read) = (Duration::MAX, Duration::MAX, Duration::MAX);
+    let [mut wrote, mut zeros, mut read, mut dd_read] = [Duration::MAX; 4];
     for _ in 0..ROUNDS {
         zeros = zeros.min(dd(&image)?);
         wrote = wrote.min(overwrite(&image, &log)?);
         read = read.min(read_back(&image)?);
+        dd_read = dd_read.min(dd_out(&image)?);
     }
     let mb = |time: Duration| SIZE as f64 / 1e6 / time.as_secs_f64();
     println!("sanitize_overwrite\t{:.0}\tMB/s\t-", mb(wrote));
     println!("sanitize_dd_zero\t{:.0}\tMB/s\t-", mb(zeros));
     println!("sanitize_overwrite_to_dd\t{:.2}\tratio\t>=0.90", mb(wrote) / mb(zeros));
     println!("sanitize_verify\t{:.0}\tMB/s\t-", mb(read));
+    println!("sanitize_dd_read\t{:.0}\tMB/s\t-", mb(dd_read));
+    println!("sanitize_verify_to_dd\t{:.2}\tratio\t>=0.90", mb(read) / mb(dd_read));
     Ok(())
 }
 
@@ -67,11 +70,17 @@ fn keystream() {
 }
 
 fn dd(image: &Path) -> Result<Duration, Box<dyn Error>> {
-    let start = Instant::now();
     let to = format!("of={}", image.display());
-    let args =
-        ["if=/dev/zero", &to, "bs=2M", "count=512", "oflag=direct", "conv=notrunc,fdatasync"];
-    let out = Command::new("dd").args(args).output()?;
+    run_dd(&["if=/dev/zero", &to, "count=512", "oflag=direct", "conv=notrunc,fdatasync"])
+}
+
+fn dd_out(image: &Path) -> Result<Duration, Box<dyn Error>> {
+    run_dd(&[&format!("if={}", image.display()), "of=/dev/null", "iflag=direct"])
+}
+
+fn run_dd(args: &[&str]) -> Result<Duration, Box<dyn Error>> {
+    let start = Instant::now();
+    let out = Command::new("dd").arg("bs=2M").args(args).output()?;
     match out.status.success() {
         true => Ok(start.elapsed()),
         false => Err(String::from_utf8_lossy(&out.stderr).into()),

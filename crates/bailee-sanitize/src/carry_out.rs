@@ -24,9 +24,12 @@ use crate::log::{Event, Log};
 use crate::medium::Medium;
 use crate::overwrite::{Tally, Watch, overwrite};
 use crate::readback::readback;
-use crate::record::{Outcome, Readback, Record, Verified, achieved};
+use crate::record::{IoPath, Outcome, Readback, Record, Verified, achieved};
 use crate::run::{Check, Options, Phase, Progress};
 use crate::span::Spans;
+
+const THROUGH_CACHE: &str = "read back through the page cache, after the kernel was asked to drop \
+                             it; it may have answered from memory";
 
 /// A run whose lease has begun.
 pub(crate) struct Run<'a> {
@@ -69,6 +72,9 @@ impl Run<'_> {
                 }
             },
         };
+        if let (Some(_), IoPath::Buffered { .. }) = (&readback, device.io_path()) {
+            limits.push(THROUGH_CACHE.into());
+        }
         let verified = match &readback {
             None => Verified::NotDone,
             Some(found) if found.is_whole(device.size()) => Verified::Whole,

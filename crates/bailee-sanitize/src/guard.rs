@@ -35,7 +35,8 @@ pub(crate) fn check(host: &Host, file: &File, identity: &Identity) -> Result<(),
     }
 }
 
-/// Takes the record lock that QEMU and others hold on images they use; kept until `file` closes.
+/// Takes the record lock that QEMU and others hold on images they use. It is this process's, and
+/// lasts until this process closes any descriptor of the file.
 pub(crate) fn claim_file(file: &File, path: &Path) -> Result<(), SanitizeError> {
     fcntl_lock(file, FlockOperation::NonBlockingLockExclusive).map_err(|_| SanitizeError::Busy {
         path: path.into(),

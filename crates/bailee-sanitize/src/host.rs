@@ -3,7 +3,8 @@
 //! Invariant: an attribute that is not there is `None`; one that is there and cannot be read is an
 //! error. The two are never mixed, because the first may be fine and the second must refuse.
 //!
-//! The root is a parameter so that tests can show a machine that does not exist. Out of scope: udev.
+//! The root is a parameter so that tests can show a machine that does not exist.
+//! Out of scope: udev.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
@@ -81,7 +82,8 @@ impl Host {
     /// Paths of all swap areas.
     pub(crate) fn swaps(&self) -> Result<Vec<String>, SanitizeError> {
         let text = match fs::read_to_string(self.proc.join("swaps")) {
-            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Vec::new()), // kernel without swap
+            // A kernel built without swap.
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
             _ => self.text("swaps")?,
         };
         parse_swaps(&text).map_err(|e| SanitizeError::undeterminable("what is swap", e))

@@ -2,7 +2,7 @@
 //!
 //! Invariant: only file systems known to write in place count. On copy-on-write, log-structured,
 //! overlay and network file systems the old blocks stay, so an overwrite achieves nothing there,
-//! and the record says so. XFS is not counted, because shared extents cannot be ruled out from here.
+//! and the record says so. XFS is not counted: shared extents cannot be ruled out from here.
 //!
 //! Source: statfs(2) magic numbers. Out of scope: what the disk under the file system does.
 

@@ -116,7 +116,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn covers_exactly_the_bytes_inserted(pairs in prop::collection::vec((0u64..60, 0u64..12), 0..24)) {
+        fn covers_exactly_the_bytes_inserted(
+            pairs in prop::collection::vec((0u64..60, 0u64..12), 0..24),
+        ) {
             let mut set = Spans::new();
             let mut bytes = [false; 80];
             for (start, len) in pairs {

@@ -35,6 +35,7 @@ fn overwritten_whole_read_back_and_certified() {
         assert_eq!((record.achieved, record.verified), (Achieved::Clear, Verified::Whole));
         assert_eq!(record.synced, Spans::whole(size as u64));
         let is_direct = record.io_path == IoPath::Direct;
+        assert_eq!(is_direct, !record.limits.iter().any(|l| l.contains("page cache")));
         assert!(!is_direct || size % 4096 == 0, "an odd size cannot go past the cache");
         let certificate = Certificate::issue(&record, Particulars::default());
         assert!(certificate.is_verified_clear());
