@@ -46,13 +46,27 @@ fn files(dir: &Path) -> Vec<Vec<u8>> {
     fs::read_dir(dir).unwrap().map(|file| fs::read(file.unwrap().path()).unwrap()).collect()
 }
 
-/// Whether any 10 bytes in a row of `secret` (every 5th start) are in a file of `dir`.
+/// How often 8 bytes in a row of any secret stand in a file.
 fn traces(files: &[Vec<u8>], secrets: &[Vec<u8>]) -> usize {
+    const BITS: u32 = 24;
+    let slot = |key: u64| (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - BITS)) as usize;
+    let mut maybe = vec![false; 1 << BITS]; // quick to ask for most windows
     let mut needles = std::collections::HashSet::new();
-    for secret in secrets {
-        needles.extend(secret.windows(10));
+    for key in secrets.iter().flat_map(|secret| windows(secret)) {
+        maybe[slot(key)] = true;
+        needles.insert(key);
     }
-    files.iter().flat_map(|file| file.windows(10)).filter(|part| needles.contains(part)).count()
+    let all = files.iter().flat_map(|file| windows(file));
+    all.filter(|key| maybe[slot(*key)] && needles.contains(key)).count()
+}
+
+/// Every 8 bytes in a row, as a number.
+fn windows(bytes: &[u8]) -> impl Iterator<Item = u64> {
+    let keys = bytes.iter().scan(0, |key, byte| {
+        *key = *key << 8 | u64::from(*byte);
+        Some(*key)
+    });
+    keys.skip(7)
 }
 
 #[test]
@@ -225,7 +239,7 @@ fn damage_is_named_never_a_panic() {
     drop(journal);
     let whole = fs::read(&path).unwrap();
     let mut named = 0;
-    let places = (0..whole.len()).step_by(whole.len() / 200);
+    let places = (0..whole.len()).step_by(whole.len() / 120);
     for (place, pattern) in places.zip([0x01, 0x80, 0xff].into_iter().cycle()) {
         let mut hurt = whole.clone();
         hurt[place] ^= pattern;
@@ -233,7 +247,7 @@ fn damage_is_named_never_a_panic() {
         fs::write(&path, &hurt[..cut]).unwrap();
         named += usize::from(is_noticed(&path));
     }
-    assert!(named > 40, "only {named} of 200 damages were noticed");
+    assert!(named > 30, "only {named} of 120 damages were noticed");
 }
 
 fn is_noticed(path: &Path) -> bool {
