@@ -56,7 +56,7 @@ pub enum Error {
         /// The origin of the key.
         wanted: String,
     },
-    /// A key of a signature type that is unknown, or belongs elsewhere (types known: 0x01, 0x04, 0x06).
+    /// A key of a signature type that is unknown, or belongs elsewhere (known: 0x01, 0x04, 0x06).
     #[error("key {name} has signature type {kind:#04x}, which has no place here")]
     UnknownKeyType {
         /// Key name.

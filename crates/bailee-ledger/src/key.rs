@@ -3,9 +3,10 @@
 //!
 //! Invariants: a key id is the first 4 bytes of SHA-256(name, LF, type, public key) and is checked
 //! when a key is parsed; verification is strict (no small-order keys, no malleable signatures); a
-//! [`Signer`] is built from a seed its caller drew, wipes it when dropped, and prints only its name.
+//! [`Signer`] is built from a seed its caller drew, wipes it when dropped, and shows only its name.
 //!
-//! Encodings: `name+hash+base64(type || key)` (vkey) and `PRIVATE+KEY+name+hash+base64(type || seed)`.
+//! Encodings: `name+hash+base64(type || key)` (vkey), and for private keys
+//! `PRIVATE+KEY+name+hash+base64(type || seed)`.
 //! Out of scope: drawing randomness; key storage.
 
 use std::fmt;

@@ -1,8 +1,8 @@
 //! The Merkle tree of RFC 6962, in memory, append-only.
 //!
-//! Invariant: `levels[k][i]` is the hash of the perfect subtree over leaves `[i * 2^k, (i+1) * 2^k)`,
-//! present exactly when all those leaves are. A level never changes once written, so roots and
-//! proofs for every earlier size stay answerable, and tiles (tile.rs) are plain copies.
+//! Invariant: `levels[k][i]` is the hash of the perfect subtree number i of 2^k leaves, present
+//! exactly when all its leaves are. A level never changes once written, so roots and proofs for
+//! every earlier size stay answerable, and tiles (tile.rs) are plain copies.
 //!
 //! Costs: 64 bytes per leaf (640 MB for 10 million), append O(1) amortised, root and proofs
 //! O(log n) stored hashes plus O(log n) node hashes.

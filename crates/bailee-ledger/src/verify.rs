@@ -2,7 +2,7 @@
 //!
 //! Invariants: nothing is believed before the signed list has been verified; every member is read
 //! once in full and compared with the list; a problem never hides another, so verification goes on
-//! after one and names each member. What stops it is only what leaves nothing to believe: an
+//! after one and names each member; a claim fails when a member it rests on has a problem. What stops it is only what leaves nothing to believe: an
 //! archive that is not canonical, or a list without a valid signature ([`VerifyError`]).
 //!
 //! Memory: exhibits are streamed; other members are bounded by their format's limit.
@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Seek};
 
 use crate::bundle::{
-    CERTIFICATE, CHECKPOINT, Listing, MAX_SECTION, NOTE, POLICY, Part, entry_dir, strike_found,
+    CHECKPOINT, Listing, MAX_SECTION, NOTE, POLICY, Part, entry_dir, strike_found,
 };
 use crate::checkpoint::{MAX_CHECKPOINT, parse_note};
 use crate::error::Error;
@@ -121,13 +121,18 @@ fn open_listing(bytes: &[u8], policy: &Policy) -> Result<(Listing, Verifier), Er
     Ok((listing, key))
 }
 
-/// What the claims need to know about the entries.
+/// Members that claim 1 rests on.
+const DOCUMENTS: fn(Part) -> bool =
+    |part| matches!(part, Part::Leaf(_) | Part::Section(_) | Part::Exhibit(_) | Part::Certificate);
+/// Members that claim 2 rests on.
+const LOG: fn(Part) -> bool =
+    |part| matches!(part, Part::Leaf(_) | Part::Proof(_) | Part::Checkpoint);
+
+/// What was found in the entries.
 #[derive(Default)]
 struct Entries {
     reports: Vec<EntryReport>,
     opened: usize,
-    documents_broken: bool,
-    log_broken: bool,
     /// Exhibits and certificate not yet named by a papers section.
     unnamed: BTreeSet<Hash>,
     /// Those that are.
@@ -183,6 +188,8 @@ impl<R: Read + Seek> Check<R> {
         let checkpoint = self.checkpoint(&listing.origin);
         let entries = self.entries(checkpoint.as_ref());
         let tree = checkpoint.as_ref().map(|(_, tree)| *tree);
+        // Before the quorum is looked at, whose problems are the checkpoint's but not the log's.
+        let broken = [DOCUMENTS, LOG].map(|parts| self.problem_in(parts));
         let quorum = match &checkpoint {
             Some((note, _)) => self.policy.evaluate(note).map_err(|error| {
                 self.problem(CHECKPOINT, &error);
@@ -191,10 +198,9 @@ impl<R: Read + Seek> Check<R> {
             None => Err("the checkpoint does not hold".to_owned()),
         };
         let indices: Vec<u64> = entries.reports.iter().map(|entry| entry.index).collect();
-        let (opened, shown) = (entries.opened, entries.named.len());
         let claims = [
-            documents(opened, shown, entries.documents_broken),
-            log_signed(&indices, tree.map(|(size, _)| size), self.source, entries.log_broken),
+            documents(entries.opened, entries.named.len(), broken[0]),
+            log_signed(&indices, tree.map(|(size, _)| size), self.source, broken[1]),
             quorum_saw(&self.policy, quorum.as_ref().map_err(String::clone)),
             timestamped(),
         ];
@@ -235,13 +241,12 @@ impl<R: Read + Seek> Check<R> {
         }
         let exhibits = self.exhibits();
         let unnamed = exhibits.iter().map(|(_, digest)| *digest).collect();
-        let mut entries = Entries { unnamed, log_broken: signed.is_none(), ..Entries::default() };
+        let mut entries = Entries { unnamed, ..Entries::default() };
         for index in indices {
             self.entry(index, signed, &mut entries);
         }
         for (name, digest) in exhibits {
             if entries.unnamed.contains(&digest) {
-                entries.documents_broken = true;
                 self.problem(&name, "no opened papers section of an entry names its SHA-256");
             } else {
                 entries.named.push(digest);
@@ -258,20 +263,13 @@ impl<R: Read + Seek> Check<R> {
             .as_deref()
             .and_then(|bytes| Leaf::decode(bytes).map_err(|error| self.problem(&name, error)).ok());
         let included = self.included(&dir, index, bytes.as_deref(), signed);
-        entries.log_broken |= !included;
-        entries.documents_broken |= leaf.is_none();
         let mut opened = [false; SECTIONS];
         for (number, slot) in opened.iter_mut().enumerate() {
-            match self.section(&dir, number, leaf.as_ref()) {
-                Shown::Nothing => {}
-                Shown::Broken => entries.documents_broken = true,
-                Shown::Opens(bytes) => {
-                    *slot = true;
-                    entries.opened += 1;
-                    if included && SECTION_NAMES[number] == "papers" {
-                        strike_found(&mut entries.unnamed, &bytes);
-                    }
-                }
+            let Some(bytes) = self.section(&dir, number, leaf.as_ref()) else { continue };
+            *slot = true;
+            entries.opened += 1;
+            if included && SECTION_NAMES[number] == "papers" {
+                strike_found(&mut entries.unnamed, &bytes);
             }
         }
         let (type_code, hours) =
@@ -303,26 +301,25 @@ impl<R: Read + Seek> Check<R> {
         checked.map_err(|error| self.problem(&name, error)).is_ok()
     }
 
-    fn section(&mut self, dir: &str, number: usize, leaf: Option<&Leaf>) -> Shown {
+    /// The bytes of a section that opens its commitment. `None`: not shown, or a problem.
+    fn section(&mut self, dir: &str, number: usize, leaf: Option<&Leaf>) -> Option<Vec<u8>> {
         let stem = format!("{dir}/opened/{}", SECTION_NAMES[number]);
         let (content, salt) = (format!("{stem}.cbor"), format!("{stem}.salt"));
         if self.archive.member(&content).is_none() && self.archive.member(&salt).is_none() {
-            return Shown::Nothing;
+            return None;
         }
         let bytes = self.read(&content, MAX_SECTION);
         let salt_bytes = self.read(&salt, 32);
-        let (Some(bytes), Some(salt_bytes), Some(leaf)) = (bytes, salt_bytes, leaf) else {
-            return Shown::Broken;
-        };
+        let (bytes, salt_bytes, leaf) = (bytes?, salt_bytes?, leaf?);
         let Ok(salt_bytes) = <[u8; 32]>::try_from(salt_bytes) else {
             self.problem(&salt, "a salt has 32 bytes");
-            return Shown::Broken;
+            return None;
         };
         if !leaf.opens(number, &bytes, &salt_bytes) {
             self.problem(&content, "it is not what the leaf commits to");
-            return Shown::Broken;
+            return None;
         }
-        Shown::Opens(bytes)
+        Some(bytes)
     }
 
     /// Exhibits and the certificate, with the SHA-256 of their contents.
@@ -331,7 +328,7 @@ impl<R: Read + Seek> Check<R> {
         for (name, digest) in self.digests.clone() {
             let named = match Part::of(&name) {
                 Some(Part::Exhibit(named)) => named,
-                _ if name == CERTIFICATE => digest,
+                Some(Part::Certificate) => digest,
                 _ => continue,
             };
             if named != digest {
@@ -347,15 +344,13 @@ impl<R: Read + Seek> Check<R> {
         self.archive.read(name, limit).map_err(|error| self.problem(name, error)).ok()
     }
 
+    /// Is there a problem in a member that a claim rests on?
+    fn problem_in(&self, parts: fn(Part) -> bool) -> bool {
+        self.problems.iter().any(|problem| Part::of(&problem.member).is_some_and(parts))
+    }
+
     fn problem(&mut self, member: &str, what: impl ToString) {
         let problem = Problem { member: member.to_owned(), what: what.to_string() };
         self.problems.insert(problem);
     }
-}
-
-/// What a bundle shows of a section.
-enum Shown {
-    Nothing,
-    Broken,
-    Opens(Vec<u8>),
 }

@@ -134,8 +134,12 @@ fn parse_line(line: &str) -> Option<Listed> {
 /// What a member is, by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
-    /// bundle.note, checkpoint, policy, certificate.
-    Fixed,
+    /// `bundle.note`, `policy.tlog-policy`.
+    Frame,
+    /// `checkpoint`.
+    Checkpoint,
+    /// `certificate.json`.
+    Certificate,
     /// Top-level text for people; the verifier only checks that it is as listed.
     ForPeople,
     /// `entries/<index>/leaf.bin`.
@@ -172,7 +176,9 @@ impl Part {
             return hash_from_hex(digest).map(Part::Exhibit);
         }
         match name {
-            NOTE | POLICY | CHECKPOINT | CERTIFICATE => Some(Part::Fixed),
+            NOTE | POLICY => Some(Part::Frame),
+            CHECKPOINT => Some(Part::Checkpoint),
+            CERTIFICATE => Some(Part::Certificate),
             name if is_for_people(name) => Some(Part::ForPeople),
             _ => None,
         }

@@ -175,6 +175,16 @@ fn archives_refuse_names_that_could_leave_or_collide() {
 }
 
 #[test]
+fn content_that_does_not_fit_its_crc_is_not_handed_out() {
+    let mut bytes = Vec::new();
+    write(&mut bytes, vec![Input::from_bytes("a.txt", b"content".to_vec())]).unwrap();
+    bytes[30 + "a.txt".len()] ^= 1;
+    let mut archive = Archive::open(Cursor::new(bytes)).unwrap();
+    let refused = archive.read("a.txt", 100).unwrap_err();
+    assert!(matches!(&refused, ZipError::NotCanonical { member, .. } if member == "a.txt"));
+}
+
+#[test]
 fn sizes_above_four_gigabytes_are_a_named_error() {
     let mut measured = measure(EXHIBIT).unwrap();
     measured.size = u64::from(u32::MAX);

@@ -100,6 +100,19 @@ fn an_exhibit_that_no_papers_name() {
 }
 
 #[test]
+fn an_exhibit_under_the_name_of_another() {
+    let name = format!("exhibits/{}", "0".repeat(64));
+    let mut members = members();
+    for (member, _) in &mut members {
+        if member.starts_with("exhibits/") {
+            member.clone_from(&name);
+        }
+    }
+    let report = issued(members);
+    assert_eq!(answer(&report), ([Failed, Proven, NotShown], vec![name.as_str()]), "{report}");
+}
+
+#[test]
 fn papers_of_a_leaf_that_is_not_in_the_tree_tie_nothing() {
     let mut members = members();
     let invented = bailee_ledger::Leaf { hours: 1, ..leaf(2) };

@@ -119,10 +119,40 @@ fn whoever_repairs_the_crc_is_still_found() {
             for trust in [&pinned, &Trust::FromBundle] {
                 let named = refused(&altered, trust);
                 let named = named.unwrap_or_else(|| panic!("{name} flipped at {position} passes"));
-                // With the bundle's own policy, a policy byte can make the list's signature unknown.
+                // Under the bundle's own policy, its key can become another than the list's.
                 let listed = named.contains(name) || named == ["bundle.note"];
                 assert!(listed, "{name} at {position}: {named:?}");
             }
+        }
+    }
+}
+
+#[test]
+fn a_claim_fails_with_the_members_it_rests_on_and_no_other() {
+    use bailee_ledger::report::ClaimState::{Failed, NotShown, Proven};
+    let good = contents(&receipt());
+    for (number, (name, _)) in good.iter().enumerate().filter(|(_, (n, _))| n != "bundle.note") {
+        let expected = match name.rsplit('/').next().unwrap() {
+            "leaf.bin" => [Failed, Failed, NotShown],
+            // The papers of a leaf that is not proven tie nothing.
+            "proof.tlog-proof" => [Failed, Failed, NotShown],
+            "checkpoint" => [Failed, Failed, Failed],
+            file if file.ends_with(".cbor") || file.ends_with(".salt") => {
+                [Failed, Proven, NotShown]
+            }
+            _ if name.starts_with("exhibits/") => [Failed, Proven, NotShown],
+            _ => [Proven, Proven, NotShown],
+        };
+        let mut altered = good.clone();
+        altered[number].1[0] ^= 1;
+        let mut without = good.clone();
+        without.remove(number);
+        for members in [altered, without] {
+            let trust = Trust::Pinned(plain_policy());
+            let report = verify_bundle(Cursor::new(rebuild(&members)), &trust).unwrap();
+            let states = [0, 1, 2].map(|claim| report.claims[claim].state);
+            assert_eq!(states, expected, "{name}: {report}");
+            assert!(report.failed(), "{name}");
         }
     }
 }

@@ -13,7 +13,8 @@ const PETER_SKEY: &str =
 const PETER_VKEY: &str = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW";
 const PETER_NOTE: &str = "If you think cryptography is the answer to your problem,\n\
      then you don't know what your problem is.\n\n\
-     \u{2014} PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n";
+     \u{2014} PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZIn\
+     NIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n";
 
 #[test]
 fn go_sumdb_example_is_read_and_made_the_same() {
@@ -264,7 +265,9 @@ fn ml_dsa_keys_have_one_spelling_and_stay_private() {
 
 proptest! {
     #[test]
-    fn a_note_that_parses_prints_as_it_was(text in "[ -~\n—é]{0,200}", tail in "[ -~\n—=]{0,60}") {
+    fn a_note_that_parses_prints_as_it_was(
+        text in "[ -~\n—é]{0,200}", tail in "[ -~\n—=]{0,60}",
+    ) {
         for input in [format!("{text}\n\n\u{2014} {tail}\n"), format!("{text}{tail}")] {
             if let Ok(note) = Note::parse(input.as_bytes()) {
                 prop_assert_eq!(note.to_string(), input);

@@ -113,7 +113,9 @@ proptest! {
     }
 
     #[test]
-    fn a_path_that_parses_prints_as_it_was(path in "tile/(entries|[0-9]{1,2})/[x0-9/]{1,12}(\\.p/[0-9]{1,3})?") {
+    fn a_path_that_parses_prints_as_it_was(
+        path in "tile/(entries|[0-9]{1,2})/[x0-9/]{1,12}(\\.p/[0-9]{1,3})?",
+    ) {
         if let Ok(tile) = TileId::parse(&path) {
             prop_assert_eq!(tile.to_string(), path);
         }
