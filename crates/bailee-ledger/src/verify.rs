@@ -2,8 +2,9 @@
 //!
 //! Invariants: nothing is believed before the signed list has been verified; every member is read
 //! once in full and compared with the list; a problem never hides another, so verification goes on
-//! after one and names each member; a claim fails when a member it rests on has a problem. What stops it is only what leaves nothing to believe: an
-//! archive that is not canonical, or a list without a valid signature ([`VerifyError`]).
+//! after one and names each member; a claim fails when a member it rests on has a problem. What
+//! stops it is only what leaves nothing to believe: an archive that is not canonical, or a list
+//! without a valid signature ([`VerifyError`]).
 //!
 //! Memory: exhibits are streamed; other members are bounded by their format's limit.
 //! Out of scope: meaning of the sections (core's wire format), timestamps, the freshness of keys.
