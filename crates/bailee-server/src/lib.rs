@@ -1,1 +1,26 @@
-//! Placeholder.
+//! The imperative shell of Bailee. It wires; it has no opinions.
+//!
+//! One demand's way from bytes to receipt: [`intake`] reads the letter and builds a command ->
+//! [`runner`] decides and appends, durable -> [`publish`] signs a checkpoint over it ->
+//! [`receipt`] builds the bundle -> [`steward`] mails it. Nothing on this way chooses anything.
+
+pub mod catalogue;
+mod clock;
+mod commit;
+mod config;
+pub mod house;
+pub mod intake;
+pub mod keeping;
+pub mod keys;
+pub mod letting_go;
+mod projection;
+mod publish;
+pub mod receipt;
+mod runner;
+mod steward;
+
+pub use clock::Clock;
+pub use config::Config;
+pub use house::{House, HouseError};
+pub use projection::{Projection, ReplayError};
+pub use runner::{Done, Failure};

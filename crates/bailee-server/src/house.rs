@@ -1,0 +1,419 @@
+//! The house: an open data directory, its journal, its threads. The door for everything else.
+//!
+//! Layout of a directory: `bailee.toml` (settings), `keys/` (one secret a file, 0600),
+//! `journal.sqlite` (the truth), `objects/` (large exhibits, packs), `checkpoint` (last signed),
+//! `outbox/` (mail to send), `lock`.
+//!
+//! Invariants: one process holds the directory's lock; threads end when the house is dropped, after
+//! the last answer and the last checkpoint; readers never see a state that is not durable.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
+use std::thread::{self, JoinHandle};
+
+use bailee_core::{Action, Command, State};
+use bailee_ledger::{Note, Policy};
+use bailee_store::{
+    Digest, DirLock, DiskObjects, Entry, Exhibit, Journal, JournalError, ObjectError, Objects,
+    SqliteJournal,
+};
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::keys::{self, Keys};
+use crate::projection::{Projection, ReplayError};
+use crate::publish::{self, Published};
+use crate::runner::{self, Ask, Done, Failure};
+use crate::{catalogue, steward};
+
+/// Exhibits up to this size ride in the group commit; larger ones stream to the objects first.
+pub const SMALL_EXHIBIT: usize = 256 * 1024;
+
+/// Commands waiting for the runner before senders are held back.
+const QUEUE: usize = 1024;
+
+/// Why a house cannot be opened or does not work.
+#[derive(Debug, thiserror::Error)]
+pub enum HouseError {
+    /// There is no house in this directory.
+    #[error("{0} is not a Bailee directory; `bailee init` makes one")]
+    NotAHouse(PathBuf),
+    /// There is one already.
+    #[error("{0} is a Bailee directory already; nothing was changed")]
+    AlreadyAHouse(PathBuf),
+    /// The settings are wrong.
+    #[error("{path}: {detail}")]
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        detail: String,
+    },
+    /// A key is missing or unfit.
+    #[error("key: {0}")]
+    Key(String),
+    /// The journal is older than what was signed.
+    #[error(
+        "the journal has {have} entries but a checkpoint over {signed} was published: an old copy \
+         was restored; restore the newest one, nothing is signed on this one"
+    )]
+    Restored {
+        /// Entries there.
+        have: u64,
+        /// Entries signed.
+        signed: u64,
+    },
+    /// The journal contradicts what was signed.
+    #[error("entry bytes below {size} differ from what was signed: the log was altered or forked")]
+    Forked {
+        /// Size of the signed tree.
+        size: u64,
+    },
+    /// The published checkpoint is unfit.
+    #[error("published checkpoint: {0}")]
+    Published(String),
+    /// Another process has the directory.
+    #[error(transparent)]
+    Lock(#[from] bailee_store::LockError),
+    /// The journal cannot be opened.
+    #[error(transparent)]
+    Open(#[from] bailee_store::OpenError),
+    /// The journal does not answer.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The objects do not answer.
+    #[error(transparent)]
+    Object(#[from] ObjectError),
+    /// The journal cannot be replayed.
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
+    /// A command of the setup failed.
+    #[error(transparent)]
+    Command(#[from] Failure),
+    /// The file system says no.
+    #[error("could not {doing}: {detail}")]
+    Io {
+        /// The operation.
+        doing: String,
+        /// The system's words.
+        detail: String,
+    },
+}
+
+impl HouseError {
+    pub(crate) fn io(doing: impl Into<String>, error: &std::io::Error) -> HouseError {
+        HouseError::Io { doing: doing.into(), detail: error.to_string() }
+    }
+}
+
+/// The parts a house is made of.
+pub struct Parts {
+    /// Its directory; `None` for a house in memory.
+    pub dir: Option<PathBuf>,
+    /// Settings.
+    pub config: Config,
+    /// Keys.
+    pub keys: Keys,
+    /// Time.
+    pub clock: Clock,
+    /// The truth.
+    pub journal: Arc<dyn Journal>,
+    /// Large things.
+    pub objects: Arc<dyn Objects>,
+}
+
+/// What the threads share.
+pub(crate) struct Inner {
+    pub(crate) dir: Option<PathBuf>,
+    pub(crate) config: Config,
+    pub(crate) keys: Keys,
+    pub(crate) clock: Clock,
+    pub(crate) journal: Arc<dyn Journal>,
+    pub(crate) objects: Arc<dyn Objects>,
+    pub(crate) projection: RwLock<Projection>,
+    pub(crate) published: Mutex<Published>,
+    pub(crate) published_more: Condvar,
+    stale: AtomicBool,
+    growth: Mutex<Growth>,
+    grown: Condvar,
+}
+
+#[derive(Default)]
+struct Growth {
+    unseen: bool,
+    closing: bool,
+}
+
+impl Inner {
+    /// The projection may hold what was not appended: rebuild it before anybody looks.
+    pub(crate) fn set_stale(&self) {
+        self.stale.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn set_fresh(&self) {
+        self.stale.store(false, Ordering::SeqCst);
+    }
+
+    pub(crate) fn is_stale(&self) -> bool {
+        self.stale.load(Ordering::SeqCst)
+    }
+
+    /// Tells the publisher that the journal may have grown.
+    pub(crate) fn appended(&self) {
+        self.growth.lock().unwrap_or_else(PoisonError::into_inner).unseen = true;
+        self.grown.notify_all();
+    }
+
+    /// Waits for growth; false when the house closes and nothing is left to publish.
+    pub(crate) fn wait_for_growth(&self) -> bool {
+        let mut growth = self.growth.lock().unwrap_or_else(PoisonError::into_inner);
+        while !growth.unseen && !growth.closing {
+            growth = self.grown.wait(growth).unwrap_or_else(PoisonError::into_inner);
+        }
+        std::mem::take(&mut growth.unseen)
+    }
+
+    /// The projection, durable to its last entry.
+    pub(crate) fn read<R>(&self, look: impl FnOnce(&Projection) -> R) -> Result<R, Failure> {
+        loop {
+            let projection = self.projection.read().unwrap_or_else(PoisonError::into_inner);
+            if !self.is_stale() {
+                return Ok(look(&projection));
+            }
+            drop(projection);
+            let mut projection = self.projection.write().unwrap_or_else(PoisonError::into_inner);
+            if self.is_stale() {
+                let rebuilt = Projection::replay(&*self.journal);
+                *projection = rebuilt.map_err(|e| Failure::Unavailable(e.to_string()))?;
+                self.set_fresh();
+            }
+        }
+    }
+}
+
+/// An open house.
+pub struct House {
+    inner: Arc<Inner>,
+    queue: Option<SyncSender<Ask>>,
+    threads: Vec<JoinHandle<()>>,
+    /// Given up last, after the threads.
+    _lock: Option<DirLock>,
+}
+
+impl House {
+    /// Makes a new house in `dir` (absent or empty) and loads the standard instruments.
+    pub fn create(dir: &Path, config: &Config, clock: Clock) -> Result<House, HouseError> {
+        let path = dir.join("bailee.toml");
+        if path.exists() {
+            return Err(HouseError::AlreadyAHouse(dir.to_owned()));
+        }
+        let io = |doing: &str, e: std::io::Error| HouseError::io(doing, &e);
+        for part in [dir.to_owned(), dir.join("keys"), dir.join("outbox")] {
+            fs::create_dir_all(&part).map_err(|e| io("create the directory", e))?;
+            let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+            fs::set_permissions(&part, mode).map_err(|e| io("close the directory", e))?;
+        }
+        Keys::create(&dir.join("keys"))?;
+        let mut file = fs::File::create_new(&path).map_err(|e| io("create the settings", e))?;
+        std::io::Write::write_all(&mut file, config.to_text().as_bytes())
+            .and_then(|()| file.sync_all())
+            .map_err(|e| io("write the settings", e))?;
+        keys::sync_dir(dir)?;
+        let house = House::open(dir, clock)?;
+        let standard = catalogue::standard();
+        house.submit(Command::system(Action::LoadInstruments(standard)), Vec::new())?;
+        Ok(house)
+    }
+
+    /// Opens the house in `dir`.
+    pub fn open(dir: &Path, clock: Clock) -> Result<House, HouseError> {
+        let path = dir.join("bailee.toml");
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(HouseError::NotAHouse(dir.to_owned()));
+            }
+            Err(error) => return Err(HouseError::io("read the settings", &error)),
+        };
+        let config = Config::parse(&text).map_err(|detail| HouseError::Config { path, detail })?;
+        let lock = DirLock::acquire(dir)?;
+        let parts = Parts {
+            keys: Keys::open(&dir.join("keys"), &config.origin)?,
+            journal: Arc::new(SqliteJournal::open(&dir.join("journal.sqlite"))?),
+            objects: Arc::new(DiskObjects::open(&dir.join("objects"))?),
+            dir: Some(dir.to_owned()),
+            config,
+            clock,
+        };
+        House::start(parts, Some(lock))
+    }
+
+    /// A house of given parts: in memory, with faults, or on other stores.
+    pub fn of(parts: Parts) -> Result<House, HouseError> {
+        House::start(parts, None)
+    }
+
+    fn start(parts: Parts, lock: Option<DirLock>) -> Result<House, HouseError> {
+        let Parts { dir, config, keys, clock, journal, objects } = parts;
+        let projection = Projection::replay(&*journal)?;
+        let key = keys.log.verifier();
+        let published = publish::resume(dir.as_deref(), &*journal, &projection, key)?;
+        let inner = Arc::new(Inner {
+            dir,
+            config,
+            keys,
+            clock,
+            journal,
+            objects,
+            projection: RwLock::new(projection),
+            published: Mutex::new(published),
+            published_more: Condvar::new(),
+            stale: AtomicBool::new(false),
+            growth: Mutex::new(Growth { unseen: true, closing: false }),
+            grown: Condvar::new(),
+        });
+        let (queue, asked) = sync_channel(QUEUE);
+        let (for_runner, for_publisher) = (inner.clone(), inner.clone());
+        let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
+            let thread = thread::Builder::new().name(name.into()).spawn(run);
+            thread.map_err(|e| HouseError::io("start a thread", &e))
+        };
+        let threads = vec![
+            spawn("runner", Box::new(move || runner::run(&for_runner, &asked)))?,
+            spawn("publisher", Box::new(move || publish::run(&for_publisher)))?,
+        ];
+        Ok(House { inner, queue: Some(queue), threads, _lock: lock })
+    }
+
+    /// Decides a command and makes it durable; exhibits it names are made durable with it. Large
+    /// ones are put to the objects first, so that no entry names what is not there.
+    pub fn submit(&self, command: Command, exhibits: Vec<Exhibit>) -> Result<Done, Failure> {
+        let (small, large): (Vec<_>, Vec<_>) =
+            exhibits.into_iter().partition(|exhibit| exhibit.bytes.len() <= SMALL_EXHIBIT);
+        for exhibit in large {
+            let put = self.inner.objects.put(&object_name(&exhibit.digest), &exhibit.bytes);
+            put.map_err(|e| Failure::Unavailable(e.to_string()))?;
+        }
+        let (reply, answer) = sync_channel(1);
+        let ask = Ask { command, exhibits: small, reply };
+        let closed = || Failure::Unavailable("the house is closing".into());
+        let queue = self.queue.as_ref().ok_or_else(closed)?;
+        queue.send(ask).map_err(|_| closed())?;
+        answer.recv().map_err(|_| Failure::Unknown("the runner has ended".into()))?
+    }
+
+    /// Looks at the state.
+    pub fn with_state<R>(&self, look: impl FnOnce(&State) -> R) -> Result<R, Failure> {
+        self.inner.read(|projection| look(&projection.state))
+    }
+
+    /// Looks at state and tree.
+    pub fn with_projection<R>(&self, look: impl FnOnce(&Projection) -> R) -> Result<R, Failure> {
+        self.inner.read(look)
+    }
+
+    /// The newest signed checkpoint, if there is one.
+    pub fn checkpoint(&self) -> Option<Note> {
+        let published = self.inner.published.lock().unwrap_or_else(PoisonError::into_inner);
+        published.note.clone()
+    }
+
+    /// Waits until a signed checkpoint covers the first `size` entries, and gives it.
+    pub fn checkpoint_over(&self, size: u64) -> Result<(u64, Note), HouseError> {
+        let mut published = self.inner.published.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Some(note) = published.note.as_ref().filter(|_| published.size >= size) {
+                return Ok((published.size, note.clone()));
+            }
+            if let Some(why) = &published.stopped {
+                return Err(HouseError::Published(why.clone()));
+            }
+            let more = self.inner.published_more.wait(published);
+            published = more.unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// The policy offered with receipts: this log's key, no witness yet.
+    pub fn policy(&self) -> Result<Policy, HouseError> {
+        let key = self.inner.keys.log.verifier().clone();
+        Policy::for_log(key).map_err(|e| HouseError::Key(e.to_string()))
+    }
+
+    /// Entries from the journal.
+    pub fn entries(&self, from: u64, most: usize) -> Result<Vec<Entry>, HouseError> {
+        Ok(self.inner.journal.read(from, most)?)
+    }
+
+    /// An exhibit's bytes; `None` if it was erased or never here.
+    pub fn exhibit(&self, digest: &Digest) -> Result<Option<Vec<u8>>, HouseError> {
+        if let Some(bytes) = self.inner.journal.exhibit(digest)? {
+            return Ok(Some(bytes));
+        }
+        match self.inner.objects.get(&object_name(digest)) {
+            Ok(bytes) if bailee_store::digest(&bytes) == *digest => Ok(Some(bytes)),
+            Ok(_) => Err(HouseError::Io {
+                doing: format!("read exhibit {}", bailee_ledger::to_hex(digest)),
+                detail: "its bytes are not what its name says".into(),
+            }),
+            Err(ObjectError::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Carries out everything that is due and pending: clocks, receipts, notices, pages, erasures.
+    /// Errors name what could not be done; it stays pending.
+    pub fn settle(&self) -> Vec<HouseError> {
+        steward::settle(self)
+    }
+
+    /// Settings.
+    pub fn config(&self) -> &Config {
+        &self.inner.config
+    }
+
+    /// Keys.
+    pub fn keys(&self) -> &Keys {
+        &self.inner.keys
+    }
+
+    /// Time.
+    pub fn clock(&self) -> &Clock {
+        &self.inner.clock
+    }
+
+    /// The directory, if it has one.
+    pub fn dir(&self) -> Option<&Path> {
+        self.inner.dir.as_deref()
+    }
+
+    /// Large things.
+    pub fn objects(&self) -> &Arc<dyn Objects> {
+        &self.inner.objects
+    }
+
+    pub(crate) fn journal(&self) -> &dyn Journal {
+        &*self.inner.journal
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        // The runner ends when the queue does; the publisher when it has seen the last growth.
+        self.queue = None;
+        let mut threads = std::mem::take(&mut self.threads).into_iter();
+        // A thread's panic was reported by the panic hook; the journal is whole.
+        _ = threads.next().map(JoinHandle::join);
+        self.inner.growth.lock().unwrap_or_else(PoisonError::into_inner).closing = true;
+        self.inner.grown.notify_all();
+        threads.for_each(|thread| _ = thread.join());
+    }
+}
+
+/// Where a large exhibit is kept.
+pub(crate) fn object_name(digest: &Digest) -> String {
+    let hex = bailee_ledger::to_hex(digest);
+    format!("exhibits/{}/{hex}", &hex[..2])
+}

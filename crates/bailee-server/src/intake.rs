@@ -1,0 +1,178 @@
+//! Intake: raw bytes of a letter become a demand, and the answer names its place in the log.
+//!
+//! Invariants (rule 1): the bytes themselves are the exhibit, whatever can be read out of them; a
+//! letter that cannot be read at all is still a demand; a letter sent twice is one demand. A report
+//! of a mail system about one of our notices is evidence, and only if it names the notice's
+//! unguessable message id; anything else is a demand.
+
+use bailee_core::demand::{Exhibit as Paper, Medium};
+use bailee_core::id::{DemandId, NoticeId, PartyId};
+use bailee_core::notice::Evidence;
+use bailee_core::party::{Channel, ChannelKind, Who};
+use bailee_core::{Action, By, Code, Command, Event, NewDemand, Reason};
+use bailee_post::{Letter, Report, dsn};
+use bailee_store::{Exhibit, digest};
+
+use crate::house::House;
+use crate::runner::Failure;
+use crate::steward::notice_of_message_id;
+
+/// Largest message taken, bytes.
+pub const LARGEST_MESSAGE: usize = 128 << 20;
+
+/// Text of a letter that is matched, bytes; the core reads less.
+const MATCHED_TEXT: usize = 1 << 20;
+
+/// What became of a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// It is this demand, recorded at this log position.
+    Demand {
+        /// `D-n`.
+        demand: DemandId,
+        /// Log position of its entry.
+        position: u64,
+        /// True if this very letter was received before.
+        again: bool,
+    },
+    /// It is a mail system's report about this notice.
+    Report {
+        /// `N-n`.
+        notice: NoticeId,
+        /// What it is evidence of.
+        evidence: Evidence,
+    },
+}
+
+/// What the sender of an upload says about it beyond the letter itself.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Cover {
+    /// The instrument it claims to be.
+    pub instrument: Option<String>,
+    /// Whether the owner may know.
+    pub silent: Option<bool>,
+    /// How it came in.
+    pub medium: Option<Medium>,
+    /// Who handed it in, if that is known better than the letter says.
+    pub from: Option<Who>,
+    /// What it names, as filled in a form.
+    pub scope: bailee_core::demand::Scope,
+}
+
+/// Takes a raw RFC 5322 message, or any other bytes.
+pub fn take(house: &House, raw: Vec<u8>, cover: Cover, by: By) -> Result<Taken, Failure> {
+    if raw.len() > LARGEST_MESSAGE {
+        let most = LARGEST_MESSAGE;
+        return Err(Failure::Unavailable(format!("a message has at most {most} bytes; split it")));
+    }
+    if let Some(report) = Report::read(&raw) {
+        if let Some(taken) = take_report(house, &raw, &report)? {
+            return Ok(taken);
+        }
+    }
+    let letter = Letter::read(&raw);
+    let exhibit = Exhibit { digest: digest(&raw), bytes: raw };
+    let demand = demand(house, &letter, &exhibit, cover);
+    submit(house, Command { by, action: Action::ReceiveDemand(demand) }, exhibit)
+}
+
+/// The demand that a letter is.
+fn demand(house: &House, letter: &Letter, exhibit: &Exhibit, cover: Cover) -> NewDemand {
+    let paper = Paper {
+        digest: exhibit.digest,
+        size: exhibit.bytes.len() as u64,
+        media: "message/rfc822".into(),
+        name: one_line(&letter.subject, "letter"),
+    };
+    let mut text = format!("{}\n{}", letter.subject, letter.text);
+    if text.len() > MATCHED_TEXT {
+        text.truncate((0..=MATCHED_TEXT).rev().find(|n| text.is_char_boundary(*n)).unwrap_or(0));
+    }
+    let addressed = letter.to.iter().chain(&letter.cc).map(|address| address.email.to_lowercase());
+    let mut entities = addressed.filter_map(|address| house.config().entities.get(&address));
+    NewDemand {
+        from: cover.from.unwrap_or_else(|| sender(letter)),
+        entity: entities.find_map(|entity| entity.parse().ok()),
+        instrument: cover.instrument,
+        medium: cover.medium.unwrap_or(Medium::Email),
+        scope: cover.scope,
+        text,
+        exhibits: vec![paper],
+        silent: cover.silent,
+        damaged: !letter.problems.is_empty(),
+    }
+}
+
+fn sender(letter: &Letter) -> Who {
+    let Some(first) = letter.from.first() else {
+        return Who { name: "(sender not readable)".into(), channels: Vec::new() };
+    };
+    let address = one_line(&first.email, "(address not readable)");
+    let name = one_line(first.name.as_deref().unwrap_or_default(), &address);
+    Who { name, channels: vec![Channel { kind: ChannelKind::Email, address }] }
+}
+
+/// One line of at most 1024 bytes, or the stand-in if nothing is left.
+fn one_line(text: &str, stand_in: &str) -> String {
+    let mut line: String = text.chars().filter(|c| !c.is_control()).collect();
+    if line.len() > 1024 {
+        line.truncate((0..=1024).rev().find(|n| line.is_char_boundary(*n)).unwrap_or(0));
+    }
+    if line.trim().is_empty() { stand_in.to_owned() } else { line }
+}
+
+fn submit(house: &House, command: Command, exhibit: Exhibit) -> Result<Taken, Failure> {
+    match house.submit(command, vec![exhibit]) {
+        Ok(done) => {
+            let received = done.records.iter().find_map(|record| match record.fact.event {
+                Event::DemandReceived { demand, .. } => Some((demand, record.seq)),
+                _ => None,
+            });
+            let missing = || Failure::Unavailable("the demand left no entry".into());
+            let (demand, position) = received.ok_or_else(missing)?;
+            Ok(Taken::Demand { demand, position, again: false })
+        }
+        Err(Failure::Refused(refusal)) if refusal.code == Code::AlreadyDone => {
+            let demand: Option<DemandId> = refusal.about.parse().ok();
+            let demand = demand.ok_or(Failure::Refused(refusal))?;
+            let position = house.with_state(|s| s.demands.get(demand).map(|d| d.position))?;
+            Ok(Taken::Demand { demand, position: position.unwrap_or_default(), again: true })
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+/// Evidence, if the report names a notice of ours by its message id.
+fn take_report(house: &House, raw: &[u8], report: &Report) -> Result<Option<Taken>, Failure> {
+    let named = report.original_message_id.as_deref().or(report.envelope_id.as_deref());
+    let Some((notice, attempt)) = named.and_then(|id| notice_of_message_id(house, id)) else {
+        return Ok(None);
+    };
+    let actions = report.recipients.iter().map(|recipient| recipient.action);
+    let Some(evidence) = actions.filter_map(evidence).next() else { return Ok(None) };
+    let exhibit = Exhibit { digest: digest(raw), bytes: raw.to_vec() };
+    let paper = Paper {
+        digest: exhibit.digest,
+        size: raw.len() as u64,
+        media: "multipart/report".into(),
+        name: format!("delivery report on {notice}"),
+    };
+    let reason = Reason { note: String::new(), exhibits: vec![paper] };
+    let action = Action::RecordEvidence { notice, attempt, evidence, reason };
+    house.submit(Command::system(action), vec![exhibit])?;
+    Ok(Some(Taken::Report { notice, evidence }))
+}
+
+fn evidence(action: dsn::Action) -> Option<Evidence> {
+    match action {
+        dsn::Action::Failed => Some(Evidence::Bounced),
+        dsn::Action::Delivered => Some(Evidence::Delivered),
+        dsn::Action::Relayed | dsn::Action::Expanded => Some(Evidence::Relayed),
+        dsn::Action::Delayed | dsn::Action::Unknown => None,
+    }
+}
+
+/// The party behind an address of a letter, if it is known.
+pub fn known_sender(house: &House, address: &str) -> Result<Option<PartyId>, Failure> {
+    house.with_state(|state| state.party_at(address))
+}

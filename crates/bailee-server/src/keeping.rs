@@ -1,0 +1,148 @@
+//! Keeping: an asset's data into the vault, read back, and out again to its owner.
+//!
+//! Order: preserve -> `SnapshotRecorded` -> read back whole -> `SnapshotVerified`. A crash after the
+//! first leaves a snapshot nobody counts on; preserving again stores only what is new.
+//! Invariants: a custody unit is one source asset, a tenant is one account, so that keys of one
+//! owner never open another's data; `taken` is the time before the first byte was read.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use bailee_core::id::{AssetId, PartyId, SnapshotId};
+use bailee_core::{Action, By, Command, Event, State};
+use bailee_vault::{Kek, Pattern, Progress, RestoreReport, SnapshotReport, Source, Vault, VaultError};
+use bailee_vault::{SnapshotId as VaultId, VerifyReport};
+
+use crate::house::{House, HouseError};
+use crate::keys;
+use crate::runner::Failure;
+
+/// Why data was not kept or given back.
+#[derive(Debug, thiserror::Error)]
+pub enum KeepError {
+    /// There is no such thing.
+    #[error("{0} does not exist")]
+    NotFound(String),
+    /// The vault says no or cannot.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// The house does not answer.
+    #[error(transparent)]
+    House(#[from] HouseError),
+    /// The core says no, or the log does not answer.
+    #[error(transparent)]
+    Command(#[from] Failure),
+    /// A house in memory has no vault key.
+    #[error("this house has no directory, so no vault")]
+    NoVault,
+}
+
+/// A snapshot as it stands in the log.
+#[derive(Debug)]
+pub struct Kept {
+    /// `S-n`.
+    pub snapshot: SnapshotId,
+    /// `A-n`, the snapshot as an asset.
+    pub asset: AssetId,
+    /// What the vault did.
+    pub preserved: SnapshotReport,
+    /// What reading back showed.
+    pub verified: VerifyReport,
+}
+
+/// The vault of the house; created at first use.
+pub fn vault(house: &House) -> Result<Vault, KeepError> {
+    let dir = house.dir().ok_or(KeepError::NoVault)?;
+    let key = keys::read(&dir.join("keys/vault.key"))?;
+    let kek = Kek::from_bytes(*key);
+    let objects = Arc::clone(house.objects());
+    match Vault::open(objects.clone(), &kek) {
+        Err(VaultError::NoVault) => Ok(Vault::create(objects, &kek)?),
+        opened => Ok(opened?),
+    }
+}
+
+/// Whose keys an asset's data is under: its first account, or the house itself.
+fn tenant(state: &State, asset: AssetId) -> String {
+    let account = state.assets.get(asset).and_then(|asset| asset.accounts.first());
+    account.map_or_else(|| "house".to_owned(), ToString::to_string)
+}
+
+/// The custody unit of a source asset.
+fn unit(asset: AssetId) -> String {
+    format!("data-{asset}")
+}
+
+/// Preserves the data of an asset from a path, reads it back, and records both.
+pub fn preserve(
+    house: &House,
+    asset: AssetId,
+    source: Source,
+    by: PartyId,
+    progress: &mut dyn Progress,
+) -> Result<Kept, KeepError> {
+    let found = house.with_state(|s| s.assets.get(asset).map(|_| tenant(s, asset)))?;
+    let tenant = found.ok_or_else(|| KeepError::NotFound(asset.to_string()))?;
+    let vault = vault(house)?;
+    let taken = house.clock().now();
+    let preserved = vault.preserve(&tenant, &unit(asset), source, progress)?;
+    let unreadable = preserved.unreadable.len() + preserved.changed.len();
+    let record = Action::RecordSnapshot {
+        source: asset,
+        root: preserved.root,
+        vault_id: preserved.id.to_string(),
+        bytes: preserved.bytes,
+        unreadable: u32::try_from(unreadable).unwrap_or(u32::MAX),
+        taken,
+    };
+    let done = house.submit(Command { by: By::Party(by), action: record }, Vec::new())?;
+    let recorded = done.records.iter().find_map(|record| match record.fact.event {
+        Event::SnapshotRecorded { snapshot, asset, .. } => Some((snapshot, asset)),
+        _ => None,
+    });
+    let (snapshot, copy) = recorded.ok_or_else(|| KeepError::NotFound("the snapshot".into()))?;
+    let verified = read_back(house, &vault, &tenant, snapshot, preserved.id, by)?;
+    Ok(Kept { snapshot, asset: copy, preserved, verified })
+}
+
+/// Reads a snapshot back whole and records what that showed.
+pub fn verify(house: &House, snapshot: SnapshotId, by: PartyId) -> Result<VerifyReport, KeepError> {
+    let (tenant, id) = locate(house, snapshot)?;
+    read_back(house, &vault(house)?, &tenant, snapshot, id, by)
+}
+
+fn read_back(
+    house: &House,
+    vault: &Vault,
+    tenant: &str,
+    snapshot: SnapshotId,
+    id: VaultId,
+    by: PartyId,
+) -> Result<VerifyReport, KeepError> {
+    let report = vault.verify(tenant, &id)?;
+    let intact = report.is_intact();
+    let action = Action::VerifySnapshot { snapshot, intact };
+    house.submit(Command { by: By::Party(by), action }, Vec::new())?;
+    Ok(report)
+}
+
+/// Restores a snapshot, or what the pattern matches of it, into an empty or absent directory.
+pub fn restore(
+    house: &House,
+    snapshot: SnapshotId,
+    into: &Path,
+    filter: Option<&Pattern>,
+) -> Result<RestoreReport, KeepError> {
+    let (tenant, id) = locate(house, snapshot)?;
+    Ok(vault(house)?.restore(&tenant, &id, into, filter)?)
+}
+
+/// Where the vault has a snapshot.
+pub(crate) fn locate(house: &House, id: SnapshotId) -> Result<(String, VaultId), KeepError> {
+    let found = house.with_state(|s| {
+        let snapshot = s.snapshots.get(id)?;
+        Some((tenant(s, snapshot.source), snapshot.vault_id.clone()))
+    })?;
+    let (tenant, vault_id) = found.ok_or_else(|| KeepError::NotFound(id.to_string()))?;
+    Ok((tenant, vault_id.parse()?))
+}

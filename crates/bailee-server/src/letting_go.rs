@@ -1,0 +1,343 @@
+//! Letting go: clearance tokens, and the agent that carries them out on this machine.
+//!
+//! Order (rule 5): reserve, in the append that checks -> token signed -> begin, the point of no
+//! return in the log -> overwrite under a lease -> read back -> finish with the certificate, or
+//! abort with what is gone. A crash after begin leaves the lease to lapse: `unknown`, never `done`.
+//! Invariant: nothing here decides; each step is the core's answer, and no answer means no.
+
+use std::path::Path;
+use std::time::Duration;
+
+use bailee_core::demand::Exhibit as Paper;
+use bailee_core::disposition::{ClearanceStatus, DispositionKind};
+use bailee_core::id::{AssetId, ClearanceId, DispositionId, PartyId};
+use bailee_core::{Action, By, Command, Event, Reason};
+use bailee_ledger::clearance::{self, Act, Clearance, Expect, Terms};
+use bailee_sanitize::{
+    Certificate, Clock, Identity, Lease, Moment, Options, Outcome, Particulars, Record,
+    SanitizeError, Stop, SystemClock, Until, Verified,
+};
+use bailee_store::{Exhibit, digest};
+
+use crate::house::{House, HouseError};
+use crate::keeping::{self, KeepError};
+use crate::runner::Failure;
+
+/// Why something was not let go of.
+#[derive(Debug, thiserror::Error)]
+pub enum LetGoError {
+    /// The core says no, or the log does not answer.
+    #[error(transparent)]
+    Command(#[from] Failure),
+    /// The house does not answer.
+    #[error(transparent)]
+    House(#[from] HouseError),
+    /// The token is not good.
+    #[error(transparent)]
+    Token(#[from] clearance::ClearanceError),
+    /// Nothing was written, and why.
+    #[error(transparent)]
+    Sanitize(#[from] SanitizeError),
+    /// The vault says no.
+    #[error(transparent)]
+    Keep(#[from] KeepError),
+    /// There is no such thing.
+    #[error("{0} does not exist")]
+    NotFound(String),
+    /// The device was overwritten in part, or not verified: no certificate of success.
+    #[error("{clearance} was not finished: {detail}; {gone} bytes are gone")]
+    Unfinished {
+        /// Which.
+        clearance: ClearanceId,
+        /// Why.
+        detail: String,
+        /// Bytes overwritten.
+        gone: u64,
+    },
+}
+
+/// A reservation with its token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reserved {
+    /// `C-n`.
+    pub clearance: ClearanceId,
+    /// The signed token for the agent.
+    pub token: String,
+}
+
+/// Reserves a clearance and signs its token.
+pub fn reserve(
+    house: &House,
+    disposition: DispositionId,
+    asset: AssetId,
+    subject: [u8; 32],
+    by: By,
+) -> Result<Reserved, LetGoError> {
+    let action = Action::Reserve { disposition, asset, subject };
+    let done = house.submit(Command { by, action }, Vec::new())?;
+    let reserved = done.records.iter().find_map(|record| match &record.fact.event {
+        Event::ClearanceReserved { clearance, .. } => Some(*clearance),
+        _ => None,
+    });
+    let clearance = reserved.ok_or_else(|| LetGoError::NotFound("the clearance".into()))?;
+    Ok(Reserved { clearance, token: token(house, clearance)? })
+}
+
+/// The signed token of a clearance that is reserved; the same each time it is asked for.
+pub fn token(house: &House, id: ClearanceId) -> Result<String, LetGoError> {
+    let found = house.with_state(|s| {
+        let clearance = s.clearances.get(id)?;
+        let ClearanceStatus::Reserved(expires) = clearance.status else { return None };
+        let kind = s.dispositions.get(clearance.disposition)?.kind;
+        Some((clearance.clone(), expires, act(kind)))
+    })?;
+    let missing = || LetGoError::NotFound(format!("a reservation {id}"));
+    let (clearance, expires, act) = found.ok_or_else(missing)?;
+    let terms = Terms {
+        origin: house.config().origin.clone(),
+        clearance: id.0,
+        disposition: clearance.disposition.0,
+        asset: clearance.asset.0,
+        act,
+        subject: clearance.subject,
+        position: clearance.position,
+        not_after: expires.unix(),
+    };
+    Ok(clearance::sign(&terms, &house.keys().clearance)?)
+}
+
+/// What a disposition of this kind permits.
+fn act(kind: DispositionKind) -> Act {
+    match kind {
+        DispositionKind::Sanitize => Act::Sanitize,
+        DispositionKind::Expire => Act::Expire,
+        DispositionKind::Return => Act::Return,
+        DispositionKind::Transfer => Act::Transfer,
+    }
+}
+
+/// Verifies a token of this house against what is at hand.
+pub fn open_token(
+    house: &House,
+    token: &[u8],
+    asset: AssetId,
+    act: Act,
+    subject: [u8; 32],
+) -> Result<Clearance, LetGoError> {
+    let expect = Expect { asset: asset.0, act, subject };
+    let now = house.clock().now().unix();
+    Ok(clearance::verify(token, house.keys().clearance.verifier(), &expect, now)?)
+}
+
+/// A finished sanitization.
+#[derive(Debug)]
+pub struct Sanitized {
+    /// Under which clearance.
+    pub clearance: ClearanceId,
+    /// What was done.
+    pub record: Record,
+    /// Its certificate, which is an exhibit of the finish.
+    pub certificate: Certificate,
+}
+
+/// Who asks for a sanitization, and what people know of the device.
+pub struct Order<'a> {
+    /// The disposition it carries out.
+    pub disposition: DispositionId,
+    /// The asset.
+    pub asset: AssetId,
+    /// The device or file that is the asset.
+    pub device: &'a Path,
+    /// Where the run's log goes.
+    pub log: &'a Path,
+    /// Who operates.
+    pub by: PartyId,
+    /// What people add to the certificate.
+    pub particulars: Particulars,
+}
+
+/// Reserves, overwrites, reads back, certifies: the whole of it on this machine.
+pub fn sanitize(
+    house: &House,
+    order: Order<'_>,
+    progress: &mut (dyn FnMut(bailee_sanitize::Progress) + Send),
+) -> Result<Sanitized, LetGoError> {
+    let by = By::Party(order.by);
+    let subject = Identity::of_path(order.device)?.digest();
+    let reserved = reserve(house, order.disposition, order.asset, subject, by)?;
+    let id = reserved.clearance;
+    let token = reserved.token.as_bytes();
+    let clearance = open_token(house, token, order.asset, Act::Sanitize, subject)?;
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(|e| HouseError::Key(e.to_string()))?;
+    let clock = HouseClock { house };
+    let mut options = Options::new(order.asset.0, seed, order.log);
+    options.clock = &clock;
+    options.agent = "bailee";
+    let mut lease = HouseLease { house, id, by };
+    match bailee_sanitize::sanitize(order.device, clearance, &mut lease, &options, progress) {
+        Ok(record) => finish(house, id, record, order.particulars, by),
+        Err(error) => {
+            // Not one byte was written: the clearance is given back.
+            abort(house, id, 0, error.to_string(), by)?;
+            Err(error.into())
+        }
+    }
+}
+
+/// Records the end of a run: finished with its certificate, or aborted with what is gone.
+fn finish(
+    house: &House,
+    id: ClearanceId,
+    record: Record,
+    particulars: Particulars,
+    by: By,
+) -> Result<Sanitized, LetGoError> {
+    let certificate = Certificate::issue(&record, particulars);
+    let bytes = certificate.to_json().into_bytes();
+    let exhibit = Exhibit { digest: digest(&bytes), bytes };
+    let paper = Paper {
+        digest: exhibit.digest,
+        size: exhibit.bytes.len() as u64,
+        media: "application/json".into(),
+        name: "certificate.json".into(),
+    };
+    let good = record.outcome == Outcome::Complete && record.verified == Verified::Whole;
+    if !good {
+        let gone = record.written.iter().map(|span| span.len()).sum();
+        let detail = format!("{}, verified: {}", record.outcome.word(), record.verified.word());
+        abort(house, id, gone, detail.clone(), by)?;
+        return Err(LetGoError::Unfinished { clearance: id, detail, gone });
+    }
+    let reason = Reason { note: String::new(), exhibits: vec![paper] };
+    let action = Action::Finish { clearance: id, verified: true, reason };
+    house.submit(Command { by, action }, vec![exhibit])?;
+    Ok(Sanitized { clearance: id, record, certificate })
+}
+
+fn abort(
+    house: &House,
+    clearance: ClearanceId,
+    gone: u64,
+    note: String,
+    by: By,
+) -> Result<(), LetGoError> {
+    let reason = Reason { note, exhibits: Vec::new() };
+    let action = Action::Abort { clearance, gone, reason };
+    match house.submit(Command { by, action }, Vec::new()) {
+        // Revoked before it was begun, or expired: it is over already.
+        Ok(_) | Err(Failure::Refused(_)) => Ok(()),
+        Err(failure) => Err(failure.into()),
+    }
+}
+
+/// Expires a snapshot from the vault under a clearance, and certifies it.
+pub fn expire(
+    house: &House,
+    disposition: DispositionId,
+    asset: AssetId,
+    by: PartyId,
+) -> Result<(ClearanceId, bailee_vault::ExpireReport), LetGoError> {
+    let by = By::Party(by);
+    let missing = || LetGoError::NotFound(format!("a snapshot {asset}"));
+    let found = house.with_state(|s| {
+        let snapshot = s.assets.get(asset)?.snapshot?;
+        Some((snapshot, s.snapshots.get(snapshot)?.root))
+    })?;
+    let (snapshot, root) = found.ok_or_else(missing)?;
+    let reserved = reserve(house, disposition, asset, root, by)?;
+    let id = reserved.clearance;
+    let clearance = open_token(house, reserved.token.as_bytes(), asset, Act::Expire, root)?;
+    house.submit(Command { by, action: Action::Begin { clearance: id } }, Vec::new())?;
+    let (tenant, vault_id) = keeping::locate(house, snapshot)?;
+    let pins = |_: &bailee_vault::SnapshotId| pinned(house, asset, id);
+    let vault = keeping::vault(house)?;
+    let report = match vault.expire(&tenant, &vault_id, clearance, &pins) {
+        Ok(report) => report,
+        Err(error) => {
+            abort(house, id, 0, error.to_string(), by)?;
+            return Err(KeepError::from(error).into());
+        }
+    };
+    let bytes = format!(
+        "{{\"format\":\"bailee/expiry/v1\",\"clearance\":\"{id}\",\"asset\":\"{asset}\",\
+         \"snapshot\":\"{snapshot}\",\"root\":\"{}\",\"packs\":{},\"freed_bytes\":{}}}\n",
+        bailee_ledger::to_hex(&root),
+        report.packs,
+        report.freed_bytes
+    )
+    .into_bytes();
+    let exhibit = Exhibit { digest: digest(&bytes), bytes };
+    let paper = Paper {
+        digest: exhibit.digest,
+        size: exhibit.bytes.len() as u64,
+        media: "application/json".into(),
+        name: "certificate.json".into(),
+    };
+    let reason = Reason { note: String::new(), exhibits: vec![paper] };
+    let action = Action::Finish { clearance: id, verified: true, reason };
+    house.submit(Command { by, action }, vec![exhibit])?;
+    Ok((id, report))
+}
+
+/// The gate, asked again by the vault at the last moment. No answer means pinned.
+fn pinned(house: &House, asset: AssetId, mine: ClearanceId) -> Option<String> {
+    let now = house.clock().now();
+    let verdict = house.with_state(|s| {
+        bailee_core::gate::verdict(s, asset, bailee_core::gate::Verb::LetGo, now, Some(mine))
+    });
+    match verdict {
+        Err(failure) => Some(failure.to_string()),
+        Ok(None) => Some(format!("{asset} does not exist")),
+        Ok(Some(verdict)) => {
+            verdict.reasons.first().map(|reason| format!("{} {}", reason.about, reason.text))
+        }
+    }
+}
+
+/// The agent's line to the gate, in this process.
+struct HouseLease<'a> {
+    house: &'a House,
+    id: ClearanceId,
+    by: By,
+}
+
+impl HouseLease<'_> {
+    fn ask(&self, action: Action) -> Result<Until, Stop> {
+        let command = Command { by: self.by, action };
+        match self.house.submit(command, Vec::new()) {
+            Ok(_) => {
+                let seconds = self.house.with_state(|s| s.policy.lease_seconds);
+                let seconds = seconds.map_err(|e| Stop::Unreachable { detail: e.to_string() })?;
+                Ok(Until::after(Duration::from_secs(seconds.into())))
+            }
+            Err(Failure::Refused(refusal)) => Err(Stop::Refused { reason: refusal.to_string() }),
+            Err(failure) => Err(Stop::Unreachable { detail: failure.to_string() }),
+        }
+    }
+}
+
+impl Lease for HouseLease<'_> {
+    fn begin(&mut self, _: &Clearance) -> Result<Until, Stop> {
+        self.ask(Action::Begin { clearance: self.id })
+    }
+
+    fn renew(&mut self) -> Result<Until, Stop> {
+        self.ask(Action::Renew { clearance: self.id })
+    }
+}
+
+/// Real moments for leases, the house's time for dates.
+struct HouseClock<'a> {
+    house: &'a House,
+}
+
+impl Clock for HouseClock<'_> {
+    fn moment(&self) -> Moment {
+        SystemClock.moment()
+    }
+
+    fn unix(&self) -> i64 {
+        self.house.clock().now().unix()
+    }
+}
