@@ -140,7 +140,9 @@ mod tests {
 
     #[test]
     fn an_unknown_zone_or_key_or_a_missing_letter_is_named() {
-        assert!(parse(&STANDARD.replace("Europe/Brussels", "Mars/X")).unwrap_err().contains("Mars"));
+        assert!(
+            parse(&STANDARD.replace("Europe/Brussels", "Mars/X")).unwrap_err().contains("Mars")
+        );
         assert!(parse(&STANDARD.replace("duties", "dutys")).is_err());
         assert!(parse(&STANDARD.replace("\"letter\"", "\"note\"")).unwrap_err().contains("letter"));
     }

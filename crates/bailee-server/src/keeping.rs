@@ -10,7 +10,9 @@ use std::sync::Arc;
 
 use bailee_core::id::{AssetId, PartyId, SnapshotId};
 use bailee_core::{Action, By, Command, Event, State};
-use bailee_vault::{Kek, Pattern, Progress, RestoreReport, SnapshotReport, Source, Vault, VaultError};
+use bailee_vault::{
+    Kek, Pattern, Progress, RestoreReport, SnapshotReport, Source, Vault, VaultError,
+};
 use bailee_vault::{SnapshotId as VaultId, VerifyReport};
 
 use crate::house::{House, HouseError};
@@ -85,7 +87,7 @@ pub fn preserve(
     let tenant = found.ok_or_else(|| KeepError::NotFound(asset.to_string()))?;
     let vault = vault(house)?;
     let taken = house.clock().now();
-    let preserved = vault.preserve(&tenant, &unit(asset), source, progress)?;
+    let preserved = vault.preserve(&tenant, &unit(asset), &source, progress)?;
     let unreadable = preserved.unreadable.len() + preserved.changed.len();
     let record = Action::RecordSnapshot {
         source: asset,

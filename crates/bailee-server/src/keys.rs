@@ -26,7 +26,11 @@ pub struct Keys {
 
 impl Keys {
     /// Keys from seeds: for tests and simulations.
-    pub fn from_seeds(origin: &str, log: &[u8; 32], clearance: &[u8; 32]) -> Result<Keys, HouseError> {
+    pub fn from_seeds(
+        origin: &str,
+        log: &[u8; 32],
+        clearance: &[u8; 32],
+    ) -> Result<Keys, HouseError> {
         let bad = |e: bailee_ledger::Error| HouseError::Key(e.to_string());
         let name = bailee_ledger::clearance::key_name(origin);
         Ok(Keys {
@@ -62,7 +66,8 @@ fn create(path: &Path) -> Result<(), HouseError> {
     let mut seed = Zeroizing::new([0u8; 32]);
     getrandom::fill(&mut *seed).map_err(|e| HouseError::Key(e.to_string()))?;
     let mut options = OpenOptions::new();
-    let mut file = options.write(true).create_new(true).mode(0o600).open(path).map_err(|e| io(&e))?;
+    let mut file =
+        options.write(true).create_new(true).mode(0o600).open(path).map_err(|e| io(&e))?;
     file.write_all(&*seed).and_then(|()| file.sync_all()).map_err(|e| io(&e))
 }
 

@@ -204,7 +204,7 @@ fn finish(
     };
     let good = record.outcome == Outcome::Complete && record.verified == Verified::Whole;
     if !good {
-        let gone = record.written.iter().map(|span| span.len()).sum();
+        let gone = record.written.total();
         let detail = format!("{}, verified: {}", record.outcome.word(), record.verified.word());
         abort(house, id, gone, detail.clone(), by)?;
         return Err(LetGoError::Unfinished { clearance: id, detail, gone });

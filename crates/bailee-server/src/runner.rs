@@ -176,10 +176,7 @@ fn decide_group(
 }
 
 /// Entries and exhibits of what was decided.
-fn batch(
-    group: &[Ask],
-    answers: &[Result<Done, Failure>],
-) -> Result<Batch, getrandom::Error> {
+fn batch(group: &[Ask], answers: &[Result<Done, Failure>]) -> Result<Batch, getrandom::Error> {
     let count = answers.iter().flatten().map(|done| done.records.len()).sum();
     let mut salts = Salts::draw(count)?;
     let mut batch = Batch::default();

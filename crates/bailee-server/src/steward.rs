@@ -26,7 +26,8 @@ pub(crate) fn settle(house: &House) -> Vec<HouseError> {
     let mut given_up: Vec<Intent> = Vec::new();
     loop {
         let now = house.clock().now();
-        let look = house.with_state(|s| (s.next_due().is_some_and(|due| due <= now), plan(s, ROUND)));
+        let look =
+            house.with_state(|s| (s.next_due().is_some_and(|due| due <= now), plan(s, ROUND)));
         let (due, intents) = match look {
             Ok(found) => found,
             Err(failure) => return vec![failure.into()],
@@ -172,7 +173,10 @@ fn send_notice(house: &House, intent: Intent, id: NoticeId, attempt: u8) -> Resu
             ChannelKind::Post | ChannelKind::Portal | ChannelKind::Service => {
                 let how = format!("{kind:?}").to_lowercase();
                 let operations = house.config().operations.clone();
-                (operations, format!("To be delivered by {how} to {address}, with proof.\n\n{text}"))
+                (
+                    operations,
+                    format!("To be delivered by {how} to {address}, with proof.\n\n{text}"),
+                )
             }
         };
         let to = Mailbox { name: Some(to.name), email };
