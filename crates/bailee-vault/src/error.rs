@@ -123,7 +123,7 @@ pub enum VaultError {
         version: u16,
     },
     /// A snapshot needs a chunk that no index names.
-    #[error("chunk {chunk} is in no index of {unit:?}: an index object is lost; look for a copy")]
+    #[error("chunk {chunk} is in no readable index of {unit:?}: reindex the tenant, then verify")]
     MissingChunk {
         /// Chunk id, hex.
         chunk: String,

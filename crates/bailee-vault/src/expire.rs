@@ -1,13 +1,15 @@
 //! Letting go: expiring a snapshot, erasing a custody unit, sweeping what nothing needs.
 //!
 //! Order of writes, and what a crash after each leaves
-//! - expire: 1. snapshot deleted: it is gone, its packs wait for a sweep.
-//! - sweep:  2. new segments without the dead packs: harmless beside the old ones;
-//!           3. old segments deleted: dead packs are unnamed, nothing deduplicates against them;
-//!           4. dead packs deleted.
-//! - erase:  1. tombstone put: the unit takes nothing more, [`Vault::sweep`] finishes the rest;
-//!           2. every wrapped key deleted: no byte of the unit can be read again;
-//!           3. snapshots, segments, packs deleted.
+//! ```text
+//! expire  1. snapshot deleted       it is gone, its packs wait for a sweep
+//! sweep   2. new segments put       without the dead packs: harmless beside the old ones
+//!         3. old segments deleted   dead packs are unnamed, nothing deduplicates against them
+//!         4. dead packs deleted
+//! erase   1. tombstone put          the unit takes nothing more, a sweep finishes the rest
+//!         2. wrapped keys deleted   no byte of the unit can be read again
+//!         3. snapshots, segments, packs deleted
+//! ```
 //!
 //! Invariants: each takes a [`Clearance`] by value, asks `pins` again while nothing else can
 //! change the unit, and refuses as a whole; a sweep deletes nothing of a unit in which a single
@@ -167,7 +169,11 @@ impl Vault {
     fn sweep_unit(&self, tenant: &Tenant, unit: &Unit) -> Result<ExpireReport, VaultError> {
         let snapshots = self.snapshots_of(tenant, unit)?;
         let live: BTreeSet<Tag> = snapshots.iter().flat_map(|s| s.packs.iter().copied()).collect();
-        for (name, segment) in unit.segments()? {
+        let mut segments = Vec::new();
+        for (name, read) in unit.segments()? {
+            segments.push((name, read?));
+        }
+        for (name, segment) in segments {
             if segment.packs.iter().all(|(row, _)| live.contains(&row.id)) {
                 continue;
             }
@@ -215,7 +221,7 @@ impl Vault {
         Ok(report)
     }
 
-    fn unit_tags(&self, tenant: &Tenant) -> Result<BTreeSet<Tag>, VaultError> {
+    pub(crate) fn unit_tags(&self, tenant: &Tenant) -> Result<BTreeSet<Tag>, VaultError> {
         let prefix = names::units(&tenant.tag);
         let mut tags = BTreeSet::new();
         for name in self.objects.list(&prefix)?.into_iter().chain(self.key_objects(&prefix)?) {

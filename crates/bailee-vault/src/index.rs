@@ -52,7 +52,9 @@ impl Segment {
     }
 
     pub(crate) fn seal_as(&self, seal: &Seal) -> Result<Vec<u8>, VaultError> {
-        let (mut open, mut plain) = (Writer::default(), Writer::default());
+        let entries: usize = self.packs.iter().map(|(_, slots)| slots.len()).sum();
+        let (mut open, mut plain) =
+            (Writer::default(), Writer(Vec::with_capacity(entries * ENTRY)));
         open.count(self.packs.len());
         for (number, (row, slots)) in (0u32..).zip(&self.packs) {
             open.raw(&row.id);
@@ -93,7 +95,6 @@ impl Segment {
 }
 
 fn read_entry(r: &mut Reader<'_>, packs: &mut [(PackRow, Vec<Slot>)]) -> Result<(), &'static str> {
-    debug_assert!(ENTRY == 24 + 4 * 4);
     let (id, number, offset) = (r.array()?, r.u32()? as usize, r.u32()?);
     let (stored, plain_len) = (r.u32()?, r.u32()?);
     let (_, slots) = packs.get_mut(number).ok_or("an entry names no pack of the table")?;
@@ -169,6 +170,11 @@ impl Table {
                 },
             ));
         }
+    }
+
+    /// Whether every one of these packs is indexed.
+    pub(crate) fn knows(&self, packs: &[Tag]) -> bool {
+        packs.iter().all(|pack| self.known.contains_key(pack))
     }
 
     /// Sorts after the last [`Table::add`]; look-ups are valid from then on.

@@ -11,6 +11,8 @@
 //! saves at least 3 %. A plain length never exceeds [`MAX_PLAIN`], checked before memory is taken.
 //! Out of scope: which pack holds a chunk (`index.rs`).
 
+use std::cell::RefCell;
+
 use crate::chunker::MAX as MAX_PLAIN;
 use crate::error::VaultError;
 use crate::key::Secret;
@@ -166,7 +168,7 @@ pub(crate) fn open_record(
             sealed.truncate(n);
             sealed
         }
-        ZSTD => zstd::bulk::decompress(stored, info.plain_len as usize)
+        ZSTD => inflate(stored, info.plain_len as usize)
             .map_err(|_| VaultError::damaged(name, "a chunk does not decompress"))?,
         _ => return Err(VaultError::damaged(name, "a chunk has an unknown codec")),
     };
@@ -175,6 +177,23 @@ pub(crate) fn open_record(
     } else {
         Err(VaultError::damaged(name, "a chunk has another length than recorded"))
     }
+}
+
+thread_local! {
+    /// A decompression context is 150 KiB: one per thread, not one per chunk.
+    static INFLATER: RefCell<Option<zstd::bulk::Decompressor<'static>>> = const { RefCell::new(None) };
+}
+
+fn inflate(stored: &[u8], len: usize) -> std::io::Result<Vec<u8>> {
+    INFLATER.with_borrow_mut(|slot| {
+        let mut inflater = match slot.take() {
+            Some(ready) => ready,
+            None => zstd::bulk::Decompressor::new()?,
+        };
+        let plain = inflater.decompress(stored, len);
+        *slot = Some(inflater);
+        plain
+    })
 }
 
 /// Reads a whole pack's directory with the unit key alone.

@@ -25,6 +25,9 @@ use crate::wire::hex;
 /// Pack keys kept ready; a key schedule is about 600 bytes.
 const READY_SEALS: usize = 4096;
 
+/// A segment, or why it cannot be used.
+type Read = Result<Segment, VaultError>;
+
 pub(crate) struct Unit {
     pub(crate) objects: Arc<dyn Objects>,
     pub(crate) tenant: String,
@@ -103,23 +106,27 @@ impl Unit {
         Arc::clone(&self.table.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// All segments, with the names of their objects.
-    pub(crate) fn segments(&self) -> Result<Vec<(String, Segment)>, VaultError> {
+    /// All segments, with the names of their objects. One that is damaged comes as its error.
+    pub(crate) fn segments(&self) -> Result<Vec<(String, Read)>, VaultError> {
         let mut out = Vec::new();
         for name in self.objects.list(&self.prefix(Kind::Index))? {
             let id = names::last_id(&name)
                 .ok_or_else(|| VaultError::damaged(&name, "it is not named as an index"))?;
             let place = self.place(Kind::Index, id);
-            let segment = Segment::open(&self.dek, &place, &name, self.objects.get(&name)?)?;
-            out.push((name, segment));
+            let segment = Segment::open(&self.dek, &place, &name, self.objects.get(&name)?);
+            match segment {
+                Err(e @ VaultError::UnknownFormat { .. }) => return Err(e),
+                read => out.push((name, read)),
+            }
         }
         Ok(out)
     }
 
-    /// Reads the table anew from the store.
+    /// Reads the table anew from the store. Damaged segments are left out: what they alone name
+    /// shows as [`VaultError::MissingChunk`], the rest of the unit stays readable.
     pub(crate) fn reload(&self) -> Result<(), VaultError> {
         let mut table = Table::default();
-        for (_, segment) in self.segments()? {
+        for segment in self.segments()?.into_iter().filter_map(|(_, read)| read.ok()) {
             table.add(&segment);
         }
         table.sort();

@@ -286,10 +286,15 @@ impl Vault {
         tenant: &Tenant,
         id: &SnapshotId,
     ) -> Result<(Arc<Unit>, Snapshot), VaultError> {
-        self.find_snapshot(tenant, id)?.ok_or_else(|| VaultError::UnknownSnapshot {
+        let found = self.find_snapshot(tenant, id)?;
+        let (unit, snapshot) = found.ok_or_else(|| VaultError::UnknownSnapshot {
             tenant: tenant.name.clone(),
             id: id.to_string(),
-        })
+        })?;
+        if !unit.table().knows(&snapshot.packs) {
+            unit.reload()?; // another process wrote it since the table was read
+        }
+        Ok((unit, snapshot))
     }
 
     /// `None`: there is none, or its unit was erased.

@@ -266,3 +266,111 @@ fn oddities(entries: &[Stored]) -> Oddities {
     }
     (unreadable, changed)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use bailee_store::MemoryObjects;
+    use crossbeam_channel::unbounded;
+
+    use super::*;
+    use crate::key::Kek;
+    use crate::manifest::{Meta, Node};
+
+    fn vault() -> Vault {
+        Vault::create(Arc::new(MemoryObjects::new()), &Kek::from_bytes([1; 32])).unwrap()
+    }
+
+    /// Commits entries that no honest walk would find, sealed as the owner of the keys could.
+    fn commit(vault: &Vault, kind: SourceKind, entries: Vec<Stored>) -> SnapshotId {
+        let tenant = vault.tenant("t", Absent::Create).unwrap();
+        let unit = vault.unit(&tenant, "A-1", Absent::Create).unwrap();
+        let session = Session::new(&unit);
+        let mut nobody = ();
+        let mut collector = Collector::new(&unit, &mut nobody);
+        let mut snapshot = empty_snapshot(&unit, &Source::Tree("/x".into()), 0).unwrap();
+        snapshot.info.kind = kind;
+        snapshot.info.root = snapshot.root_over(&entries);
+        snapshot.info.id = SnapshotId::of_root(&snapshot.info.root);
+        collector.commit(&session, &mut snapshot, &entries).unwrap();
+        snapshot.info.id
+    }
+
+    fn entry(path: &[u8], node: Node) -> Stored {
+        Stored { entry: Entry { path: path.to_vec(), node }, extents: Vec::new() }
+    }
+
+    fn file(path: &[u8]) -> Stored {
+        let content = Content { sha256: crate::root::sha256(&[]), ..Content::default() };
+        entry(path, Node::File { meta: Meta::default(), content })
+    }
+
+    fn directory(path: &[u8]) -> Stored {
+        entry(path, Node::Directory { meta: Meta { mode: 0o755, ..Meta::default() } })
+    }
+
+    #[test]
+    fn a_hostile_manifest_writes_nothing_anywhere() {
+        let link = |path: &[u8], target: &[u8]| {
+            let (meta, target) = (Meta::default(), target.to_vec());
+            entry(path, Node::Symlink { meta, target })
+        };
+        let hard =
+            |path: &[u8], target: &[u8]| entry(path, Node::HardLink { target: target.to_vec() });
+        let hostile: Vec<Vec<Stored>> = vec![
+            vec![directory(b""), file(b"../x")],
+            vec![directory(b""), file(b"/tmp/x")],
+            vec![directory(b""), file(b"a\0b")],
+            vec![directory(b""), link(b"d", b".."), file(b"d/x")],
+            vec![directory(b""), directory(b"d"), file(b"d/../../x")],
+            vec![directory(b""), hard(b"h", b"../kept")],
+            vec![file(b"x")],
+        ];
+        for entries in hostile {
+            let dir = tempfile::tempdir().unwrap();
+            std::fs::write(dir.path().join("kept"), b"outside").unwrap();
+            let vault = vault();
+            let id = commit(&vault, SourceKind::Tree, entries.clone());
+            let refused = vault.restore("t", &id, &dir.path().join("to"), None);
+            assert!(matches!(refused, Err(VaultError::Damaged { .. })), "{entries:?}");
+            let names: Vec<_> = std::fs::read_dir(dir.path()).unwrap().collect();
+            assert_eq!(names.len(), 1, "only what was there before");
+        }
+        let vault = vault();
+        let id = commit(&vault, SourceKind::Tree, vec![directory(b""), file(b"ok")]);
+        let dir = tempfile::tempdir().unwrap();
+        let done = vault.restore("t", &id, &dir.path().join("to"), None).unwrap();
+        assert_eq!(done.files, 1, "an honest one made the same way is restored");
+    }
+
+    #[test]
+    fn a_file_that_changes_underfoot_is_recorded_as_changed() {
+        let vault = vault();
+        let tenant = vault.tenant("t", Absent::Create).unwrap();
+        let unit = vault.unit(&tenant, "A-1", Absent::Create).unwrap();
+        let session = Session::new(&unit);
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("f");
+        for (before, after) in [("abc", "abc"), ("abc", "ab"), ("abc", "abcd")] {
+            std::fs::write(&path, before).unwrap();
+            let file = std::fs::File::open(&path).unwrap();
+            let stat = rustix::fs::fstat(&file).unwrap();
+            if before != after {
+                std::fs::write(&path, after).unwrap();
+            }
+            let (jobs_in, jobs) = unbounded();
+            let (packs_in, _packs) = unbounded();
+            let (events_in, events) = unbounded();
+            jobs_in.send(feed::Job::Whole { index: 0, file, stat }).unwrap();
+            drop(jobs_in);
+            let worker = Worker::new(&session, &packs_in, &events_in).ok().unwrap();
+            assert!(worker.run(&jobs).is_ok());
+            let Ok(Event::Whole { content, .. }) = events.try_recv() else {
+                panic!("a worker reports what it was given")
+            };
+            assert_eq!(content.changed, before != after, "{before} became {after}");
+            assert_eq!(content.size, after.len().min(before.len()) as u64);
+        }
+    }
+}

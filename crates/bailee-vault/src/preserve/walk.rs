@@ -63,10 +63,9 @@ impl Walk {
         let stat = statat(&level.fd, name, AtFlags::SYMLINK_NOFOLLOW)?;
         let kind = FileType::from_raw_mode(stat.st_mode);
         let entry = |node| Ok(Found::Entry(Entry { path: path.to_vec(), node }));
-        if kind != FileType::Directory && stat.st_nlink > 1 && kind == FileType::RegularFile {
-            if let Some(first) = self.links.get(&(stat.st_dev, stat.st_ino)) {
-                return entry(Node::HardLink { target: first.clone() });
-            }
+        let first = self.links.get(&(stat.st_dev, stat.st_ino));
+        if let Some(first) = first.filter(|_| kind == FileType::RegularFile) {
+            return entry(Node::HardLink { target: first.clone() });
         }
         match kind {
             FileType::RegularFile => {

@@ -137,10 +137,9 @@ impl<'e> Plan<'e> {
             .collect();
         let mut stand_ins = HashMap::new();
         for stored in &chosen {
-            if let Node::HardLink { target } = &stored.entry.node {
-                if !wanted.contains(target.as_slice()) {
-                    stand_ins.entry(target.as_slice()).or_insert(stored.entry.path.as_slice());
-                }
+            let Node::HardLink { target } = &stored.entry.node else { continue };
+            if !wanted.contains(target.as_slice()) {
+                stand_ins.entry(target.as_slice()).or_insert(stored.entry.path.as_slice());
             }
         }
         Self { chosen, files, stand_ins }

@@ -1,1 +1,10 @@
-//! Integration tests of the vault.
+//! Integration tests of the vault: real trees, real damage, real crashes.
+
+#![allow(clippy::unwrap_used)] // helpers of tests are tests
+
+mod crash;
+mod format;
+mod letgo;
+mod roundtrip;
+mod support;
+mod tamper;

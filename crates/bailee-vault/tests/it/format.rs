@@ -1,0 +1,70 @@
+//! The first format, as it was written once and must be readable for ever.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bailee_store::{MemoryObjects, Objects};
+use bailee_vault::{Kek, Source, Vault, scrub_packs};
+
+fn fixture() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/formats/v1/vault/tiny")
+}
+
+fn load(objects: &MemoryObjects, root: &Path, below: &Path) {
+    for item in std::fs::read_dir(below).unwrap() {
+        let path = item.unwrap().path();
+        if path.is_dir() {
+            load(objects, root, &path);
+        } else {
+            let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+            objects.put(&name, &std::fs::read(&path).unwrap()).unwrap();
+        }
+    }
+}
+
+/// The key of the fixture is no secret.
+fn key() -> Kek {
+    Kek::from_bytes(*b"the key of a fixture, no secret.")
+}
+
+#[test]
+fn version_1_is_read() {
+    let objects = Arc::new(MemoryObjects::new());
+    load(&objects, &fixture(), &fixture());
+    assert_eq!(scrub_packs(&*objects).unwrap().problems, []);
+    let vault = Vault::open(objects, &key()).unwrap();
+    let infos = vault.list("tenant-1").unwrap();
+    let wanted = std::fs::read_to_string(fixture().with_file_name("tiny.txt")).unwrap();
+    let mut got = String::new();
+    for info in &infos {
+        assert!(vault.verify("tenant-1", &info.id).unwrap().is_intact());
+        got += &format!("{} {} {} {}\n", info.id, info.unit, info.files, info.bytes);
+        for entry in vault.manifest("tenant-1", &info.id).unwrap() {
+            let path = String::from_utf8_lossy(&entry.path).into_owned();
+            let sha = entry.content().map(|c| bailee_ledger::to_hex(&c.sha256));
+            got += &format!("  {path:?} {}\n", sha.unwrap_or_default());
+        }
+    }
+    assert_eq!(got, wanted);
+    let read = vault.read_range("tenant-1", &infos[0].id, b"dir/letter.txt", 0..4).unwrap();
+    assert_eq!(read, b"Keep");
+}
+
+/// Writes the fixture where there is none: once per format version, by hand.
+#[test]
+fn the_fixture_can_be_made_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let tree = dir.path().join("tree");
+    std::fs::create_dir_all(tree.join("dir")).unwrap();
+    std::fs::write(tree.join("dir/letter.txt"), "Keep this. ".repeat(40)).unwrap();
+    std::fs::write(tree.join("empty"), "").unwrap();
+    std::fs::write(tree.join("zeros"), vec![0; 70_000]).unwrap();
+    std::fs::hard_link(tree.join("empty"), tree.join("empty-too")).unwrap();
+    std::os::unix::fs::symlink("dir/letter.txt", tree.join("link")).unwrap();
+    let out = std::env::var_os("BAILEE_NEW_FIXTURE").map(PathBuf::from);
+    let store = out.unwrap_or_else(|| dir.path().join("store"));
+    let objects = Arc::new(bailee_store::DiskObjects::open(&store).unwrap());
+    let vault = Vault::create(objects, &key()).unwrap();
+    let report = vault.preserve("tenant-1", "A-1", &Source::Tree(tree), &mut ()).unwrap();
+    assert_eq!((report.files, report.bytes), (3, 70_440));
+}
