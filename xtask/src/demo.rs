@@ -1,8 +1,9 @@
-//! The demonstration as a check: run it in an empty directory, then verify every bundle it left,
-//! offline, with the same binary; then damage one byte of each and see it refused.
+//! The demonstration as a check: run it into an empty directory, then verify every bundle it left,
+//! offline, with the same binary and the log's key beside the bundle; damage one byte of each and
+//! see it refused; last, let the binary check every rule on the journal it left.
 //!
-//! The demonstration's directory is found by what is in it (`*.bailee.zip`), not by name. A
-//! demonstration that leaves no bundle fails: there would be nothing to show to anybody.
+//! Bundles are found by name (`*.bailee.zip`) wherever they lie. A demonstration that leaves none
+//! fails: there would be nothing to show to anybody.
 
 use crate::run::visibly;
 use crate::tree::Tree;
@@ -23,8 +24,7 @@ pub(crate) fn check(tree: &Tree, binary: &Path) -> Result<String> {
     if directory.exists() {
         std::fs::remove_dir_all(&directory).context("remove the last demonstration")?;
     }
-    std::fs::create_dir_all(&directory).context("create the demonstration's directory")?;
-    visibly(Command::new(binary).args(["demo", "--yes"]).current_dir(&directory))?;
+    visibly(Command::new(binary).args(["demo", "--keep"]).arg(&directory))?;
     let mut bundles = Vec::new();
     find_bundles(&directory, &mut bundles)?;
     bundles.sort();
@@ -32,10 +32,19 @@ pub(crate) fn check(tree: &Tree, binary: &Path) -> Result<String> {
         bail!("the demonstration left no *.bailee.zip in {}", directory.display());
     }
     for bundle in &bundles {
-        visibly(Command::new(binary).arg("verify").arg(bundle))?;
-        refuses_damage(binary, bundle)?;
+        let key = std::fs::read_to_string(bundle.with_file_name("log.vkey"))
+            .with_context(|| format!("no log.vkey beside {}", bundle.display()))?;
+        visibly(&mut verify(binary, key.trim(), bundle))?;
+        refuses_damage(binary, key.trim(), bundle)?;
     }
+    visibly(Command::new(binary).args(["check", "--dir"]).arg(directory.join("house")))?;
     Ok(format!("{} bundles verified, damaged copies refused", bundles.len()))
+}
+
+fn verify(binary: &Path, key: &str, bundle: &Path) -> Command {
+    let mut command = Command::new(binary);
+    command.args(["verify", "--key", key]).arg(bundle);
+    command
 }
 
 fn find_bundles(directory: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
@@ -52,15 +61,15 @@ fn find_bundles(directory: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
 }
 
 /// A verifier that accepts everything would pass the step before this one.
-fn refuses_damage(binary: &Path, bundle: &Path) -> Result<()> {
+fn refuses_damage(binary: &Path, key: &str, bundle: &Path) -> Result<()> {
     let mut bytes = std::fs::read(bundle)?;
     let middle = bytes.len() / 2;
     let Some(byte) = bytes.get_mut(middle) else { bail!("{} is empty", bundle.display()) };
     *byte ^= 1;
     let damaged = bundle.with_extension("damaged");
     std::fs::write(&damaged, bytes)?;
-    let mut command = Command::new(binary);
-    command.arg("verify").arg(&damaged).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut command = verify(binary, key, &damaged);
+    command.stdout(Stdio::null()).stderr(Stdio::null());
     let status = command.status().context("the binary does not start")?;
     std::fs::remove_file(&damaged)?;
     if status.success() {
@@ -91,9 +100,9 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let bundle = directory.path().join("a.bailee.zip");
         std::fs::write(&bundle, "bytes").unwrap();
-        let error = refuses_damage(Path::new("true"), &bundle).unwrap_err();
+        let error = refuses_damage(Path::new("true"), "k", &bundle).unwrap_err();
         assert!(error.to_string().contains("accepts"), "{error}");
-        assert!(refuses_damage(Path::new("false"), &bundle).is_ok());
+        assert!(refuses_damage(Path::new("false"), "k", &bundle).is_ok());
         assert_eq!(std::fs::read(&bundle).unwrap(), b"bytes");
     }
 }
