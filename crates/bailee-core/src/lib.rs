@@ -36,6 +36,7 @@ pub mod party;
 mod plan;
 mod policy;
 mod refusal;
+pub mod scenario;
 mod state;
 mod time;
 pub mod view;
