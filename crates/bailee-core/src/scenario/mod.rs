@@ -94,8 +94,15 @@ struct Line {
     at: Time,
     form: &'static Form,
     slots: Slots,
-    /// The refusal that is expected, and after how many steps (`None`: every step is refused).
-    refused: Option<(Code, Option<u64>)>,
+    refused: Option<Refused>,
+}
+
+/// A refusal that is meant.
+#[derive(Clone, Copy, Debug)]
+struct Refused {
+    code: Code,
+    /// Steps that go through before it; `None`: every step is refused.
+    after: Option<u64>,
 }
 
 /// The text is not a story.
@@ -222,7 +229,7 @@ fn date(text: &str) -> Result<(Option<Time>, &str), String> {
 }
 
 /// What stands after the arrow: `-> refused code [after N]`.
-fn refusal(tokens: &[Token]) -> Result<(&[Token], Option<(Code, Option<u64>)>), String> {
+fn refusal(tokens: &[Token]) -> Result<(&[Token], Option<Refused>), String> {
     let Some(arrow) = tokens.iter().position(|token| *token == Token::Arrow) else {
         return Ok((tokens, None));
     };
@@ -236,8 +243,8 @@ fn refusal(tokens: &[Token]) -> Result<(&[Token], Option<(Code, Option<u64>)>), 
         }
         _ => return Err("wanted `-> refused hold_in_force` after the sentence".to_owned()),
     };
-    let known = slot::code(code).ok_or_else(|| format!("{code:?} is not the code of a refusal"))?;
-    Ok((&tokens[..arrow], Some((known, after))))
+    let code = slot::code(code).ok_or_else(|| format!("{code:?} is not the code of a refusal"))?;
+    Ok((&tokens[..arrow], Some(Refused { code, after })))
 }
 
 fn understood(
@@ -246,12 +253,8 @@ fn understood(
 ) -> Result<(&'static Form, Slots), String> {
     let mut furthest = Furthest::default();
     for (form, items) in grammar {
-        let mut reading = Reading {
-            tokens,
-            example: form.example,
-            slots: Vec::new(),
-            furthest: &mut furthest,
-        };
+        let mut reading =
+            Reading { tokens, example: form.example, slots: Vec::new(), furthest: &mut furthest };
         if reading.takes(items, &[], 0) {
             return Ok((form, Slots(reading.slots)));
         }

@@ -92,8 +92,8 @@ impl<H: House> Player<'_, H> {
             }
             Meaning::Ask(ask) => {
                 let answer = self.scene(line.at, |scene| ask(scene, &line.slots))?;
-                if let Some((code, _)) = line.refused {
-                    let expected = format!("an act that is refused {}", code.as_str());
+                if let Some(refused) = line.refused {
+                    let expected = format!("an act that is refused {}", refused.code.as_str());
                     return Err(Unclear::new(expected, "a question, which is never refused"));
                 }
                 self.answered(answer)
@@ -166,11 +166,9 @@ impl<H: House> Player<'_, H> {
             let mut lines = tell::records(&outcome.records);
             lines.extend(outcome.refusal.as_ref().map(|refusal| format!("refused {refusal}")));
             told.push(lines);
-            let (wanted, last) = match line.refused {
-                Some((code, None)) => (Some(code), false),
-                Some((code, Some(after))) if n as u64 == after => (Some(code), true),
-                _ => (None, false),
-            };
+            let last = line.refused.is_some_and(|refused| refused.after == Some(n as u64));
+            let always = line.refused.is_some_and(|refused| refused.after.is_none());
+            let wanted = line.refused.filter(|_| last || always).map(|refused| refused.code);
             wrong = mismatch(wanted, outcome.refusal.as_ref());
             if wrong.is_some() || last {
                 break;
@@ -179,7 +177,8 @@ impl<H: House> Player<'_, H> {
         for line in tell::steps(&told) {
             self.say(&line);
         }
-        if let Some((_, Some(after))) = line.refused.filter(|_| told.len() <= steps_after(line)) {
+        let after = line.refused.and_then(|refused| refused.after);
+        if let Some(after) = after.filter(|after| told.len() as u64 <= *after) {
             let expected = format!("a refusal after {after} steps");
             wrong = wrong.or(Some(Unclear::new(expected, format!("{} steps", steps.len()))));
         }
@@ -196,12 +195,6 @@ impl<H: House> Player<'_, H> {
             false => Err(Unclear { expected: answer.expected, got: answer.got }),
         }
     }
-}
-
-/// Steps that must go through before the refusal that is expected.
-fn steps_after(line: &Line) -> usize {
-    let after = line.refused.and_then(|(_, after)| after).unwrap_or_default();
-    usize::try_from(after).unwrap_or(usize::MAX)
 }
 
 fn mismatch(wanted: Option<Code>, refusal: Option<&Refusal>) -> Option<Unclear> {

@@ -58,7 +58,7 @@ pub(super) fn money(minor: u64, currency: &str) -> String {
 }
 
 /// `1 asset`, `630 assets`.
-fn counted(count: impl TryInto<u64>, one: &str) -> String {
+pub(super) fn counted(count: impl TryInto<u64>, one: &str) -> String {
     let count: u64 = count.try_into().unwrap_or(u64::MAX);
     let (stem, ending) = match (count, one.strip_suffix('y')) {
         (1, _) => (one, ""),
@@ -71,7 +71,7 @@ fn counted(count: impl TryInto<u64>, one: &str) -> String {
 /// In the largest unit that leaves no remainder.
 fn bytes(bytes: u64) -> String {
     let units = [("PB", 15), ("TB", 12), ("GB", 9), ("MB", 6), ("KB", 3)];
-    let whole = |(_, power): &(&str, u32)| bytes > 0 && bytes % 10u64.pow(*power) == 0;
+    let whole = |(_, power): &(&str, u32)| bytes > 0 && bytes.is_multiple_of(10u64.pow(*power));
     match units.into_iter().find(whole) {
         Some((unit, power)) => format!("{} {unit}", bytes / 10u64.pow(power)),
         None => format!("{bytes} B"),
@@ -91,7 +91,11 @@ pub(super) fn view(view: &OwnerView) -> String {
     }
     let OwnerView { accounts, assets, holds, notices } = view;
     let (accounts, assets) = (list(accounts), list(assets));
-    format!("accounts {accounts}; assets {assets}; holds {}; notices {}", list(holds), list(notices))
+    format!(
+        "accounts {accounts}; assets {assets}; holds {}; notices {}",
+        list(holds),
+        list(notices)
+    )
 }
 
 /// The gate's answer in short.

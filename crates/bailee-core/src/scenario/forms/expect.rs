@@ -93,13 +93,13 @@ pub(super) const FORMS: &[Form] = &[
         meaning: Ask(costs),
     },
     Form {
-        pattern: "expect {count:number} letters in matter {matter:name}",
-        example: "expect 1 letters in matter \"Megaupload\"",
+        pattern: "expect {count:number} {word=letter/letters} in matter {matter:name}",
+        example: "expect 1 letter in matter \"Megaupload\"",
         meaning: Ask(|scene, slots| {
             let matter = scene.state.matters.get(scene.names.matter(slots.name("matter"))?);
             let letters = matter.map_or(0, |matter| matter.correspondence.len());
             let wanted = slots.number("count").unwrap_or_default();
-            Ok(Answer::of(format!("{wanted} letters"), format!("{letters} letters")))
+            Ok(Answer::of(tell::counted(wanted, "letter"), tell::counted(letters, "letter")))
         }),
     },
     Form {
@@ -128,11 +128,7 @@ pub(super) const FORMS: &[Form] = &[
         example: "expect \"Megaupload Ltd\" sees no holds",
         meaning: Ask(sees),
     },
-    Form {
-        pattern: "check",
-        example: "check",
-        meaning: Ask(|scene, _| Ok(check(scene.state))),
-    },
+    Form { pattern: "check", example: "check", meaning: Ask(|scene, _| Ok(check(scene.state))) },
 ];
 
 /// Every rule of custody holds.
@@ -160,9 +156,11 @@ fn same(names: &[String], expected: String, got: Vec<String>) -> Answer {
 fn gate(scene: &Scene<'_>, slots: &Slots) -> Result<Answer, Unclear> {
     let names = expand(slots.names("names"))?;
     let verb = if slots.has("verb") { Verb::Transfer } else { Verb::LetGo };
-    let wanted: Vec<String> = slots.reasons("reasons").iter().map(|(code, about)| {
-        format!("{} {}", code.as_str(), scene.names.about(about))
-    }).collect();
+    let wanted: Vec<String> = slots
+        .reasons("reasons")
+        .iter()
+        .map(|(code, about)| format!("{} {}", code.as_str(), scene.names.about(about)))
+        .collect();
     let (mut short, mut long) = (Vec::new(), Vec::new());
     for name in &names {
         let asset = scene.names.asset(scene.state, name)?;
@@ -367,7 +365,8 @@ fn remember(scene: &Scene<'_>, slots: &Slots) -> Result<Answer, Unclear> {
 
 fn sees(scene: &Scene<'_>, slots: &Slots) -> Result<Answer, Unclear> {
     let owner = scene.names.party(slots.name("owner"))?;
-    let got: Vec<String> = view::owner(scene.state, owner).holds.iter().map(ToString::to_string).collect();
+    let got: Vec<String> =
+        view::owner(scene.state, owner).holds.iter().map(ToString::to_string).collect();
     let said = |holds: &[String]| match holds.is_empty() {
         true => "no holds".to_owned(),
         false => holds.join(", "),

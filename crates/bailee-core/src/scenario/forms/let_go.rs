@@ -95,8 +95,14 @@ pub(super) const FORMS: &[Form] = &[
         example: "Ada reserves srv-1 under X-1",
         meaning: Act(|scene, slots| {
             let by = actor(scene, slots)?;
-            let reserve = |asset| Ok(Step(vec![Command { by, action: reserve(scene, slots, asset)? }]));
-            scene.names.assets(scene.state, slots.names("names"))?.into_iter().map(reserve).collect()
+            let reserve =
+                |asset| Ok(Step(vec![Command { by, action: reserve(scene, slots, asset)? }]));
+            scene
+                .names
+                .assets(scene.state, slots.names("names"))?
+                .into_iter()
+                .map(reserve)
+                .collect()
         }),
     },
     Form {
@@ -112,9 +118,7 @@ pub(super) const FORMS: &[Form] = &[
     Form {
         pattern: "{who} finishes {names} [{unverified=unverified}] [without {bare=certificate}]",
         example: "Ada finishes C-1",
-        meaning: Act(|scene, slots| {
-            each(scene, slots, |clearance| finish(slots, clearance))
-        }),
+        meaning: Act(|scene, slots| each(scene, slots, |clearance| finish(slots, clearance))),
     },
     Form {
         pattern: "{who} aborts {names} with {size} gone [{text}]",

@@ -28,7 +28,9 @@ pub(super) fn told(fact: &Fact) -> String {
             let (entries, papers) = (positions.len(), papers.len());
             format!("{party} erased: {}, {}", counted(entries, "entry"), counted(papers, "paper"))
         }
-        Event::EntityRegistered { entity, name, country } => format!("{entity} is {name}, {country}"),
+        Event::EntityRegistered { entity, name, country } => {
+            format!("{entity} is {name}, {country}")
+        }
         Event::AccountRegistered { account, owner, law, retention_days, .. } => {
             format!("{account} is {name} of {owner}, {law} law, kept {retention_days} days after")
         }
@@ -61,7 +63,9 @@ fn told_of_asking(fact: &Fact) -> String {
         Event::ReceiptSent { demand } => format!("receipt of {demand} left"),
         Event::MatterOpened { matter, title } => format!("{matter} opened: {title}"),
         Event::MatterClosed { matter } => format!("{matter} closed"),
-        Event::CorrespondenceFiled { matter, from } => format!("letter of {from} filed in {matter}"),
+        Event::CorrespondenceFiled { matter, from } => {
+            format!("letter of {from} filed in {matter}")
+        }
         Event::HoldPlaced { hold, provisional, scope: of, instrument, due, silent, .. } => {
             let sort = if *provisional { "provisional" } else { "active" };
             let quiet = if *silent { ", silent" } else { "" };
@@ -129,7 +133,9 @@ fn told_of_letting_go(fact: &Fact) -> String {
         Event::ClearanceReserved { clearance, asset, expires, .. } => {
             format!("{clearance} reserved for {asset} until {expires}")
         }
-        Event::ClearanceBegun { clearance, lease } => format!("{clearance} begun, lease to {lease}"),
+        Event::ClearanceBegun { clearance, lease } => {
+            format!("{clearance} begun, lease to {lease}")
+        }
         Event::ClearanceRenewed { clearance, lease } => format!("{clearance} renewed to {lease}"),
         Event::ClearanceFinished { clearance, .. } => format!("{clearance} finished, certified"),
         Event::ClearanceAborted { clearance, gone } => {
