@@ -10,8 +10,10 @@
 //! let mut state = State::default();
 //! let now = Time::parse("2026-08-18").unwrap();
 //! let entity = Action::RegisterEntity { name: "Example Host B.V.".into(), country: "NL".into() };
-//! for fact in decide(&state, &Command::system(entity), now).unwrap() {
-//!     apply(&mut state, &record(&state, &Command::system(Action::Tick), now, fact)).unwrap();
+//! let command = Command::system(entity);
+//! for fact in decide(&state, &command, now).unwrap() {
+//!     let next = record(&state, &command, now, fact);
+//!     apply(&mut state, &next).unwrap();
 //! }
 //! assert_eq!(state.entities.len(), 1);
 //! ```
