@@ -4,7 +4,7 @@
 //! with real syncs; sources are in the page cache, as after the corpus was written. Processor time
 //! is printed beside the rates: it says what the code costs when the machine has other work.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout)] // a benchmark that cannot run should stop, and print
+#![allow(clippy::unwrap_used, clippy::print_stdout)] // it prints, and may stop
 
 use std::io::Write;
 use std::path::Path;

@@ -67,15 +67,12 @@ pub(crate) struct PackBuilder {
 }
 
 impl PackBuilder {
-    /// Starts a pack; memory for it is taken at once, so that it never moves.
-    pub(crate) fn new(master: &Secret, place: Place, capacity: usize) -> Result<Self, VaultError> {
-        Ok(Self::with_seal(Seal::create(master, &place)?, place, capacity))
-    }
-
-    pub(crate) fn with_seal(seal: Seal, place: Place, capacity: usize) -> Self {
-        let mut bytes = Vec::with_capacity(capacity);
-        bytes.extend_from_slice(&seal.header);
-        Self { place, seal, bytes, slots: Vec::new() }
+    /// Starts a pack in `bytes`, which is empty and has the room a full pack needs.
+    pub(crate) fn new(master: &Secret, place: Place, bytes: Vec<u8>) -> Result<Self, VaultError> {
+        let seal = Seal::create(master, &place)?;
+        let mut pack = Self { place, seal, bytes, slots: Vec::new() };
+        pack.bytes.extend_from_slice(&pack.seal.header);
+        Ok(pack)
     }
 
     /// Bytes so far.
@@ -179,16 +176,18 @@ pub(crate) fn open_record(
     }
 }
 
+type Inflater = zstd::bulk::Decompressor<'static>;
+
 thread_local! {
     /// A decompression context is 150 KiB: one per thread, not one per chunk.
-    static INFLATER: RefCell<Option<zstd::bulk::Decompressor<'static>>> = const { RefCell::new(None) };
+    static INFLATER: RefCell<Option<Inflater>> = const { RefCell::new(None) };
 }
 
 fn inflate(stored: &[u8], len: usize) -> std::io::Result<Vec<u8>> {
     INFLATER.with_borrow_mut(|slot| {
         let mut inflater = match slot.take() {
             Some(ready) => ready,
-            None => zstd::bulk::Decompressor::new()?,
+            None => Inflater::new()?,
         };
         let plain = inflater.decompress(stored, len);
         *slot = Some(inflater);

@@ -6,7 +6,8 @@
 //! 2. The key derivation binds kind, tenant, unit, object id and vault; the additional data binds
 //!    the whole header again, and ordinal, chunk id, lengths and codec of the record. A record
 //!    moved to another place, object, unit, tenant or vault does not open.
-//! 3. The commitment in the header is checked before any record: no ciphertext opens under two keys.
+//! 3. The commitment in the header is checked before any record: no ciphertext opens under two
+//!    keys.
 //! 4. Nothing leaves this file unauthenticated.
 //!
 //! Out of scope: what the records mean; compression (`pack.rs`).

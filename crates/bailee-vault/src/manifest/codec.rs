@@ -10,7 +10,8 @@
 //!   2 directory meta          3 symlink  meta, target        4 hard link  target
 //!   5 fifo      meta          6 socket   meta                7/8 char/block device meta, u32, u32
 //!   9 unreadable  reason
-//! meta = mode u32, uid u32, gid u32, mtime (i64, u32), ctime (i64, u32), xattrs u32 × (name, value)
+//! meta = mode u32, uid u32, gid u32, mtime (i64, u32), ctime (i64, u32),
+//!        xattrs u32 × (name, value)
 //! extent = 0, chunk id 24, length u32  |  1, zeros u64  |  2, unreadable u64
 //! ```
 

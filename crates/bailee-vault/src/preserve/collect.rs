@@ -64,7 +64,8 @@ impl<'a> Collector<'a> {
                     self.fill(index, content, extents);
                 }
                 Event::Streamed { index, content, extents } => {
-                    self.advance(1, 0);
+                    let gap = |e: &&Extent| !matches!(e, Extent::Data(..));
+                    self.advance(1, extents.iter().filter(gap).map(Extent::len).sum());
                     self.fill(index, content, extents);
                 }
                 Event::Chunk { index, piece, extent } => {

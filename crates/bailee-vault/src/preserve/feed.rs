@@ -135,7 +135,8 @@ impl<'a> Feeder<'a> {
     ) -> Result<(), Stop> {
         let node = Node::File { meta, content: Content { size, ..Content::default() } };
         self.events.send(Event::Found { index, entry: Entry { path, node } })?;
-        if size > WHOLE {
+        // A block device's inode says it is empty: its size was measured, and only here.
+        if size > WHOLE || i128::from(size) != i128::from(stat.st_size) {
             self.stream(index, &file, &stat, size)
         } else {
             Ok(self.jobs.send(Job::Whole { index, file, stat })?)

@@ -144,7 +144,8 @@ impl Vault {
     ///
     /// # Errors
     /// [`VaultError::Source`] if the source as a whole cannot be read (parts that cannot are in
-    /// the report); [`VaultError::UnitErased`]; store failures. After an error there is no snapshot.
+    /// the report); [`VaultError::UnitErased`]; store failures. After an error there is no
+    /// snapshot.
     pub fn preserve(
         &self,
         tenant: &str,
@@ -160,6 +161,10 @@ impl Vault {
         let tenant = self.tenant(tenant, Absent::Create)?;
         let unit = self.unit(&tenant, unit, Absent::Create)?;
         let _shared = unit.gate.read().unwrap_or_else(PoisonError::into_inner);
+        if self.is_erased(&tenant, unit.tag())? {
+            // Erased while this call waited: what it wrote could never be read.
+            return Err(VaultError::UnitErased { unit: unit.name.clone() });
+        }
         let session = Session::new(&unit);
         let mut collector = Collector::new(&unit, progress);
         run(&session, origin, &mut collector)?;
@@ -204,7 +209,7 @@ fn run(
         }
         for _ in 0..2 {
             let (packs, events) = (packs.clone(), events_in.clone());
-            scope.spawn(move || report(&events, work::upload(session.unit, &packs, &events)));
+            scope.spawn(move || report(&events, work::upload(session, &packs, &events)));
         }
         let hash_events = events_in.clone();
         scope.spawn(move || report(&hash_events, work::hash(&hashes, &hash_events)));
@@ -320,7 +325,7 @@ mod tests {
             |path: &[u8], target: &[u8]| entry(path, Node::HardLink { target: target.to_vec() });
         let hostile: Vec<Vec<Stored>> = vec![
             vec![directory(b""), file(b"../x")],
-            vec![directory(b""), file(b"/tmp/x")],
+            vec![directory(b""), file(b"/etc/x")],
             vec![directory(b""), file(b"a\0b")],
             vec![directory(b""), link(b"d", b".."), file(b"d/x")],
             vec![directory(b""), directory(b"d"), file(b"d/../../x")],

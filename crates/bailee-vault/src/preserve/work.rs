@@ -35,11 +35,23 @@ pub(super) struct Session<'a> {
     table: Arc<Table>,
     /// Chunks this session has taken on.
     taken: [Mutex<HashSet<ChunkId>>; 16],
+    /// Buffers of packs that are put, to be filled again: fresh memory costs page faults.
+    spare: Mutex<Vec<Vec<u8>>>,
 }
 
 impl<'a> Session<'a> {
     pub(super) fn new(unit: &'a Unit) -> Self {
-        Self { unit, table: unit.table(), taken: Default::default() }
+        Self { unit, table: unit.table(), taken: Default::default(), spare: Mutex::default() }
+    }
+
+    fn buffer(&self) -> Vec<u8> {
+        let spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        spare.unwrap_or_else(|| Vec::with_capacity(PACK_ROOM))
+    }
+
+    fn recycle(&self, mut buffer: Vec<u8>) {
+        buffer.clear();
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner).push(buffer);
     }
 
     /// Whether the caller must store this chunk.
@@ -74,7 +86,10 @@ impl<'a> Storer<'a> {
         }
         let mut pack = match self.open.take() {
             Some(pack) => pack,
-            None => PackBuilder::new(unit.key(), unit.place(self.kind, random()?), PACK_ROOM)?,
+            None => {
+                let place = unit.place(self.kind, random()?);
+                PackBuilder::new(unit.key(), place, self.session.buffer())?
+            }
         };
         pack.add(&mut self.packer, id, plain)?;
         if pack.len() >= PACK_TARGET {
@@ -193,12 +208,13 @@ pub(crate) fn hash_zeros(context: &mut Context, mut n: u64) {
 
 /// An uploader thread.
 pub(super) fn upload(
-    unit: &Unit,
+    session: &Session<'_>,
     packs: &Receiver<Pack>,
     events: &Sender<Event>,
 ) -> Result<(), Stop> {
     for pack in packs {
-        let row = put_pack(unit, &pack)?;
+        let row = put_pack(session.unit, &pack)?;
+        session.recycle(pack.bytes);
         events.send(Event::Packed { row, slots: pack.slots })?;
     }
     Ok(())

@@ -85,8 +85,12 @@ fn build(root: &Path, nodes: &[(usize, Vec<u8>, Make, i64)]) {
     }
 }
 
+fn config() -> ProptestConfig {
+    ProptestConfig { cases: 32, failure_persistence: None, ..ProptestConfig::default() }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 32, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(config())]
 
     #[test]
     fn any_tree_comes_back(
@@ -178,6 +182,19 @@ fn a_file_and_a_device_image_come_back_as_one_file() {
         let to = dir.path().join(report.id.to_string());
         vault.restore("t", &report.id, &to, None).unwrap();
         assert!(std::fs::read(to.join("disk.img")).unwrap() == std::fs::read(&image).unwrap());
+    }
+    // A real block device, where the test may attach one.
+    let image = dir.path().join("small.img");
+    std::fs::write(&image, noise(6, 3 << 20)).unwrap();
+    let attached = Command::new("losetup").args(["--find", "--show", "-r"]).arg(&image).output();
+    if let Some(out) = attached.ok().filter(|o| o.status.success()) {
+        let device = PathBuf::from(String::from_utf8(out.stdout).unwrap().trim());
+        let kept = vault.preserve("t", "A-1", &Source::Device(device.clone()), &mut ());
+        Command::new("losetup").arg("-d").arg(&device).status().unwrap();
+        let kept = kept.unwrap();
+        let name = device.file_name().unwrap().as_bytes();
+        let got = vault.read_range("t", &kept.id, name, 0..3 << 20).unwrap();
+        assert!(got == noise(6, 3 << 20));
     }
     let kinds: Vec<SourceKind> = vault.list("t").unwrap().iter().map(|i| i.kind).collect();
     assert!(kinds.contains(&SourceKind::Device) && kinds.contains(&SourceKind::File));
