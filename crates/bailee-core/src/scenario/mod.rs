@@ -1,10 +1,10 @@
 //! Scenarios: stories of custody in a line language that a lawyer can read, played against the core
 //! or against any house that runs on it. The transcript is the expectation.
 //!
-//! Invariants: a line that is not understood is a named error, never skipped; the same story against
-//! the same rules gives the same transcript; every clock that falls due before a line's date runs
-//! first, in order; the last act of every play is `check`, written or not. The language decides
-//! nothing: it turns sentences into commands and compares answers.
+//! Invariants: a line that is not understood is a named error, never skipped; the same story
+//! against the same rules gives the same transcript; every clock that falls due before a line's
+//! date runs first, in order; the last act of every play is `check`, written or not. The language
+//! decides nothing: it turns sentences into commands and compares answers.
 //!
 //! Out of scope: files (the caller reads them) and cryptography: letters, devices and manifests are
 //! stood in for by digests that prove nothing.

@@ -1,3 +1,9 @@
+//! Tests of the scenario language, and the play of every story in `scenarios/`.
+//!
+//! Invariants: a transcript that differs fails, unless `BAILEE_BLESS` is set; the handbook, the
+//! examples and the stories know every sentence. Out of scope: what the rules should be; the
+//! stories say that.
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
@@ -320,7 +326,9 @@ proptest::proptest! {
 
     /// Every example, against a house where little exists, is played or fails by name.
     #[test]
-    fn examples_never_panic_whatever_exists(picks in proptest::collection::vec(0usize..10_000, 1..8)) {
+    fn examples_never_panic_whatever_exists(
+        picks in proptest::collection::vec(0usize..10_000, 1..8)
+    ) {
         let examples: Vec<&str> = sentences().map(|(_, example)| example).collect();
         let mut text = HOUSE.to_owned();
         for pick in picks {

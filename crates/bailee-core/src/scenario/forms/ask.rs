@@ -61,7 +61,8 @@ pub(super) const FORMS: &[Form] = &[
     },
     Form {
         pattern: "{who} files a letter of {party:name} in matter {matter:name} {text}",
-        example: "Ada files a letter of Registrar in matter \"Megaupload\": \"We offer to buy them.\"",
+        example: "Ada files a letter of Registrar in matter \"Megaupload\": \
+                  \"We offer to buy them.\"",
         meaning: Act(file),
     },
     Form {

@@ -47,8 +47,9 @@ pub(super) const FORMS: &[Form] = &[
         meaning: Ask(flags),
     },
     Form {
-        pattern: "expect {count:number} {table=parties/accounts/assets/matters/demands/holds/notices/\
-                  dispositions/clearances/snapshots/duties/objections}",
+        pattern: "expect {count:number} \
+                  {table=parties/accounts/assets/matters/demands/holds/notices/dispositions/\
+                  clearances/snapshots/duties/objections}",
         example: "expect 2 demands",
         meaning: Ask(count),
     },

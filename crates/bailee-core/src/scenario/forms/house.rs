@@ -23,8 +23,9 @@ pub(super) const FORMS: &[Form] = &[
         meaning: Act(|scene, _| one(By::System, Action::LoadInstruments(scene.standard.clone()))),
     },
     Form {
-        pattern: "{who} sets policy [waiting {waiting:number} days] [cooling {cooling:number} days] \
-                  [silence {silence:number} days] [daily limit {daily:number}] \
+        pattern: "{who} sets policy [waiting {waiting:number} days] \
+                  [cooling {cooling:number} days] [silence {silence:number} days] \
+                  [daily limit {daily:number}] \
                   [limit per owner {owner:number}] [reservation {reservation:number} seconds] \
                   [lease {lease:number} seconds]",
         example: "Cora sets policy: waiting 30 days, daily limit 630, limit per owner 630",

@@ -49,7 +49,8 @@ pub(super) const FORMS: &[Form] = &[
     Form {
         pattern: "{who} starts a meter in matter {matter:name} {units:number} {what:text} \
                   at {money} a day",
-        example: "Ada starts a meter in matter \"Megaupload\": 630 \"server-days\" at EUR 0.95 a day",
+        example: "Ada starts a meter in matter \"Megaupload\": 630 \"server-days\" \
+                  at EUR 0.95 a day",
         meaning: Act(meter),
     },
     Form {
