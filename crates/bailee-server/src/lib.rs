@@ -4,6 +4,7 @@
 //! [`runner`] decides and appends, durable -> [`publish`] signs a checkpoint over it ->
 //! [`receipt`] builds the bundle -> [`steward`] mails it. Nothing on this way chooses anything.
 
+pub mod api;
 pub mod catalogue;
 mod clock;
 mod commit;

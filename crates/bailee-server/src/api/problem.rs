@@ -1,0 +1,245 @@
+//! Problem: every "no" and every failure at the edge, as RFC 9457 problem details.
+//!
+//! Invariants: `code` is stable and the same as in letters and in the log's refusals; `detail`
+//! names the thing and `change` says what would change the answer; nothing secret is in any of
+//! them: no token, no key, no content of a document. A refusal keeps its own words; a failure of
+//! the medium is told as it is, so that the operator can act.
+
+use bailee_core::{Code, Refusal};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::house::HouseError;
+use crate::keeping::KeepError;
+use crate::letting_go::LetGoError;
+use crate::receipt::ReceiptError;
+use crate::runner::Failure;
+
+/// Media type of a problem.
+pub const PROBLEM_JSON: &str = "application/problem+json";
+
+/// Why the answer is no (RFC 9457).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema, thiserror::Error)]
+#[error("{about} {detail} ({code}); {change}")]
+pub struct Problem {
+    /// `urn:bailee:problem:` and the code.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The code in words.
+    pub title: String,
+    /// HTTP status.
+    pub status: u16,
+    /// Stable code, e.g. `hold_in_force`.
+    pub code: String,
+    /// The thing it is about, e.g. `H-17`.
+    pub about: String,
+    /// What is so, in words.
+    pub detail: String,
+    /// What would change the answer.
+    pub change: String,
+}
+
+impl Problem {
+    /// Builds one. `status` is the HTTP status, `code` the stable code.
+    pub fn new(
+        status: u16,
+        code: &str,
+        about: impl Into<String>,
+        detail: impl Into<String>,
+        change: &str,
+    ) -> Problem {
+        Problem {
+            kind: format!("urn:bailee:problem:{code}"),
+            title: code.replace('_', " "),
+            status,
+            code: code.to_owned(),
+            about: about.into(),
+            detail: detail.into(),
+            change: change.to_owned(),
+        }
+    }
+
+    /// The request itself is not understood.
+    pub fn bad_request(about: impl Into<String>, detail: impl Into<String>) -> Problem {
+        let change = "correct the request; docs/api.md and /openapi.json describe it";
+        Problem::new(400, "bad_request", about, detail, change)
+    }
+
+    /// There is no such thing.
+    pub fn not_found(about: impl Into<String>) -> Problem {
+        let change = Code::NotFound.change();
+        Problem::new(404, Code::NotFound.as_str(), about, "does not exist", change)
+    }
+
+    /// Something broke; nothing is wrong with the request.
+    pub fn failure(code: &str, about: impl Into<String>, detail: impl Into<String>) -> Problem {
+        let change = "ask again; if it stays so, look into the log of the service";
+        Problem::new(500, code, about, detail, change)
+    }
+
+    /// Exit code of a program that got it: 1 refused, 2 not understood, 3 failed.
+    pub fn exit_code(&self) -> u8 {
+        match self.status {
+            400 | 405 | 406 | 411 | 413..=415 | 431 => 2,
+            401..=499 => 1,
+            _ => 3,
+        }
+    }
+}
+
+/// HTTP status of a refusal.
+fn status(code: Code) -> u16 {
+    match code {
+        Code::NotPermitted | Code::NotYourData => 403,
+        Code::NotFound => 404,
+        Code::BadValue
+        | Code::LineageCycle
+        | Code::WrongKind
+        | Code::NoSubject
+        | Code::WrongSubject
+        | Code::NotVerified
+        | Code::CertificateMissing => 422,
+        Code::RateLimited => 429,
+        _ => 409,
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(Refusal { code, about, text }: Refusal) -> Problem {
+        Problem::new(status(code), code.as_str(), about, text, code.change())
+    }
+}
+
+impl From<Failure> for Problem {
+    fn from(failure: Failure) -> Problem {
+        match failure {
+            Failure::Refused(refusal) => refusal.into(),
+            Failure::Unknown(why) => {
+                let change = "ask again: what was recorded is recognised and not recorded twice";
+                let detail = format!("could not be written ({why}); the outcome is unknown");
+                Problem::new(503, "outcome_unknown", "the log", detail, change)
+            }
+            Failure::Unavailable(why) => {
+                let change = "ask again later; nothing was recorded";
+                Problem::new(503, "unavailable", "the log", why, change)
+            }
+        }
+    }
+}
+
+impl From<HouseError> for Problem {
+    fn from(error: HouseError) -> Problem {
+        let detail = error.to_string();
+        match error {
+            HouseError::Command(failure) => failure.into(),
+            HouseError::NotAHouse(_) => {
+                let change = "`bailee init` makes one";
+                Problem::new(404, "not_a_house", "this directory", detail, change)
+            }
+            HouseError::AlreadyAHouse(_) => {
+                let change = "nothing: it is so already; choose another directory for a new one";
+                Problem::new(409, "already_a_house", "this directory", detail, change)
+            }
+            HouseError::Lock(_) => {
+                let change = "stop the other process, or give the command to it with --server";
+                Problem::new(409, "house_in_use", "this directory", detail, change)
+            }
+            HouseError::Config { .. } => {
+                Problem::new(422, "bad_settings", "bailee.toml", detail, "correct the file")
+            }
+            HouseError::Restored { .. } | HouseError::Forked { .. } => {
+                let change = "restore the newest copy of the directory; nothing is signed on this";
+                Problem::new(500, "log_contradicts_checkpoint", "the log", detail, change)
+            }
+            _ => Problem::failure("house_failed", "the house", detail),
+        }
+    }
+}
+
+impl From<ReceiptError> for Problem {
+    fn from(error: ReceiptError) -> Problem {
+        match error {
+            ReceiptError::NotFound(about) => Problem::not_found(about),
+            ReceiptError::NoCertificate(id) => {
+                let change = "finish it first; an aborted or lost clearance never has one";
+                Problem::new(409, "no_certificate", id.to_string(), "has no certificate", change)
+            }
+            ReceiptError::House(error) => error.into(),
+            ReceiptError::State(failure) => failure.into(),
+            error @ (ReceiptError::Bundle(_) | ReceiptError::Entry(_)) => {
+                Problem::failure("bundle_failed", "the bundle", error.to_string())
+            }
+        }
+    }
+}
+
+impl From<KeepError> for Problem {
+    fn from(error: KeepError) -> Problem {
+        match error {
+            KeepError::NotFound(about) => Problem::not_found(about),
+            KeepError::Command(failure) => failure.into(),
+            KeepError::House(error) => error.into(),
+            KeepError::Vault(error) => {
+                let change = "act on what the vault says; nothing counts as kept until verified";
+                Problem::new(500, "vault_failed", "the vault", error.to_string(), change)
+            }
+            KeepError::NoVault => {
+                let change = "use a house with a directory";
+                Problem::new(409, "no_vault", "this house", "has no vault", change)
+            }
+        }
+    }
+}
+
+impl From<LetGoError> for Problem {
+    fn from(error: LetGoError) -> Problem {
+        let detail = error.to_string();
+        match error {
+            LetGoError::Command(failure) => failure.into(),
+            LetGoError::House(error) => error.into(),
+            LetGoError::Keep(error) => error.into(),
+            LetGoError::NotFound(about) => Problem::not_found(about),
+            LetGoError::Token(_) => {
+                Problem::new(403, "token_refused", "the clearance", detail, "reserve again")
+            }
+            LetGoError::Sanitize(_) => {
+                let change = "remove the cause and reserve again; nothing was written";
+                Problem::new(409, "not_sanitized", "the device", detail, change)
+            }
+            LetGoError::Unfinished { clearance, .. } => {
+                let change = "inspect the device and propose it again";
+                Problem::new(500, "unfinished", clearance.to_string(), detail, change)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_refusal_is_a_no_with_its_own_code() {
+        for code in Code::ALL {
+            let problem = Problem::from(Refusal::new(*code, "A-1", "is so"));
+            assert_eq!((problem.code.as_str(), problem.exit_code()), (code.as_str(), 1), "{code:?}");
+            assert_eq!(problem.change, code.change());
+            assert!((400..500).contains(&problem.status));
+        }
+    }
+
+    #[test]
+    fn what_is_not_understood_and_what_fails_have_other_exit_codes() {
+        assert_eq!(Problem::bad_request("hold", "\"X\" is not an id").exit_code(), 2);
+        assert_eq!(Problem::from(Failure::Unknown("disk".into())).exit_code(), 3);
+        assert_eq!(Problem::from(Failure::Unavailable("closing".into())).exit_code(), 3);
+    }
+
+    #[test]
+    fn a_problem_reads_back_from_its_json() {
+        let problem = Problem::not_found("A-9");
+        let json = serde_json::to_string(&problem).unwrap();
+        assert!(json.contains("\"type\":\"urn:bailee:problem:not_found\""), "{json}");
+        assert_eq!(serde_json::from_str::<Problem>(&json).unwrap(), problem);
+    }
+}

@@ -1,0 +1,78 @@
+//! Assets, snapshots and access requests: what is kept, and who may have it back.
+
+use bailee_core::asset::{Asset, Fate, Snapshot};
+use bailee_core::demand::Access;
+use bailee_core::id::{AccessId, AssetId, SnapshotId};
+use bailee_core::{State, coverage};
+use serde_json::{Value, json};
+
+use super::{at, ids, maybe, reached};
+use crate::api::words;
+
+pub(super) fn asset(_: &State, id: AssetId, asset: &Asset) -> Value {
+    let identifiers = asset.identifiers.iter().map(|identifier| {
+        json!({ "kind": words::IdentifierKind::from(identifier.kind), "value": identifier.value })
+    });
+    json!({
+        "id": id.to_string(),
+        "kind": words::AssetKind::from(asset.kind),
+        "label": asset.label,
+        "accounts": ids(&asset.accounts),
+        "identifiers": identifiers.collect::<Vec<_>>(),
+        "part_of": maybe(asset.part_of),
+        "parts": ids(&asset.parts),
+        "copy_of": ids(&asset.copy_of),
+        "lifecycle": words::Lifecycle::from(asset.lifecycle),
+        "place": asset.place,
+        "bytes": asset.bytes,
+        "fate": fate(&asset.fate),
+        "snapshots": ids(&asset.snapshots),
+        "snapshot": maybe(asset.snapshot),
+        "holds": ids(&asset.holds),
+        "clearance": maybe(asset.clearance),
+    })
+}
+
+/// With what reaches it through its lineage.
+pub(super) fn asset_in_full(s: &State, id: AssetId, found: &Asset) -> Value {
+    let mut value = asset(s, id, found);
+    value["covered_by"] = json!(reached(s, id));
+    value["owners"] = json!(ids(&coverage::owners(s, id)));
+    value
+}
+
+pub(super) fn fate(fate: &Fate) -> Value {
+    match fate {
+        Fate::Kept => json!({ "is": "kept" }),
+        Fate::Unknown(clearance) => json!({ "is": "unknown", "under": clearance.to_string() }),
+        Fate::Partial(clearance) => json!({ "is": "partial", "under": clearance.to_string() }),
+        Fate::Destroyed(clearance) => json!({ "is": "destroyed", "under": clearance.to_string() }),
+        Fate::HandedOver(clearance, to) => {
+            json!({ "is": "handed-over", "under": clearance.to_string(), "to": to.to_string() })
+        }
+    }
+}
+
+pub(super) fn snapshot(_: &State, id: SnapshotId, snapshot: &Snapshot) -> Value {
+    json!({
+        "id": id.to_string(),
+        "source": snapshot.source.to_string(),
+        "asset": snapshot.asset.to_string(),
+        "root": bailee_ledger::to_hex(&snapshot.root),
+        "vault_id": snapshot.vault_id,
+        "bytes": snapshot.bytes,
+        "unreadable": snapshot.unreadable,
+        "taken": at(snapshot.taken),
+        "verified": maybe(snapshot.verified),
+    })
+}
+
+pub(super) fn access(_: &State, id: AccessId, access: &Access) -> Value {
+    json!({
+        "id": id.to_string(),
+        "owner": access.owner.to_string(),
+        "asset": access.asset.to_string(),
+        "status": words::AccessStatus::from(access.status),
+        "terms": access.terms,
+    })
+}
