@@ -154,6 +154,9 @@ pub struct Asset {
     pub holds: Vec<HoldId>,
     /// The clearance that is reserved or begun on it.
     pub clearance: Option<ClearanceId>,
+    /// When data of others, or a part, was last added to it or to a part of it: a copy taken
+    /// before does not have that.
+    pub grown: Option<Time>,
 }
 
 /// A customer relationship.

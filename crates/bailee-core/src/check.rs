@@ -12,7 +12,7 @@ use crate::demand::DemandStatus;
 use crate::disposition::{Approval, Clearance, ClearanceStatus, Disposition, Radius};
 use crate::gate;
 use crate::hold::{Hold, HoldStatus};
-use crate::id::{AssetId, ClearanceId, PartyId};
+use crate::id::{AssetId, ClearanceId, DispositionId, PartyId};
 use crate::matching;
 use crate::party::{Role, person};
 use crate::state::{Due, State};
@@ -187,8 +187,7 @@ fn notified(
     });
     let all = early.into_iter().all(proven);
     found.unless(all, 6, id, "was granted before every notice was proven");
-    let some = !disposition.notices.is_empty() || coverage::owners(s, clearance.asset).is_empty();
-    found.unless(some, 6, id, "was granted without any notice");
+    found.unless(clearance.untold.is_empty(), 6, id, "was granted with an owner not told");
 }
 
 /// Rule 7: what thawed was refused by a person, or released by three.
@@ -243,6 +242,17 @@ fn indexed(s: &State, found: &mut Found) {
             found.unless(open, 0, id, "is over and still on the agenda");
         }
     }
+}
+
+/// Owners of data on the asset who have no notice of the disposition: those whom a reservation
+/// passes over. Used by `apply` to keep the evidence that `check` looks at, because owners may
+/// become known later.
+pub(crate) fn untold(s: &State, disposition: DispositionId, asset: AssetId) -> Vec<PartyId> {
+    let notices = s.dispositions.get(disposition).map_or(&[][..], |d| &d.notices);
+    let told = |owner: &PartyId| {
+        notices.iter().filter_map(|n| s.notices.get(*n)).any(|notice| notice.to == *owner)
+    };
+    coverage::owners(s, asset).into_iter().filter(|owner| !told(owner)).collect()
 }
 
 /// Holds in force that reach the asset and no copy satisfies: what a lease must not be given

@@ -194,6 +194,12 @@ pub enum Action {
         hold: HoldId,
         reason: Reason,
     },
+    /// Until when a hold is silent; `None` ends the silence now.
+    SetGag {
+        hold: HoldId,
+        until: Option<Time>,
+        reason: Reason,
+    },
     ProposeRelease {
         hold: HoldId,
         reason: Reason,

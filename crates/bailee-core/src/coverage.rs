@@ -21,15 +21,19 @@ enum Reach {
 
 /// Every asset whose holds also reach `asset`, itself first.
 fn lineage(state: &State, asset: AssetId) -> Vec<(AssetId, &Asset)> {
-    let mut seen = BTreeSet::new();
+    lineage_of_all(state, &[asset])
+}
+
+/// Every asset whose holds also reach one of these, each once.
+fn lineage_of_all<'a>(state: &'a State, assets: &[AssetId]) -> Vec<(AssetId, &'a Asset)> {
+    let mut seen: BTreeMap<AssetId, Reach> = BTreeMap::new();
     let mut found = Vec::new();
-    let mut todo = vec![(asset, Reach::Whole)];
+    let mut todo: Vec<_> = assets.iter().map(|asset| (*asset, Reach::Whole)).collect();
     while let Some((id, reach)) = todo.pop() {
-        if seen.contains(&(id, Reach::Whole)) || !seen.insert((id, reach)) {
-            continue;
-        }
-        let Some(asset) = state.assets.get(id) else { continue };
-        if !found.iter().any(|(known, _)| *known == id) {
+        let before = seen.get(&id).copied();
+        let Some(asset) = state.assets.get(id).filter(|_| before < Some(reach)) else { continue };
+        seen.insert(id, reach);
+        if before.is_none() {
             found.push((id, asset));
         }
         if reach == Reach::Whole {
@@ -54,17 +58,21 @@ pub fn subtree(state: &State, asset: AssetId) -> Vec<(AssetId, &Asset)> {
     found
 }
 
-/// Accounts whose data is on the asset or its parts.
+/// True if what `near` holds or is held for also reaches `asset`.
+pub(crate) fn descends(state: &State, asset: AssetId, near: AssetId) -> bool {
+    lineage(state, asset).iter().any(|(id, _)| *id == near)
+}
+
+/// Accounts whose data is on the asset: its own and those of its parts, of what it is a part of
+/// and of what it is a copy of. A drive in a customer's server has the customer's data.
 pub fn accounts(state: &State, asset: AssetId) -> BTreeMap<AccountId, &Account> {
-    let ids = subtree(state, asset).into_iter().flat_map(|(_, asset)| &asset.accounts);
+    let ids = lineage(state, asset).into_iter().flat_map(|(_, asset)| &asset.accounts);
     ids.filter_map(|id| Some((*id, state.accounts.get(*id)?))).collect()
 }
 
-/// Owners of data on the asset, its parts, what it is part of and what it is a copy of.
+/// Owners of these accounts.
 pub fn owners(state: &State, asset: AssetId) -> BTreeSet<PartyId> {
-    let assets = lineage(state, asset).into_iter();
-    let accounts = assets.flat_map(|(_, asset)| &asset.accounts);
-    accounts.filter_map(|id| Some(state.accounts.get(*id)?.owner)).collect()
+    accounts(state, asset).into_values().map(|account| account.owner).collect()
 }
 
 /// Every hold, past or present, that reaches the asset, with the asset it reaches it through.
@@ -77,17 +85,38 @@ pub fn holds(state: &State, asset: AssetId) -> BTreeMap<HoldId, AssetId> {
             found.entry(*hold).or_insert(id);
         }
         for identifier in &asset.identifiers {
+            // Also for an asset whose identifier another one has by now: the copies of the first
+            // are still what was asked for.
             let normal = identifier.normal();
-            // A reused identifier belongs to the asset that has it now.
-            if state.identifiers.get(normal.as_str()) != Some(&id) {
-                continue;
-            }
             for hold in state.wanted.get(normal.as_str()).into_iter().flatten() {
                 found.entry(*hold).or_insert(id);
             }
         }
     }
     found
+}
+
+/// Owners of data on any of the assets, and every hold, past or present, that reaches any of them:
+/// one walk for all, because a batch asks this for each of its assets.
+pub(crate) fn of_all(state: &State, assets: &[AssetId]) -> (BTreeSet<PartyId>, BTreeSet<HoldId>) {
+    let (mut accounts, mut holds) = (BTreeSet::new(), BTreeSet::new());
+    for (_, asset) in lineage_of_all(state, assets) {
+        accounts.extend(&asset.accounts);
+        holds.extend(&asset.holds);
+        if state.wanted.is_empty() {
+            continue;
+        }
+        for identifier in &asset.identifiers {
+            holds.extend(state.wanted.get(identifier.normal().as_str()).into_iter().flatten());
+        }
+    }
+    let accounts = accounts.into_iter().filter_map(|id: AccountId| state.accounts.get(id));
+    let mut owners = BTreeSet::new();
+    for account in accounts {
+        owners.insert(account.owner);
+        holds.extend(&account.holds);
+    }
+    (owners, holds)
 }
 
 /// True if the hold reaches the asset now.

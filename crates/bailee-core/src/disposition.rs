@@ -131,6 +131,8 @@ pub struct Clearance {
     pub reserved: Time,
     /// Holds in force when a lease was given; always empty, or rule 5 is broken.
     pub against: Vec<HoldId>,
+    /// Owners without a notice when it was reserved; always empty, or rule 6 is broken.
+    pub untold: Vec<PartyId>,
     /// Log position of the certificate's entry.
     pub certificate: Option<u64>,
 }

@@ -19,7 +19,7 @@ use crate::policy::{DutyKind, Policy, TokenScope};
 use crate::time::Time;
 
 /// Who caused an entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, minicbor::Encode)]
 pub enum By {
     /// Bailee itself: intake, clocks, delivery evidence.
     #[n(0)]
@@ -27,6 +27,18 @@ pub enum By {
     /// A party.
     #[n(1)]
     Party(#[n(0)] PartyId),
+}
+
+/// By hand, because the derived one accepts anything beside a variant without fields.
+impl<'b, C> minicbor::Decode<'b, C> for By {
+    fn decode(d: &mut minicbor::Decoder<'b>, c: &mut C) -> Result<By, minicbor::decode::Error> {
+        let (pair, variant, fields) = (d.array()?, d.u32()?, d.array()?);
+        match (pair, variant, fields) {
+            (Some(2), 0, Some(0)) => Ok(By::System),
+            (Some(2), 1, Some(1)) => Ok(By::Party(PartyId::decode(d, c)?)),
+            _ => Err(minicbor::decode::Error::message("is neither the system nor a party")),
+        }
+    }
 }
 
 /// A decided fact, before it has a place in the log.
@@ -198,6 +210,8 @@ events! {
     }
     /// It was read back whole: equal to its manifest, or not.
     41 SnapshotVerified { 0 snapshot: SnapshotId, 1 intact: bool }
+    /// The silence got a clock of its own, apart from the hold's.
+    42 GagSet { 0 hold: HoldId, 1 until: Time }
     /// A disposition is proposed.
     50 DispositionProposed {
         0 disposition: DispositionId, 1 kind: DispositionKind, 2 assets: Vec<AssetId>,

@@ -4,7 +4,7 @@
 //! codes, then of their ids; each names the document it rests on and what would change the answer.
 //! Nothing but the list being empty makes it clear. Policy, roles and quotas are not asked here.
 
-use crate::asset::Fate;
+use crate::asset::{Asset, Fate};
 use crate::coverage;
 use crate::demand::Digest;
 use crate::hold::{Hold, HoldStatus};
@@ -88,7 +88,7 @@ pub fn verdict(
         let code = Code::AlreadyGone;
         answer.reasons.push(Reason { code, about, through: id, text, rests_on: None });
     }
-    answer.reasons.sort_by(|a, b| a.code.cmp(&b.code));
+    answer.reasons.sort_by_key(|reason| reason.code);
     Some(answer)
 }
 
@@ -125,12 +125,13 @@ fn weigh_hold(
 }
 
 /// A copy of the asset that satisfies the hold: allowed by a person, whole, taken after the hold
-/// was placed, verified, still kept here, and not itself about to go.
+/// was placed and after all that is on the asset came there, verified, still kept here, and not
+/// itself about to go.
 pub fn satisfying_copy(state: &State, hold: &Hold, asset: AssetId) -> Option<SnapshotId> {
     hold.copy_allowed?;
     let mut at = Some(asset);
     while let Some(asset) = at.and_then(|id| state.assets.get(id)) {
-        let copy = asset.snapshots.iter().rev().find(|id| copy_counts(state, hold, **id));
+        let copy = asset.snapshots.iter().rev().find(|id| copy_counts(state, hold, asset, **id));
         if copy.is_some() {
             return copy.copied();
         }
@@ -139,14 +140,15 @@ pub fn satisfying_copy(state: &State, hold: &Hold, asset: AssetId) -> Option<Sna
     None
 }
 
-fn copy_counts(state: &State, hold: &Hold, id: SnapshotId) -> bool {
+fn copy_counts(state: &State, hold: &Hold, source: &Asset, id: SnapshotId) -> bool {
     let Some(snapshot) = state.snapshots.get(id) else { return false };
-    let Some(asset) = state.assets.get(snapshot.asset) else { return false };
+    let Some(copy) = state.assets.get(snapshot.asset) else { return false };
     snapshot.verified.is_some()
         && snapshot.unreadable == 0
         && snapshot.taken >= hold.placed
-        && asset.fate == Fate::Kept
-        && asset.clearance.is_none()
+        && Some(snapshot.taken) >= source.grown
+        && copy.fate == Fate::Kept
+        && copy.clearance.is_none()
 }
 
 fn weigh_accounts(state: &State, answer: &mut Verdict, now: Time) {

@@ -138,6 +138,10 @@ impl<I: Id, T> Table<I, T> {
         next
     }
 
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.rows.iter_mut()
+    }
+
     /// All rows in id order.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (I, &T)> {
         self.rows.iter().enumerate().map(|(i, row)| (I::nth(i as u32 + 1), row))

@@ -4,6 +4,7 @@
 //! in order, one after the other. Both directions use this one rule: a letter against what is kept
 //! (`named`), and what is registered later against letters in force (`waiting`).
 
+use std::collections::BTreeSet;
 use std::ops::Bound;
 
 use crate::demand::Scope;
@@ -101,8 +102,10 @@ fn add(scope: &mut Scope, target: Named) {
 pub(crate) fn waiting<'a>(state: &State, labels: impl Iterator<Item = &'a str>) -> Vec<DemandId> {
     let mut found = Vec::new();
     for phrase in labels.filter_map(phrase) {
-        let first = phrase.split(' ').next().unwrap_or_default();
-        for id in state.waiting.get(first).into_iter().flatten() {
+        // The letters that have its rarest word: "srv" may be in all of them, "0412" is not.
+        let letters = phrase.split(' ').map(|word| state.waiting.get(word));
+        let rarest = letters.min_by_key(|letters| letters.map_or(0, BTreeSet::len)).flatten();
+        for id in rarest.into_iter().flatten() {
             let papers = state.demands.get(*id).and_then(|demand| demand.papers.as_ref());
             if papers.is_some_and(|papers| contains(&papers.words, &phrase)) && !found.contains(id)
             {

@@ -77,14 +77,14 @@ pub struct State {
     pub(crate) identifiers: BTreeMap<Box<str>, AssetId>,
     /// Normal form of an identifier somebody wants kept -> the holds that name it.
     pub(crate) wanted: BTreeMap<Box<str>, Vec<HoldId>>,
-    /// Address -> party.
-    pub(crate) addresses: BTreeMap<Box<str>, PartyId>,
+    /// Address -> parties that have it; more than one if one person has several logins.
+    pub(crate) addresses: BTreeMap<Box<str>, BTreeSet<PartyId>>,
     /// Phrase (words with single spaces) -> what it names.
     pub(crate) phrases: BTreeMap<Box<str>, Vec<Named>>,
     /// First word of a phrase -> number of phrases.
     pub(crate) first_words: BTreeMap<Box<str>, u32>,
-    /// First exhibit of a demand -> the latest demand with it: a letter sent twice is one demand.
-    pub(crate) letters: BTreeMap<Digest, DemandId>,
+    /// First exhibit of a demand -> the demands with it: a letter sent twice is one demand.
+    pub(crate) letters: BTreeMap<Digest, BTreeSet<DemandId>>,
     /// Word -> demands in force whose letter has it.
     pub(crate) waiting: BTreeMap<Box<str>, BTreeSet<DemandId>>,
     /// What falls due, in order.
@@ -105,9 +105,9 @@ impl State {
         self.agenda.first().map(|(at, _)| *at)
     }
 
-    /// The party with that address.
+    /// The party with that address; the first registered, if one person has several logins.
     pub fn party_at(&self, address: &str) -> Option<PartyId> {
-        self.addresses.get(address.trim().to_lowercase().as_str()).copied()
+        self.addresses.get(address.trim().to_lowercase().as_str())?.first().copied()
     }
 
     /// The token with that hash, if it is still good. Compare hashes of secrets only: the lookup

@@ -7,7 +7,7 @@ use std::fmt;
 
 use jiff::civil::Weekday;
 use jiff::tz::TimeZone;
-use jiff::{Span, Timestamp, ToSpan};
+use jiff::{Span, Timestamp};
 
 /// An instant, microseconds since the Unix epoch, UTC.
 #[derive(
@@ -112,7 +112,7 @@ impl DayRule {
     pub fn due(&self, from: Time, days: u32) -> Option<Time> {
         let zone = TimeZone::get(&self.zone).ok()?;
         let start = Timestamp::from_microsecond(from.0).ok()?.to_zoned(zone);
-        let span: Span = i64::from(days).days();
+        let span = Span::new().try_days(days).ok()?;
         let mut end = start.checked_add(span).ok()?;
         if self.until == Until::EndOfDay {
             end = end.tomorrow().ok()?.start_of_day().ok()?;
@@ -177,6 +177,7 @@ mod tests {
     #[test]
     fn a_start_out_of_range_gives_no_due_time() {
         assert_eq!(DayRule::plain().due(Time(i64::MAX), 1), None);
+        assert_eq!(DayRule::plain().due(Time(0), u32::MAX), None);
         assert_eq!(Time::parse("the ides of March"), None);
     }
 }

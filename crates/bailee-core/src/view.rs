@@ -3,6 +3,7 @@
 //! Invariant: a silent hold leaves no trace in an owner's view: not its reason, not a count, not a
 //! different word. Whether data is kept at all is answered alike with and without one.
 
+use crate::asset::AssetKind;
 use crate::hold::Hold;
 use crate::id::{AccountId, AssetId, HoldId, NoticeId, PartyId};
 use crate::state::State;
@@ -12,7 +13,7 @@ use crate::state::State;
 pub struct OwnerView {
     /// The owner's accounts.
     pub accounts: Vec<AccountId>,
-    /// Assets with data of these accounts.
+    /// Assets with data of these accounts, without the house's own snapshots of them.
     pub assets: Vec<AssetId>,
     /// Holds in force over them that the owner may know of.
     pub holds: Vec<HoldId>,
@@ -25,10 +26,11 @@ pub fn owner(state: &State, party: PartyId) -> OwnerView {
     let accounts = state.accounts.iter().filter(|(_, account)| account.owner == party);
     let accounts: Vec<AccountId> = accounts.map(|(id, _)| id).collect();
     let theirs = |list: &[AccountId]| list.iter().any(|id| accounts.contains(id));
-    let assets = state.assets.iter().filter(|(_, asset)| {
-        // A part has the data of what it is a part of.
-        theirs(&asset.accounts)
-    });
+    // That a snapshot was taken could tell of a silent hold; the owner sees what it is a copy of.
+    let assets = state
+        .assets
+        .iter()
+        .filter(|(_, asset)| theirs(&asset.accounts) && asset.kind != AssetKind::Snapshot);
     let assets: Vec<AssetId> = assets.map(|(id, _)| id).collect();
     let visible = |hold: &Hold| hold.in_force() && !hold.silent;
     let holds = state.holds.iter().filter(|(_, hold)| {

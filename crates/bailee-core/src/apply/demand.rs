@@ -68,7 +68,7 @@ fn received(s: &mut State, r: &Record) -> Applied {
     push(&mut s.demands, *demand, new)?;
     let letter = r.fact.papers.as_ref().and_then(|papers| papers.exhibits.first());
     if let Some(exhibit) = letter {
-        s.letters.insert(exhibit.digest, *demand);
+        s.letters.entry(exhibit.digest).or_default().insert(*demand);
     }
     if let Some(words) = words {
         add_letter(s, *demand, &words);

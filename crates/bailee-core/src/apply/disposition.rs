@@ -67,6 +67,7 @@ fn reserved(s: &mut State, r: &Record) -> Applied {
     else {
         return Err("not a reservation".into());
     };
+    let untold = crate::check::untold(s, *disposition, *asset);
     let new = Clearance {
         disposition: *disposition,
         asset: *asset,
@@ -75,6 +76,7 @@ fn reserved(s: &mut State, r: &Record) -> Applied {
         position: r.seq,
         reserved: r.at,
         against: Vec::new(),
+        untold,
         certificate: None,
     };
     push(&mut s.clearances, *clearance, new)?;
@@ -145,8 +147,11 @@ fn close(s: &mut State, id: ClearanceId, status: ClearanceStatus, fate: Option<F
     let clearance = row(&mut s.clearances, id)?;
     clearance.status = status;
     let asset = row(&mut s.assets, clearance.asset)?;
-    asset.clearance = None;
-    if let Some(fate) = fate {
+    // A lost clearance may be reported on late, when another is open or has carried it out.
+    if asset.clearance == Some(id) {
+        asset.clearance = None;
+    }
+    if let Some(fate) = fate.filter(|_| asset.fate.is_here()) {
         asset.fate = fate;
     }
     s.open_clearances.remove(&id);

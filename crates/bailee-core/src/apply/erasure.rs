@@ -2,6 +2,7 @@
 //!
 //! Invariant: after this record the state is what a replay of the erased journal gives.
 
+use super::index::remove_addresses;
 use super::registry::forget_label;
 use super::{Applied, row};
 use crate::event::{Event, Record};
@@ -14,9 +15,11 @@ pub(super) fn apply(s: &mut State, r: &Record) -> Applied {
     };
     let found = row(&mut s.parties, *party)?;
     found.erased = Some(r.at);
-    let who = found.who.take();
-    for channel in who.iter().flat_map(|who| &who.channels) {
-        s.addresses.remove(channel.address.trim().to_lowercase().as_str());
+    // What is filed from now on is a matter of the next erasure.
+    found.entries.clear();
+    found.papers.clear();
+    if let Some(who) = found.who.take() {
+        remove_addresses(s, *party, &who);
     }
     let theirs = |(id, account): (crate::id::AccountId, &crate::asset::Account)| {
         (account.owner == *party).then_some(id)
@@ -31,12 +34,15 @@ pub(super) fn apply(s: &mut State, r: &Record) -> Applied {
     for demand in demands {
         let papers = row(&mut s.demands, demand)?.papers.take();
         let letter = papers.as_ref().and_then(|papers| papers.exhibits.first());
-        let filed = letter.map(|letter| (letter.digest, s.letters.get(&letter.digest)));
-        if let Some((digest, Some(latest))) = filed
-            && *latest == demand
-        {
+        let Some(digest) = letter.map(|letter| letter.digest) else { continue };
+        let filed = s.letters.entry(digest).or_default();
+        filed.remove(&demand);
+        if filed.is_empty() {
             s.letters.remove(&digest);
         }
+    }
+    for access in s.accesses.iter_mut().filter(|access| access.owner == *party) {
+        access.terms.clear();
     }
     s.pending.insert(Intent::Erase(r.seq));
     Ok(())

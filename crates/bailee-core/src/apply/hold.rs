@@ -47,14 +47,10 @@ pub(super) fn apply(s: &mut State, r: &Record) -> Applied {
             Ok(())
         }
         Event::HoldReleased { hold } => released(s, *hold),
+        Event::GagSet { hold, until } => gag(s, *hold, Some(*until)),
         Event::GagEnded { hold } => {
-            let found = row(&mut s.holds, *hold)?;
-            found.silent = false;
-            let due = found.gag_until.take();
-            if let Some(due) = due {
-                s.agenda.remove(&(due, Due::Gag(*hold)));
-            }
-            Ok(())
+            row(&mut s.holds, *hold)?.silent = false;
+            gag(s, *hold, None)
         }
         other => Err(format!("{} is not of holds", other.name())),
     }
@@ -121,6 +117,16 @@ fn ended(s: &mut State, r: &Record, hold: HoldId, n: u8, reason: EndReason) -> A
     if let Some(due) = found.due {
         s.agenda.remove(&(due, Due::Basis(hold, n)));
     }
+    Ok(())
+}
+
+/// Replaces the clock of the silence.
+fn gag(s: &mut State, hold: HoldId, until: Option<crate::time::Time>) -> Applied {
+    let old = std::mem::replace(&mut row(&mut s.holds, hold)?.gag_until, until);
+    if let Some(old) = old {
+        s.agenda.remove(&(old, Due::Gag(hold)));
+    }
+    s.agenda.extend(until.map(|until| (until, Due::Gag(hold))));
     Ok(())
 }
 

@@ -2,8 +2,9 @@
 //!
 //! Invariant: each is a function of the tables; `check` rebuilds them by a scan and compares.
 
-use crate::id::{DemandId, HoldId};
+use crate::id::{DemandId, HoldId, PartyId};
 use crate::matching;
+use crate::party::Who;
 use crate::state::{Named, State};
 
 /// Makes a label findable in letters.
@@ -34,6 +35,19 @@ pub(super) fn remove_phrase(s: &mut State, label: &str, target: Named) {
             *count -= 1;
             if *count == 0 {
                 s.first_words.remove(first);
+            }
+        }
+    }
+}
+
+/// Takes the party's addresses away from it; another login of the person keeps them.
+pub(super) fn remove_addresses(s: &mut State, party: PartyId, who: &Who) {
+    for channel in &who.channels {
+        let address = channel.address.trim().to_lowercase();
+        if let Some(parties) = s.addresses.get_mut(address.as_str()) {
+            parties.remove(&party);
+            if parties.is_empty() {
+                s.addresses.remove(address.as_str());
             }
         }
     }

@@ -26,9 +26,11 @@ pub(super) fn apply(s: &mut State, r: &Record) -> Applied {
         Event::AccessDecided { access, status } => {
             let found = row(&mut s.accesses, *access)?;
             found.status = *status;
+            let owner = found.owner;
             if let Some(papers) = &r.fact.papers {
                 found.terms.clone_from(&papers.note);
             }
+            row(&mut s.parties, owner)?.papers.push(r.seq);
             Ok(())
         }
         Event::DutyRaised { duty, kind } => {
@@ -93,6 +95,7 @@ fn snapshot(s: &mut State, r: &Record) -> Applied {
         snapshot: Some(*snapshot),
         holds: Vec::new(),
         clearance: None,
+        grown: None,
     };
     push(&mut s.assets, *asset, copy)?;
     let new = Snapshot {

@@ -83,6 +83,7 @@ fn apply_event(s: &mut State, r: &Record) -> Applied {
         | E::ReleaseApproved { .. }
         | E::HoldCooling { .. }
         | E::HoldReleased { .. }
+        | E::GagSet { .. }
         | E::GagEnded { .. } => hold::apply(s, r),
         E::NoticeQueued { .. }
         | E::NoticeRetried { .. }

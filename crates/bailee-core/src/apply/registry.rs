@@ -2,13 +2,14 @@
 //!
 //! Invariant: place and lifecycle are written and never read by any decision.
 
-use super::index::{add_phrase, remove_phrase};
+use super::index::{add_phrase, remove_addresses, remove_phrase};
 use super::{Applied, push, row};
 use crate::asset::{Account, Asset, Entity, Fate, Identifier, Lifecycle};
 use crate::event::{Event, Record};
 use crate::id::{AssetId, PartyId};
 use crate::party::{Party, Who};
 use crate::state::{Named, State};
+use crate::time::Time;
 
 pub(super) fn apply(s: &mut State, r: &Record) -> Applied {
     match &r.fact.event {
@@ -56,11 +57,11 @@ pub(super) fn apply(s: &mut State, r: &Record) -> Applied {
         Event::AssetAssigned { asset, account } => {
             let accounts = &mut row(&mut s.assets, *asset)?.accounts;
             accounts.push(*account);
-            Ok(())
+            grow(s, *asset, r.at)
         }
         Event::AssetCopied { asset, source } => {
             row(&mut s.assets, *asset)?.copy_of.push(*source);
-            Ok(())
+            grow(s, *asset, r.at)
         }
         other => Err(format!("{} is not of the registry", other.name())),
     }
@@ -71,12 +72,12 @@ fn describe(s: &mut State, r: &Record, party: PartyId, who: Option<&Who>) -> App
     let found = row(&mut s.parties, party)?;
     found.entries.push(r.seq);
     let old = std::mem::replace(&mut found.who, who.cloned());
-    for channel in old.iter().flat_map(|who| &who.channels) {
-        s.addresses.remove(channel.address.trim().to_lowercase().as_str());
+    if let Some(old) = old {
+        remove_addresses(s, party, &old);
     }
     for channel in who.iter().flat_map(|who| &who.channels) {
         let address = channel.address.trim().to_lowercase();
-        s.addresses.entry(address.into_boxed_str()).or_insert(party);
+        s.addresses.entry(address.into_boxed_str()).or_default().insert(party);
     }
     Ok(())
 }
@@ -146,13 +147,26 @@ fn asset(s: &mut State, r: &Record) -> Applied {
         snapshot: None,
         holds: Vec::new(),
         clearance: None,
+        grown: None,
     };
     push(&mut s.assets, *id, new)?;
     if let Some(parent) = part_of {
         row(&mut s.assets, *parent)?.parts.push(*id);
+        grow(s, *parent, r.at)?;
     }
     add_phrase(s, label, Named::Asset(*id));
     identify(s, *id, identifiers);
+    Ok(())
+}
+
+/// There is more on the asset, and so on all that it is a part of, than before.
+fn grow(s: &mut State, asset: AssetId, at: Time) -> Applied {
+    let mut next = Some(asset);
+    while let Some(id) = next {
+        let found = row(&mut s.assets, id)?;
+        found.grown = Some(at);
+        next = found.part_of;
+    }
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! Clearances: reserve -> begin -> renew … -> finish or abort (rule 5).
 //!
 //! Invariants: `reserve` checks everything in the decision that grants; `begin` and `renew` ask the
-//! gate again; a lease is at most sixty seconds; `finish` needs a verified sanitization with its
+//! gate and for objections again, `begin` for the approvals too; a lease is at most sixty seconds; `finish` needs a verified sanitization with its
 //! certificate. What is checked here is checked nowhere else.
 
 use super::disposition::{Approvals, open, radius, unaccepted, unnotified};
@@ -48,8 +48,7 @@ pub(super) fn reserve(
     }
     check_objections(s, disposition, found)?;
     check_notices(s, disposition, found, now)?;
-    let approvals = Approvals { proposer: found.proposer, given: &found.approvals };
-    approvals.complete(s, disposition, &radius(s, &found.assets))?;
+    check_approvals(s, disposition, found)?;
     check_canary(found, asset)?;
     check_rate(s, asset, now)?;
     check_subject(s, asset, &subject)?;
@@ -147,6 +146,9 @@ fn check_rate(s: &State, asset: AssetId, now: Time) -> Result<(), Refusal> {
         return Err(Refusal::new(Code::RateLimited, "today", text));
     }
     let limit = s.policy.daily_limit_per_owner;
+    if today.len() < limit as usize {
+        return Ok(());
+    }
     for owner in coverage::owners(s, asset) {
         let theirs = today.iter().filter(|id| coverage::owners(s, **id).contains(&owner));
         if theirs.count() >= limit as usize {
@@ -199,8 +201,18 @@ fn current(s: &State, id: ClearanceId) -> Result<&Clearance, Refusal> {
     }
 }
 
-fn kind_of(s: &State, found: &Clearance) -> Result<DispositionKind, Refusal> {
-    Ok(find(&s.dispositions, found.disposition)?.kind)
+/// What may have changed since the reservation: the disposition, objections, and what the gate
+/// says.
+fn still_good(s: &State, id: ClearanceId, found: &Clearance, now: Time) -> Result<(), Refusal> {
+    let disposition = open(s, found.disposition)?;
+    ask_gate(s, disposition.kind, found.asset, now, Some(id))?;
+    check_objections(s, found.disposition, disposition)
+}
+
+/// The approvals, for the radius as it is now.
+fn check_approvals(s: &State, id: DispositionId, found: &Disposition) -> Result<(), Refusal> {
+    let approvals = Approvals { proposer: found.proposer, given: &found.approvals };
+    approvals.complete(s, id, &radius(s, &found.assets))
 }
 
 pub(super) fn begin(s: &State, id: ClearanceId, now: Time) -> Decision {
@@ -212,7 +224,8 @@ pub(super) fn begin(s: &State, id: ClearanceId, now: Time) -> Decision {
         }
         _ => return Err(Refusal::new(Code::ClearanceUsed, id, "was begun before")),
     }
-    ask_gate(s, kind_of(s, found)?, found.asset, now, Some(id))?;
+    still_good(s, id, found, now)?;
+    check_approvals(s, found.disposition, open(s, found.disposition)?)?;
     let lease = now.plus_seconds(s.policy.lease_seconds);
     Ok(vec![Event::ClearanceBegun { clearance: id, lease }.into()])
 }
@@ -229,7 +242,7 @@ fn running(s: &State, id: ClearanceId, now: Time) -> Result<&Clearance, Refusal>
 
 pub(super) fn renew(s: &State, id: ClearanceId, now: Time) -> Decision {
     let found = running(s, id, now)?;
-    ask_gate(s, kind_of(s, found)?, found.asset, now, Some(id))?;
+    still_good(s, id, found, now)?;
     let lease = now.plus_seconds(s.policy.lease_seconds);
     Ok(vec![Event::ClearanceRenewed { clearance: id, lease }.into()])
 }

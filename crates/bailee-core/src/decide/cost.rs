@@ -48,7 +48,8 @@ pub(super) fn stop(s: &State, id: MeterId, now: Time) -> Decision {
 
 /// Whole days since the meter was last booked.
 pub(super) fn accrued(id: MeterId, meter: &Meter, now: Time) -> Option<Fact> {
-    let days = u32::try_from((now.0 - meter.until.0).div_euclid(86_400_000_000)).unwrap_or(0);
+    let days =
+        u32::try_from(now.0.saturating_sub(meter.until.0).div_euclid(86_400_000_000)).unwrap_or(0);
     let until = meter.until.plus_days(days);
     (days > 0).then(|| Event::CostAccrued { meter: id, days, until }.into())
 }

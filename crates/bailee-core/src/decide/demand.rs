@@ -1,8 +1,11 @@
 //! Demands: received, matched, decided.
 //!
 //! Invariants (rule 1): `receive` cannot refuse for want of a match, a rule, a licence or a known
-//! sender (it answers `already_done` to a letter that blocks already), and the hold stands in the same append as the demand. Every clearance that the new hold
-//! reaches is revoked in that append too, so that ties are decided by log order alone.
+//! sender (it answers `already_done` to a letter that blocks all it asks for already), and the hold
+//! stands in the same append as the demand. Every clearance that the new hold reaches is revoked in
+//! that append too, so that ties are decided by log order alone.
+
+use std::collections::BTreeSet;
 
 use super::{Decision, find, papers, reasoned};
 use crate::asset::normal;
@@ -10,7 +13,8 @@ use crate::command::{NewDemand, Reason, Triage};
 use crate::coverage;
 use crate::demand::{DemandStatus, Flag, Papers, Scope};
 use crate::event::{Event, Fact};
-use crate::id::{DemandId, EntityId, HoldId, MatterId, PartyId};
+use crate::hold::{Hold, HoldStatus};
+use crate::id::{AssetId, DemandId, EntityId, HoldId, MatterId, PartyId};
 use crate::instrument::{Instrument, LETTER, Privacy};
 use crate::matching;
 use crate::notice::About;
@@ -57,13 +61,27 @@ pub(super) fn receive(s: &State, new: &NewDemand, now: Time) -> Decision {
     Ok(facts)
 }
 
-/// The demand that is this letter, byte for byte, if it still blocks. One whose hold is over does
-/// not count: sent again, it blocks again.
+/// The demand that is this letter, byte for byte, from the same sender, if its hold stands and
+/// reaches all that is asked for now. A form that comes twice with other fields is another demand;
+/// so is a letter sent again when the hold is over, or on its way there.
 fn received_before(s: &State, new: &NewDemand) -> Option<DemandId> {
-    let letter = new.exhibits.first()?;
-    let id = *s.letters.get(&letter.digest)?;
-    let hold = s.holds.get(s.demands.get(id)?.hold)?;
-    hold.in_force().then_some(id)
+    let letters = s.letters.get(&new.exhibits.first()?.digest)?;
+    let from = known_sender(s, &new.from)?;
+    let words = matching::words(&new.text);
+    let scope = read_scope(s, new, from, &words, &mut Vec::new());
+    let (instrument, _) = instrument(s, new.instrument.as_deref()).ok()?;
+    let same = |id: &DemandId| {
+        let Some(demand) = s.demands.get(*id) else { return false };
+        let Some(hold) = s.holds.get(demand.hold) else { return false };
+        let standing = matches!(hold.status, HoldStatus::Provisional | HoldStatus::Active);
+        let mut both = hold.scope.clone();
+        both.widen(&scope);
+        let read_alike = demand.papers.as_ref().is_some_and(|papers| papers.words == words)
+            && demand.flags.contains(&Flag::Damaged) == new.damaged;
+        let alike = demand.from == from && demand.instrument == instrument.code && read_alike;
+        alike && standing && both == hold.scope
+    };
+    letters.iter().copied().find(same)
 }
 
 fn placed(
@@ -91,10 +109,13 @@ fn placed(
     .into()
 }
 
+fn known_sender(s: &State, from: &Who) -> Option<PartyId> {
+    from.channels.iter().find_map(|channel| s.party_at(&channel.address))
+}
+
 /// The party with the sender's address; a new one if nobody has it.
 fn sender(s: &State, from: &Who, facts: &mut Vec<Fact>) -> PartyId {
-    let known = from.channels.iter().find_map(|channel| s.party_at(&channel.address));
-    known.unwrap_or_else(|| {
+    known_sender(s, from).unwrap_or_else(|| {
         let party = s.parties.next();
         let roles = vec![Role::Requester];
         let event = Event::PartyRegistered { party, roles, same_person_as: None };
@@ -155,6 +176,7 @@ fn widen_to_accounts(s: &State, scope: &mut Scope, from: PartyId) {
 }
 
 /// Keeps what exists; identifiers that are known here become assets, others are kept as wanted.
+/// So is the identifier of an asset that is gone: another one may come to have it.
 pub(super) fn resolve(s: &State, asked: &Scope) -> Scope {
     let mut scope = Scope {
         categories: asked.categories.clone(),
@@ -165,7 +187,9 @@ pub(super) fn resolve(s: &State, asked: &Scope) -> Scope {
     let accounts = asked.accounts.iter().copied().filter(|id| s.accounts.get(*id).is_some());
     let assets = asked.assets.iter().copied().filter(|id| s.assets.get(*id).is_some());
     let known = asked.identifiers.iter().filter_map(|value| s.asset_by_identifier(value));
-    let unknown = asked.identifiers.iter().filter(|value| s.asset_by_identifier(value).is_none());
+    let here = |id: AssetId| s.assets.get(id).is_some_and(|asset| asset.fate.is_here());
+    let unknown =
+        asked.identifiers.iter().filter(|value| !s.asset_by_identifier(value).is_some_and(here));
     scope.widen(&Scope {
         accounts: accounts.collect(),
         assets: assets.chain(known).collect(),
@@ -192,6 +216,42 @@ pub(super) fn revoke_reached(s: &State, hold: HoldId, scope: &Scope) -> Vec<Fact
     for id in &s.open_clearances {
         let Some(open) = s.clearances.get(*id) else { continue };
         if coverage::scope_reaches(s, scope, open.asset) {
+            facts.push(Event::ClearanceRevoked { clearance: *id, hold }.into());
+        }
+    }
+    facts
+}
+
+/// What became known of an asset while a clearance was open on it or near it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    /// By what it is known.
+    Name,
+    /// What data is on it: no copy taken before has that.
+    Data,
+}
+
+/// Clearances open on what `changed` is a part or the source of are revoked if one of `holds` now
+/// reaches them; after a change of data, also if a copy satisfied a hold before.
+pub(super) fn revoke_changed(
+    s: &State,
+    changed: AssetId,
+    change: Change,
+    holds: &BTreeSet<HoldId>,
+) -> Vec<Fact> {
+    let in_force = |id: &HoldId| s.holds.get(*id).is_some_and(Hold::in_force);
+    let mut facts = Vec::new();
+    for id in &s.open_clearances {
+        let Some(open) = s.clearances.get(*id) else { continue };
+        if !coverage::descends(s, open.asset, changed) {
+            continue;
+        }
+        let known: BTreeSet<HoldId> = coverage::holds(s, open.asset).into_keys().collect();
+        let hold = match change {
+            Change::Name => holds.difference(&known).copied().find(in_force),
+            Change::Data => holds.union(&known).copied().find(in_force),
+        };
+        if let Some(hold) = hold {
             facts.push(Event::ClearanceRevoked { clearance: *id, hold }.into());
         }
     }
@@ -245,7 +305,7 @@ pub(super) fn triage(
     Ok(facts)
 }
 
-fn open_matter(s: &State, matter: MatterId) -> Result<(), Refusal> {
+pub(super) fn open_matter(s: &State, matter: MatterId) -> Result<(), Refusal> {
     if find(&s.matters, matter)?.closed {
         return Err(Refusal::new(Code::AlreadyDone, matter, "is closed"));
     }

@@ -83,7 +83,7 @@ fn check_receiver(
     if kind == DispositionKind::Transfer && !party.is(Role::Transferee) {
         return Err(Refusal::new(Code::NotPermitted, to, "is not registered as a transferee"));
     }
-    let theirs = |id: &AssetId| coverage::owners(s, *id).iter().all(|owner| *owner == to);
+    let theirs = |id: &AssetId| coverage::owners(s, *id).iter().eq([&to]);
     if kind == DispositionKind::Return && !assets.iter().all(theirs) {
         return Err(Refusal::new(Code::NotYourData, to, "does not own all of the data on it"));
     }
@@ -96,14 +96,7 @@ pub fn owed(s: &State, disposition: &Disposition) -> BTreeSet<PartyId> {
 }
 
 fn owed_for(s: &State, assets: &[AssetId]) -> BTreeSet<PartyId> {
-    let mut parties = BTreeSet::new();
-    let mut holds = BTreeSet::new();
-    for asset in assets {
-        for (part, _) in coverage::subtree(s, *asset) {
-            parties.extend(coverage::owners(s, part));
-        }
-        holds.extend(coverage::holds(s, *asset).into_keys());
-    }
+    let (mut parties, holds) = coverage::of_all(s, assets);
     let holds = holds.into_iter().filter_map(|id| s.holds.get(id));
     let demands = holds.flat_map(|hold| &hold.demands).filter_map(|id| s.demands.get(*id));
     parties.extend(demands.map(|demand| demand.from));
@@ -194,8 +187,7 @@ pub(super) fn unaccepted(s: &State, found: &Disposition, asset: AssetId) -> Vec<
 
 /// What carrying it out would touch.
 pub fn radius(s: &State, assets: &[AssetId]) -> Radius {
-    let mut ids = BTreeSet::new();
-    let (mut owners, mut holds, mut copies) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    let (mut ids, mut copies) = (BTreeSet::new(), BTreeSet::new());
     let mut bytes = 0u64;
     for asset in assets {
         for (id, part) in coverage::subtree(s, *asset) {
@@ -204,9 +196,8 @@ pub fn radius(s: &State, assets: &[AssetId]) -> Radius {
                 copies.extend(part.snapshots.iter().copied());
             }
         }
-        owners.extend(coverage::owners(s, *asset));
-        holds.extend(coverage::holds(s, *asset).into_keys());
     }
+    let (owners, mut holds) = coverage::of_all(s, assets);
     holds.retain(|id| s.holds.get(*id).is_some_and(Hold::in_force));
     copies.retain(|id| s.snapshots.get(*id).is_some_and(|copy| copy.verified.is_some()));
     Radius {
@@ -218,9 +209,20 @@ pub fn radius(s: &State, assets: &[AssetId]) -> Radius {
     }
 }
 
-/// What releasing a hold would free. Names what the scope names; the parts are in the byte count.
+/// What releasing a hold would free: every asset here that it names, or whose account or identifier
+/// it names; parts and copies are in the counts.
 pub(super) fn hold_radius(s: &State, hold: &Hold) -> Radius {
-    let mut radius = radius(s, &hold.scope.assets);
+    let mut assets: BTreeSet<AssetId> = hold.scope.assets.iter().copied().collect();
+    let wanted = hold.scope.identifiers.iter();
+    assets.extend(wanted.filter_map(|form| s.identifiers.get(form.as_str())));
+    if !hold.scope.accounts.is_empty() {
+        let named = |account| hold.scope.accounts.contains(account);
+        let of_accounts = s.assets.iter().filter(|(_, asset)| asset.accounts.iter().any(named));
+        assets.extend(of_accounts.map(|(id, _)| id));
+    }
+    assets.retain(|id| s.assets.get(*id).is_some_and(|asset| asset.fate.is_here()));
+    let assets: Vec<AssetId> = assets.into_iter().collect();
+    let mut radius = radius(s, &assets);
     let accounts = hold.scope.accounts.iter().filter_map(|id| s.accounts.get(*id));
     let mut owners: BTreeSet<PartyId> = radius.owners.iter().copied().collect();
     owners.extend(accounts.map(|account| account.owner));

@@ -11,9 +11,6 @@ use crate::state::State;
 
 pub(super) fn erase(s: &State, party: PartyId) -> Decision {
     let found = find(&s.parties, party)?;
-    if found.erased.is_some() {
-        return Err(Refusal::new(Code::AlreadyDone, party, "is erased"));
-    }
     let theirs = s.demands.iter().filter(|(_, demand)| demand.from == party);
     let mut papers = Vec::new();
     for (id, demand) in theirs {
@@ -29,5 +26,8 @@ pub(super) fn erase(s: &State, party: PartyId) -> Decision {
     papers.sort_unstable();
     papers.dedup();
     let positions = found.entries.clone();
+    if found.erased.is_some() && papers.is_empty() && positions.is_empty() {
+        return Err(Refusal::new(Code::AlreadyDone, party, "is erased, and nothing came since"));
+    }
     Ok(vec![Event::DetailsErased { party, positions, papers }.into()])
 }

@@ -3,7 +3,7 @@
 //! Invariants (rules 2, 7, 8): nothing here unblocks anything at once: a release needs two persons
 //! besides the proposer, counsel among them, and then cools; the end of a basis leaves the hold.
 
-use super::demand::{resolve, revoke_reached};
+use super::demand::{open_matter, resolve, revoke_reached};
 use super::disposition::{Approvals, hold_radius};
 use super::{Decision, find, papers, reasoned};
 use crate::command::Reason;
@@ -27,7 +27,7 @@ pub(super) fn place(
 ) -> Decision {
     let instrument = known(s, instrument)?;
     if let Some(matter) = matter {
-        find(&s.matters, matter)?;
+        open_matter(s, matter)?;
     }
     let scope = resolve(s, scope);
     if scope.matches_nothing() && scope.identifiers.is_empty() {
@@ -93,7 +93,7 @@ pub(super) fn add_basis(
     Ok(vec![reasoned(event, reason)])
 }
 
-fn basis<'a>(hold: HoldId, found: &'a Hold, basis: u8) -> Result<&'a Basis, Refusal> {
+fn basis(hold: HoldId, found: &Hold, basis: u8) -> Result<&Basis, Refusal> {
     let missing = || Refusal::not_found(format!("basis {basis} of {hold}"));
     found.bases.get(usize::from(basis)).ok_or_else(missing)
 }
@@ -113,7 +113,8 @@ pub(super) fn extend(s: &State, hold: HoldId, n: u8, reason: &Reason, now: Time)
         return Err(Refusal::new(Code::ExtensionExhausted, about, text));
     }
     // The clock runs on from the start, so that day counting does not drift at each extension.
-    let total = instrument.days.unwrap_or(0) + days * (u32::from(found.extensions) + 1);
+    let extensions = u32::from(found.extensions) + 1;
+    let total = instrument.days.unwrap_or(0).saturating_add(days.saturating_mul(extensions));
     let due = instrument.rule.due(found.since, total).unwrap_or(due);
     Ok(vec![reasoned(Event::BasisExtended { hold, basis: n, due }, reason)])
 }
@@ -164,8 +165,34 @@ pub(super) fn allow_copy(s: &State, hold: HoldId, reason: &Reason) -> Decision {
     Ok(vec![reasoned(Event::CopyAllowed { hold }, reason)])
 }
 
+/// A gag has its own clock (rule 9): it may end before the hold does, and after.
+pub(super) fn set_gag(
+    s: &State,
+    hold: HoldId,
+    until: Option<Time>,
+    reason: &Reason,
+    now: Time,
+) -> Decision {
+    if !find(&s.holds, hold)?.silent {
+        return Err(Refusal::new(Code::AlreadyDone, hold, "is not silent"));
+    }
+    match until {
+        None => Ok(vec![reasoned(Event::GagEnded { hold }, reason)]),
+        Some(until) if until > now => Ok(vec![reasoned(Event::GagSet { hold, until }, reason)]),
+        Some(until) => {
+            let text = format!("cannot be silent until {until}, which is past");
+            Err(Refusal::new(Code::BadValue, hold, text))
+        }
+    }
+}
+
 pub(super) fn propose_release(s: &State, hold: HoldId, reason: &Reason) -> Decision {
-    if standing(s, hold)?.release.is_some() {
+    let found = standing(s, hold)?;
+    if found.status == HoldStatus::Provisional {
+        let text = "rests on a demand that nobody has decided";
+        return Err(Refusal::new(Code::HoldProvisional, hold, text));
+    }
+    if found.release.is_some() {
         return Err(Refusal::new(Code::AlreadyDone, hold, "is proposed for release"));
     }
     if papers(reason).is_none() {

@@ -80,6 +80,7 @@ pub fn decide(state: &State, command: &Command, now: Time) -> Decision {
         Action::ExtendBasis { hold, basis, reason } => hold::extend(s, *hold, *basis, reason, now),
         Action::EndBasis { hold, basis, reason } => hold::end_basis(s, *hold, *basis, reason, now),
         Action::AllowCopy { hold, reason } => hold::allow_copy(s, *hold, reason),
+        Action::SetGag { hold, until, reason } => hold::set_gag(s, *hold, *until, reason, now),
         Action::ProposeRelease { hold, reason } => hold::propose_release(s, *hold, reason),
         Action::ApproveRelease { hold } => hold::approve_release(s, *hold, actor(by)?, now),
         _ => decide_letting_go(s, command, now),

@@ -5,7 +5,8 @@
 
 use crate::command::{Action, Triage};
 use crate::event::By;
-use crate::party::Role;
+use crate::id::PartyId;
+use crate::party::{Role, person};
 use crate::refusal::{Code, Refusal};
 use crate::state::State;
 
@@ -20,8 +21,10 @@ enum Need {
     Person,
     /// Counsel.
     Counsel,
-    /// Any registered party, for itself.
+    /// Any registered party that acts for itself.
     Party,
+    /// This party for itself, or the house on its behalf.
+    Own(PartyId),
 }
 
 /// Refuses what `by` may not ask for.
@@ -30,7 +33,7 @@ pub(super) fn may(state: &State, by: By, action: &Action) -> Result<(), Refusal>
     let roles: &[Role] = match by {
         By::System => match need {
             Need::Anyone | Need::House => return Ok(()),
-            Need::Person | Need::Counsel | Need::Party => &[],
+            Need::Person | Need::Counsel | Need::Party | Need::Own(_) => &[],
         },
         By::Party(id) => &super::find(&state.parties, id)?.roles,
     };
@@ -40,6 +43,7 @@ pub(super) fn may(state: &State, by: By, action: &Action) -> Result<(), Refusal>
         Need::House | Need::Person => house,
         Need::Counsel => roles.contains(&Role::Counsel),
         Need::Party => !roles.is_empty(),
+        Need::Own(whose) => house || acts_as(state, by, whose),
     };
     if allowed {
         return Ok(());
@@ -52,16 +56,26 @@ pub(super) fn may(state: &State, by: By, action: &Action) -> Result<(), Refusal>
         Need::Counsel => "is not counsel",
         Need::House | Need::Person => "is neither staff nor counsel",
         Need::Anyone | Need::Party => "is not a party here",
+        Need::Own(_) => "acts for somebody else",
     };
     Err(Refusal::new(Code::NotPermitted, about, text))
+}
+
+/// True if both are logins of one person.
+fn acts_as(state: &State, by: By, whose: PartyId) -> bool {
+    let own = person(&state.parties, whose);
+    matches!(by, By::Party(id) if person(&state.parties, id) == own)
 }
 
 fn need(state: &State, action: &Action) -> Need {
     match action {
         Action::ReceiveDemand(_) | Action::Tick => Need::Anyone,
-        Action::FileObjection { .. } | Action::RequestAccess { .. } => Need::Party,
+        Action::FileObjection { by: whose, .. } | Action::RequestAccess { owner: whose, .. } => {
+            Need::Own(*whose)
+        }
         Action::AcceptHold { .. } => Need::Party,
-        Action::AllowCopy { .. } | Action::EraseDetails { .. } => Need::Counsel,
+        Action::AllowCopy { .. } | Action::SetGag { .. } => Need::Counsel,
+        Action::EraseDetails { .. } => Need::Counsel,
         Action::DecideObjection { .. } => Need::Counsel,
         Action::DecideDemand { triage: Triage::Refuse, .. } => Need::Counsel,
         // The first policy, catalogue and people come from the installation.

@@ -3,12 +3,16 @@
 //! Invariant (rule 1): whatever becomes known here is held against the letters in force in the same
 //! decision, so that no asset is known for an instant without the hold that was waiting for it.
 
+use std::collections::BTreeSet;
+
+use super::demand::{Change, revoke_changed};
 use super::{Decision, find};
 use crate::asset::{Fate, Identifier, Lifecycle, normal};
 use crate::command::NewAsset;
+use crate::coverage;
 use crate::demand::Scope;
 use crate::event::{Event, Fact};
-use crate::id::{AccountId, AssetId, EntityId, PartyId};
+use crate::id::{AccountId, AssetId, EntityId, HoldId, PartyId};
 use crate::instrument::Catalogue;
 use crate::matching;
 use crate::party::{Role, Who, person};
@@ -67,10 +71,18 @@ fn check_channels(s: &State, who: &Who, same: Option<PartyId>) -> Result<(), Ref
 }
 
 pub(super) fn change_party(s: &State, party: PartyId, who: &Who) -> Decision {
-    find(&s.parties, party)?;
+    check_known(s, party)?;
     check_name("the party", &who.name)?;
     check_channels(s, who, Some(party))?;
     Ok(vec![Fact::of(Event::PartyChanged { party }).with_who(who.clone())])
+}
+
+/// An erased party stays erased: nothing of it is written down again.
+fn check_known(s: &State, party: PartyId) -> Result<(), Refusal> {
+    match find(&s.parties, party)?.erased {
+        None => Ok(()),
+        Some(at) => Err(Refusal::new(Code::AlreadyGone, party, format!("was erased at {at}"))),
+    }
 }
 
 pub(super) fn register_entity(s: &State, name: &str, country: &str) -> Decision {
@@ -88,7 +100,7 @@ pub(super) fn register_account(
     law: &str,
     retention_days: u32,
 ) -> Decision {
-    find(&s.parties, owner)?;
+    check_known(s, owner)?;
     find(&s.entities, entity)?;
     check_name("the account", label)?;
     let account = s.accounts.next();
@@ -122,6 +134,9 @@ pub(super) fn register_asset(s: &State, new: &NewAsset) -> Decision {
         }
     }
     check_identifiers(s, None, &new.identifiers)?;
+    if let Some(parent) = new.part_of {
+        check_quiet(s, parent)?;
+    }
     let asset = s.assets.next();
     let event = Event::AssetRegistered {
         asset,
@@ -137,6 +152,19 @@ pub(super) fn register_asset(s: &State, new: &NewAsset) -> Decision {
     let mut facts = vec![Fact::of(event)];
     facts.extend(matched(s, asset, &new.label, &new.identifiers));
     Ok(facts)
+}
+
+/// What is being destroyed gets no new parts: they would be gone on paper, and still there.
+fn check_quiet(s: &State, parent: AssetId) -> Result<(), Refusal> {
+    let mut at = Some(parent);
+    while let Some((id, asset)) = at.and_then(|id| Some((id, s.assets.get(id)?))) {
+        if let Some(clearance) = asset.clearance {
+            let text = format!("is open on {id}, which cannot get new parts now");
+            return Err(Refusal::new(Code::ClearanceOutstanding, clearance, text));
+        }
+        at = asset.part_of;
+    }
+    Ok(())
 }
 
 /// Demands in force whose letter names the label or an identifier now reach the asset.
@@ -200,6 +228,15 @@ pub(super) fn relabel_asset(
     };
     let mut facts = vec![Fact::of(event)];
     facts.extend(matched(s, asset, label, identifiers));
+    let mut holds: BTreeSet<HoldId> = BTreeSet::new();
+    for fact in &facts {
+        if let Event::DemandMatched { demand, .. } = fact.event {
+            holds.extend(s.demands.get(demand).map(|demand| demand.hold));
+        }
+    }
+    let wanted = |i: &Identifier| s.wanted.get(i.normal().as_str());
+    holds.extend(identifiers.iter().filter_map(wanted).flatten());
+    facts.extend(revoke_changed(s, asset, Change::Name, &holds));
     Ok(facts)
 }
 
@@ -209,7 +246,10 @@ pub(super) fn assign_asset(s: &State, asset: AssetId, account: AccountId) -> Dec
     if find(&s.assets, asset)?.accounts.contains(&account) {
         return Err(Refusal::new(Code::AlreadyDone, asset, format!("holds data of {account}")));
     }
-    Ok(vec![Event::AssetAssigned { asset, account }.into()])
+    let holds = find(&s.accounts, account)?.holds.iter().copied().collect();
+    let mut facts = vec![Event::AssetAssigned { asset, account }.into()];
+    facts.extend(revoke_changed(s, asset, Change::Data, &holds));
+    Ok(facts)
 }
 
 pub(super) fn copy_asset(s: &State, asset: AssetId, source: AssetId) -> Decision {
@@ -221,7 +261,10 @@ pub(super) fn copy_asset(s: &State, asset: AssetId, source: AssetId) -> Decision
     if asset == source {
         return Err(Refusal::new(Code::LineageCycle, asset, "cannot be a copy of itself"));
     }
-    Ok(vec![Event::AssetCopied { asset, source }.into()])
+    let holds = coverage::holds(s, source).into_keys().collect();
+    let mut facts = vec![Event::AssetCopied { asset, source }.into()];
+    facts.extend(revoke_changed(s, asset, Change::Data, &holds));
+    Ok(facts)
 }
 
 /// What is gone is history: its identity and lineage stay as they were.

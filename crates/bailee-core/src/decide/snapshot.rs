@@ -4,9 +4,11 @@
 //! source reaches the copy, and satisfying a hold by a copy never frees the copy itself.
 
 use super::{Decision, find};
+use crate::coverage;
 use crate::demand::Digest;
 use crate::event::{Event, Fact};
-use crate::id::{AssetId, SnapshotId};
+use crate::gate;
+use crate::id::{AssetId, HoldId, SnapshotId};
 use crate::policy::DutyKind;
 use crate::refusal::{Code, Refusal};
 use crate::state::State;
@@ -41,7 +43,24 @@ pub(super) fn verify(s: &State, snapshot: SnapshotId, intact: bool) -> Decision 
     let mut facts = vec![Event::SnapshotVerified { snapshot, intact }.into()];
     if !intact {
         let kind = DutyKind::RepairSnapshot(snapshot);
+        facts.extend(revoke_relying(s, snapshot));
         facts.push(Event::DutyRaised { duty: s.duties.next(), kind }.into());
     }
     Ok(facts)
+}
+
+/// Clearances that were granted because this copy satisfied a hold end now.
+fn revoke_relying(s: &State, snapshot: SnapshotId) -> Vec<Fact> {
+    let mut facts = Vec::new();
+    for id in &s.open_clearances {
+        let Some(open) = s.clearances.get(*id) else { continue };
+        let relies = |hold: &HoldId| {
+            let hold = s.holds.get(*hold).filter(|hold| hold.in_force());
+            hold.and_then(|h| gate::satisfying_copy(s, h, open.asset)) == Some(snapshot)
+        };
+        if let Some(hold) = coverage::holds(s, open.asset).into_keys().find(relies) {
+            facts.push(Event::ClearanceRevoked { clearance: *id, hold }.into());
+        }
+    }
+    facts
 }

@@ -3,6 +3,8 @@
 //! Invariants (rule 8): clocks lapse bases, not data; no tick can turn a blocked asset clear but by
 //! ending a cooling period that persons started; a tick with nothing due gives no facts.
 
+use std::collections::BTreeSet;
+
 use super::Decision;
 use super::cost::accrued;
 use super::hold::last_basis_duty;
@@ -22,11 +24,17 @@ const MOST: usize = 10_000;
 pub(super) fn tick(s: &State, now: Time) -> Decision {
     let mut facts: Vec<Fact> = Vec::new();
     let mut duties = 0;
+    let mut released: BTreeSet<HoldId> = BTreeSet::new();
     for (_, due) in s.agenda.iter().take_while(|(at, _)| *at <= now).take(MOST) {
         let new = match *due {
             Due::Clearance(id) => clearance(s, id, duties),
+            // The release before it took this clock off the agenda.
+            Due::Basis(id, _) if released.contains(&id) => Vec::new(),
             Due::Basis(id, n) => basis(s, id, n, now, duties),
-            Due::Cooling(id) => cooling(s, id),
+            Due::Cooling(id) => {
+                released.insert(id);
+                cooling(s, id)
+            }
             Due::Gag(hold) => vec![Event::GagEnded { hold }.into()],
             Due::Notice(id, n) => notice(s, id, n, duties),
             Due::Meter(id) => {
