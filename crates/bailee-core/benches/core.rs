@@ -1,0 +1,217 @@
+//! How fast the core decides, replays and answers, and how much memory a large house takes.
+//!
+//! Prints `name<TAB>value<TAB>unit<TAB>target` per line. The house: a million assets (servers with
+//! nine drives each) of ten thousand accounts, a hundred thousand holds by account, asset,
+//! identifier and letter. Run alone: `cargo bench -p bailee-core`.
+
+#![allow(clippy::print_stdout, reason = "the lines printed are the result")]
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use bailee_core::asset::{AssetKind, Identifier, IdentifierKind, Lifecycle};
+use bailee_core::demand::{Exhibit, Medium, Scope};
+use bailee_core::gate::{self, Verb};
+use bailee_core::id::{AccountId, AssetId, EntityId, MatterId, PartyId};
+use bailee_core::instrument::{Catalogue, Ends, Instrument, Privacy};
+use bailee_core::party::{Channel, ChannelKind, Role, Who};
+use bailee_core::{
+    Action, Command, DayRule, NewAsset, NewDemand, Record, State, Time, apply, run, wire,
+};
+
+const ASSETS: u32 = 1_000_000;
+const ACCOUNTS: u32 = 10_000;
+const HOLDS: u32 = 100_000;
+
+fn main() {
+    let (mut state, mut records) = (State::default(), Vec::new());
+    let now = Time::from_unix(1_788_264_000);
+    for action in furnish() {
+        records.extend(must(&mut state, action, now));
+    }
+    let mix: Vec<Command> = mix().map(Command::system).collect();
+    let commands = mix.len() as f64;
+    let start = Instant::now();
+    for command in &mix {
+        match run(&mut state, command, now) {
+            Ok(new) => records.extend(new),
+            Err(refusal) => panic!("{refusal}"),
+        }
+    }
+    line("decide-apply", commands / start.elapsed().as_secs_f64(), "commands/s", ">=200000");
+    drop(mix);
+    replay(&records);
+    drop(records);
+    verdicts(&state, now);
+    if let Some(rss) = resident() {
+        line("rss-1M-assets-100k-holds", rss, "GB", "<=1.5");
+    }
+}
+
+fn line(name: &str, value: f64, unit: &str, target: &str) {
+    println!("{name}\t{value:.2}\t{unit}\t{target}");
+}
+
+fn must(state: &mut State, action: Action, now: Time) -> Vec<Record> {
+    match run(state, &Command::system(action), now) {
+        Ok(records) => records,
+        Err(refusal) => panic!("{refusal}"),
+    }
+}
+
+fn who(name: String) -> Who {
+    let address = format!("{name}@example.org");
+    Who { name, channels: vec![Channel { kind: ChannelKind::Email, address }] }
+}
+
+/// Catalogue, parties, accounts.
+fn furnish() -> impl Iterator<Item = Action> {
+    let letter = Instrument {
+        code: "letter".into(),
+        title: "Letter".into(),
+        citation: "none".into(),
+        days: None,
+        extension_days: None,
+        max_extensions: 0,
+        ends: Ends::Floor,
+        privacy: Privacy::Open,
+        rule: DayRule::plain(),
+        duties: String::new(),
+    };
+    let catalogue = Catalogue { version: "bench".into(), instruments: vec![letter] };
+    let owners = (0..ACCOUNTS).map(|n| Action::RegisterParty {
+        who: who(format!("owner-{n}")),
+        roles: vec![Role::Owner],
+        same_person_as: None,
+    });
+    let entity = Action::RegisterEntity { name: "Example Host".into(), country: "NL".into() };
+    let accounts = (0..ACCOUNTS).map(|n| Action::RegisterAccount {
+        owner: PartyId(n + 1),
+        entity: EntityId(1),
+        label: format!("customer {n}"),
+        law: "NL".into(),
+        retention_days: 30,
+    });
+    let matter = Action::OpenMatter { title: "a matter".into() };
+    std::iter::once(Action::LoadInstruments(catalogue))
+        .chain(owners)
+        .chain([entity, matter])
+        .chain(accounts)
+}
+
+/// Registrations, moves, holds, letters and costs as a house sees them.
+fn mix() -> impl Iterator<Item = Action> {
+    (0..ASSETS).flat_map(|n| {
+        let mut actions = vec![Action::RegisterAsset(asset(n))];
+        if n % 10 == 9 {
+            actions.push(match n % 4 {
+                1 => Action::PlaceHold {
+                    scope: scope(n),
+                    instrument: "letter".into(),
+                    matter: Some(MatterId(1)),
+                    silent: None,
+                },
+                _ => Action::ReceiveDemand(letter(n)),
+            });
+            actions.push(Action::MoveAsset {
+                asset: AssetId(n),
+                lifecycle: Lifecycle::Stored,
+                place: "hall 2".into(),
+            });
+        }
+        actions
+    })
+}
+
+fn asset(n: u32) -> NewAsset {
+    let server = n - n % 10;
+    NewAsset {
+        kind: if n == server { AssetKind::Server } else { AssetKind::Drive },
+        label: format!("srv-{server:07}-{}", n - server),
+        accounts: vec![AccountId(server % ACCOUNTS + 1)],
+        identifiers: vec![Identifier { kind: IdentifierKind::Serial, value: format!("WD{n:010}") }],
+        part_of: (n != server).then_some(AssetId(server + 1)),
+        copy_of: Vec::new(),
+        place: "rack 14".into(),
+        bytes: 4 << 40,
+    }
+}
+
+fn scope(n: u32) -> Scope {
+    let mut scope = Scope::default();
+    match n % 12 {
+        1 => scope.accounts.push(AccountId(n % ACCOUNTS + 1)),
+        5 => scope.assets.push(AssetId(n / 2 + 1)),
+        _ => scope.identifiers.push(format!("XX{n:010}")),
+    }
+    scope
+}
+
+fn letter(n: u32) -> NewDemand {
+    let mut digest = [0; 32];
+    digest[..4].copy_from_slice(&n.to_be_bytes());
+    let (a, b) = (n / 3, n / 2 + 3);
+    NewDemand {
+        from: who(format!("counsel-{}", n % 500)),
+        entity: None,
+        instrument: None,
+        medium: Medium::Email,
+        scope: Scope::default(),
+        text: format!(
+            "Dear Sirs, we act for a party to pending proceedings. Kindly preserve drive \
+             WD{a:010} and server srv-{:07}-0 until further notice, and confirm receipt.",
+            b - b % 10
+        ),
+        exhibits: vec![Exhibit {
+            digest,
+            size: 1000,
+            media: "message/rfc822".into(),
+            name: "letter.eml".into(),
+        }],
+        silent: None,
+        damaged: false,
+    }
+}
+
+/// Bytes to records to state.
+fn replay(records: &[Record]) {
+    let encode = |r: &Record| wire::encode(r.at, r.by, &r.fact);
+    let start = Instant::now();
+    let mut encoded = Vec::with_capacity(records.len());
+    encoded.extend(records.iter().map(encode));
+    line("encode", records.len() as f64 / start.elapsed().as_secs_f64(), "events/s", "");
+    let mut state = State::default();
+    let start = Instant::now();
+    for (seq, [what, who, papers]) in encoded.iter().enumerate() {
+        let sections = [what.as_deref(), who.as_deref(), papers.as_deref()];
+        let applied = wire::decode(seq as u64, sections).map(|record| apply(&mut state, &record));
+        assert!(matches!(applied, Ok(Ok(()))), "entry {seq} does not replay: {applied:?}");
+    }
+    line("replay", encoded.len() as f64 / start.elapsed().as_secs_f64(), "events/s", ">=1000000");
+}
+
+/// The gate, asked about assets all over the house.
+fn verdicts(state: &State, now: Time) {
+    assert!(state.holds.len() >= HOLDS as usize && state.assets.len() == ASSETS as usize);
+    let mut micros = Vec::new();
+    let mut n = 1;
+    for _ in 0..200_000 {
+        // A full cycle of a linear congruence: no asset twice, no pattern of the cache.
+        n = (n * 7_621 + 1) % 1_000_003;
+        let id = AssetId(n as u32 % ASSETS + 1);
+        let start = Instant::now();
+        black_box(gate::verdict(state, black_box(id), Verb::LetGo, now, None));
+        micros.push(start.elapsed().as_secs_f64() * 1e6);
+    }
+    micros.sort_by(f64::total_cmp);
+    line("gate-verdict-p50", micros[micros.len() / 2], "us", "<=50");
+    line("gate-verdict-p99", micros[micros.len() * 99 / 100], "us", "<=50");
+}
+
+/// Resident memory now, where the system tells it.
+fn resident() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
+    let kilobytes: f64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kilobytes / 1e6)
+}

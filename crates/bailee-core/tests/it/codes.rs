@@ -1,0 +1,363 @@
+//! Rule 12: every refusal has a name, every name can be reached, and each says what would change
+//! the answer.
+
+use std::collections::BTreeSet;
+
+use bailee_core::disposition::DispositionKind;
+use bailee_core::id::*;
+use bailee_core::{Action, Code, NewAsset, Reason, Refusal, Triage};
+
+use crate::house::*;
+
+type Case = (Code, fn() -> Code);
+
+fn bare(n: u32) -> NewAsset {
+    NewAsset { accounts: vec![], ..new_asset(n) }
+}
+
+/// The code with which the gate stops a reservation of an asset under `prepare`.
+fn reserve_after(prepare: fn(&mut House, AssetId)) -> Code {
+    let (mut house, asset, x) = House::about_to_go(1);
+    prepare(&mut house, asset);
+    let reserve = house.reserve_action(x, asset, 1);
+    house.no(STAFF, reserve)
+}
+
+fn with_hold(act: fn(&mut House, HoldId) -> Code) -> Code {
+    let mut house = House::new();
+    let asset = house.asset(bare(1));
+    let hold = house.hold(on_assets(&[asset]), "epoc-pr");
+    act(&mut house, hold)
+}
+
+fn with_disposition(act: fn(&mut House, DispositionId, AssetId) -> Code) -> Code {
+    let mut house = House::new();
+    let asset = house.asset(bare(1));
+    let x = house.propose(DispositionKind::Sanitize, &[asset]);
+    act(&mut house, x, asset)
+}
+
+fn with_clearance(act: fn(&mut House, ClearanceId) -> Code) -> Code {
+    let (mut house, asset, x) = House::about_to_go(1);
+    let id = house.reserve(x, asset, 1);
+    act(&mut house, id)
+}
+
+fn of_the_gate() -> Vec<Case> {
+    vec![
+        (Code::HoldInForce, || {
+            reserve_after(|house, asset| _ = house.hold(on_assets(&[asset]), "letter"))
+        }),
+        (Code::HoldProvisional, || {
+            reserve_after(|house, _| _ = house.demand(letter("Nora", "srv-0001")))
+        }),
+        (Code::HoldCooling, || {
+            reserve_after(|house, asset| {
+                let hold = house.hold(on_assets(&[asset]), "letter");
+                house.release(hold);
+            })
+        }),
+        (Code::AccountActive, || {
+            let mut house = House::new();
+            let asset = house.server(1);
+            let x = house.propose(DispositionKind::Sanitize, &[asset]);
+            house.no(STAFF, house.reserve_action(x, asset, 1))
+        }),
+        (Code::RetentionRunning, || {
+            let mut house = House::new();
+            let asset = house.server(1);
+            house.yes(STAFF, Action::TerminateAccount { account: MEGA });
+            let x = house.propose(DispositionKind::Sanitize, &[asset]);
+            house.no(STAFF, house.reserve_action(x, asset, 1))
+        }),
+        (Code::ClearanceOutstanding, || {
+            let (mut house, asset, x) = House::about_to_go(1);
+            house.reserve(x, asset, 1);
+            let cancel = Action::CancelDisposition { disposition: x, reason: because() };
+            assert_eq!(house.no(STAFF, cancel), Code::ClearanceOutstanding);
+            house.no(STAFF, house.reserve_action(x, asset, 1))
+        }),
+        (Code::AlreadyGone, || {
+            let (mut house, asset, x) = House::about_to_go(1);
+            let id = house.begin(x, asset, 1);
+            house.finish(id);
+            house.no(STAFF, Action::AssignAsset { asset, account: BLUE })
+        }),
+        (Code::HoldNotAccepted, || {
+            let mut house = House::new();
+            let asset = house.server(1);
+            house.hold(on_assets(&[asset]), "letter");
+            let x = house.propose(DispositionKind::Transfer, &[asset]);
+            house.no(STAFF, house.reserve_action(x, asset, 1))
+        }),
+    ]
+}
+
+fn of_the_registry() -> Vec<Case> {
+    vec![
+        (Code::NotPermitted, || House::new().no(OWNER, Action::OpenMatter { title: "x".into() })),
+        (Code::NotFound, || House::new().no(STAFF, Action::CloseMatter { matter: MatterId(0) })),
+        (Code::AlreadyDone, || {
+            let mut house = House::new();
+            house.yes(STAFF, Action::TerminateAccount { account: MEGA });
+            house.no(STAFF, Action::TerminateAccount { account: MEGA })
+        }),
+        (Code::BadValue, || House::new().no(STAFF, Action::OpenMatter { title: "\n".into() })),
+        (Code::IdentifierTaken, || {
+            let mut house = House::new();
+            house.server(1);
+            let twin = NewAsset { label: "other".into(), ..new_asset(1) };
+            house.no(STAFF, Action::RegisterAsset(twin))
+        }),
+        (Code::LineageCycle, || {
+            let mut house = House::new();
+            let asset = house.server(1);
+            house.no(STAFF, Action::CopyAsset { asset, source: asset })
+        }),
+        (Code::ChannelTaken, || {
+            let roles = vec![bailee_core::party::Role::Staff];
+            let who = who("Otto Owner");
+            let register = Action::RegisterParty { who, roles, same_person_as: None };
+            House::new().no(STAFF, register)
+        }),
+        (Code::NotYourData, || {
+            let mut house = House::new();
+            let asset = house.server(1);
+            let reason = because();
+            house.no(STRANGER, Action::RequestAccess { owner: STRANGER, asset, reason })
+        }),
+        (Code::ErasureBlocked, || {
+            let mut house = House::new();
+            house.demand(letter("Rita Requester", "keep"));
+            house.no(COUNSEL, Action::EraseDetails { party: REQUESTER })
+        }),
+    ]
+}
+
+fn of_holds() -> Vec<Case> {
+    vec![
+        (Code::DemandDecided, || {
+            let mut house = House::new();
+            let (demand, _) = house.demand(letter("Nora", "keep"));
+            house.accept(demand);
+            let (triage, reason) = (Triage::Clarify, because());
+            house.no(STAFF, Action::DecideDemand { demand, triage, reason })
+        }),
+        (Code::HoldNotInForce, || {
+            with_hold(|house, hold| {
+                house.release(hold);
+                house.no(COUNSEL, Action::AllowCopy { hold, reason: because() })
+            })
+        }),
+        (Code::BasisEnded, || {
+            with_hold(|house, hold| {
+                house.days(70);
+                house.no(STAFF, Action::ExtendBasis { hold, basis: 0, reason: because() })
+            })
+        }),
+        (Code::ExtensionExhausted, || {
+            with_hold(|house, hold| {
+                let extend = Action::ExtendBasis { hold, basis: 0, reason: because() };
+                house.yes(STAFF, extend.clone());
+                house.no(STAFF, extend)
+            })
+        }),
+        (Code::NotExtendable, || {
+            let mut house = House::new();
+            let hold = house.hold(on_accounts(&[MEGA]), "letter");
+            house.no(STAFF, Action::ExtendBasis { hold, basis: 0, reason: because() })
+        }),
+        (Code::MatterNeedsHolds, || {
+            let mut house = House::new();
+            let matter = MatterId(1);
+            house.system(Action::OpenMatter { title: "x".into() });
+            let (demand, _) = house.demand(letter("Nora", "keep"));
+            let triage = Triage::Accept(Some(matter));
+            house.yes(STAFF, Action::DecideDemand { demand, triage, reason: because() });
+            house.no(STAFF, Action::CloseMatter { matter })
+        }),
+        (Code::NotProposed, || {
+            with_hold(|house, hold| house.no(OPS, Action::ApproveRelease { hold }))
+        }),
+        (Code::ApproverIsProposer, || {
+            with_hold(|house, hold| {
+                house.yes(STAFF, Action::ProposeRelease { hold, reason: because() });
+                house.no(ALIAS, Action::ApproveRelease { hold })
+            })
+        }),
+        (Code::ApproverRepeats, || {
+            with_hold(|house, hold| {
+                house.yes(STAFF, Action::ProposeRelease { hold, reason: because() });
+                house.yes(COUNSEL, Action::ApproveRelease { hold });
+                house.no(COUNSEL, Action::ApproveRelease { hold })
+            })
+        }),
+        (Code::CounselMissing, || {
+            with_hold(|house, hold| {
+                house.yes(COUNSEL, Action::ProposeRelease { hold, reason: because() });
+                house.yes(OPS, Action::ApproveRelease { hold });
+                house.no(STAFF, Action::ApproveRelease { hold })
+            })
+        }),
+    ]
+}
+
+fn of_dispositions() -> Vec<Case> {
+    vec![
+        (Code::RadiusChanged, || {
+            let (mut house, asset, x) = House::about_to_go(1);
+            house.snapshot(asset);
+            house.no(STAFF, house.reserve_action(x, asset, 1))
+        }),
+        (Code::ApprovalsMissing, || {
+            with_disposition(|house, x, asset| house.no(STAFF, house.reserve_action(x, asset, 1)))
+        }),
+        (Code::NoticeMissing, || {
+            let (mut house, asset, x) = House::about_to_go(1);
+            let (demand, hold) = house.demand(letter("Nora", "srv-0001"));
+            house.accept(demand);
+            house.release(hold);
+            house.days(14);
+            house.no(STAFF, house.reserve_action(x, asset, 1))
+        }),
+        (Code::NoticeNotDelivered, || {
+            let mut house = House::new();
+            let asset = house.server(1);
+            house.end_accounts();
+            let x = house.propose(DispositionKind::Sanitize, &[asset]);
+            house.no(STAFF, house.reserve_action(x, asset, 1))
+        }),
+        (Code::WaitingPeriod, || {
+            let mut house = House::new();
+            let asset = house.server(1);
+            house.end_accounts();
+            let x = house.propose(DispositionKind::Sanitize, &[asset]);
+            house.prove_notices(x);
+            house.no(STAFF, house.reserve_action(x, asset, 1))
+        }),
+        (Code::ObjectionOpen, || {
+            let (mut house, asset, x) = House::about_to_go(1);
+            let object = Action::FileObjection { disposition: x, by: OWNER, reason: because() };
+            house.yes(OWNER, object);
+            house.no(STAFF, house.reserve_action(x, asset, 1))
+        }),
+        (Code::DispositionClosed, || {
+            with_disposition(|house, x, asset| {
+                let cancel = Action::CancelDisposition { disposition: x, reason: because() };
+                house.yes(STAFF, cancel);
+                house.no(STAFF, house.reserve_action(x, asset, 1))
+            })
+        }),
+        (Code::AssetNotInDisposition, || {
+            with_disposition(|house, x, _| house.no(STAFF, house.reserve_action(x, AssetId(7), 1)))
+        }),
+        (Code::CanaryPending, || {
+            let mut house = House::new();
+            let assets = [house.server(1), house.server(2)];
+            house.end_accounts();
+            let x = house.ready(DispositionKind::Sanitize, &assets);
+            house.no(STAFF, house.reserve_action(x, assets[1], 2))
+        }),
+        (Code::RateLimited, || {
+            let (mut house, asset, x) = House::about_to_go(1);
+            let none = bailee_core::Policy { daily_limit: 0, ..Default::default() };
+            house.yes(COUNSEL, Action::SetPolicy(none));
+            house.no(STAFF, house.reserve_action(x, asset, 1))
+        }),
+        (Code::NoSubject, || {
+            let mut house = House::new();
+            let asset = house.asset(NewAsset { identifiers: vec![], ..bare(1) });
+            let x = house.ready(DispositionKind::Sanitize, &[asset]);
+            house.no(STAFF, house.reserve_action(x, asset, 1))
+        }),
+        (Code::WrongSubject, || {
+            let (house, asset, x) = House::about_to_go(1);
+            house.no(STAFF, house.reserve_action(x, asset, 2))
+        }),
+        (Code::WrongKind, || {
+            let mut house = House::new();
+            let (kind, assets) = (DispositionKind::Expire, vec![house.server(1)]);
+            let (to, reason) = (None, because());
+            house.no(STAFF, Action::ProposeDisposition { kind, assets, to, reason })
+        }),
+    ]
+}
+
+fn of_clearances() -> Vec<Case> {
+    vec![
+        (Code::ClearanceExpired, || {
+            with_clearance(|house, id| {
+                house.now = house.now.plus_seconds(900);
+                assert_eq!(
+                    house.no(STAFF, Action::Begin { clearance: id }),
+                    Code::ClearanceExpired
+                );
+                house.system(Action::Tick);
+                house.no(STAFF, Action::Begin { clearance: id })
+            })
+        }),
+        (Code::ClearanceRevoked, || {
+            with_clearance(|house, id| {
+                house.demand(letter("Nora", "srv-0001"));
+                house.no(STAFF, Action::Begin { clearance: id })
+            })
+        }),
+        (Code::ClearanceUsed, || {
+            with_clearance(|house, id| {
+                house.system(Action::Begin { clearance: id });
+                house.no(STAFF, Action::Begin { clearance: id })
+            })
+        }),
+        (Code::ClearanceNotBegun, || {
+            with_clearance(|house, id| {
+                let abort = Action::Abort { clearance: id, gone: 1, reason: because() };
+                assert_eq!(house.no(STAFF, abort), Code::ClearanceNotBegun);
+                house.no(STAFF, Action::Renew { clearance: id })
+            })
+        }),
+        (Code::LeaseLapsed, || {
+            with_clearance(|house, id| {
+                house.system(Action::Begin { clearance: id });
+                house.now = house.now.plus_seconds(60);
+                house.no(STAFF, Action::Renew { clearance: id })
+            })
+        }),
+        (Code::NotVerified, || {
+            with_clearance(|house, id| {
+                house.system(Action::Begin { clearance: id });
+                let (verified, reason) = (false, because());
+                house.no(STAFF, Action::Finish { clearance: id, verified, reason })
+            })
+        }),
+        (Code::CertificateMissing, || {
+            with_clearance(|house, id| {
+                house.system(Action::Begin { clearance: id });
+                let (verified, reason) = (true, Reason::default());
+                house.no(STAFF, Action::Finish { clearance: id, verified, reason })
+            })
+        }),
+    ]
+}
+
+#[test]
+fn every_code_is_reached_by_what_it_is_for() {
+    let mut reached = BTreeSet::new();
+    let groups = [of_the_gate(), of_the_registry(), of_holds(), of_dispositions(), of_clearances()];
+    for (code, case) in groups.into_iter().flatten() {
+        assert_eq!(case(), code);
+        reached.insert(code);
+    }
+    let never: Vec<&Code> = Code::ALL.iter().filter(|code| !reached.contains(code)).collect();
+    assert_eq!(never, Vec::<&Code>::new(), "codes that no test reaches");
+}
+
+#[test]
+fn codes_are_stable_words_and_say_what_would_change_the_answer() {
+    let texts: BTreeSet<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
+    assert_eq!(texts.len(), Code::ALL.len());
+    for code in Code::ALL {
+        assert!(code.as_str().bytes().all(|b| b.is_ascii_lowercase() || b == b'_'));
+        let shown = Refusal::new(*code, "H-1", "is so").to_string();
+        assert_eq!(shown, format!("{}: H-1 is so; {}", code.as_str(), code.change()));
+    }
+}

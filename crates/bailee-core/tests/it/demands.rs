@@ -1,0 +1,170 @@
+//! Rule 1 by example: whatever arrives blocks at once, and what turns out later is held too.
+
+use bailee_core::demand::{Flag, Scope};
+use bailee_core::id::*;
+use bailee_core::{Action, Code, Event, NewAsset, NewDemand, Time, Triage};
+
+use crate::house::*;
+
+fn flags(house: &House, demand: DemandId) -> Vec<Flag> {
+    house.state.demands.get(demand).unwrap().flags.clone()
+}
+
+#[test]
+fn a_letter_names_what_is_here_in_any_spelling_and_what_comes_later() {
+    let mut house = House::new();
+    let here = house.asset(NewAsset { accounts: vec![], ..new_asset(1) });
+    house.demand(letter("Nora", "Please KEEP srv 0001 and: SRV-0002; thanks. Also 'late shop'"));
+    assert_eq!(house.gate(here), [Code::HoldProvisional]);
+    let later = house.asset(NewAsset { accounts: vec![], ..new_asset(2) });
+    assert_eq!(house.gate(later), [Code::HoldProvisional]);
+    let other = house.asset(NewAsset { accounts: vec![], ..new_asset(22) });
+    assert_eq!(house.gate(other), []);
+    house.system(Action::RelabelAsset {
+        asset: other,
+        label: "srv-0002".into(),
+        identifiers: vec![],
+    });
+    assert_eq!(house.gate(other), [Code::HoldProvisional]);
+    let account = house.state.accounts.next();
+    house.system(Action::RegisterAccount {
+        owner: STRANGER,
+        entity: EntityId(1),
+        label: "Late Shop".into(),
+        law: "NL".into(),
+        retention_days: 0,
+    });
+    let bare = NewAsset { accounts: vec![account], ..new_asset(3) };
+    let of_account = house.asset(bare);
+    assert_eq!(house.gate(of_account), [Code::HoldProvisional, Code::AccountActive]);
+}
+
+#[test]
+fn what_cannot_be_read_freezes_accounts_and_what_matches_nothing_pages_a_human() {
+    let mut house = House::new();
+    let asset = house.server(1);
+    let (demand, hold) = house.demand(letter("Otto Owner", "keep my things"));
+    assert_eq!(flags(&house, demand), [Flag::ScopeUnreadable]);
+    assert_eq!(house.state.holds.get(hold).unwrap().scope.accounts, [MEGA]);
+    let damaged = NewDemand { damaged: true, ..letter("Nora", "keep srv-0001") };
+    let (demand, hold) = house.demand(damaged);
+    assert_eq!(flags(&house, demand), [Flag::ScopeUnreadable, Flag::Damaged]);
+    assert_eq!(house.state.holds.get(hold).unwrap().scope.accounts, [MEGA]);
+    let records = house.system(Action::ReceiveDemand(letter("Max", "keep what I wrote about")));
+    assert_eq!(records.len(), 4);
+    let Event::DutyRaised { kind, .. } = records[3].fact.event else { panic!("no duty") };
+    assert_eq!(kind, bailee_core::DutyKind::Unmatched(DemandId(3)));
+    house.system(Action::MatchDemand { demand: DemandId(3), scope: on_assets(&[asset]) });
+    assert!(bailee_core::coverage::reaches(&house.state, HoldId(3), asset));
+}
+
+#[test]
+fn an_unknown_sender_becomes_a_party_in_the_same_decision() {
+    let mut house = House::new();
+    let next = house.state.parties.next();
+    let records = house.system(Action::ReceiveDemand(letter("Nora", "keep mega store")));
+    let names = ["PartyRegistered", "DemandReceived", "HoldPlaced", "DutyRaised"];
+    assert_eq!(House::names(&records), names);
+    let Event::DemandReceived { from, .. } = records[1].fact.event else { panic!("no demand") };
+    assert_eq!(from, next);
+    let records = house.system(Action::ReceiveDemand(letter("Nora", "keep blue shop")));
+    assert_eq!(House::names(&records), names[1..], "known by its address the second time");
+}
+
+#[test]
+fn a_wrong_entity_an_unknown_instrument_and_far_times_are_flagged_and_still_block() {
+    let mut house = House::new();
+    let asset = house.server(1);
+    let odd = NewDemand {
+        entity: Some(EntityId(2)),
+        instrument: Some("papal-bull".into()),
+        ..letter("Nora", "keep srv-0001")
+    };
+    let (demand, _) = house.demand(odd);
+    assert_eq!(flags(&house, demand), [Flag::UnknownInstrument, Flag::WrongEntity]);
+    house.now = Time(i64::MAX);
+    house.demand(NewDemand { instrument: Some("epoc-pr".into()), ..letter("Max", "srv-0001") });
+    let all = [Code::HoldProvisional, Code::HoldProvisional, Code::AccountActive];
+    assert_eq!(house.gate(asset), all);
+}
+
+#[test]
+fn a_letter_sent_twice_is_one_demand_unless_it_asks_for_more_or_blocks_no_longer() {
+    let mut house = House::new();
+    house.server(1);
+    house.server(2);
+    let form = |asset| NewDemand {
+        scope: on_assets(&[AssetId(asset)]),
+        exhibits: vec![exhibit(5)],
+        ..letter("Nora", "see form")
+    };
+    let (demand, hold) = house.demand(form(1));
+    assert_eq!(house.no(STAFF, Action::ReceiveDemand(form(1))), Code::AlreadyDone);
+    house.demand(form(2));
+    house.demand(NewDemand { from: who("Max"), ..form(1) });
+    house.demand(NewDemand { instrument: Some("epoc-pr".into()), ..form(1) });
+    let triage = Triage::Refuse;
+    house.yes(COUNSEL, Action::DecideDemand { demand, triage, reason: because() });
+    assert!(house.state.holds.get(hold).unwrap().in_force());
+    let (_, again) = house.demand(form(1));
+    assert_ne!(hold, again, "sent again while the first cools, it blocks on its own");
+}
+
+#[test]
+fn an_empty_letter_sent_twice_still_freezes_the_account_opened_between() {
+    let mut house = House::new();
+    let empty = NewDemand { exhibits: vec![exhibit(6)], ..letter("Otto Owner", "") };
+    house.demand(empty.clone());
+    let account = house.state.accounts.next();
+    house.system(Action::RegisterAccount {
+        owner: OWNER,
+        entity: EntityId(1),
+        label: "second shop".into(),
+        law: "NL".into(),
+        retention_days: 0,
+    });
+    let (_, hold) = house.demand(empty);
+    assert!(house.state.holds.get(hold).unwrap().scope.accounts.contains(&account));
+}
+
+#[test]
+fn a_refusal_cools_and_blocks_until_it_has() {
+    let mut house = House::new();
+    let asset = house.asset(NewAsset { accounts: vec![], ..new_asset(1) });
+    let (demand, hold) = house.demand(letter("Nora", "keep srv-0001"));
+    let decide = |triage| Action::DecideDemand { demand, triage, reason: because() };
+    assert_eq!(house.no(STAFF, decide(Triage::Refuse)), Code::NotPermitted);
+    let release = Action::ProposeRelease { hold, reason: because() };
+    assert_eq!(house.no(STAFF, release), Code::HoldProvisional, "somebody decides first");
+    house.yes(STAFF, decide(Triage::Clarify));
+    assert_eq!(house.gate(asset), [Code::HoldProvisional]);
+    house.yes(COUNSEL, decide(Triage::Refuse));
+    assert_eq!(house.no(STAFF, decide(Triage::Accept(None))), Code::DemandDecided);
+    house.days(13);
+    assert_eq!(house.gate(asset), [Code::HoldCooling]);
+    house.days(1);
+    assert_eq!(house.gate(asset), []);
+    let late = house.asset(NewAsset { accounts: vec![], label: "srv-0001".into(), ..new_asset(2) });
+    assert_eq!(house.gate(late), [], "what is over waits for nothing");
+}
+
+#[test]
+fn releasing_one_reason_never_exposes_what_another_covers() {
+    let mut house = House::new();
+    let asset = house.asset(NewAsset { accounts: vec![], ..new_asset(1) });
+    let first = house.hold(on_assets(&[asset]), "letter");
+    house.hold(on_assets(&[asset]), "us-2703f");
+    house.release(first);
+    house.days(15);
+    assert_eq!(house.gate(asset), [Code::HoldInForce]);
+}
+
+#[test]
+fn a_form_that_names_nothing_known_waits_for_its_identifier() {
+    let mut house = House::new();
+    let scope = Scope { identifiers: vec!["SN:0007:x".into()], ..Scope::default() };
+    let (demand, _) = house.demand(NewDemand { scope, ..letter("Nora", "") });
+    assert_eq!(flags(&house, demand), [Flag::Unmatched]);
+    let asset = house.asset(NewAsset { accounts: vec![], ..new_asset(7) });
+    assert_eq!(house.gate(asset), [Code::HoldProvisional]);
+}

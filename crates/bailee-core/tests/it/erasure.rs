@@ -1,0 +1,125 @@
+//! Rule 10 by example: erasure forgets the person and breaks nothing. A replay of the journal
+//! without the destroyed sections gives the state that the erasure left.
+
+use bailee_core::id::*;
+use bailee_core::party::Who;
+use bailee_core::{Action, Code, Event, Intent, NewAsset, plan};
+
+use crate::house::*;
+
+const ERASE: fn(PartyId) -> Action = |party| Action::EraseDetails { party };
+
+/// Replays with every section missing that an erasure in the log destroyed.
+fn replay_erased(house: &House) -> bailee_core::State {
+    let (mut who, mut papers) = (Vec::new(), Vec::new());
+    for record in &house.records {
+        if let Event::DetailsErased { positions, papers: destroyed, .. } = &record.fact.event {
+            who.extend(positions.iter().copied());
+            papers.extend(destroyed.iter().copied());
+        }
+    }
+    replay(&house.records, |section, seq| match section {
+        1 => who.contains(&seq),
+        2 => papers.contains(&seq),
+        _ => false,
+    })
+}
+
+#[test]
+fn a_replay_without_the_erased_sections_gives_the_state_after_erasure() {
+    let mut house = House::new();
+    let asset = house.server(1);
+    let rita = REQUESTER;
+    let (demand, hold) = house.demand(letter("Rita Requester", "keep srv-0001"));
+    house.accept(demand);
+    let matter = MatterId(1);
+    house.system(Action::OpenMatter { title: "a case".into() });
+    house.yes(STAFF, Action::FileCorrespondence { matter, from: rita, reason: because() });
+    house.yes(OWNER, Action::RequestAccess { owner: OWNER, asset, reason: because() });
+    let access = AccessId(1);
+    house.yes(STAFF, Action::DecideAccess { access, granted: true, reason: because() });
+    house.yes(COUNSEL, Action::ChangeParty { party: rita, who: who("Rita Renamed") });
+    assert_eq!(house.no(COUNSEL, ERASE(rita)), Code::ErasureBlocked);
+    house.release(hold);
+    house.days(14);
+    for party in [rita, OWNER] {
+        house.yes(COUNSEL, ERASE(party));
+        assert!(house.state.parties.get(party).unwrap().who.is_none());
+    }
+    assert_eq!(house.state.accounts.get(MEGA).unwrap().label, None);
+    assert!(house.state.demands.get(demand).unwrap().papers.is_none());
+    assert_eq!(house.state.party_at("rita.renamed@example.org"), None);
+    assert!(replay_erased(&house) == house.state);
+    let intents = plan(&house.state, 100);
+    assert_eq!(intents.iter().filter(|i| matches!(i, Intent::Erase(_))).count(), 2);
+    // The world goes on, and what comes later comes out the same.
+    let (_, again) = house.demand(letter("Rita Renamed", "keep mega store and srv-0001"));
+    assert_eq!(house.state.holds.get(again).unwrap().scope.accounts, []);
+    assert!(replay_erased(&house) == house.state);
+}
+
+#[test]
+fn an_erased_party_stays_erased_and_what_comes_later_can_be_erased_again() {
+    let mut house = House::new();
+    house.system(Action::OpenMatter { title: "a case".into() });
+    house.yes(COUNSEL, ERASE(REQUESTER));
+    assert_eq!(house.no(COUNSEL, ERASE(REQUESTER)), Code::AlreadyDone);
+    let change = Action::ChangeParty { party: REQUESTER, who: who("Rita Again") };
+    assert_eq!(house.no(COUNSEL, change), Code::AlreadyGone);
+    let account = Action::RegisterAccount {
+        owner: REQUESTER,
+        entity: EntityId(1),
+        label: "rita's shop".into(),
+        law: "NL".into(),
+        retention_days: 0,
+    };
+    assert_eq!(house.no(COUNSEL, account), Code::AlreadyGone);
+    let (matter, from) = (MatterId(1), REQUESTER);
+    house.yes(STAFF, Action::FileCorrespondence { matter, from, reason: because() });
+    house.yes(COUNSEL, ERASE(REQUESTER));
+    assert!(replay_erased(&house) == house.state);
+}
+
+#[test]
+fn an_address_shared_by_two_logins_survives_the_erasure_of_either() {
+    for erased in [STAFF, ALIAS] {
+        let mut house = House::new();
+        let both = Who { name: "Stan".into(), ..who("Stan Staff") };
+        house.yes(COUNSEL, Action::ChangeParty { party: ALIAS, who: both });
+        assert_eq!(house.state.party_at("Stan.Staff@example.org"), Some(STAFF));
+        house.yes(COUNSEL, ERASE(erased));
+        let left = if erased == STAFF { ALIAS } else { STAFF };
+        assert_eq!(house.state.party_at("stan.staff@example.org"), Some(left));
+        assert!(replay_erased(&house) == house.state);
+    }
+}
+
+#[test]
+fn one_letter_of_two_senders_is_forgotten_with_each_of_them() {
+    let mut house = House::new();
+    let form = |from| bailee_core::NewDemand { exhibits: vec![exhibit(5)], ..letter(from, "keep") };
+    let mut holds = Vec::new();
+    for from in ["Rita Requester", "Nora"] {
+        let (demand, hold) = house.demand(form(from));
+        house.accept(demand);
+        house.release(hold);
+        holds.push(hold);
+    }
+    house.days(14);
+    let nora = house.state.demands.get(DemandId(2)).unwrap().from;
+    house.yes(COUNSEL, ERASE(nora));
+    assert!(replay_erased(&house) == house.state);
+    house.yes(COUNSEL, ERASE(REQUESTER));
+    assert!(replay_erased(&house) == house.state);
+}
+
+#[test]
+fn notices_to_an_erased_party_end_with_a_human() {
+    let mut house = House::new();
+    let asset = house.asset(NewAsset { accounts: vec![MEGA], ..new_asset(1) });
+    house.yes(COUNSEL, ERASE(OWNER));
+    house.propose(bailee_core::disposition::DispositionKind::Sanitize, &[asset]);
+    let names = ["NoticeEvidence", "NoticeEscalated", "DutyRaised"];
+    assert_eq!(House::names(&house.days(7)), names);
+    assert_eq!(house.days(7), []);
+}

@@ -1,0 +1,16 @@
+//! The proof of the core: every rule by example, all of them against a second model at random,
+//! every refusal by name, every byte of the wire format.
+
+#![allow(clippy::unwrap_used, reason = "in a test a missing thing is a failure")]
+
+mod clocks;
+mod codes;
+mod demands;
+mod erasure;
+mod house;
+mod letting_go;
+mod model;
+mod naive;
+mod permission;
+mod views;
+mod wire;

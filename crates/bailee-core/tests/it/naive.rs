@@ -1,0 +1,446 @@
+//! A second model of the custody rules, written from the rules and not from the core: plain lists,
+//! no index, closures by fixpoint. Slow and obvious.
+//!
+//! It is told each command and the facts it gave. Of the facts it takes ids, decisions of persons
+//! and ends of clearances; what a demand or a hold covers it works out by itself, from what was
+//! asked. Out of scope: who may do what, and when notices are owed.
+
+use std::collections::BTreeSet;
+
+use bailee_core::demand::Scope;
+use bailee_core::disposition::DispositionKind;
+use bailee_core::{Action, Event, NewDemand, Record, Time};
+
+#[derive(Default, Debug)]
+pub(crate) struct Naive {
+    addresses: Vec<(u32, Vec<String>)>,
+    accounts: Vec<Account>,
+    pub(crate) assets: Vec<Asset>,
+    holds: Vec<Hold>,
+    snapshots: Vec<Snapshot>,
+    demand_holds: Vec<u32>,
+    kinds: Vec<DispositionKind>,
+    clearances: Vec<(u32, u32)>,
+}
+
+#[derive(Debug)]
+struct Account {
+    owner: u32,
+    label: Option<Vec<String>>,
+    ended: Option<Time>,
+    retention: u32,
+}
+
+#[derive(Default, Debug)]
+pub(crate) struct Asset {
+    /// Every label and identifier it ever had, in words.
+    called: Vec<Vec<String>>,
+    /// Identifiers without punctuation, with the moment each was claimed.
+    known_as: Vec<(String, u64)>,
+    accounts: BTreeSet<u32>,
+    inside: Option<u32>,
+    sources: BTreeSet<u32>,
+    gone: bool,
+    damaged: bool,
+    open: Option<u32>,
+    grown: Option<Time>,
+}
+
+#[derive(Debug)]
+struct Hold {
+    released: bool,
+    cooling: Option<Time>,
+    accounts: BTreeSet<u32>,
+    assets: BTreeSet<u32>,
+    wanted: BTreeSet<String>,
+    letter: Vec<String>,
+    copy_will_do: bool,
+    placed: Time,
+}
+
+#[derive(Debug)]
+struct Snapshot {
+    source: u32,
+    asset: u32,
+    taken: Time,
+    whole: bool,
+    verified: bool,
+}
+
+/// What the model says of one asset.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub(crate) clear: bool,
+    pub(crate) holds: BTreeSet<String>,
+}
+
+fn tokens(text: &str) -> Vec<String> {
+    let lower = text.to_lowercase();
+    let words = lower.split(|c: char| !c.is_alphanumeric());
+    words.filter(|word| !word.is_empty()).map(str::to_owned).collect()
+}
+
+fn bare(text: &str) -> String {
+    tokens(text).concat()
+}
+
+fn stands_in(phrase: &[String], letter: &[String]) -> bool {
+    // A label of two letters names nothing.
+    phrase.join(" ").len() >= 3 && letter.windows(phrase.len()).any(|window| window == phrase)
+}
+
+impl Naive {
+    /// What happened.
+    pub(crate) fn learn(&mut self, action: &Action, records: &[Record]) {
+        for record in records {
+            self.learn_one(action, record);
+        }
+    }
+
+    fn learn_one(&mut self, action: &Action, record: &Record) {
+        let at = record.at;
+        match &record.fact.event {
+            Event::PartyRegistered { party, .. } | Event::PartyChanged { party } => {
+                self.addresses.retain(|(known, _)| *known != party.0);
+                let who = record.fact.who.as_ref().unwrap();
+                let lower = |c: &bailee_core::party::Channel| c.address.trim().to_lowercase();
+                self.addresses.push((party.0, who.channels.iter().map(lower).collect()));
+            }
+            Event::DetailsErased { party, .. } => {
+                self.addresses.retain(|(known, _)| *known != party.0);
+                for account in self.accounts.iter_mut().filter(|a| a.owner == party.0) {
+                    account.label = None;
+                }
+            }
+            Event::AccountRegistered { account, owner, retention_days, .. } => {
+                let label = tokens(&record.fact.who.as_ref().unwrap().name);
+                for hold in self.holds.iter_mut().filter(|hold| !hold.released) {
+                    if stands_in(&label, &hold.letter) {
+                        hold.accounts.insert(account.0);
+                    }
+                }
+                let (label, retention) = (Some(label), *retention_days);
+                self.accounts.push(Account { owner: owner.0, label, ended: None, retention });
+            }
+            Event::AccountTerminated { account } => {
+                self.accounts[account.0 as usize - 1].ended = Some(at);
+            }
+            Event::DemandReceived { .. } => {
+                let Action::ReceiveDemand(new) = action else { panic!("a demand from nowhere") };
+                self.demand(new, at);
+            }
+            Event::HoldPlaced { demand: None, .. } => {
+                let Action::PlaceHold { scope, .. } = action else { panic!("a hold from nowhere") };
+                let mut hold = empty_hold(at);
+                self.ask(&mut hold, scope);
+                self.holds.push(hold);
+            }
+            Event::DemandMatched { demand, .. } => {
+                // Only a person's matching tells something new; the rest is the model's own work.
+                if let Action::MatchDemand { scope, .. } = action {
+                    let n = self.demand_holds[demand.0 as usize - 1] as usize;
+                    let mut hold = std::mem::replace(&mut self.holds[n], empty_hold(at));
+                    self.ask(&mut hold, scope);
+                    self.holds[n] = hold;
+                }
+            }
+            Event::CopyAllowed { hold } => self.holds[hold.0 as usize - 1].copy_will_do = true,
+            Event::HoldCooling { hold, until } => {
+                let hold = &mut self.holds[hold.0 as usize - 1];
+                assert_eq!(hold.cooling, None, "a hold cools once");
+                hold.cooling = Some(*until);
+            }
+            Event::HoldReleased { hold } => {
+                let hold = &mut self.holds[hold.0 as usize - 1];
+                assert!(hold.cooling.is_some_and(|until| until <= at), "thawed before its time");
+                hold.released = true;
+            }
+            _ => self.learn_of_assets(record),
+        }
+    }
+
+    fn learn_of_assets(&mut self, record: &Record) {
+        let (at, seq) = (record.at, record.seq);
+        match &record.fact.event {
+            Event::AssetRegistered { label, accounts, identifiers, part_of, copy_of, .. } => {
+                let values = identifiers.iter().map(|i| i.value.as_str());
+                self.assets.push(Asset {
+                    called: std::iter::once(label.as_str()).chain(values).map(tokens).collect(),
+                    known_as: identifiers.iter().map(|i| (bare(&i.value), seq)).collect(),
+                    accounts: accounts.iter().map(|id| id.0).collect(),
+                    inside: part_of.map(|id| id.0),
+                    sources: copy_of.iter().map(|id| id.0).collect(),
+                    ..Asset::default()
+                });
+                if let Some(parent) = part_of {
+                    self.grow(parent.0, at);
+                }
+            }
+            Event::AssetRelabelled { asset, label, identifiers } => {
+                let asset = &mut self.assets[asset.0 as usize - 1];
+                asset.called.push(tokens(label));
+                for identifier in identifiers {
+                    asset.called.push(tokens(&identifier.value));
+                    asset.known_as.push((bare(&identifier.value), seq));
+                }
+            }
+            Event::AssetAssigned { asset, account } => {
+                self.assets[asset.0 as usize - 1].accounts.insert(account.0);
+                self.grow(asset.0, at);
+            }
+            Event::AssetCopied { asset, source } => {
+                self.assets[asset.0 as usize - 1].sources.insert(source.0);
+                self.grow(asset.0, at);
+            }
+            Event::SnapshotRecorded { asset, source, unreadable, taken, .. } => {
+                let accounts = self.assets[source.0 as usize - 1].accounts.clone();
+                let sources = [source.0].into();
+                self.assets.push(Asset { accounts, sources, ..Asset::default() });
+                self.snapshots.push(Snapshot {
+                    source: source.0,
+                    asset: asset.0,
+                    taken: *taken,
+                    whole: *unreadable == 0,
+                    verified: false,
+                });
+            }
+            Event::SnapshotVerified { snapshot, intact } => {
+                self.snapshots[snapshot.0 as usize - 1].verified = *intact;
+            }
+            Event::DispositionProposed { kind, .. } => self.kinds.push(*kind),
+            _ => self.learn_of_clearances(record),
+        }
+    }
+
+    fn learn_of_clearances(&mut self, record: &Record) {
+        match &record.fact.event {
+            Event::ClearanceReserved { clearance, disposition, asset, .. } => {
+                self.clearances.push((disposition.0, asset.0));
+                self.permitted(clearance.0, record.at);
+                self.assets[asset.0 as usize - 1].open = Some(clearance.0);
+            }
+            Event::ClearanceBegun { clearance, lease }
+            | Event::ClearanceRenewed { clearance, lease } => {
+                assert!(*lease <= record.at.plus_seconds(60), "a lease of over a minute");
+                self.permitted(clearance.0, record.at);
+            }
+            Event::ClearanceFinished { clearance, .. } => {
+                let asset = self.close(clearance.0);
+                for n in 1..=self.assets.len() as u32 {
+                    if self.is_inside(n, asset) {
+                        self.assets[n as usize - 1].gone = true;
+                    }
+                }
+            }
+            Event::ClearanceAborted { clearance, gone } => {
+                let asset = self.close(clearance.0);
+                self.assets[asset as usize - 1].damaged |= *gone > 0;
+            }
+            Event::ClearanceLost { clearance } => {
+                let asset = self.close(clearance.0);
+                self.assets[asset as usize - 1].damaged = true;
+            }
+            Event::ClearanceExpired { clearance } => _ = self.close(clearance.0),
+            Event::ClearanceRevoked { .. } => {}
+            _ => {}
+        }
+    }
+
+    /// A revocation ends a reservation at once, a begun clearance only when the agent reports.
+    pub(crate) fn revoked_unbegun(&mut self, clearance: u32) {
+        self.close(clearance);
+    }
+
+    /// Every permission the core gives must be one the model would give too (rules 3 and 5).
+    fn permitted(&self, clearance: u32, at: Time) {
+        let (disposition, asset) = self.clearances[clearance as usize - 1];
+        if self.kinds[disposition as usize - 1] == DispositionKind::Transfer {
+            return;
+        }
+        let answer = self.answer(asset, at, Some(clearance));
+        assert!(answer.clear, "C-{clearance} was granted, and A-{asset} is blocked: {answer:?}");
+    }
+
+    fn close(&mut self, clearance: u32) -> u32 {
+        let asset = self.clearances[clearance as usize - 1].1;
+        let found = &mut self.assets[asset as usize - 1];
+        if found.open == Some(clearance) {
+            found.open = None;
+        }
+        asset
+    }
+
+    fn grow(&mut self, asset: u32, at: Time) {
+        for n in 1..=self.assets.len() as u32 {
+            if self.is_inside(asset, n) {
+                self.assets[n as usize - 1].grown = Some(at);
+            }
+        }
+    }
+
+    /// True if `inner` is `outer` or somewhere in it.
+    fn is_inside(&self, inner: u32, outer: u32) -> bool {
+        let up = self.assets[inner as usize - 1].inside;
+        inner == outer || up.is_some_and(|up| self.is_inside(up, outer))
+    }
+
+    fn demand(&mut self, new: &NewDemand, at: Time) {
+        let mut hold = empty_hold(at);
+        hold.letter = tokens(&new.text);
+        self.ask(&mut hold, &new.scope);
+        for (n, account) in self.accounts.iter().enumerate() {
+            if account.label.as_ref().is_some_and(|label| stands_in(label, &hold.letter)) {
+                hold.accounts.insert(n as u32 + 1);
+            }
+        }
+        let named: Vec<u32> = (1..=self.assets.len() as u32)
+            .filter(|n| hold.assets.contains(n) || self.named_by(*n, &hold.letter))
+            .collect();
+        // What cannot be read, or names nothing, freezes accounts (rule 1).
+        if new.damaged || (named.is_empty() && hold.accounts.is_empty()) {
+            for asset in named {
+                hold.accounts.extend(self.accounts_of(asset));
+            }
+            let sender = new.from.channels.iter().find_map(|channel| {
+                let address = channel.address.trim().to_lowercase();
+                let has = |(_, all): &&(u32, Vec<String>)| all.contains(&address);
+                self.addresses.iter().filter(has).map(|(party, _)| *party).min()
+            });
+            for (n, account) in self.accounts.iter().enumerate() {
+                if Some(account.owner) == sender {
+                    hold.accounts.insert(n as u32 + 1);
+                }
+            }
+        }
+        self.demand_holds.push(self.holds.len() as u32);
+        self.holds.push(hold);
+    }
+
+    /// A demand that was not recorded must ask for nothing that one hold does not hold already.
+    pub(crate) fn adds_nothing(&mut self, new: &NewDemand, at: Time) {
+        self.demand(new, at);
+        self.demand_holds.pop();
+        let Some(hold) = self.holds.pop() else { return };
+        let assets = 1..=self.assets.len() as u32;
+        let reached: Vec<u32> = assets.filter(|n| self.reaches(&hold, *n)).collect();
+        let as_wide = |other: &Hold| {
+            let wide = reached.iter().all(|n| self.reaches(other, *n));
+            other.cooling.is_none() && wide && hold.wanted.is_subset(&other.wanted)
+        };
+        assert!(self.holds.iter().any(as_wide), "a demand was dropped: {new:?}");
+    }
+
+    fn named_by(&self, asset: u32, letter: &[String]) -> bool {
+        self.assets[asset as usize - 1].called.iter().any(|name| stands_in(name, letter))
+    }
+
+    /// Adds what somebody asked for by form.
+    fn ask(&self, hold: &mut Hold, scope: &Scope) {
+        let known = |n: u32, len: usize| n > 0 && n as usize <= len;
+        let accounts = scope.accounts.iter().map(|id| id.0);
+        hold.accounts.extend(accounts.filter(|n| known(*n, self.accounts.len())));
+        let assets = scope.assets.iter().map(|id| id.0);
+        hold.assets.extend(assets.filter(|n| known(*n, self.assets.len())));
+        for value in &scope.identifiers {
+            let form = bare(value);
+            if form.is_empty() {
+                continue;
+            }
+            // The asset that claimed the identifier last has it.
+            let claims = self.assets.iter().enumerate().flat_map(|(n, asset)| {
+                let its = asset.known_as.iter().filter(|(known, _)| *known == form);
+                its.map(move |(_, seq)| (*seq, n as u32 + 1))
+            });
+            let holder = claims.max().map(|(_, n)| n);
+            hold.assets.extend(holder);
+            if holder.is_none_or(|n| self.assets[n as usize - 1].gone) {
+                hold.wanted.insert(form);
+            }
+        }
+    }
+
+    /// Whole assets and outer assets whose data may be on the asset: a fixpoint.
+    fn family(&self, asset: u32) -> BTreeSet<u32> {
+        let (mut whole, mut outer) = (BTreeSet::from([asset]), BTreeSet::new());
+        loop {
+            let before = (whole.len(), outer.len());
+            for (n, one) in (1u32..).zip(&self.assets) {
+                if one.inside.is_some_and(|up| whole.contains(&up)) {
+                    whole.insert(n);
+                }
+                if whole.contains(&n) || outer.contains(&n) {
+                    outer.extend(one.inside);
+                    whole.extend(&one.sources);
+                }
+            }
+            if before == (whole.len(), outer.len()) {
+                return whole.union(&outer).copied().collect();
+            }
+        }
+    }
+
+    fn accounts_of(&self, asset: u32) -> BTreeSet<u32> {
+        let family = self.family(asset);
+        family.iter().flat_map(|n| self.assets[*n as usize - 1].accounts.clone()).collect()
+    }
+
+    fn reaches(&self, hold: &Hold, asset: u32) -> bool {
+        self.family(asset).into_iter().any(|n| {
+            let one = &self.assets[n as usize - 1];
+            hold.assets.contains(&n)
+                || !hold.accounts.is_disjoint(&one.accounts)
+                || one.known_as.iter().any(|(form, _)| hold.wanted.contains(form))
+                || self.named_by(n, &hold.letter)
+        })
+    }
+
+    /// A whole, verified copy of it or of what it is in, not older than the hold or the data.
+    fn satisfied(&self, hold: &Hold, asset: u32) -> bool {
+        hold.copy_will_do
+            && self.snapshots.iter().any(|copy| {
+                let kept = &self.assets[copy.asset as usize - 1];
+                let source = &self.assets[copy.source as usize - 1];
+                self.is_inside(asset, copy.source)
+                    && copy.verified
+                    && copy.whole
+                    && copy.taken >= hold.placed
+                    && source.grown.is_none_or(|grown| copy.taken >= grown)
+                    && !kept.gone
+                    && !kept.damaged
+                    && kept.open.is_none()
+            })
+    }
+
+    /// May the asset be let go of?
+    pub(crate) fn answer(&self, asset: u32, now: Time, mine: Option<u32>) -> Answer {
+        let mut holds = BTreeSet::new();
+        for (n, hold) in self.holds.iter().enumerate() {
+            if !hold.released && self.reaches(hold, asset) && !self.satisfied(hold, asset) {
+                holds.insert(format!("H-{}", n + 1));
+            }
+        }
+        let accounts = self.accounts_of(asset).into_iter().all(|n| {
+            let account = &self.accounts[n as usize - 1];
+            account.ended.is_some_and(|end| end.plus_days(account.retention) <= now)
+        });
+        let quiet = (1u32..).zip(&self.assets).all(|(n, one)| {
+            let near = self.is_inside(n, asset) || self.is_inside(asset, n);
+            !near || one.open.is_none() || one.open == mine
+        });
+        let here = !self.assets[asset as usize - 1].gone;
+        Answer { clear: holds.is_empty() && accounts && quiet && here, holds }
+    }
+}
+
+fn empty_hold(placed: Time) -> Hold {
+    Hold {
+        released: false,
+        cooling: None,
+        accounts: BTreeSet::new(),
+        assets: BTreeSet::new(),
+        wanted: BTreeSet::new(),
+        letter: Vec::new(),
+        copy_will_do: false,
+        placed,
+    }
+}
