@@ -25,7 +25,9 @@ pub fn words(text: &str) -> String {
         if out.len() >= LONGEST_LETTER {
             break;
         }
-        if c.is_alphanumeric() {
+        if c.is_ascii_alphanumeric() {
+            out.push(c.to_ascii_lowercase());
+        } else if c.is_alphanumeric() {
             out.extend(c.to_lowercase());
         } else if !out.ends_with(' ') && !out.is_empty() {
             out.push(' ');

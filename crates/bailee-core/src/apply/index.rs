@@ -2,6 +2,8 @@
 //!
 //! Invariant: each is a function of the tables; `check` rebuilds them by a scan and compares.
 
+use std::collections::btree_map::Entry;
+
 use crate::id::{DemandId, HoldId, PartyId};
 use crate::matching;
 use crate::party::Who;
@@ -10,12 +12,15 @@ use crate::state::{Named, State};
 /// Makes a label findable in letters.
 pub(super) fn add_phrase(s: &mut State, label: &str, target: Named) {
     let Some(phrase) = matching::phrase(label) else { return };
-    let first = phrase.split(' ').next().unwrap_or_default();
-    let targets = match s.phrases.get_mut(phrase.as_str()) {
-        Some(targets) => targets,
-        None => {
-            *s.first_words.entry(first.into()).or_default() += 1;
-            s.phrases.entry(phrase.into_boxed_str()).or_default()
+    let targets = match s.phrases.entry(phrase.into_boxed_str()) {
+        Entry::Occupied(known) => known.into_mut(),
+        Entry::Vacant(new) => {
+            let first = new.key().split(' ').next().unwrap_or_default();
+            match s.first_words.get_mut(first) {
+                Some(count) => *count += 1,
+                None => _ = s.first_words.insert(first.into(), 1),
+            }
+            new.insert(Vec::with_capacity(1))
         }
     };
     if !targets.contains(&target) {

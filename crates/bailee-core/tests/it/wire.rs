@@ -235,3 +235,11 @@ fn a_missing_or_newer_what_is_named() {
     let newer = wire::decode(7, [Some(&newer), None, None]).unwrap_err();
     assert!(newer.detail.contains("version 2"), "{newer}");
 }
+
+#[test]
+fn the_page_of_the_format_has_every_event() {
+    let page = include_str!("../../../../docs/wire.md");
+    for (code, name) in Event::ALL {
+        assert!(page.contains(&format!("| {code} | {name} |")), "{code} {name}");
+    }
+}
