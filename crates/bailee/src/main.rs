@@ -1,2 +1,37 @@
-//! Placeholder.
-fn main() {}
+//! Bailee: one binary, the door to a house in a directory or behind a server.
+//!
+//! Invariants: what is decided is decided in the core; here words become requests and answers
+//! become words. Exit codes: 0 yes, 1 refused, 2 wrong use, 3 failure ([`trouble`]).
+//!
+//! Out of scope: standard input that is a terminal, configuration files of the command line.
+
+mod about;
+mod act;
+mod agent;
+mod cli;
+mod client;
+mod demo;
+mod door;
+mod init;
+mod keep;
+mod let_go;
+mod print;
+mod rule;
+mod save;
+mod scenario;
+mod steps;
+mod trouble;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    let json = cli.reach.json;
+    match act::act(cli) {
+        Ok(code) => code,
+        Err(trouble) => trouble.tell(json),
+    }
+}

@@ -1,0 +1,172 @@
+//! What each command does: one line each, down to the file that does it.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use bailee_server::api::Received;
+use serde_json::json;
+
+use crate::cli::ask::{Ask, ListArgs, read};
+use crate::cli::clearance::GateVerb;
+use crate::cli::prove::{IntakeArgs, OutArgs};
+use crate::cli::{Cli, Command, Reach};
+use crate::door::{Bundle, Door};
+use crate::print::{self, Style};
+use crate::save::save;
+use crate::trouble::Trouble;
+use crate::{about, demo, init, keep, let_go, rule, scenario, verify};
+
+/// Does what was typed.
+pub(crate) fn act(cli: Cli) -> Result<ExitCode, Trouble> {
+    let Cli { reach, command } = cli;
+    let style = if reach.json { Style::Json } else { Style::Words };
+    let ask = match command {
+        Command::Party(verb) => verb.ask(),
+        Command::Entity(verb) => verb.ask(),
+        Command::Account(verb) => verb.ask(),
+        Command::Asset(verb) => verb.ask()?,
+        Command::Demand(verb) => verb.ask()?,
+        Command::Hold(verb) => verb.ask()?,
+        Command::Matter(verb) => verb.ask()?,
+        Command::Cost(verb) => verb.ask(),
+        Command::Notice(verb) => verb.ask()?,
+        Command::Objection(verb) => verb.ask()?,
+        Command::Disposition(verb) => verb.ask()?,
+        Command::Access(verb) => verb.ask()?,
+        Command::Demo(args) => return demo::run(&args).map_err(about::broken),
+        other => return special(other, &reach, style).map(|()| ExitCode::SUCCESS),
+    };
+    ordinary(ask, &reach, style).map(|()| ExitCode::SUCCESS)
+}
+
+/// A request, a thing or a list.
+pub(crate) fn ordinary(ask: Ask, reach: &Reach, style: Style) -> Result<(), Trouble> {
+    let door = Door::open(reach)?;
+    match ask {
+        Ask::Do(request) => print::answer(&door.perform(*request)?, style),
+        Ask::Show(id) => print::thing(&door.show(&id)?, style),
+        Ask::List(name, part) => print::list(&door.show(&page(name, &part))?, style),
+    }
+}
+
+fn page(name: &str, part: &ListArgs) -> String {
+    let after = part.after.as_ref().map(|after| format!("after={after}"));
+    let limit = part.limit.map(|limit| format!("limit={limit}"));
+    let query: Vec<String> = after.into_iter().chain(limit).collect();
+    if query.is_empty() { name.to_owned() } else { format!("{name}?{}", query.join("&")) }
+}
+
+/// Commands that are more than one request.
+fn special(command: Command, reach: &Reach, style: Style) -> Result<(), Trouble> {
+    match command {
+        Command::Init(args) => init::init(&args, reach, style),
+        Command::Intake(args) => intake(args, reach, style),
+        Command::Snapshot(verb) => keep::snapshot(verb, reach, style),
+        Command::Duty(verb) => rule::duty(verb, reach, style),
+        Command::Token(verb) => rule::token(verb, reach, style),
+        Command::Policy(verb) => rule::policy(&verb, reach, style),
+        Command::Instruments(verb) => rule::instruments(verb, reach, style),
+        Command::Gate(GateVerb::Check { asset, transfer }) => {
+            let_go::gate(&asset, transfer, reach, style)
+        }
+        Command::Clearance(verb) => let_go::clearance(verb, reach, style),
+        Command::Preserve(args) => keep::preserve(&args, reach, style),
+        Command::Restore(args) => keep::restore(&args, reach, style),
+        Command::Sanitize(args) => let_go::sanitize(args, reach, style),
+        Command::Expire(args) => let_go::expire(&args, reach, style),
+        Command::Receipt(args) => take(Bundle::Receipt, &args.demand, &args.out, reach, style),
+        Command::Bundle(args) => take(Bundle::Matter, &args.matter, &args.out, reach, style),
+        Command::Certificate(args) => {
+            take(Bundle::Certificate, &args.clearance, &args.out, reach, style)
+        }
+        Command::Verify(args) => verify::verify(&args, style),
+        Command::Check => check(reach, style),
+        Command::Settle => settle(reach, style),
+        Command::Status => print::thing(&Door::open(reach)?.show("status")?, style),
+        Command::Serve(args) => about::serve(&args, reach),
+        Command::Scenario(verb) => scenario::run(&verb, style),
+        Command::Completions(args) => about::completions(&args),
+        Command::Man(args) => about::man(&args),
+        Command::Version => about::version(style),
+        _ => unreachable!("`act` has done every other command"),
+    }
+}
+
+fn intake(args: IntakeArgs, reach: &Reach, style: Style) -> Result<(), Trouble> {
+    let raw = read(&args.file)?;
+    let door = Door::open(reach)?;
+    let received = door.intake(raw, args.instrument, args.silent.then_some(true))?;
+    let saved = match (&received, &args.receipt) {
+        (Received::Demand { demand, .. }, Some(path)) => {
+            save(path, |out| door.bundle(Bundle::Receipt, demand, out))?
+        }
+        _ => None,
+    };
+    // With the receipt on standard output, the answer is a remark.
+    let to_pipe = args.receipt.is_some() && saved.is_none();
+    let text = match style {
+        Style::Json => format!("{:#}\n", json!({ "received": received, "saved": saved })),
+        Style::Words => in_words(&received, saved.as_ref()),
+    };
+    if to_pipe {
+        print::remark(text.trim_end());
+        return Ok(());
+    }
+    print::out(&text)
+}
+
+fn in_words(received: &Received, saved: Option<&PathBuf>) -> String {
+    let mut text = match received {
+        Received::Demand { demand, position, again: true, .. } => {
+            format!("{demand}  this very letter is on record already, at entry {position}\n")
+        }
+        Received::Demand { demand, position, .. } => format!(
+            "{demand}  recorded at entry {position}; what it asks to keep is frozen until a \
+             person has decided\n"
+        ),
+        Received::Report { notice, evidence } => {
+            format!("{notice}  a mail system reports: {evidence}\n")
+        }
+        Received::Page { duty } => format!("{duty}  a mail system reports on the page about it\n"),
+    };
+    if let Some(path) = saved {
+        text.push_str(&format!("receipt  {}\n", path.display()));
+    }
+    text
+}
+
+fn take(kind: Bundle, id: &str, out: &OutArgs, reach: &Reach, style: Style) -> Result<(), Trouble> {
+    let door = Door::open(reach)?;
+    let path = out.out.clone().unwrap_or_else(|| PathBuf::from(format!("{id}.bailee.zip")));
+    let saved = save(&path, |out| door.bundle(kind, id, out))?;
+    match (saved, style) {
+        (None, _) => Ok(()),
+        (Some(path), Style::Json) => print::json(&json!({ "saved": path })),
+        (Some(path), Style::Words) => print::out(&format!("{}\n", path.display())),
+    }
+}
+
+fn check(reach: &Reach, style: Style) -> Result<(), Trouble> {
+    let door = Door::open(reach)?;
+    let report = door.here("`check`")?.check()?;
+    match style {
+        Style::Json => print::json(&json!(report))?,
+        Style::Words => {
+            let good = report.good;
+            print::thing(&json!(report), style)?;
+            print::out(if good { "every rule and every proof holds\n" } else { "NOT GOOD\n" })?;
+        }
+    }
+    if report.good { Ok(()) } else { Err(Trouble::Said(1)) }
+}
+
+fn settle(reach: &Reach, style: Style) -> Result<(), Trouble> {
+    let door = Door::open(reach)?;
+    let left = door.here("`settle`")?.settle();
+    match style {
+        Style::Json => print::json(&json!({ "still_pending": left }))?,
+        Style::Words if left == 0 => print::out("nothing is left to do\n")?,
+        Style::Words => {}
+    }
+    if left == 0 { Ok(()) } else { Err(Trouble::Said(3)) }
+}

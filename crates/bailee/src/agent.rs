@@ -1,0 +1,159 @@
+//! The agent: overwrites a device of this machine under a clearance of a gate on another.
+//!
+//! Order (rule 5): identity read -> reserved at the gate -> token verified under the key given
+//! beforehand -> begun -> overwritten under a lease renewed over the wire -> read back -> finished
+//! with the certificate, or aborted with what is gone. What a crash leaves is in
+//! `bailee_sanitize`'s run; at the gate the lease lapses and the asset is `unknown`.
+//!
+//! Invariants: without --clearance-key nothing is begun, so that a false server cannot order a
+//! wipe; an answer that is no clear yes stops the run; a lease counts from before it was asked for.
+
+use std::path::Path;
+
+use bailee_ledger::clearance::{self, Act, Clearance, Expect};
+use bailee_ledger::{Verifier, to_hex};
+use bailee_server::api::parts::{Reason, Upload};
+use bailee_server::api::{Problem, Request};
+use bailee_server::core::id::AssetId;
+use bailee_server::sanitize::{
+    self, Certificate, Clock, Lease, Options, Outcome, Particulars, Progress, Record, Stop,
+    SystemClock, Until, Verified,
+};
+
+use crate::client::Client;
+use crate::let_go::{identity, token_of};
+use crate::print;
+use crate::trouble::Trouble;
+
+/// What is to be overwritten.
+pub(crate) struct Order<'a> {
+    /// `X-n`.
+    pub(crate) disposition: &'a str,
+    /// The asset.
+    pub(crate) asset: AssetId,
+    /// The device that is the asset.
+    pub(crate) device: &'a Path,
+    /// Where the run's log goes.
+    pub(crate) log: &'a Path,
+    /// The clearance key, as its house published it.
+    pub(crate) key: Option<&'a str>,
+    /// What people add to the certificate.
+    pub(crate) particulars: Particulars,
+}
+
+/// Reserves, overwrites, reads back, certifies; the clearance's id and its certificate.
+pub(crate) fn sanitize(
+    client: &Client,
+    order: Order<'_>,
+    progress: &mut (dyn FnMut(Progress) + Send),
+) -> Result<(String, Certificate), Trouble> {
+    let key = read_key(order.key)?;
+    let subject = identity(order.device)?.digest();
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(|e| {
+        let change = "look at the machine's source of randomness";
+        Trouble::failed("no_randomness", "this machine", e, change)
+    })?;
+    let answer = client.perform(&Request::Reserve {
+        disposition: order.disposition.to_owned(),
+        asset: order.asset.to_string(),
+        subject: to_hex(&subject),
+    })?;
+    let (id, token) = token_of(&answer).ok_or_else(|| {
+        let change = "use the same version on both sides";
+        Trouble::failed("no_token", "the server", "granted a clearance without token", change)
+    })?;
+    let expect = Expect { asset: order.asset.0, act: Act::Sanitize, subject };
+    let opened = clearance::verify(token.as_bytes(), &key, &expect, SystemClock.unix());
+    let granted = opened.map_err(|e| {
+        give_back(client, &id, &e.to_string());
+        let change = "compare --clearance-key with `bailee status` on the server's machine";
+        Trouble::refused("token_refused", &id, e, change)
+    })?;
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let mut options = Options::new(order.asset.0, seed, order.log);
+    options.agent = "bailee";
+    options.host = host.trim();
+    let mut lease = Wire { client, id: &id, token: &token };
+    match sanitize::sanitize(order.device, granted, &mut lease, &options, progress) {
+        Ok(record) => finish(client, &id, &record, order.particulars),
+        Err(error) => {
+            give_back(client, &id, &error.to_string());
+            Err(Trouble::device(order.device.display(), &error))
+        }
+    }
+}
+
+fn read_key(key: Option<&str>) -> Result<Verifier, Trouble> {
+    let change = "give --clearance-key (or $BAILEE_CLEARANCE_KEY), from `bailee status` on the \
+                  server's machine";
+    let key = key.ok_or_else(|| {
+        let detail = "an agent destroys only what is signed with a key it was given beforehand";
+        Trouble::usage("--clearance-key", detail, change)
+    })?;
+    Verifier::parse(key).map_err(|e| Trouble::usage("--clearance-key", e, change))
+}
+
+fn finish(
+    client: &Client,
+    id: &str,
+    record: &Record,
+    particulars: Particulars,
+) -> Result<(String, Certificate), Trouble> {
+    let certificate = Certificate::issue(record, particulars);
+    let json = certificate.to_json();
+    let paper = Upload::of("certificate.json", "application/json", json.as_bytes());
+    if record.outcome != Outcome::Complete || record.verified != Verified::Whole {
+        let gone = record.written.total();
+        let (how, verified) = (record.outcome.word(), record.verified.word());
+        let detail = format!("{how}, verified: {verified}; {gone} bytes are gone");
+        let reason = Reason { note: detail.clone(), exhibits: vec![paper] };
+        client.perform(&Request::Abort { clearance: id.to_owned(), gone, reason })?;
+        let change = "inspect the device and propose it again";
+        return Err(Trouble::failed("unfinished", id, detail, change));
+    }
+    let reason = Reason { note: String::new(), exhibits: vec![paper] };
+    client.perform(&Request::Finish { clearance: id.to_owned(), verified: true, reason })?;
+    Ok((id.to_owned(), certificate))
+}
+
+/// Nothing was written: the clearance is given back. If the gate cannot be told, it expires there.
+fn give_back(client: &Client, id: &str, note: &str) {
+    let reason = Reason { note: note.to_owned(), exhibits: Vec::new() };
+    let abort = Request::Abort { clearance: id.to_owned(), gone: 0, reason };
+    if let Err(trouble) = client.perform(&abort) {
+        print::remark(&format!("{id} could not be given back and will expire: {trouble}"));
+    }
+}
+
+/// The line to the gate, over the wire.
+struct Wire<'a> {
+    client: &'a Client,
+    id: &'a str,
+    token: &'a str,
+}
+
+impl Lease for Wire<'_> {
+    fn begin(&mut self, _: &Clearance) -> Result<Until, Stop> {
+        answered(self.client.begin(self.id, self.token))
+    }
+
+    fn renew(&mut self) -> Result<Until, Stop> {
+        answered(self.client.renew(self.id))
+    }
+}
+
+/// A named no stops; anything else that is no lease is silence.
+fn answered(answer: Result<std::time::Duration, Trouble>) -> Result<Until, Stop> {
+    match answer {
+        Ok(length) => Ok(Until::after(length)),
+        Err(Trouble::Problem(problem)) if is_no(&problem) => {
+            Err(Stop::Refused { reason: problem.to_string() })
+        }
+        Err(trouble) => Err(Stop::Unreachable { detail: trouble.to_string() }),
+    }
+}
+
+fn is_no(problem: &Problem) -> bool {
+    (400..500).contains(&problem.status) && problem.status != 429 && problem.status != 408
+}

@@ -1,0 +1,199 @@
+//! The command tree: what can be typed, in the words of the domain.
+//!
+//! Invariants: a noun's file says what each verb asks of the API and nothing else; what is typed on
+//! a directory and what is typed against a server is the same request. Secrets never come in as
+//! arguments: a token is a file or an environment variable. Every command has an example, which
+//! the tests type.
+
+pub(crate) mod access;
+pub(crate) mod account;
+pub(crate) mod ask;
+pub(crate) mod asset;
+pub(crate) mod clearance;
+pub(crate) mod demand;
+pub(crate) mod disposition;
+pub(crate) mod hold;
+pub(crate) mod keep;
+pub(crate) mod matter;
+pub(crate) mod notice;
+pub(crate) mod party;
+pub(crate) mod prove;
+pub(crate) mod rule;
+pub(crate) mod run;
+
+#[cfg(test)]
+mod doc;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// What was typed.
+#[derive(Debug, Parser)]
+#[command(
+    name = "bailee",
+    version,
+    about = "Keeps data that somebody asked to keep, and lets go of it only by the book",
+    long_about = "Bailee runs between the people who ask for data to be kept and the machinery \
+                  that would destroy it. Every request is fixed in a tamper-evident log when it \
+                  arrives, freezes the data before a human reads it, and is answered with a \
+                  receipt that anybody can verify offline.\n\nExit codes: 0 yes; 1 refused, \
+                  blocked or not verified; 2 wrong use; 3 failure.",
+    after_long_help = "EXAMPLE\n  bailee gate check A-12",
+    arg_required_else_help = true
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) reach: Reach,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Where the house is, and who is speaking.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Everywhere")]
+pub(crate) struct Reach {
+    /// Data directory of the house
+    #[arg(
+        long,
+        global = true,
+        env = "BAILEE_DIR",
+        default_value = "bailee-data",
+        value_name = "DIR"
+    )]
+    pub(crate) dir: PathBuf,
+    /// Speak to a running `bailee serve` instead of a directory
+    #[arg(long, global = true, env = "BAILEE_SERVER", value_name = "URL")]
+    pub(crate) server: Option<String>,
+    /// File with the token for --server; otherwise $BAILEE_TOKEN
+    #[arg(long, global = true, env = "BAILEE_TOKEN_FILE", value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// Certificates (PEM) that --server is trusted by, instead of the public ones
+    #[arg(long, global = true, env = "BAILEE_CA", value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
+    /// Who is speaking, on a directory; with --server the token says it
+    #[arg(long = "as", global = true, env = "BAILEE_AS", value_name = "P-1")]
+    pub(crate) speaker: Option<String>,
+    /// Answer in JSON, errors too
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+/// Everything that can be asked for.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make a new house: directory, keys, people
+    Init(run::InitArgs),
+    /// Take a letter in; it freezes what it asks for, and is answered with a receipt
+    Intake(prove::IntakeArgs),
+    /// Persons and organisations
+    #[command(subcommand, after_long_help = "EXAMPLE\n  bailee party list")]
+    Party(party::PartyVerb),
+    /// Legal entities of the provider
+    #[command(subcommand, after_long_help = "EXAMPLE\n  bailee entity list")]
+    Entity(party::EntityVerb),
+    /// Customer relationships
+    #[command(subcommand, after_long_help = "EXAMPLE\n  bailee account list")]
+    Account(account::AccountVerb),
+    /// What holds data and can be destroyed
+    #[command(subcommand, after_long_help = "EXAMPLE\n  bailee asset show A-1")]
+    Asset(asset::AssetVerb),
+    /// What others ask to be kept
+    #[command(subcommand, after_long_help = "EXAMPLE\n  bailee demand list")]
+    Demand(demand::DemandVerb),
+    /// What suspends letting go
+    #[command(subcommand, after_long_help = "EXAMPLE\n  bailee hold show H-1")]
+    Hold(hold::HoldVerb),
+    /// Disputes, investigations, proceedings
+    #[command(subcommand, after_long_help = "EXAMPLE\n  bailee matter list")]
+    Matter(matter::MatterVerb),
+    /// What keeping has cost
+    #[command(
+        subcommand,
+        after_long_help = "EXAMPLE\n  bailee cost book M-1 --what media --milli-units 2000 \
+                           --amount 19900 --currency EUR"
+    )]
+    Cost(matter::CostVerb),
+    /// Formal messages out, and the proof that they arrived
+    #[command(subcommand, after_long_help = "EXAMPLE\n  bailee notice list")]
+    Notice(notice::NoticeVerb),
+    /// Reasoned answers to a notice
+    #[command(
+        subcommand,
+        after_long_help = "EXAMPLE\n  bailee objection file X-1 --by P-4 --note 'We need it'"
+    )]
+    Objection(notice::ObjectionVerb),
+    /// Proposals to end the keeping of assets
+    #[command(subcommand, after_long_help = "EXAMPLE\n  bailee disposition show X-1")]
+    Disposition(disposition::DispositionVerb),
+    /// Preserved copies in the vault
+    #[command(subcommand, after_long_help = "EXAMPLE\n  bailee snapshot verify S-1")]
+    Snapshot(keep::SnapshotVerb),
+    /// Owners who ask for their own data
+    #[command(
+        subcommand,
+        after_long_help = "EXAMPLE\n  bailee access request A-1 --owner P-4 --note 'My files'"
+    )]
+    Access(access::AccessVerb),
+    /// What a human has to do
+    #[command(subcommand, after_long_help = "EXAMPLE\n  bailee duty list")]
+    Duty(rule::DutyVerb),
+    /// Tokens for programs and people who speak to `bailee serve`
+    #[command(subcommand, after_long_help = "EXAMPLE\n  bailee token list")]
+    Token(rule::TokenVerb),
+    /// Waiting times and limits
+    #[command(subcommand, after_long_help = "EXAMPLE\n  bailee policy show")]
+    Policy(rule::PolicyVerb),
+    /// Legal forms of demands, with their clocks
+    #[command(subcommand, after_long_help = "EXAMPLE\n  bailee instruments list")]
+    Instruments(rule::InstrumentVerb),
+    /// May this be let go of?
+    #[command(subcommand, after_long_help = "EXAMPLE\n  bailee gate check A-1")]
+    Gate(clearance::GateVerb),
+    /// Single-use permissions, step by step: for agents
+    #[command(subcommand, after_long_help = "EXAMPLE\n  bailee clearance show C-1")]
+    Clearance(clearance::ClearanceVerb),
+    /// Copy an asset's data into the vault and read it back
+    Preserve(keep::PreserveArgs),
+    /// Give data back from the vault
+    Restore(keep::RestoreArgs),
+    /// Overwrite a device under a clearance, read it back, certify
+    Sanitize(clearance::SanitizeArgs),
+    /// Expire a snapshot from the vault under a clearance
+    Expire(clearance::ExpireArgs),
+    /// Write the receipt of a demand
+    Receipt(prove::ReceiptArgs),
+    /// Write everything about a matter, for the house's counsel
+    Bundle(prove::BundleArgs),
+    /// Write the certificate of a finished clearance
+    Certificate(prove::CertificateArgs),
+    /// Verify receipts, bundles and certificates offline
+    Verify(prove::VerifyArgs),
+    /// Check every rule and every proof of the house
+    #[command(after_long_help = "EXAMPLE\n  bailee check")]
+    Check,
+    /// Carry out what is due: clocks, receipts, notices, pages
+    #[command(after_long_help = "EXAMPLE\n  bailee settle")]
+    Settle,
+    /// Name, size and keys of the log
+    #[command(after_long_help = "EXAMPLE\n  bailee status")]
+    Status,
+    /// Answer over HTTP
+    Serve(run::ServeArgs),
+    /// Play a story of custody
+    #[command(
+        subcommand,
+        after_long_help = "EXAMPLE\n  bailee scenario run scenarios/leaseweb-2013.txt"
+    )]
+    Scenario(run::ScenarioVerb),
+    /// Show the founding case from letter to certificate
+    #[command(after_long_help = "EXAMPLE\n  bailee demo")]
+    Demo(crate::demo::DemoArgs),
+    /// Write completions for a shell to standard output
+    Completions(run::CompletionsArgs),
+    /// Write manual pages into a directory
+    Man(run::ManArgs),
+    /// Version of program and formats
+    #[command(after_long_help = "EXAMPLE\n  bailee version")]
+    Version,
+}

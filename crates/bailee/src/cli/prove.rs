@@ -1,0 +1,84 @@
+//! `bailee intake`, `bailee receipt`, `bailee bundle`, `bailee certificate`, `bailee verify`: what
+//! comes in, what is given out, and how anybody checks it.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args};
+
+/// A letter and what its sender says about it.
+#[derive(Debug, Args)]
+#[command(after_long_help = "EXAMPLE\n  bailee intake letter.eml --receipt letter.bailee.zip")]
+pub(crate) struct IntakeArgs {
+    /// The raw message as it came (or any other document); `-` is standard input
+    pub(crate) file: PathBuf,
+    /// The legal form it claims to be (see `bailee instruments list`)
+    #[arg(long, value_name = "CODE")]
+    pub(crate) instrument: Option<String>,
+    /// The owner must not learn of it
+    #[arg(long)]
+    pub(crate) silent: bool,
+    /// Write the receipt here; `-` is standard output
+    #[arg(long, value_name = "OUT.bailee.zip")]
+    pub(crate) receipt: Option<PathBuf>,
+}
+
+/// Whose receipt.
+#[derive(Debug, Args)]
+#[command(after_long_help = "EXAMPLE\n  bailee receipt D-1 -o D-1.bailee.zip")]
+pub(crate) struct ReceiptArgs {
+    /// Which demand
+    #[arg(value_name = "D-1")]
+    pub(crate) demand: String,
+    #[command(flatten)]
+    pub(crate) out: OutArgs,
+}
+
+/// Which matter.
+#[derive(Debug, Args)]
+#[command(after_long_help = "EXAMPLE\n  bailee bundle M-1 -o M-1.bailee.zip")]
+pub(crate) struct BundleArgs {
+    /// Which matter
+    #[arg(value_name = "M-1")]
+    pub(crate) matter: String,
+    #[command(flatten)]
+    pub(crate) out: OutArgs,
+}
+
+/// Which clearance.
+#[derive(Debug, Args)]
+#[command(after_long_help = "EXAMPLE\n  bailee certificate C-1 -o C-1.bailee.zip")]
+pub(crate) struct CertificateArgs {
+    /// Which clearance
+    #[arg(value_name = "C-1")]
+    pub(crate) clearance: String,
+    #[command(flatten)]
+    pub(crate) out: OutArgs,
+}
+
+/// Where a bundle goes.
+#[derive(Debug, Args)]
+pub(crate) struct OutArgs {
+    /// Where to; `ID.bailee.zip` here, if not said; `-` is standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+/// What to verify.
+#[derive(Debug, Args)]
+#[command(
+    long_about = "Verifies receipts, bundles and certificates offline, without a data directory. \
+                  Four claims are stated apart: the documents are what the log committed to; the \
+                  log signed the entries; a quorum of witnesses saw the tree; an independent \
+                  authority stamped the time. A signed checkpoint alone is checked too; it needs \
+                  --key.\n\nWithout --key the key comes out of the bundle itself, and that is \
+                  said: compare it with the one the log publishes.",
+    after_long_help = "EXAMPLE\n  bailee verify letter.bailee.zip"
+)]
+pub(crate) struct VerifyArgs {
+    /// Bundles or signed checkpoints; `-` is standard input
+    #[arg(required = true, action = ArgAction::Append)]
+    pub(crate) files: Vec<PathBuf>,
+    /// The log's key, as it publishes it
+    #[arg(long, value_name = "VKEY")]
+    pub(crate) key: Option<String>,
+}

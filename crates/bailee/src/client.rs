@@ -1,0 +1,244 @@
+//! The client: the same requests over HTTP.
+//!
+//! Invariants: the token goes to the named server only, so redirects are not followed; an answer is
+//! read up to a limit; a problem the server states is passed on word for word; anything that is no
+//! answer of Bailee is a failure, never taken for a yes. TLS is rustls over aws-lc.
+//!
+//! Out of scope: retries. Requests are recognised when repeated, so the person may simply repeat.
+
+use std::io::{self, Read, Write};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bailee_server::api::{Problem, Received};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use ureq::http::Response;
+use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
+use ureq::{Agent, Body};
+
+use crate::cli::Reach;
+use crate::door::Bundle;
+use crate::trouble::Trouble;
+
+/// Longest answer read, bytes (bundles are streamed and have no limit).
+const LONGEST_ANSWER: u64 = 64 << 20;
+
+/// How long a connection may take. A lease lasts a minute at most, so a step of it must be short.
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// How long until an answer begins.
+const ANSWER: Duration = Duration::from_secs(20);
+
+/// What to do when there is no answer.
+const LOOK: &str = "look at --server, at the network, and whether `bailee serve` runs there";
+
+/// A server and who speaks to it.
+pub(crate) struct Client {
+    agent: Agent,
+    base: String,
+    /// `Bearer …`; never shown.
+    authorization: Option<String>,
+}
+
+impl Client {
+    /// A client of the server at `url`.
+    pub(crate) fn new(url: &str, reach: &Reach) -> Result<Client, Trouble> {
+        let base = url.trim_end_matches('/').to_owned();
+        if !base.starts_with("http://") && !base.starts_with("https://") {
+            let change = "write it like https://custody.example.org";
+            return Err(Trouble::usage(format!("--server {url}"), "is not a URL", change));
+        }
+        let crypto = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let roots = match &reach.ca {
+            None => RootCerts::WebPki,
+            Some(path) => certificates(path)?,
+        };
+        let tls = TlsConfig::builder()
+            .provider(TlsProvider::Rustls)
+            .unversioned_rustls_crypto_provider(crypto)
+            .root_certs(roots)
+            .build();
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .timeout_connect(Some(CONNECT))
+            .timeout_recv_response(Some(ANSWER))
+            .user_agent(concat!("bailee/", env!("CARGO_PKG_VERSION")))
+            .tls_config(tls)
+            .build();
+        let authorization = token(reach)?.map(|token| format!("Bearer {token}"));
+        Ok(Client { agent: config.new_agent(), base, authorization })
+    }
+
+    /// Posts JSON and reads the answer.
+    pub(crate) fn ask<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, Trouble> {
+        let body = serde_json::to_vec(body).map_err(|e| not_ours(&self.base, &e))?;
+        let response = self.post(path, "application/json", &body)?;
+        self.read(response)
+    }
+
+    /// Looks at something.
+    pub(crate) fn get(&self, path: &str) -> Result<Value, Trouble> {
+        self.fetch_as(path)
+    }
+
+    /// Reads an answer of a known form.
+    pub(crate) fn fetch_as<T: DeserializeOwned>(&self, path: &str) -> Result<T, Trouble> {
+        let response = self.fetch(path)?;
+        self.read(response)
+    }
+
+    /// Hands a letter in.
+    pub(crate) fn intake(
+        &self,
+        raw: &[u8],
+        instrument: Option<&str>,
+        silent: Option<bool>,
+    ) -> Result<Received, Trouble> {
+        let instrument = instrument.map(|code| format!("instrument={}", encoded(code)));
+        let silent = silent.map(|silent| format!("silent={silent}"));
+        let query: Vec<String> = instrument.into_iter().chain(silent).collect();
+        let path = match query.is_empty() {
+            true => "/v1/intake".to_owned(),
+            false => format!("/v1/intake?{}", query.join("&")),
+        };
+        let response = self.post(&path, "message/rfc822", raw)?;
+        self.read(response)
+    }
+
+    /// Streams a bundle.
+    pub(crate) fn bundle(
+        &self,
+        kind: Bundle,
+        id: &str,
+        out: &mut dyn Write,
+    ) -> Result<(), Trouble> {
+        let path = match kind {
+            Bundle::Receipt => format!("/v1/demands/{id}/receipt"),
+            Bundle::Matter => format!("/v1/matters/{id}/bundle"),
+            Bundle::Certificate => format!("/v1/clearances/{id}/certificate"),
+        };
+        let mut response = self.fetch(&path)?;
+        if !response.status().is_success() {
+            return Err(self.problem(response));
+        }
+        let mut body = response.body_mut().as_reader();
+        io::copy(&mut body, out).map_err(|e| Trouble::io(format!("fetch {path}"), &e))?;
+        Ok(())
+    }
+
+    fn fetch(&self, path: &str) -> Result<Response<Body>, Trouble> {
+        let mut request = self.agent.get(format!("{}{path}", self.base));
+        if let Some(authorization) = &self.authorization {
+            request = request.header("authorization", authorization);
+        }
+        request.call().map_err(|e| self.silent(&e))
+    }
+
+    fn post(&self, path: &str, media: &str, body: &[u8]) -> Result<Response<Body>, Trouble> {
+        let mut request =
+            self.agent.post(format!("{}{path}", self.base)).header("content-type", media);
+        if let Some(authorization) = &self.authorization {
+            request = request.header("authorization", authorization);
+        }
+        request.send(body).map_err(|e| self.silent(&e))
+    }
+
+    fn silent(&self, error: &ureq::Error) -> Trouble {
+        let detail = format!("no answer: {error}; whether anything was recorded is unknown");
+        Trouble::failed("server_unreachable", &self.base, detail, LOOK)
+    }
+
+    fn read<T: DeserializeOwned>(&self, response: Response<Body>) -> Result<T, Trouble> {
+        if !response.status().is_success() {
+            return Err(self.problem(response));
+        }
+        let bytes = limited(response).map_err(|e| Trouble::io("read the server's answer", &e))?;
+        serde_json::from_slice(&bytes).map_err(|e| not_ours(&self.base, &e))
+    }
+
+    /// The problem that the server states, or that it is none of ours.
+    fn problem(&self, response: Response<Body>) -> Trouble {
+        let status = response.status();
+        let stated: Option<Problem> =
+            limited(response).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        match stated {
+            Some(problem) => problem.into(),
+            None => not_ours(&self.base, &format!("HTTP status {status} without a problem")),
+        }
+    }
+}
+
+fn limited(mut response: Response<Body>) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    response.body_mut().as_reader().take(LONGEST_ANSWER).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn not_ours(base: &str, what: &dyn std::fmt::Display) -> Trouble {
+    let detail = format!("answered what is no answer of this version of Bailee: {what}");
+    Trouble::failed("strange_answer", base, detail, LOOK)
+}
+
+/// The token, from a file or from the environment; never from an argument.
+fn token(reach: &Reach) -> Result<Option<String>, Trouble> {
+    let text = match &reach.token_file {
+        Some(path) => {
+            let read = std::fs::read_to_string(path);
+            read.map_err(|e| Trouble::io(format!("read the token {}", path.display()), &e))?
+        }
+        None => std::env::var("BAILEE_TOKEN").unwrap_or_default(),
+    };
+    let text = text.trim();
+    if text.chars().any(|c| !c.is_ascii_graphic()) {
+        let change = "give the one line that `bailee token issue` printed";
+        return Err(Trouble::usage("the token", "is not one word of plain text", change));
+    }
+    Ok((!text.is_empty()).then(|| text.to_owned()))
+}
+
+/// The certificates in a PEM file.
+fn certificates(path: &Path) -> Result<RootCerts, Trouble> {
+    let pem = std::fs::read(path)
+        .map_err(|e| Trouble::io(format!("read the certificates {}", path.display()), &e))?;
+    let mut found: Vec<Certificate<'static>> = Vec::new();
+    for item in parse_pem(&pem) {
+        if let Ok(PemItem::Certificate(one)) = item {
+            found.push(one);
+        }
+    }
+    if found.is_empty() {
+        let change = "give a file with -----BEGIN CERTIFICATE-----";
+        return Err(Trouble::usage(path.display(), "has no certificate in it", change));
+    }
+    Ok(RootCerts::from(found))
+}
+
+/// Percent-encodes all but letters, digits, `-`, `.` and `_`.
+fn encoded(text: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
+    let each = text.bytes().map(|b| match plain(b) {
+        true => char::from(b).to_string(),
+        false => format!("%{b:02X}"),
+    });
+    each.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::encoded;
+
+    #[test]
+    fn what_is_typed_cannot_change_the_query() {
+        assert_eq!(encoded("epoc-pr"), "epoc-pr");
+        assert_eq!(encoded("a&silent=false"), "a%26silent%3Dfalse");
+    }
+}

@@ -1,0 +1,181 @@
+//! The door: a house in a directory of this machine, or one behind `bailee serve`. The same
+//! requests, the same answers.
+//!
+//! Invariants: who speaks is named before anything is recorded: by `--as` on a directory, whose
+//! files only its keepers can open; by the token at a server. What follows from a command (clocks,
+//! receipts, notices) is carried out before the program ends, and what could not be is remarked.
+
+use std::io::Write;
+
+use bailee_server::api::{self, Answer, CheckReport, Problem, Received, Request};
+use bailee_server::core::By;
+use bailee_server::core::id::PartyId;
+use bailee_server::intake::{self, Cover};
+use bailee_server::{Clock, House, receipt};
+use serde_json::Value;
+
+use crate::cli::Reach;
+use crate::client::Client;
+use crate::print;
+use crate::trouble::Trouble;
+
+/// A way to a house.
+pub(crate) enum Door {
+    /// A directory of this machine.
+    Here(Box<Here>),
+    /// A server.
+    There(Client),
+}
+
+/// A house of this machine.
+pub(crate) struct Here {
+    /// It.
+    pub(crate) house: House,
+    by: Option<PartyId>,
+}
+
+/// A bundle somebody takes away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bundle {
+    /// Of a demand.
+    Receipt,
+    /// Of a matter.
+    Matter,
+    /// Of a clearance.
+    Certificate,
+}
+
+impl Door {
+    /// Opens what `reach` names.
+    pub(crate) fn open(reach: &Reach) -> Result<Door, Trouble> {
+        match &reach.server {
+            Some(url) => Ok(Door::There(Client::new(url, reach)?)),
+            None => Ok(Door::Here(Box::new(Here::open(reach)?))),
+        }
+    }
+
+    /// Records a request.
+    pub(crate) fn perform(&self, request: Request) -> Result<Answer, Trouble> {
+        match self {
+            Door::Here(here) => {
+                let answer = api::perform(&here.house, request, By::Party(here.speaker()?))?;
+                here.settle();
+                Ok(answer)
+            }
+            Door::There(client) => client.perform(&request),
+        }
+    }
+
+    /// One thing, or a list with its parameters (`assets?limit=5`).
+    pub(crate) fn show(&self, what: &str) -> Result<Value, Trouble> {
+        match self {
+            Door::Here(here) => Ok(api::show(&here.house, what)?),
+            Door::There(client) => client.get(&format!("/v1/{what}")),
+        }
+    }
+
+    /// The gate's verdict.
+    pub(crate) fn gate(&self, asset: &str, verb: api::words::Verb) -> Result<Value, Trouble> {
+        match self {
+            Door::Here(here) => Ok(api::gate(&here.house, asset, verb)?),
+            Door::There(client) => client.get(&format!("/v1/gate/{asset}?verb={verb}")),
+        }
+    }
+
+    /// Takes a letter in.
+    pub(crate) fn intake(
+        &self,
+        raw: Vec<u8>,
+        instrument: Option<String>,
+        silent: Option<bool>,
+    ) -> Result<Received, Trouble> {
+        match self {
+            Door::Here(here) => {
+                let by = here.by.map_or(By::System, By::Party);
+                let cover = Cover { instrument, silent, ..Cover::default() };
+                let taken = intake::take(&here.house, raw, cover, by)?;
+                here.settle();
+                Ok(Received::from(&taken))
+            }
+            Door::There(client) => client.intake(&raw, instrument.as_deref(), silent),
+        }
+    }
+
+    /// Writes a bundle.
+    pub(crate) fn bundle(
+        &self,
+        kind: Bundle,
+        id: &str,
+        out: &mut dyn Write,
+    ) -> Result<(), Trouble> {
+        let here = match self {
+            Door::There(client) => return client.bundle(kind, id, out),
+            Door::Here(here) => here,
+        };
+        let house = &here.house;
+        match kind {
+            Bundle::Receipt => receipt::demand(house, read_id(id)?, out)?,
+            Bundle::Matter => receipt::matter(house, read_id(id)?, out)?,
+            Bundle::Certificate => receipt::certificate(house, read_id(id)?, out)?,
+        }
+        Ok(())
+    }
+
+    /// The house itself, for what only works where it is.
+    pub(crate) fn here(&self, what: &str) -> Result<&Here, Trouble> {
+        match self {
+            Door::Here(here) => Ok(here),
+            Door::There(_) => Err(Trouble::usage(
+                what,
+                "works on the data directory itself and not through --server",
+                "run it on the server's machine with --dir, while `bailee serve` is stopped",
+            )),
+        }
+    }
+}
+
+impl Here {
+    fn open(reach: &Reach) -> Result<Here, Trouble> {
+        let by = reach.speaker.as_deref().map(read_id).transpose()?;
+        let house = House::open(&reach.dir, Clock::Wall)?;
+        Ok(Here { house, by })
+    }
+
+    /// Who is speaking.
+    pub(crate) fn speaker(&self) -> Result<PartyId, Trouble> {
+        self.by.ok_or_else(|| {
+            let detail = "everything that is recorded names who asked for it";
+            Trouble::usage("--as", detail, "say who is speaking: --as P-1, or $BAILEE_AS")
+        })
+    }
+
+    /// Carries out what is due; remarks what could not be. The number of those.
+    pub(crate) fn settle(&self) -> usize {
+        let failed = self.house.settle();
+        for error in &failed {
+            print::remark(&format!("still pending: {error}"));
+        }
+        failed.len()
+    }
+
+    /// Checks everything.
+    pub(crate) fn check(&self) -> Result<CheckReport, Trouble> {
+        let mut bar = print::progress::Bar::new();
+        let mut tell = |step| match step {
+            api::check::Step::Entries(done, total) => bar.count("entries", done, total),
+            api::check::Step::Exhibits(done, total) => bar.count("exhibits", done, total),
+        };
+        Ok(api::check(&self.house, &mut tell)?)
+    }
+}
+
+/// Reads an id like `D-3`.
+pub(crate) fn read_id<I>(text: &str) -> Result<I, Trouble>
+where
+    I: std::str::FromStr<Err = bailee_server::core::id::BadId>,
+{
+    text.parse().map_err(|e: bailee_server::core::id::BadId| {
+        let problem = Problem::bad_request("the id", e.to_string());
+        problem.into()
+    })
+}

@@ -1,0 +1,125 @@
+//! Into the vault and out of it, on the machine where the house is.
+//!
+//! Invariant: what could not be read, or did not come back whole, is said by name, and the exit
+//! code is 1 then, though the rest is done.
+
+use bailee_server::core::id::{AssetId, SnapshotId};
+use bailee_server::keeping;
+use bailee_server::vault::{Pattern, Source, VaultError};
+use serde_json::{Value, json};
+
+use crate::act::ordinary;
+use crate::cli::Reach;
+use crate::cli::ask::Ask;
+use crate::cli::keep::{PreserveArgs, RestoreArgs, SnapshotVerb};
+use crate::door::{Door, read_id};
+use crate::print::progress::Bar;
+use crate::print::{self, Style};
+use crate::trouble::Trouble;
+
+/// Preserves, reads back, records.
+pub(crate) fn preserve(args: &PreserveArgs, reach: &Reach, style: Style) -> Result<(), Trouble> {
+    let door = Door::open(reach)?;
+    let here = door.here("`preserve`")?;
+    let by = here.speaker()?;
+    let asset: AssetId = read_id(&args.asset)?;
+    let source = source(args)?;
+    let mut bar = Bar::new();
+    let kept = keeping::preserve(&here.house, asset, source, by, &mut bar)?;
+    drop(bar);
+    here.settle();
+    let report = &kept.preserved;
+    let unreadable = report.unreadable.iter().map(|(path, why)| problem(path.display(), why));
+    let changed = report.changed.iter().map(|path| problem(path.display(), &"changed while read"));
+    let lost = kept.verified.problems.iter().map(|p| problem(p.path.display(), &p.what));
+    let problems: Vec<Value> = unreadable.chain(changed).chain(lost).collect();
+    let whole = problems.is_empty();
+    let value = json!({
+        "snapshot": kept.snapshot.to_string(),
+        "asset": kept.asset.to_string(),
+        "root": bailee_ledger::to_hex(&report.root),
+        "files": report.files,
+        "bytes": report.bytes,
+        "stored_bytes": report.stored_bytes,
+        "seconds": report.seconds,
+        "verified": kept.verified.is_intact(),
+        "verify_seconds": kept.verified.seconds,
+        "problems": problems,
+    });
+    print::thing(&value, style)?;
+    if whole { Ok(()) } else { Err(Trouble::Said(1)) }
+}
+
+/// What kind of source a path is.
+fn source(args: &PreserveArgs) -> Result<Source, Trouble> {
+    let path = args.path.clone();
+    let meta = std::fs::metadata(&path)
+        .map_err(|e| Trouble::io(format!("read {}", path.display()), &e))?;
+    Ok(match (args.device, meta.is_dir(), meta.is_file()) {
+        (true, true, _) => {
+            let change = "leave --device out for a directory";
+            return Err(Trouble::usage(path.display(), "is a directory, not a device", change));
+        }
+        (true, ..) => Source::Device(path),
+        (false, true, _) => Source::Tree(path),
+        (false, _, true) => Source::File(path),
+        (false, ..) => Source::Device(path),
+    })
+}
+
+fn problem(path: impl std::fmt::Display, what: &dyn std::fmt::Display) -> Value {
+    json!({ "path": path.to_string(), "what": what.to_string() })
+}
+
+/// Gives data back.
+pub(crate) fn restore(args: &RestoreArgs, reach: &Reach, style: Style) -> Result<(), Trouble> {
+    let door = Door::open(reach)?;
+    let here = door.here("`restore`")?;
+    let snapshot: SnapshotId = read_id(&args.snapshot)?;
+    let only = args.only.as_deref().map(Pattern::new).transpose().map_err(|e: VaultError| {
+        Trouble::usage("--only", e, "write a pattern like 'photos/**' or '*.pdf'")
+    })?;
+    let report = keeping::restore(&here.house, snapshot, &args.into, only.as_ref())?;
+    let damaged = report.damaged.iter().map(|p| problem(p.path.display(), &p.what));
+    let without = report.not_restored.iter().map(|p| problem(p.path.display(), &p.what));
+    let value = json!({
+        "snapshot": args.snapshot,
+        "into": args.into,
+        "files": report.files,
+        "bytes": report.bytes,
+        "seconds": report.seconds,
+        "complete": report.is_complete(),
+        "damaged": damaged.collect::<Vec<_>>(),
+        "not_restored": without.collect::<Vec<_>>(),
+    });
+    print::thing(&value, style)?;
+    if report.files == 0 && report.is_complete() {
+        print::remark("no file of the snapshot was asked for");
+    }
+    if report.is_complete() { Ok(()) } else { Err(Trouble::Said(1)) }
+}
+
+/// Shows snapshots, or reads one back.
+pub(crate) fn snapshot(verb: SnapshotVerb, reach: &Reach, style: Style) -> Result<(), Trouble> {
+    let id = match verb {
+        SnapshotVerb::List(part) => return ordinary(Ask::List("snapshots", part), reach, style),
+        SnapshotVerb::Show { snapshot } => return ordinary(Ask::Show(snapshot), reach, style),
+        SnapshotVerb::Verify { snapshot } => snapshot,
+    };
+    let door = Door::open(reach)?;
+    let here = door.here("`snapshot verify`")?;
+    let report = keeping::verify(&here.house, read_id(&id)?, here.speaker()?)?;
+    here.settle();
+    let problems = report.problems.iter().map(|p| problem(p.path.display(), &p.what));
+    let value = json!({
+        "snapshot": id,
+        "intact": report.is_intact(),
+        "root": bailee_ledger::to_hex(&report.root),
+        "files": report.files,
+        "bytes": report.bytes,
+        "seconds": report.seconds,
+        "problems": problems.collect::<Vec<_>>(),
+    });
+    print::thing(&value, style)?;
+    if report.is_intact() { Ok(()) } else { Err(Trouble::Said(1)) }
+}

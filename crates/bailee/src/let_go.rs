@@ -1,0 +1,208 @@
+//! The gate, clearances step by step, and the two acts that go through all of them.
+//!
+//! Invariants: `gate check` is 0 only for clear; nothing here decides. Sanitizing on a directory is
+//! [`letting_go::sanitize`]; against a server it is [`agent::sanitize`](crate::agent), with the
+//! device here and the gate there.
+
+use std::path::{Path, PathBuf};
+
+use bailee_ledger::to_hex;
+use bailee_server::api::words::Verb;
+use bailee_server::api::{Answer, Request};
+use bailee_server::letting_go::{self, Order};
+use bailee_server::sanitize::{Identity, Particulars, Phase, Progress};
+use serde_json::{Value, json};
+
+use crate::act::ordinary;
+use crate::agent;
+use crate::cli::Reach;
+use crate::cli::ask::Ask;
+use crate::cli::clearance::{
+    ClearanceVerb, ExpireArgs, ParticularArgs, ReserveArgs, SanitizeArgs, SubjectArgs,
+};
+use crate::door::{Door, read_id};
+use crate::print::progress::Bar;
+use crate::print::{self, Style};
+use crate::save::save;
+use crate::trouble::Trouble;
+
+/// Asks the gate; blocked is exit 1.
+pub(crate) fn gate(
+    asset: &str,
+    transfer: bool,
+    reach: &Reach,
+    style: Style,
+) -> Result<(), Trouble> {
+    let verb = if transfer { Verb::Transfer } else { Verb::LetGo };
+    let verdict = Door::open(reach)?.gate(asset, verb)?;
+    let clear = verdict["clear"] == Value::Bool(true);
+    match style {
+        Style::Json => print::json(&verdict)?,
+        Style::Words => print::out(&in_words(asset, clear, &verdict))?,
+    }
+    if clear { Ok(()) } else { Err(Trouble::Said(1)) }
+}
+
+fn in_words(asset: &str, clear: bool, verdict: &Value) -> String {
+    let text = |value: &Value| print::safe(value.as_str().unwrap_or_default());
+    let none = Vec::new();
+    let reasons = verdict["reasons"].as_array().unwrap_or(&none);
+    let count = reasons.len();
+    let position = &verdict["position"];
+    let mut lines = match clear {
+        true => format!("{asset} is CLEAR, as of position {position}\n"),
+        false => format!("{asset} is BLOCKED for {count} reason(s), as of position {position}\n"),
+    };
+    for reason in reasons {
+        let (code, about) = (text(&reason["code"]), text(&reason["about"]));
+        lines.push_str(&format!("  {code}  {about} {}\n", text(&reason["text"])));
+        let through = text(&reason["through"]);
+        if through != asset {
+            lines.push_str(&format!("      through   {through}\n"));
+        }
+        if let Some(digest) = reason["rests_on"].as_str() {
+            lines.push_str(&format!("      rests on  {digest}\n"));
+        }
+        lines.push_str(&format!("      to change {}\n", text(&reason["change"])));
+    }
+    for copy in verdict["satisfied"].as_array().unwrap_or(&none) {
+        let (hold, by) = (text(&copy["hold"]), text(&copy["by"]));
+        lines.push_str(&format!("  {hold} is satisfied by the verified copy {by}\n"));
+    }
+    lines
+}
+
+/// A step of a clearance, or a look at one.
+pub(crate) fn clearance(verb: ClearanceVerb, reach: &Reach, style: Style) -> Result<(), Trouble> {
+    let ask: Ask = match verb {
+        ClearanceVerb::List(part) => Ask::List("clearances", part),
+        ClearanceVerb::Show { clearance } => Ask::Show(clearance),
+        ClearanceVerb::Token { clearance } => {
+            let door = Door::open(reach)?;
+            let house = &door.here("`clearance token`")?.house;
+            let token = letting_go::token(house, read_id(&clearance)?)?;
+            return print::out(&token);
+        }
+        ClearanceVerb::Reserve(ReserveArgs { disposition, asset, subject }) => {
+            let subject = read_subject(&subject)?;
+            Request::Reserve { disposition, asset, subject }.into()
+        }
+        ClearanceVerb::Begin(step) => Request::Begin { clearance: step.clearance }.into(),
+        ClearanceVerb::Renew(step) => Request::Renew { clearance: step.clearance }.into(),
+        ClearanceVerb::Finish { clearance, reason } => {
+            Request::Finish { clearance, verified: true, reason: reason.read()? }.into()
+        }
+        ClearanceVerb::Abort { clearance, gone, reason } => {
+            Request::Abort { clearance, gone, reason: reason.read()? }.into()
+        }
+    };
+    ordinary(ask, reach, style)
+}
+
+fn read_subject(subject: &SubjectArgs) -> Result<String, Trouble> {
+    match (&subject.device, &subject.subject) {
+        (Some(device), _) => Ok(to_hex(&identity(device)?.digest())),
+        (None, Some(hex)) => Ok(hex.to_lowercase()),
+        (None, None) => {
+            let change = "give --device or --subject";
+            Err(Trouble::usage("the clearance", "does not say for what thing it is", change))
+        }
+    }
+}
+
+/// What a device says it is.
+pub(crate) fn identity(device: &Path) -> Result<Identity, Trouble> {
+    Identity::of_path(device).map_err(|e| Trouble::device(device.display(), &e))
+}
+
+impl ParticularArgs {
+    fn read(self) -> Particulars {
+        Particulars {
+            manufacturer: self.manufacturer,
+            property_number: self.property_number,
+            media_type: self.media_type,
+            media_source: self.media_source,
+            confidentiality: self.confidentiality,
+            ..Particulars::default()
+        }
+    }
+}
+
+/// Overwrites a device under a clearance.
+pub(crate) fn sanitize(args: SanitizeArgs, reach: &Reach, style: Style) -> Result<(), Trouble> {
+    let door = Door::open(reach)?;
+    let log = args.log.clone().unwrap_or_else(|| format!("sanitize-{}.log", args.asset).into());
+    let particulars = args.particulars.read();
+    let mut bar = Bar::new();
+    let mut progress = |at: Progress| {
+        let doing = match at.phase {
+            Phase::Writing => "overwriting",
+            Phase::Reading => "reading back",
+        };
+        bar.bytes(doing, at.done, at.total);
+    };
+    let (clearance, certificate) = match &door {
+        Door::Here(here) => {
+            let order = Order {
+                disposition: read_id(&args.disposition)?,
+                asset: read_id(&args.asset)?,
+                device: &args.device,
+                log: &log,
+                by: here.speaker()?,
+                particulars,
+            };
+            let done = letting_go::sanitize(&here.house, order, &mut progress)?;
+            here.settle();
+            (done.clearance.to_string(), done.certificate)
+        }
+        Door::There(client) => {
+            let order = agent::Order {
+                disposition: &args.disposition,
+                asset: read_id(&args.asset)?,
+                device: &args.device,
+                log: &log,
+                key: args.clearance_key.as_deref(),
+                particulars,
+            };
+            agent::sanitize(client, order, &mut progress)?
+        }
+    };
+    drop(bar);
+    let text = certificate.to_json();
+    let saved: Option<PathBuf> = match &args.certificate {
+        None => None,
+        Some(path) => save(path, |out| {
+            out.write_all(text.as_bytes()).map_err(|e| Trouble::io("write the certificate", &e))
+        })?,
+    };
+    let value = json!({
+        "asset": args.asset, "clearance": clearance, "finished": true, "log": log,
+        "certificate": saved,
+    });
+    print::thing(&value, style)
+}
+
+/// Expires a snapshot under a clearance.
+pub(crate) fn expire(args: &ExpireArgs, reach: &Reach, style: Style) -> Result<(), Trouble> {
+    let door = Door::open(reach)?;
+    let here = door.here("`expire`")?;
+    let (disposition, asset) = (read_id(&args.disposition)?, read_id(&args.asset)?);
+    let by = here.speaker()?;
+    let (clearance, report) = letting_go::expire(&here.house, disposition, asset, by)?;
+    here.settle();
+    let value = json!({
+        "asset": args.asset,
+        "clearance": clearance.to_string(),
+        "finished": true,
+        "snapshots": report.snapshots,
+        "packs": report.packs,
+        "freed_bytes": report.freed_bytes,
+    });
+    print::thing(&value, style)
+}
+
+/// The token in an answer to a reservation.
+pub(crate) fn token_of(answer: &Answer) -> Option<(String, String)> {
+    let clearance = answer.new.iter().find(|id| id.starts_with("C-"))?;
+    Some((clearance.clone(), answer.token.clone()?))
+}

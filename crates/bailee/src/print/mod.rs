@@ -1,0 +1,138 @@
+//! Printing: answers for people, or JSON for programs, on standard output.
+//!
+//! Invariants: standard output has answers only, remarks and progress go to standard error, so
+//! that pipes work; a secret that was made is alone on standard output; control characters that
+//! came in with a letter never reach a terminal.
+
+pub(crate) mod progress;
+mod table;
+mod thing;
+
+use std::io::{self, Write};
+
+use bailee_server::api::Answer;
+use serde_json::Value;
+
+use crate::trouble::Trouble;
+
+/// How answers are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Style {
+    /// For people.
+    Words,
+    /// For programs.
+    Json,
+}
+
+/// Writes to standard output; a reader that went away is not an error.
+pub(crate) fn out(text: &str) -> Result<(), Trouble> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|e| Trouble::unread(&e))
+}
+
+/// Writes a remark to standard error.
+pub(crate) fn remark(text: &str) {
+    // A closed standard error takes no remarks; the answer and the exit code say what counts.
+    _ = writeln!(io::stderr(), "{text}");
+}
+
+/// A value as JSON, in lines.
+pub(crate) fn json(value: &Value) -> Result<(), Trouble> {
+    out(&format!("{value:#}\n"))
+}
+
+/// One thing, or whatever it is.
+pub(crate) fn thing(value: &Value, style: Style) -> Result<(), Trouble> {
+    match style {
+        Style::Json => json(value),
+        Style::Words => out(&thing::lines(value)),
+    }
+}
+
+/// A page of a list.
+pub(crate) fn list(value: &Value, style: Style) -> Result<(), Trouble> {
+    let Some(items) = value.get("items").and_then(Value::as_array) else {
+        return thing(value, style);
+    };
+    if style == Style::Json {
+        return json(value);
+    }
+    out(&table::table(items))?;
+    if let Some(next) = value.get("next").and_then(Value::as_str) {
+        remark(&format!("more: --after {next}"));
+    }
+    Ok(())
+}
+
+/// Rows.
+pub(crate) fn table(items: &[Value]) -> Result<(), Trouble> {
+    out(&table::table(items))
+}
+
+/// What a request led to. A token is alone on standard output.
+pub(crate) fn answer(answer: &Answer, style: Style) -> Result<(), Trouble> {
+    if style == Style::Json {
+        let value = serde_json::to_value(answer);
+        return json(&value.unwrap_or(Value::Null));
+    }
+    let mut lines = String::new();
+    for entry in &answer.entries {
+        let (position, event, about) = (entry.position, &entry.event, entry.about.join(" "));
+        lines.push_str(&format!("entry {position:<6} {event:<22} {about}\n"));
+    }
+    if answer.entries.is_empty() {
+        lines.push_str("nothing to record: it is so already\n");
+    }
+    if !answer.new.is_empty() {
+        lines.push_str(&format!("new          {}\n", answer.new.join(" ")));
+    }
+    match &answer.token {
+        None => out(&lines),
+        Some(token) => {
+            remark(lines.trim_end());
+            out(&format!("{}\n", token.trim_end()))
+        }
+    }
+}
+
+/// A number of bytes for people: `4.0 TB`.
+pub(crate) fn bytes(count: u64) -> String {
+    const UNITS: [&str; 6] = ["B", "kB", "MB", "GB", "TB", "PB"];
+    let mut scaled = count as f64;
+    let mut unit = 0;
+    while scaled >= 1000.0 && unit + 1 < UNITS.len() {
+        scaled /= 1000.0;
+        unit += 1;
+    }
+    match unit {
+        0 => format!("{count} B"),
+        _ => format!("{scaled:.1} {}", UNITS[unit]),
+    }
+}
+
+/// One line without control characters, and without the marks that turn the direction of writing.
+pub(crate) fn safe(text: &str) -> String {
+    let hidden = |c: &char| {
+        c.is_control()
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars().map(|c| if hidden(&c) { '\u{fffd}' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{bytes, safe};
+
+    #[test]
+    fn bytes_have_units() {
+        assert_eq!(bytes(999), "999 B");
+        assert_eq!(bytes(4_000_000_000_000), "4.0 TB");
+        assert_eq!(bytes(u64::MAX), "18446.7 PB");
+    }
+
+    #[test]
+    fn a_letter_cannot_move_the_cursor_or_turn_the_line() {
+        assert_eq!(safe("a\u{1b}[2Jb\r\n\u{202e}c"), "a\u{fffd}[2Jb\u{fffd}\u{fffd}\u{fffd}c");
+        assert_eq!(safe("Vös & Söhne"), "Vös & Söhne");
+    }
+}

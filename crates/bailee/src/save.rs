@@ -1,0 +1,40 @@
+//! Saving what is taken away: whole or not at all.
+//!
+//! Order: written beside its place under another name, made durable, renamed. A crash leaves the
+//! old file, or none, and at worst one named `….part`. `-` is standard output, as it comes.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use crate::trouble::Trouble;
+
+/// Writes a file through `fill`; says where it is, `None` for standard output.
+pub(crate) fn save(
+    path: &Path,
+    fill: impl FnOnce(&mut dyn Write) -> Result<(), Trouble>,
+) -> Result<Option<PathBuf>, Trouble> {
+    if path == Path::new("-") {
+        // Held back until it is whole: a refusal must not leave half of it in a pipe.
+        let mut whole = Vec::new();
+        fill(&mut whole)?;
+        let mut out = io::stdout().lock();
+        out.write_all(&whole).and_then(|()| out.flush()).map_err(|e| Trouble::unread(&e))?;
+        return Ok(None);
+    }
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".part");
+    let aside = path.with_file_name(name);
+    let io = |e: io::Error| Trouble::io(format!("write {}", path.display()), &e);
+    let mut out = BufWriter::new(File::create(&aside).map_err(io)?);
+    let written = fill(&mut out).and_then(|()| {
+        let file = out.into_inner().map_err(|e| io(e.into_error()))?;
+        file.sync_all().map_err(io)
+    });
+    let done = written.and_then(|()| fs::rename(&aside, path).map_err(io));
+    if done.is_err() {
+        // Nothing that was asked for is in it.
+        _ = fs::remove_file(&aside);
+    }
+    done.map(|()| Some(path.to_owned()))
+}

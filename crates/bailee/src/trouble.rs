@@ -1,0 +1,109 @@
+//! Trouble: every way in which the answer is not yes, with its exit code and its words.
+//!
+//! Invariants: 1 is a no (refused, blocked, not verified), 2 wrong use, 3 a failure; each says what
+//! happened, to which thing, and what to do next. With `--json` the same goes out as RFC 9457
+//! problem details. A reader that went away (`| head`) is no trouble: it ends the program quietly.
+
+use std::fmt::Display;
+use std::io::{self, ErrorKind, Write};
+use std::process::ExitCode;
+
+use bailee_server::api::Problem;
+
+/// Why the answer is not yes.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Trouble {
+    /// A named no or a named failure.
+    #[error(transparent)]
+    Problem(Box<Problem>),
+    /// It was said already; this is the exit code.
+    #[error("exit code {0}")]
+    Said(u8),
+    /// Nobody reads any more.
+    #[error("nobody reads any more")]
+    Unread,
+}
+
+impl Trouble {
+    /// A no that is found here and not in the house.
+    pub(crate) fn refused(
+        code: &str,
+        about: impl Display,
+        detail: impl Display,
+        change: &str,
+    ) -> Trouble {
+        Problem::new(409, code, about.to_string(), detail.to_string(), change).into()
+    }
+
+    /// Wrong use.
+    pub(crate) fn usage(about: impl Display, detail: impl Display, change: &str) -> Trouble {
+        Problem::new(400, "wrong_use", about.to_string(), detail.to_string(), change).into()
+    }
+
+    /// A failure.
+    pub(crate) fn failed(
+        code: &str,
+        about: impl Display,
+        detail: impl Display,
+        change: &str,
+    ) -> Trouble {
+        Problem::new(500, code, about.to_string(), detail.to_string(), change).into()
+    }
+
+    /// The system says no to a file.
+    pub(crate) fn io(doing: impl Display, error: &io::Error) -> Trouble {
+        let detail = format!("could not {doing}: {error}");
+        let change = "look at path, permissions and free space, and try again";
+        Trouble::failed("io_failed", "this machine", detail, change)
+    }
+
+    /// A device cannot be identified or overwritten.
+    pub(crate) fn device(
+        path: impl Display,
+        error: &bailee_server::sanitize::SanitizeError,
+    ) -> Trouble {
+        let change = "remove the cause and try again; nothing was written";
+        Trouble::refused(error.code(), path, error, change)
+    }
+
+    /// Writing an answer failed: quietly, if nobody reads it.
+    pub(crate) fn unread(error: &io::Error) -> Trouble {
+        match error.kind() {
+            ErrorKind::BrokenPipe => Trouble::Unread,
+            _ => Trouble::io("write the answer", error),
+        }
+    }
+
+    /// Says it on standard error and gives the exit code.
+    pub(crate) fn tell(&self, json: bool) -> ExitCode {
+        let problem = match self {
+            Trouble::Unread => return ExitCode::SUCCESS,
+            Trouble::Said(code) => return ExitCode::from(*code),
+            Trouble::Problem(problem) => problem,
+        };
+        let text = match json {
+            true => serde_json::to_string(problem).unwrap_or_else(|_| problem.to_string()),
+            false => in_words(problem),
+        };
+        // If standard error is closed too, the exit code is all that is left.
+        _ = writeln!(io::stderr(), "{text}");
+        ExitCode::from(problem.exit_code())
+    }
+}
+
+/// What happened, to which thing, what to do next.
+fn in_words(problem: &Problem) -> String {
+    let Problem { about, detail, code, change, .. } = problem;
+    let kind = match problem.exit_code() {
+        1 => "refused",
+        2 => "not understood",
+        _ => "failed",
+    };
+    format!("{kind}: {about}: {detail} ({code})\nnext:    {change}")
+}
+
+impl<P: Into<Problem>> From<P> for Trouble {
+    fn from(problem: P) -> Trouble {
+        Trouble::Problem(Box::new(problem.into()))
+    }
+}

@@ -1,0 +1,195 @@
+//! `bailee verify`: checks what somebody was given, offline, without a data directory.
+//!
+//! Invariants: the claims are told apart, none is summed up as "valid"; a key that came out of the
+//! bundle itself is named as such; every file is told of, also after one that does not hold; exit 1
+//! if anything contradicts any of them.
+
+use std::fs::File;
+use std::io::Cursor;
+use std::path::Path;
+
+use bailee_ledger::clearance::{self, Terms};
+use bailee_ledger::report::{ClaimState, KeySource};
+use bailee_ledger::{Checkpoint, Report, Trust, Verifier, to_hex, verify_bundle};
+use serde_json::{Value, json};
+
+use crate::cli::ask;
+use crate::cli::prove::VerifyArgs;
+use crate::print::{self, Style};
+use crate::trouble::Trouble;
+
+/// Begin of every ZIP file.
+const ZIP: &[u8] = b"PK";
+/// Begin of a clearance token.
+const TOKEN: &[u8] = b"bailee/clearance/";
+/// Longest signed text that is no bundle, bytes.
+const LONGEST_NOTE: u64 = 1 << 20;
+
+/// What one file turned out to be.
+struct Verdict {
+    words: String,
+    json: Value,
+    /// Nothing contradicts it.
+    holds: bool,
+}
+
+/// Verifies every file.
+pub(crate) fn verify(args: &VerifyArgs, style: Style) -> Result<(), Trouble> {
+    let key = args.key.as_deref().map(read_key).transpose()?;
+    let mut all = Vec::new();
+    let mut hold = true;
+    for path in &args.files {
+        let verdict = file(path, key.as_ref())?;
+        hold &= verdict.holds;
+        let name = print::safe(&path.display().to_string());
+        match style {
+            Style::Words => print::out(&format!("{name}\n{}\n", indented(&verdict.words)))?,
+            Style::Json => all.push(json!({
+                "file": name, "holds": verdict.holds, "report": verdict.json,
+            })),
+        }
+    }
+    if style == Style::Json {
+        print::json(&Value::Array(all))?;
+    }
+    if hold { Ok(()) } else { Err(Trouble::Said(1)) }
+}
+
+fn read_key(vkey: &str) -> Result<Verifier, Trouble> {
+    Verifier::parse(vkey).map_err(|e| {
+        let change = "give the key as its log publishes it: name+hash+base64";
+        Trouble::usage("--key", e, change)
+    })
+}
+
+fn indented(words: &str) -> String {
+    words.lines().map(|line| format!("  {}\n", print::safe(line))).collect()
+}
+
+fn file(path: &Path, key: Option<&Verifier>) -> Result<Verdict, Trouble> {
+    if path == Path::new("-") {
+        let bytes = ask::read(path)?;
+        return match bytes.starts_with(ZIP) {
+            true => bundle(Cursor::new(bytes), key),
+            false => Ok(signed_text(&bytes, key)),
+        };
+    }
+    let io = |e: std::io::Error| Trouble::io(format!("read {}", path.display()), &e);
+    let mut opened = File::open(path).map_err(io)?;
+    let mut head = [0; 2];
+    let got = std::io::Read::read(&mut opened, &mut head).map_err(io)?;
+    if &head[..got] == ZIP || opened.metadata().map_err(io)?.len() > LONGEST_NOTE {
+        return bundle(File::open(path).map_err(io)?, key);
+    }
+    Ok(signed_text(&ask::read(path)?, key))
+}
+
+fn bundle(
+    reader: impl std::io::Read + std::io::Seek,
+    key: Option<&Verifier>,
+) -> Result<Verdict, Trouble> {
+    let trust = match key {
+        None => Trust::FromBundle,
+        Some(key) => Trust::pinned_key(&key.to_vkey())
+            .map_err(|e| Trouble::usage("--key", e, "give the key of the log itself"))?,
+    };
+    Ok(match verify_bundle(reader, &trust) {
+        Ok(report) => {
+            let words = report.to_string();
+            Verdict { words, json: as_json(&report), holds: !report.failed() }
+        }
+        Err(error) => fails(error.member(), error.to_string()),
+    })
+}
+
+fn fails(member: &str, what: String) -> Verdict {
+    let json = json!({ "problems": [{ "member": member, "what": what }] });
+    Verdict { words: format!("FAILED    {what}"), json, holds: false }
+}
+
+/// A checkpoint or a clearance token: nothing in it says which key to believe.
+fn signed_text(bytes: &[u8], key: Option<&Verifier>) -> Verdict {
+    let token = bytes.starts_with(TOKEN);
+    let Some(key) = key else {
+        let what = match token {
+            true => "a clearance token is verified under the clearance key: give it with --key",
+            false => {
+                "neither a bundle nor verifiable without a key; for a signed checkpoint give the \
+                 log's key with --key"
+            }
+        };
+        return fails("(whole file)", what.to_owned());
+    };
+    match token {
+        true => match clearance::open(bytes, key) {
+            Ok(terms) => token_holds(&terms, key),
+            Err(error) => fails("(token)", error.to_string()),
+        },
+        false => match Checkpoint::open(bytes, key) {
+            Ok((checkpoint, _)) => checkpoint_holds(&checkpoint, key),
+            Err(error) => fails("(checkpoint)", error.to_string()),
+        },
+    }
+}
+
+fn checkpoint_holds(checkpoint: &Checkpoint, key: &Verifier) -> Verdict {
+    let Checkpoint { origin, size, root, .. } = checkpoint;
+    let root = to_hex(root);
+    let words = format!(
+        "checkpoint of log {origin}\nkey {:08x}, pinned by you\nPROVEN    log: a tree of {size} \
+         entries with root {root} is signed by the key you pinned\n",
+        key.id()
+    );
+    let json = json!({ "kind": "checkpoint", "origin": origin, "size": size, "root": root });
+    Verdict { words, json, holds: true }
+}
+
+fn token_holds(terms: &Terms, key: &Verifier) -> Verdict {
+    let Terms { origin, clearance, disposition, asset, act, subject, position, not_after } = terms;
+    let (act, subject) = (act.name(), to_hex(subject));
+    let words = format!(
+        "clearance C-{clearance} of log {origin}\nkey {:08x}, pinned by you\nPROVEN    signed: \
+         permits to {act} asset A-{asset} under X-{disposition}, subject {subject}, granted at \
+         position {position}, until {not_after} (Unix seconds)\nNOT SHOWN whether it was used or \
+         revoked since: only the gate knows\n",
+        key.id()
+    );
+    let json = json!({
+        "kind": "clearance", "origin": origin, "clearance": format!("C-{clearance}"),
+        "disposition": format!("X-{disposition}"), "asset": format!("A-{asset}"), "act": act,
+        "subject": subject, "position": position, "not_after": not_after,
+    });
+    Verdict { words, json, holds: true }
+}
+
+fn as_json(report: &Report) -> Value {
+    let claims = report.claims.iter().map(|claim| {
+        let state = match claim.state {
+            ClaimState::Proven => "proven",
+            ClaimState::NotShown => "not-shown",
+            ClaimState::Failed => "failed",
+        };
+        json!({ "claim": claim.title, "state": state, "text": claim.text })
+    });
+    let entries = report.entries.iter().map(|entry| {
+        json!({
+            "index": entry.index, "type": entry.type_code, "hour": entry.hours,
+            "included": entry.included, "opened": entry.opened,
+        })
+    });
+    let problems = report.problems.iter();
+    json!({
+        "kind": report.kind.name(),
+        "origin": report.origin,
+        "key": format!("{:08x}", report.key_id),
+        "key_source": match report.key_source {
+            KeySource::Pinned => "pinned",
+            KeySource::Bundle => "bundle",
+        },
+        "tree": report.tree.as_ref().map(|(size, root)| json!({ "size": size, "root": to_hex(root) })),
+        "entries": entries.collect::<Vec<_>>(),
+        "exhibits": report.exhibits.iter().map(|digest| to_hex(digest)).collect::<Vec<_>>(),
+        "claims": claims.collect::<Vec<_>>(),
+        "problems": problems.map(|p| json!({ "member": p.member, "what": p.what })).collect::<Vec<_>>(),
+    })
+}

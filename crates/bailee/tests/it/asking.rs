@@ -1,0 +1,99 @@
+//! From a letter to a blocked gate and a receipt that anybody can verify.
+
+use std::fs;
+
+use crate::room::{LETTER, Room, text};
+
+#[test]
+fn a_letter_blocks_the_gate_and_its_receipt_verifies_until_a_byte_changes() {
+    let room = Room::with_house();
+    room.furnish();
+    room.run_as("P-2", &["account", "terminate", "AC-1"]).ok();
+    let letter = room.file("letter.eml", LETTER.as_bytes());
+    let receipt = room.path("letter.bailee.zip");
+    let said = room.run(&["intake", text(&letter), "--receipt", text(&receipt)]).ok();
+    assert!(said.starts_with("D-1 ") && said.contains("frozen"), "{said}");
+
+    let gate = room.run(&["gate", "check", "A-1"]);
+    assert_eq!(gate.code, 1, "{gate:?}");
+    assert!(gate.out.contains("hold_provisional  H-1"), "{gate:?}");
+    assert!(gate.out.contains("to change decide on the demand"), "{gate:?}");
+
+    let status = room.run(&["--json", "status"]).json();
+    let key = status["log_key"].as_str().unwrap().to_owned();
+    let verified = room.run(&["verify", text(&receipt), "--key", &key]);
+    assert_eq!(verified.code, 0, "{verified:?}");
+    assert!(verified.out.contains("PROVEN    log"), "{verified:?}");
+    assert!(verified.out.contains("pinned by you"), "{verified:?}");
+    let unpinned = room.run(&["verify", text(&receipt)]);
+    assert!(unpinned.out.contains("NOT pinned"), "{unpinned:?}");
+
+    let mut bytes = fs::read(&receipt).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    let forged = room.file("forged.bailee.zip", &bytes);
+    let said = room.run(&["verify", text(&forged), text(&receipt)]);
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(said.out.contains("FAILED"), "{said:?}");
+    assert!(said.out.contains("PROVEN    log"), "the good one is told of too: {said:?}");
+}
+
+#[test]
+fn a_letter_sent_twice_is_one_demand() {
+    let room = Room::with_house();
+    let letter = room.file("letter.eml", LETTER.as_bytes());
+    let first = room.run(&["--json", "intake", text(&letter)]).json();
+    let again = room.run(&["--json", "intake", text(&letter)]).json();
+    assert_eq!(first["received"]["demand"], "D-1");
+    assert_eq!(first["received"]["again"], false);
+    assert_eq!(again["received"]["demand"], "D-1");
+    assert_eq!(again["received"]["again"], true);
+    let demands = room.run(&["--json", "demand", "list"]).json();
+    assert_eq!(demands["items"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_letter_comes_in_by_a_pipe_and_its_receipt_goes_out_by_one() {
+    let room = Room::with_house();
+    let out = room.pipe(&["intake", "-", "--receipt", "-"], LETTER.as_bytes());
+    assert!(out.status.success(), "{out:?}");
+    assert!(out.stdout.starts_with(b"PK"), "only the receipt is on standard output");
+    assert!(String::from_utf8_lossy(&out.stderr).contains("D-1"));
+    let verified = room.pipe(&["--json", "verify", "-"], &out.stdout);
+    assert!(verified.status.success(), "{verified:?}");
+    let report: serde_json::Value = serde_json::from_slice(&verified.stdout).unwrap();
+    assert_eq!(report[0]["holds"], true);
+    assert_eq!(report[0]["report"]["claims"][0]["state"], "proven");
+    assert_eq!(report[0]["report"]["key_source"], "bundle");
+}
+
+#[test]
+fn a_checkpoint_is_verified_under_a_pinned_key_only() {
+    let room = Room::with_house();
+    let status = room.run(&["--json", "status"]).json();
+    let key = status["log_key"].as_str().unwrap().to_owned();
+    let checkpoint = room.house().join("checkpoint");
+    let verified = room.run(&["verify", text(&checkpoint), "--key", &key]);
+    assert_eq!(verified.code, 0, "{verified:?}");
+    assert!(verified.out.contains("checkpoint of log log.example.org/2026"), "{verified:?}");
+    assert_eq!(room.run(&["verify", text(&checkpoint)]).code, 1);
+    let wrong = status["clearance_key"].as_str().unwrap().to_owned();
+    assert_eq!(room.run(&["verify", text(&checkpoint), "--key", &wrong]).code, 1);
+}
+
+#[test]
+fn a_matter_goes_out_as_a_bundle_and_everything_checks() {
+    let room = Room::with_house();
+    room.furnish();
+    let letter = room.file("letter.eml", LETTER.as_bytes());
+    room.run(&["intake", text(&letter)]).ok();
+    room.run_as("P-2", &["matter", "open", "Vos v. Example Host"]).ok();
+    room.run_as("P-2", &["demand", "accept", "D-1", "--matter", "M-1", "--note", "Clear"]).ok();
+    let bundle = room.path("m.zip");
+    room.run(&["bundle", "M-1", "-o", text(&bundle)]).ok();
+    room.run(&["verify", text(&bundle)]).ok();
+    let checked = room.run(&["--json", "check"]);
+    assert_eq!(checked.code, 0, "{checked:?}");
+    assert_eq!(checked.json()["good"], true);
+    assert!(room.run(&["settle"]).ok().contains("nothing is left"));
+}

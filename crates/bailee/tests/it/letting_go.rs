@@ -1,0 +1,131 @@
+//! A disk of the house's own, from proposal to certificate; and data into the vault and out.
+
+use std::fs;
+
+use crate::room::{LETTER, Room, text};
+
+/// A house whose A-1 is bound to an image file, with X-1 approved by three persons.
+fn approved() -> (Room, std::path::PathBuf) {
+    let room = Room::with_house();
+    let disk = room.file("disk.img", &vec![0xA5; 4 << 20]);
+    room.run_as("P-2", &["asset", "add", "spare", "--kind", "drive", "--device", text(&disk)]).ok();
+    let propose = ["disposition", "propose", "sanitize", "A-1", "--note", "Out of use"];
+    room.run_as("P-2", &propose).ok();
+    let own = room.run_as("P-2", &["disposition", "approve", "X-1"]);
+    assert_eq!(own.code, 1, "{own:?}");
+    assert!(own.err.contains("approver_is_proposer"), "{own:?}");
+    room.run_as("P-3", &["disposition", "approve", "X-1"]).ok();
+    room.run_as("P-1", &["disposition", "approve", "X-1"]).ok();
+    (room, disk)
+}
+
+#[test]
+fn a_disk_is_overwritten_under_a_clearance_and_its_certificate_verifies() {
+    let (room, disk) = approved();
+    assert_eq!(room.run(&["gate", "check", "A-1"]).code, 0);
+    let json = room.path("certificate.json");
+    let said = room.run_as(
+        "P-2",
+        &[
+            "--json",
+            "sanitize",
+            "A-1",
+            "--device",
+            text(&disk),
+            "--disposition",
+            "X-1",
+            "--log",
+            text(&room.path("run.log")),
+            "--certificate",
+            text(&json),
+        ],
+    );
+    assert_eq!(said.code, 0, "{said:?}");
+    assert_eq!(said.json()["clearance"], "C-1");
+    let gone = fs::read(&disk).unwrap();
+    assert_eq!(gone.len(), 4 << 20);
+    assert!(!gone.windows(16).any(|window| window == [0xA5; 16]), "no old byte is left");
+    let certificate: serde_json::Value = serde_json::from_slice(&fs::read(&json).unwrap()).unwrap();
+    assert_eq!(certificate["format"], "bailee/certificate/v1");
+
+    let bundle = room.path("C-1.bailee.zip");
+    room.run(&["certificate", "C-1", "-o", text(&bundle)]).ok();
+    let status = room.run(&["--json", "status"]).json();
+    let key = status["log_key"].as_str().unwrap().to_owned();
+    let verified = room.run(&["verify", text(&bundle), "--key", &key]).ok();
+    assert!(verified.contains("certificate of log"), "{verified}");
+    let again = room.run(&["gate", "check", "A-1"]);
+    assert_eq!(again.code, 1);
+    assert!(again.out.contains("already_gone"), "{again:?}");
+    assert_eq!(room.run(&["check"]).code, 0);
+}
+
+#[test]
+fn a_letter_between_approval_and_wipe_keeps_the_disk() {
+    let (room, disk) = approved();
+    let letter = LETTER.replace("Vos Photography", "the disk spare");
+    let letter = room.file("letter.eml", letter.as_bytes());
+    room.run(&["intake", text(&letter)]).ok();
+    let log = room.path("run.log");
+    let order = ["sanitize", "A-1", "--device", text(&disk), "--disposition", "X-1", "--log"];
+    let order: Vec<&str> = order.into_iter().chain([text(&log)]).collect();
+    let said = room.run_as("P-2", &order);
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(said.err.contains("hold_provisional"), "{said:?}");
+    assert_eq!(fs::read(&disk).unwrap(), vec![0xA5; 4 << 20], "not one byte was written");
+}
+
+#[test]
+fn another_disk_than_the_bound_one_is_refused() {
+    let (room, _) = approved();
+    let other = room.file("other.img", &vec![1; 4 << 20]);
+    let log = room.path("run.log");
+    let order = ["sanitize", "A-1", "--device", text(&other), "--disposition", "X-1", "--log"];
+    let order: Vec<&str> = order.into_iter().chain([text(&log)]).collect();
+    let said = room.run_as("P-2", &order);
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(said.err.contains("wrong_subject"), "{said:?}");
+    assert_eq!(fs::read(&other).unwrap(), vec![1; 4 << 20]);
+}
+
+#[test]
+fn the_steps_of_a_clearance_can_be_gone_one_by_one() {
+    let (room, disk) = approved();
+    let reserve = ["clearance", "reserve", "X-1", "A-1", "--device", text(&disk)];
+    let reserved = room.run_as("P-2", &reserve);
+    assert_eq!(reserved.code, 0, "{reserved:?}");
+    assert!(reserved.out.starts_with("bailee/clearance/v1\n"), "{reserved:?}");
+    assert!(reserved.err.contains("C-1"), "{reserved:?}");
+    assert_eq!(room.run(&["clearance", "token", "C-1"]).ok(), reserved.out);
+    let token = room.file("token", reserved.out.as_bytes());
+    let status = room.run(&["--json", "status"]).json();
+    let key = status["clearance_key"].as_str().unwrap().to_owned();
+    let shown = room.run(&["verify", text(&token), "--key", &key]).ok();
+    assert!(shown.contains("permits to sanitize asset A-1"), "{shown}");
+    room.run_as("P-2", &["clearance", "begin", "C-1"]).ok();
+    room.run_as("P-2", &["clearance", "renew", "C-1"]).ok();
+    let bare = room.run_as("P-2", &["clearance", "finish", "C-1"]);
+    assert!(bare.code == 1 && bare.err.contains("certificate_missing"), "{bare:?}");
+    room.run_as("P-2", &["clearance", "abort", "C-1", "--gone", "512", "--note", "Broke"]).ok();
+    let duties = room.run(&["duty", "list"]).ok();
+    assert!(duties.contains("explain-loss"), "{duties}");
+}
+
+#[test]
+fn data_goes_into_the_vault_and_comes_out_the_same() {
+    let room = Room::with_house();
+    room.furnish();
+    fs::create_dir_all(room.path("data/photos")).unwrap();
+    room.file("data/photos/a.raw", &[7; 100_000]);
+    room.file("data/notes.txt", b"notes");
+    let kept = room.run_as("P-2", &["--json", "preserve", "A-1", text(&room.path("data"))]);
+    assert_eq!(kept.code, 0, "{kept:?}");
+    assert_eq!(kept.json()["snapshot"], "S-1");
+    assert_eq!(kept.json()["verified"], true);
+    room.run_as("P-2", &["snapshot", "verify", "S-1"]).ok();
+    let into = room.path("out");
+    let back = room.run_as("P-2", &["restore", "S-1", text(&into), "--only", "photos/*"]);
+    assert_eq!(back.code, 0, "{back:?}");
+    assert_eq!(fs::read(into.join("photos/a.raw")).unwrap(), vec![7; 100_000]);
+    assert!(!into.join("notes.txt").exists(), "only what was asked for");
+}

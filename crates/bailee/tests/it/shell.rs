@@ -1,0 +1,129 @@
+//! What scripts rely on: exit codes, standard output apart from standard error, pipes, JSON.
+
+use std::io::Read;
+use std::process::Stdio;
+
+use crate::room::{Room, text};
+
+#[test]
+fn a_house_is_made_once() {
+    let room = Room::with_house();
+    let args = [
+        "init",
+        "--origin",
+        "a.example",
+        "--entity",
+        "B",
+        "--country",
+        "NL",
+        "--counsel",
+        "C <c@a.example>",
+    ];
+    let again = room.run(&args);
+    assert_eq!(again.code, 1, "{again:?}");
+    assert!(again.err.contains("nothing was changed"), "{again:?}");
+    let status = room.run(&["--json", "status"]).json();
+    assert_eq!(status["origin"], "log.example.org/2026");
+}
+
+#[test]
+fn a_name_without_an_address_makes_no_house() {
+    let room = Room::empty();
+    let args =
+        ["init", "--origin", "a.example", "--entity", "B", "--country", "NL", "--counsel", "C"];
+    let said = room.run(&args);
+    assert_eq!(said.code, 2, "{said:?}");
+    assert!(!room.house().exists());
+}
+
+#[test]
+fn wrong_use_is_two_and_says_what_would_be_right() {
+    let room = Room::with_house();
+    let said = room.run(&["gate", "check", "H-1"]);
+    assert_eq!(said.code, 2, "{said:?}");
+    assert!(said.err.contains("A-1"), "{said:?}");
+    let said = room.run(&["asset", "add", "x", "--kind", "spaceship"]);
+    assert_eq!(said.code, 2, "{said:?}");
+    assert!(said.err.contains("server, drive"), "{said:?}");
+    let said = room.run(&["matter", "open", "Without a speaker"]);
+    assert_eq!(said.code, 2, "{said:?}");
+    assert!(said.err.contains("--as"), "{said:?}");
+}
+
+#[test]
+fn errors_are_json_too_and_leave_standard_output_alone() {
+    let room = Room::with_house();
+    let said = room.run_as("P-2", &["--json", "hold", "approve-release", "H-9"]);
+    assert_eq!((said.code, said.out.as_str()), (1, ""), "{said:?}");
+    let problem: serde_json::Value = serde_json::from_str(&said.err).unwrap();
+    assert_eq!(problem["code"], "not_found");
+    assert_eq!(problem["about"], "H-9");
+}
+
+#[test]
+fn no_house_and_a_house_in_use_are_named() {
+    let room = Room::empty();
+    let said = room.run(&["party", "list"]);
+    assert_ne!(said.code, 0);
+    assert!(said.err.contains("bailee init"), "{said:?}");
+}
+
+#[test]
+fn lists_are_tables_and_pages() {
+    let room = Room::with_house();
+    let all = room.run(&["party", "list"]).ok();
+    assert!(all.starts_with("ID "), "{all}");
+    assert!(all.contains("P-1  ") && all.contains("Cora Maas"), "{all}");
+    let page = room.run(&["party", "list", "--after", "P-1", "--limit", "1"]);
+    assert!(page.out.contains("P-2") && !page.out.contains("P-3"), "{page:?}");
+    assert!(page.err.contains("--after P-2"), "{page:?}");
+    let json = room.run(&["--json", "party", "list"]).json();
+    assert_eq!(json["items"].as_array().unwrap().len(), 3);
+}
+
+#[test]
+fn a_token_is_alone_on_standard_output() {
+    let room = Room::with_house();
+    let said = room.run_as("P-1", &["token", "issue", "P-2", "--scope", "agent"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(said.out.starts_with("bailee_") && said.out.lines().count() == 1, "{said:?}");
+    assert!(!said.err.contains("bailee_"), "{said:?}");
+    let list = room.run(&["token", "list"]).ok();
+    assert!(list.contains("T-1") && !list.contains("bailee_"), "{list}");
+}
+
+#[test]
+fn policy_changes_what_was_named_and_keeps_the_rest() {
+    let room = Room::with_house();
+    room.run_as("P-1", &["policy", "set", "--waiting-days", "14"]).ok();
+    let policy = room.run(&["--json", "policy", "show"]).json();
+    assert_eq!((&policy["waiting_days"], &policy["cooling_days"]), (&14.into(), &14.into()));
+    let said = room.run_as("P-1", &["policy", "set", "--lease-seconds", "61"]);
+    assert_eq!(said.code, 1, "{said:?}");
+    let said = room.run_as("P-2", &["policy", "set", "--waiting-days", "1"]);
+    assert!(said.err.contains("not_permitted"), "{said:?}");
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_it_quietly() {
+    let room = Room::empty();
+    let mut command = room.command(&["scenario", "sentences"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let status = child.wait().unwrap();
+    let mut said = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    assert_eq!((status.code(), said.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn completions_manual_pages_and_version_come_without_a_house() {
+    let room = Room::empty();
+    let script = room.run(&["completions", "bash"]).ok();
+    assert!(script.contains("_bailee"), "{script}");
+    let man = room.path("man1");
+    room.run(&["man", text(&man)]).ok();
+    let page = std::fs::read_to_string(man.join("bailee-gate-check.1")).unwrap();
+    assert!(page.contains("EXAMPLE") || page.contains("clear (exit 0)"), "{page}");
+    assert!(room.run(&["version"]).ok().starts_with("bailee "));
+}

@@ -1,0 +1,134 @@
+//! The same commands against a running `bailee serve`.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Stdio};
+
+use crate::room::{LETTER, Room, Said, text};
+
+/// A server over a room's house.
+struct Server<'a> {
+    room: &'a Room,
+    child: Child,
+    url: String,
+}
+
+impl<'a> Server<'a> {
+    fn start(room: &'a Room) -> Server<'a> {
+        let mut command = room.command(&["serve", "--listen", "127.0.0.1:0"]);
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+        let err = BufReader::new(child.stderr.take().unwrap());
+        let mut lines = err.lines();
+        let url = loop {
+            let line = lines.next().expect("the server says where it answers").unwrap();
+            if let Some(at) = line.find("http://") {
+                break line[at..].split(';').next().unwrap().trim().to_owned();
+            }
+        };
+        // Its further words have to go somewhere, or it waits for a reader.
+        std::thread::spawn(move || lines.for_each(drop));
+        Server { room, child, url }
+    }
+
+    fn run(&self, token: &str, args: &[&str]) -> Said {
+        let file = self.room.file("a.token", token.as_bytes());
+        let head = ["--server", &self.url, "--token-file", text(&file)];
+        let all: Vec<&str> = head.iter().chain(args).copied().collect();
+        self.room.run(&all)
+    }
+}
+
+impl Drop for Server<'_> {
+    fn drop(&mut self) {
+        _ = self.child.kill();
+        _ = self.child.wait();
+    }
+}
+
+fn token(room: &Room, party: &str, scope: &str) -> String {
+    room.run_as("P-1", &["token", "issue", party, "--scope", scope]).ok()
+}
+
+#[test]
+fn a_server_is_asked_in_the_same_words() {
+    let room = Room::with_house();
+    room.furnish();
+    room.run_as("P-2", &["account", "terminate", "AC-1"]).ok();
+    let (operator, intake) = (token(&room, "P-2", "operator"), token(&room, "P-2", "intake"));
+    let server = Server::start(&room);
+
+    let local = room.run(&["party", "list"]);
+    assert_ne!(local.code, 0, "the server has the directory: {local:?}");
+    assert!(local.err.contains("--server"), "{local:?}");
+
+    let letter = room.file("letter.eml", LETTER.as_bytes());
+    let receipt = room.path("r.zip");
+    let said = server.run(&intake, &["--json", "intake", text(&letter)]);
+    assert_eq!(said.json()["received"]["demand"], "D-1", "{said:?}");
+    let said = server.run(&operator, &["receipt", "D-1", "-o", text(&receipt)]);
+    assert_eq!(said.code, 0, "{said:?}");
+    room.run(&["verify", text(&receipt)]).ok();
+    let gate = server.run(&operator, &["gate", "check", "A-1"]);
+    assert_eq!(gate.code, 1, "{gate:?}");
+    assert!(gate.out.contains("hold_provisional"), "{gate:?}");
+    let opened = server.run(&operator, &["matter", "open", "Vos v. Example Host"]);
+    assert!(opened.out.contains("M-1"), "{opened:?}");
+
+    let outside = server.run(&intake, &["matter", "open", "Not mine to open"]);
+    assert_eq!(outside.code, 1, "{outside:?}");
+    let nobody = server.run("bailee_nonsense", &["party", "list"]);
+    assert_eq!(nobody.code, 1, "{nobody:?}");
+    let vault = server.run(&operator, &["preserve", "A-1", text(&room.path("house"))]);
+    assert_eq!(vault.code, 2, "{vault:?}");
+    assert!(vault.err.contains("data directory"), "{vault:?}");
+}
+
+#[test]
+fn an_agent_overwrites_a_disk_here_under_a_gate_there() {
+    let room = Room::with_house();
+    let disk = room.file("disk.img", &vec![0xA5; 4 << 20]);
+    room.run_as("P-2", &["asset", "add", "spare", "--kind", "drive", "--device", text(&disk)]).ok();
+    let propose = ["disposition", "propose", "sanitize", "A-1", "--note", "Out of use"];
+    room.run_as("P-2", &propose).ok();
+    room.run_as("P-3", &["disposition", "approve", "X-1"]).ok();
+    room.run_as("P-1", &["disposition", "approve", "X-1"]).ok();
+    let status = room.run(&["--json", "status"]).json();
+    let agent = token(&room, "P-2", "agent");
+    let server = Server::start(&room);
+    let log = room.path("run.log");
+    let order = [
+        "--json",
+        "sanitize",
+        "A-1",
+        "--device",
+        text(&disk),
+        "--disposition",
+        "X-1",
+        "--log",
+        text(&log),
+    ];
+    let without = server.run(&agent, &order);
+    assert_eq!(without.code, 2, "{without:?}");
+    let with = |key: &str| {
+        let all: Vec<&str> = order.iter().copied().chain(["--clearance-key", key]).collect();
+        server.run(&agent, &all)
+    };
+    let false_key = with(status["log_key"].as_str().unwrap());
+    assert_eq!(false_key.code, 1, "{false_key:?}");
+    assert_eq!(fs::read(&disk).unwrap(), vec![0xA5; 4 << 20], "not one byte was written");
+    let done = with(status["clearance_key"].as_str().unwrap());
+    assert_eq!(done.code, 0, "{done:?}");
+    assert_eq!(done.json()["clearance"], "C-2", "the first was given back");
+    assert!(!fs::read(&disk).unwrap().windows(16).any(|window| window == [0xA5; 16]));
+}
+
+#[test]
+fn a_server_that_is_not_there_is_a_failure_and_no_url_is_wrong_use() {
+    let room = Room::empty();
+    // Port 9 of this machine: discard, served by nobody.
+    let said = room.run(&["--server", "http://127.0.0.1:9", "party", "list"]);
+    assert_eq!(said.code, 3, "{said:?}");
+    assert!(said.err.contains("server_unreachable"), "{said:?}");
+    let said = room.run(&["--server", "custody.example.org", "party", "list"]);
+    assert_eq!(said.code, 2, "{said:?}");
+}
