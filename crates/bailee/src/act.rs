@@ -124,6 +124,11 @@ fn in_words(received: &Received, saved: Option<&PathBuf>) -> String {
             "{demand}  recorded at entry {position}; what it asks to keep is frozen until a \
              person has decided\n"
         ),
+        Received::Page { duty } => {
+            format!(
+                "{duty}  a mail system reports on the page about this duty; nothing to record\n"
+            )
+        }
         Received::Report { notice, evidence } => {
             format!("{notice}  a mail system reports: {evidence}\n")
         }

@@ -32,6 +32,7 @@ pub(crate) enum AccessVerb {
     #[command(after_long_help = "EXAMPLE\n  bailee access fulfil Q-1 --note 'Handed over on disk'")]
     Fulfil(DecideArgs),
     /// List them
+    #[command(after_long_help = "EXAMPLE\n  bailee access list --limit 20")]
     List(ListArgs),
     /// Show one
     #[command(after_long_help = "EXAMPLE\n  bailee access show Q-1")]

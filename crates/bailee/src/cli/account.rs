@@ -28,6 +28,7 @@ pub(crate) enum AccountVerb {
         retention_days: u32,
     },
     /// List them
+    #[command(after_long_help = "EXAMPLE\n  bailee account list --limit 20")]
     List(ListArgs),
     /// Show one
     #[command(after_long_help = "EXAMPLE\n  bailee account show AC-1")]

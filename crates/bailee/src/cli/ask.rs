@@ -25,7 +25,6 @@ pub(crate) enum Ask {
 
 /// Which part of a list.
 #[derive(Clone, Debug, Default, Args)]
-#[command(after_long_help = "EXAMPLE\n  bailee asset list --after A-100 --limit 50")]
 pub(crate) struct ListArgs {
     /// Begin after this id
     #[arg(long, value_name = "ID")]

@@ -23,6 +23,7 @@ pub(crate) enum AssetVerb {
                                  --serial WD-WX42 --place 'Rack 14'")]
     Add(Box<AddArgs>),
     /// List them
+    #[command(after_long_help = "EXAMPLE\n  bailee asset list --limit 20")]
     List(ListArgs),
     /// Show one, with the holds over it
     #[command(after_long_help = "EXAMPLE\n  bailee asset show A-1")]

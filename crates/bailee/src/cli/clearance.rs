@@ -68,6 +68,7 @@ pub(crate) enum ClearanceVerb {
         reason: ReasonArgs,
     },
     /// List them
+    #[command(after_long_help = "EXAMPLE\n  bailee clearance list --limit 20")]
     List(ListArgs),
     /// Show one
     #[command(after_long_help = "EXAMPLE\n  bailee clearance show C-1")]

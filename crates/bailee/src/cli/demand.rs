@@ -14,6 +14,7 @@ use crate::trouble::Trouble;
 #[derive(Debug, Subcommand)]
 pub(crate) enum DemandVerb {
     /// List them
+    #[command(after_long_help = "EXAMPLE\n  bailee demand list --limit 20")]
     List(ListArgs),
     /// Show one
     #[command(after_long_help = "EXAMPLE\n  bailee demand show D-1")]

@@ -49,6 +49,7 @@ pub(crate) enum DispositionVerb {
         hold: String,
     },
     /// List them
+    #[command(after_long_help = "EXAMPLE\n  bailee disposition list --limit 20")]
     List(ListArgs),
     /// Show one
     #[command(after_long_help = "EXAMPLE\n  bailee disposition show X-1")]

@@ -10,6 +10,7 @@ use crate::trouble::Trouble;
 #[derive(Debug, Subcommand)]
 pub(crate) enum HoldVerb {
     /// List them
+    #[command(after_long_help = "EXAMPLE\n  bailee hold list --limit 20")]
     List(ListArgs),
     /// Show one
     #[command(after_long_help = "EXAMPLE\n  bailee hold show H-1")]

@@ -41,6 +41,7 @@ pub(crate) struct RestoreArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum SnapshotVerb {
     /// List them
+    #[command(after_long_help = "EXAMPLE\n  bailee snapshot list --limit 20")]
     List(ListArgs),
     /// Show one
     #[command(after_long_help = "EXAMPLE\n  bailee snapshot show S-1")]

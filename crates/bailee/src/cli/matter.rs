@@ -37,6 +37,7 @@ pub(crate) enum MatterVerb {
         reason: ReasonArgs,
     },
     /// List them
+    #[command(after_long_help = "EXAMPLE\n  bailee matter list --limit 20")]
     List(ListArgs),
     /// Show one
     #[command(after_long_help = "EXAMPLE\n  bailee matter show M-1")]
@@ -113,6 +114,7 @@ pub(crate) enum CostVerb {
         currency: String,
     },
     /// List the meters
+    #[command(after_long_help = "EXAMPLE\n  bailee cost list --limit 20")]
     List(ListArgs),
     /// Show what a matter has cost
     #[command(after_long_help = "EXAMPLE\n  bailee cost show M-1")]

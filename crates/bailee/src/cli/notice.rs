@@ -12,6 +12,7 @@ use crate::trouble::Trouble;
 #[derive(Debug, Subcommand)]
 pub(crate) enum NoticeVerb {
     /// List them
+    #[command(after_long_help = "EXAMPLE\n  bailee notice list --limit 20")]
     List(ListArgs),
     /// Show one
     #[command(after_long_help = "EXAMPLE\n  bailee notice show N-1")]
@@ -75,6 +76,7 @@ pub(crate) enum ObjectionVerb {
     #[command(after_long_help = "EXAMPLE\n  bailee objection dismiss O-1 --note 'A copy is kept'")]
     Dismiss(DecideArgs),
     /// List them
+    #[command(after_long_help = "EXAMPLE\n  bailee objection list --limit 20")]
     List(ListArgs),
     /// Show one
     #[command(after_long_help = "EXAMPLE\n  bailee objection show O-1")]

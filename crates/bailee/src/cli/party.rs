@@ -26,6 +26,7 @@ pub(crate) enum PartyVerb {
         same_person_as: Option<String>,
     },
     /// List them
+    #[command(after_long_help = "EXAMPLE\n  bailee party list --limit 20")]
     List(ListArgs),
     /// Show one
     #[command(after_long_help = "EXAMPLE\n  bailee party show P-1")]
@@ -117,6 +118,7 @@ pub(crate) enum EntityVerb {
         country: String,
     },
     /// List them
+    #[command(after_long_help = "EXAMPLE\n  bailee entity list --limit 20")]
     List(ListArgs),
     /// Show one
     #[command(after_long_help = "EXAMPLE\n  bailee entity show E-1")]

@@ -15,6 +15,7 @@ use super::ask::{ListArgs, ReasonArgs};
 #[derive(Debug, Subcommand)]
 pub(crate) enum DutyVerb {
     /// List them
+    #[command(after_long_help = "EXAMPLE\n  bailee duty list --limit 20")]
     List(ListArgs),
     /// Show one
     #[command(after_long_help = "EXAMPLE\n  bailee duty show Y-1")]
@@ -55,6 +56,7 @@ pub(crate) enum TokenVerb {
         token: String,
     },
     /// List them, without their text, which nobody has
+    #[command(after_long_help = "EXAMPLE\n  bailee token list --limit 20")]
     List(ListArgs),
 }
 
