@@ -32,6 +32,11 @@ pub(super) fn apply(s: &mut State, r: &Record) -> Applied {
         }
         Event::NoticeEvidence { notice, attempt, evidence } => {
             attempt_mut(s, *notice, *attempt)?.evidence.push((r.at, *evidence));
+            if r.fact.papers.is_some() {
+                // A delivery report names the recipient: it goes when the recipient's details go.
+                let to = row(&mut s.notices, *notice)?.to;
+                row(&mut s.parties, to)?.papers.push(r.seq);
+            }
             settle(s, r, *notice, *attempt, *evidence)
         }
         Event::NoticeEscalated { notice } => {

@@ -4,7 +4,7 @@
 //! gate and for objections again, `begin` for the approvals too; a lease is at most sixty seconds; `finish` needs a verified sanitization with its
 //! certificate. What is checked here is checked nowhere else.
 
-use super::disposition::{Approvals, open, radius, unaccepted, unnotified};
+use super::disposition::{Approvals, check_receiver, open, radius, unaccepted, unnotified};
 use super::{Decision, find, reasoned};
 use crate::asset::IdentifierKind;
 use crate::command::Reason;
@@ -49,6 +49,7 @@ pub(super) fn reserve(
     check_objections(s, disposition, found)?;
     check_notices(s, disposition, found, now)?;
     check_approvals(s, disposition, found)?;
+    check_receiver(s, found.kind, &found.assets, found.to)?;
     check_canary(found, asset)?;
     check_rate(s, asset, now)?;
     check_subject(s, asset, &subject)?;

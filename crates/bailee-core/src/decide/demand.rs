@@ -79,7 +79,8 @@ fn received_before(s: &State, new: &NewDemand) -> Option<DemandId> {
         let read_alike = demand.papers.as_ref().is_some_and(|papers| papers.words == words)
             && demand.flags.contains(&Flag::Damaged) == new.damaged;
         let alike = demand.from == from && demand.instrument == instrument.code && read_alike;
-        alike && standing && both == hold.scope
+        let as_silent = hold.silent || new.silent != Some(true);
+        alike && as_silent && standing && both == hold.scope
     };
     letters.iter().copied().find(same)
 }
@@ -289,6 +290,12 @@ pub(super) fn triage(
     }
     if triage == Triage::Refuse && papers(reason).is_none() {
         return Err(Refusal::new(Code::BadValue, demand, "cannot be refused without a reason"));
+    }
+    let another = |hold: &Hold| hold.bases.iter().skip(1).any(|basis| basis.ended.is_none());
+    if triage == Triage::Refuse && another(find(&s.holds, found.hold)?) {
+        let text =
+            "has another basis than the demand; end that one first, or release with four eyes";
+        return Err(Refusal::new(Code::HoldInForce, found.hold, text));
     }
     let (status, matter) = match triage {
         Triage::Accept(matter) => (DemandStatus::Accepted, matter),

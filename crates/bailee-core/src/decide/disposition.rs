@@ -56,6 +56,12 @@ fn check_asset(s: &State, kind: DispositionKind, id: AssetId) -> Result<(), Refu
         (DispositionKind::Sanitize, true) => {
             Err(Refusal::new(Code::WrongKind, id, "is a snapshot: it is expired, not overwritten"))
         }
+        // A certificate for one device must not speak for the others in the same server.
+        (DispositionKind::Sanitize, false) if device_inside(s, id).is_some() => {
+            let drive = device_inside(s, id).unwrap_or(id);
+            let text = format!("has {drive} in it, which is sanitized first, by itself");
+            Err(Refusal::new(Code::WrongKind, id, text))
+        }
         (DispositionKind::Expire, false) => {
             Err(Refusal::new(Code::WrongKind, id, "is not a snapshot: it is sanitized"))
         }
@@ -63,7 +69,15 @@ fn check_asset(s: &State, kind: DispositionKind, id: AssetId) -> Result<(), Refu
     }
 }
 
-fn check_receiver(
+/// A server or drive that is still here, inside of the asset.
+fn device_inside(s: &State, id: AssetId) -> Option<AssetId> {
+    let device = |kind| matches!(kind, AssetKind::Server | AssetKind::Drive);
+    let mut parts = coverage::subtree(s, id).into_iter().filter(|(part, _)| *part != id);
+    parts.find(|(_, part)| device(part.kind) && part.fate.is_here()).map(|(part, _)| part)
+}
+
+/// Asked when proposed and again when reserved: owners may have joined in between.
+pub(super) fn check_receiver(
     s: &State,
     kind: DispositionKind,
     assets: &[AssetId],

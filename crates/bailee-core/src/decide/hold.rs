@@ -84,6 +84,10 @@ pub(super) fn add_basis(
         return Err(Refusal::new(Code::BadValue, hold, "has too many bases; place another hold"));
     }
     let instrument = known(s, instrument)?;
+    if instrument.privacy == Privacy::Silent && !found.silent {
+        let text = "is open; its owner would see it vanish: place another hold for a silent basis";
+        return Err(Refusal::new(Code::BadValue, hold, text));
+    }
     let event = Event::BasisAdded {
         hold,
         instrument: instrument.code.clone(),

@@ -25,6 +25,8 @@ enum Need {
     Party,
     /// This party for itself, or the house on its behalf.
     Own(PartyId),
+    /// Counsel, the installation, or the colleague for itself if there is one already.
+    Appointment(Option<PartyId>),
 }
 
 /// Refuses what `by` may not ask for.
@@ -32,7 +34,7 @@ pub(super) fn may(state: &State, by: By, action: &Action) -> Result<(), Refusal>
     let need = need(state, action);
     let roles: &[Role] = match by {
         By::System => match need {
-            Need::Anyone | Need::House => return Ok(()),
+            Need::Anyone | Need::House | Need::Appointment(_) => return Ok(()),
             Need::Person | Need::Counsel | Need::Party | Need::Own(_) => &[],
         },
         By::Party(id) => &super::find(&state.parties, id)?.roles,
@@ -44,6 +46,9 @@ pub(super) fn may(state: &State, by: By, action: &Action) -> Result<(), Refusal>
         Need::Counsel => roles.contains(&Role::Counsel),
         Need::Party => !roles.is_empty(),
         Need::Own(whose) => house || acts_as(state, by, whose),
+        Need::Appointment(whose) => {
+            roles.contains(&Role::Counsel) || whose.is_some_and(|own| acts_as(state, by, own))
+        }
     };
     if allowed {
         return Ok(());
@@ -57,6 +62,7 @@ pub(super) fn may(state: &State, by: By, action: &Action) -> Result<(), Refusal>
         Need::House | Need::Person => "is neither staff nor counsel",
         Need::Anyone | Need::Party => "is not a party here",
         Need::Own(_) => "acts for somebody else",
+        Need::Appointment(_) => "is not counsel, who alone appoints staff",
     };
     Err(Refusal::new(Code::NotPermitted, about, text))
 }
@@ -65,6 +71,14 @@ pub(super) fn may(state: &State, by: By, action: &Action) -> Result<(), Refusal>
 fn acts_as(state: &State, by: By, whose: PartyId) -> bool {
     let own = person(&state.parties, whose);
     matches!(by, By::Party(id) if person(&state.parties, id) == own)
+}
+
+fn is_house(roles: &[Role]) -> bool {
+    roles.contains(&Role::Staff) || roles.contains(&Role::Counsel)
+}
+
+fn is_colleague(state: &State, party: PartyId) -> bool {
+    state.parties.get(party).is_some_and(|party| is_house(&party.roles))
 }
 
 fn need(state: &State, action: &Action) -> Need {
@@ -78,6 +92,11 @@ fn need(state: &State, action: &Action) -> Need {
         Action::EraseDetails { .. } => Need::Counsel,
         Action::DecideObjection { .. } => Need::Counsel,
         Action::DecideDemand { triage: Triage::Refuse, .. } => Need::Counsel,
+        // Nobody makes colleagues, or logins in their names, alone: four eyes would be one pair.
+        Action::RegisterParty { roles, .. } if is_house(roles) => Need::Appointment(None),
+        Action::IssueToken { party, .. } if is_colleague(state, *party) => {
+            Need::Appointment(Some(*party))
+        }
         // The first policy, catalogue and people come from the installation.
         Action::SetPolicy(_) | Action::LoadInstruments(_) if state.parties.is_empty() => {
             Need::House

@@ -243,6 +243,10 @@ pub(super) fn relabel_asset(
 pub(super) fn assign_asset(s: &State, asset: AssetId, account: AccountId) -> Decision {
     find(&s.accounts, account)?;
     check_here(s, asset)?;
+    if find(&s.assets, asset)?.snapshot.is_some() {
+        let text = "is a snapshot: it has the accounts its source had when it was taken";
+        return Err(Refusal::new(Code::WrongKind, asset, text));
+    }
     if find(&s.assets, asset)?.accounts.contains(&account) {
         return Err(Refusal::new(Code::AlreadyDone, asset, format!("holds data of {account}")));
     }

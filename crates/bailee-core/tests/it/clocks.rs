@@ -41,9 +41,13 @@ fn an_epoc_pr_lapses_on_day_sixty_or_once_extended_ninety_and_the_data_stays() {
 fn an_ended_basis_leaves_the_others_and_only_the_last_one_raises_a_duty() {
     let mut house = House::new();
     let asset = house.server(1);
-    let hold = house.hold(on_assets(&[asset]), "us-2703f");
-    let instrument = "epoc-pr".to_owned();
-    house.yes(STAFF, Action::AddBasis { hold, instrument, reason: because() });
+    let open = house.hold(on_assets(&[asset]), "us-2703f");
+    let epoc_pr = |hold| Action::AddBasis { hold, instrument: "epoc-pr".into(), reason: because() };
+    // An open hold never turns silent: its owner would see it vanish.
+    assert_eq!(house.no(STAFF, epoc_pr(open)), Code::BadValue);
+    house.yes(STAFF, Action::EndBasis { hold: open, basis: 0, reason: because() });
+    let hold = house.silent_hold(on_assets(&[asset]), "us-2703f");
+    house.yes(STAFF, epoc_pr(hold));
     let end = |basis| Action::EndBasis { hold, basis, reason: because() };
     assert_eq!(house.no(STAFF, end(9)), Code::NotFound);
     // Both lapse in one tick, in the order of their due times; one duty, from the last.

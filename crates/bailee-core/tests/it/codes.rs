@@ -118,7 +118,7 @@ fn of_the_registry() -> Vec<Case> {
             let roles = vec![bailee_core::party::Role::Staff];
             let who = who("Otto Owner");
             let register = Action::RegisterParty { who, roles, same_person_as: None };
-            House::new().no(STAFF, register)
+            House::new().no(COUNSEL, register)
         }),
         (Code::NotYourData, || {
             let mut house = House::new();

@@ -168,3 +168,16 @@ fn a_form_that_names_nothing_known_waits_for_its_identifier() {
     let asset = house.asset(NewAsset { accounts: vec![], ..new_asset(7) });
     assert_eq!(house.gate(asset), [Code::HoldProvisional]);
 }
+
+#[test]
+fn a_refused_demand_does_not_thaw_what_another_basis_of_its_hold_holds() {
+    let mut house = House::new();
+    house.server(1);
+    let (demand, hold) = house.demand(letter("Nora", "keep srv-0001"));
+    let instrument = "us-2703f".to_owned();
+    house.yes(STAFF, Action::AddBasis { hold, instrument, reason: because() });
+    let refuse = || Action::DecideDemand { demand, triage: Triage::Refuse, reason: because() };
+    assert_eq!(house.no(COUNSEL, refuse()), Code::HoldInForce);
+    house.yes(STAFF, Action::EndBasis { hold, basis: 1, reason: because() });
+    house.yes(COUNSEL, refuse());
+}

@@ -262,6 +262,13 @@ impl House {
         hold
     }
 
+    pub(crate) fn silent_hold(&mut self, scope: Scope, instrument: &str) -> HoldId {
+        let hold = self.state.holds.next();
+        let (instrument, silent) = (instrument.into(), Some(true));
+        self.yes(STAFF, Action::PlaceHold { scope, instrument, matter: None, silent });
+        hold
+    }
+
     pub(crate) fn release(&mut self, hold: HoldId) {
         self.yes(STAFF, Action::ProposeRelease { hold, reason: because() });
         self.yes(OPS, Action::ApproveRelease { hold });

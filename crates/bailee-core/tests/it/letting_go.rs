@@ -406,7 +406,8 @@ fn data_goes_back_to_its_owner_and_to_nobody_else() {
 fn a_snapshot_is_expired_by_its_root_and_gone_parts_go_with_their_whole() {
     let mut house = House::new();
     let asset = house.server(1);
-    let part = house.asset(NewAsset { part_of: Some(asset), ..new_asset(2) });
+    let kind = AssetKind::Volume;
+    let part = house.asset(NewAsset { kind, part_of: Some(asset), ..new_asset(2) });
     let snapshot = house.snapshot(asset);
     let copy = house.state.snapshots.get(snapshot).unwrap().asset;
     assert_eq!(house.state.assets.get(copy).unwrap().kind, AssetKind::Snapshot);
@@ -420,8 +421,10 @@ fn a_snapshot_is_expired_by_its_root_and_gone_parts_go_with_their_whole() {
     house.finish(id);
     assert_eq!(house.gate(asset), []);
     let x = house.ready(DispositionKind::Sanitize, &[asset]);
+    let drive = NewAsset { kind: AssetKind::Drive, part_of: Some(asset), ..new_asset(3) };
     let id = house.begin(x, asset, 1);
     assert_eq!(house.gate(part), [Code::ClearanceOutstanding]);
+    assert_eq!(house.no(STAFF, Action::RegisterAsset(drive)), Code::ClearanceOutstanding);
     house.finish(id);
     assert_eq!(house.state.assets.get(part).unwrap().fate, Fate::Destroyed(id));
 }
@@ -455,4 +458,15 @@ fn verdicts_name_every_reason_in_a_fixed_order_with_the_document_it_rests_on() {
     ];
     assert_eq!(found, expected);
     assert_eq!(verdict.position, house.state.head);
+}
+
+#[test]
+fn a_server_with_drives_in_it_is_not_sanitized_by_wiping_one_of_them() {
+    let mut house = House::new();
+    let server = house.server(1);
+    let kind = AssetKind::Drive;
+    house.asset(NewAsset { kind, part_of: Some(server), ..new_asset(2) });
+    let (kind, assets) = (DispositionKind::Sanitize, vec![server]);
+    let whole = Action::ProposeDisposition { kind, assets, to: None, reason: because() };
+    assert_eq!(house.no(STAFF, whole), Code::WrongKind);
 }

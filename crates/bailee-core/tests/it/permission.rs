@@ -5,6 +5,7 @@ use bailee_core::demand::Scope;
 use bailee_core::disposition::DispositionKind;
 use bailee_core::id::*;
 use bailee_core::notice::Evidence;
+use bailee_core::party::Role;
 use bailee_core::{Action, By, Code, Command, Policy, TokenScope, Triage, decide};
 
 use crate::house::*;
@@ -160,4 +161,19 @@ fn the_installation_sets_the_first_policy_and_nobody_else() {
     let first = Action::RegisterParty { who: who("X"), roles, same_person_as: None };
     bailee_core::run(&mut state, &Command::system(first), now).unwrap();
     assert_eq!(decide(&state, &set, now).unwrap_err().code, Code::NotPermitted);
+}
+
+#[test]
+fn staff_makes_no_colleagues_and_no_logins_in_their_names() {
+    let mut house = House::new();
+    let register = |roles| Action::RegisterParty { who: who("Zed"), roles, same_person_as: None };
+    let token = |party| Action::IssueToken { party, scope: TokenScope::Operator, hash: [7; 32] };
+    assert_eq!(house.no(STAFF, register(vec![Role::Counsel])), Code::NotPermitted);
+    assert_eq!(house.no(STAFF, token(COUNSEL)), Code::NotPermitted);
+    house.yes(STAFF, token(STAFF));
+    house.yes(COUNSEL, register(vec![Role::Staff]));
+    house.yes(
+        STAFF,
+        Action::RegisterParty { who: who("Yan"), roles: vec![Role::Owner], same_person_as: None },
+    );
 }
