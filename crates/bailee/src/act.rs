@@ -10,6 +10,7 @@ use crate::cli::ask::{Ask, ListArgs, read};
 use crate::cli::clearance::GateVerb;
 use crate::cli::prove::{IntakeArgs, OutArgs};
 use crate::cli::{Cli, Command, Reach};
+use crate::client::encoded;
 use crate::door::{Bundle, Door};
 use crate::print::{self, Style};
 use crate::save::save;
@@ -50,7 +51,7 @@ pub(crate) fn ordinary(ask: Ask, reach: &Reach, style: Style) -> Result<(), Trou
 }
 
 fn page(name: &str, part: &ListArgs) -> String {
-    let after = part.after.as_ref().map(|after| format!("after={after}"));
+    let after = part.after.as_ref().map(|after| format!("after={}", encoded(after)));
     let limit = part.limit.map(|limit| format!("limit={limit}"));
     let query: Vec<String> = after.into_iter().chain(limit).collect();
     if query.is_empty() { name.to_owned() } else { format!("{name}?{}", query.join("&")) }
@@ -124,11 +125,6 @@ fn in_words(received: &Received, saved: Option<&PathBuf>) -> String {
             "{demand}  recorded at entry {position}; what it asks to keep is frozen until a \
              person has decided\n"
         ),
-        Received::Page { duty } => {
-            format!(
-                "{duty}  a mail system reports on the page about this duty; nothing to record\n"
-            )
-        }
         Received::Report { notice, evidence } => {
             format!("{notice}  a mail system reports: {evidence}\n")
         }

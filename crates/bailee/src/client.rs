@@ -121,6 +121,7 @@ impl Client {
         id: &str,
         out: &mut dyn Write,
     ) -> Result<(), Trouble> {
+        let id = encoded(id);
         let path = match kind {
             Bundle::Receipt => format!("/v1/demands/{id}/receipt"),
             Bundle::Matter => format!("/v1/matters/{id}/bundle"),
@@ -223,7 +224,7 @@ fn certificates(path: &Path) -> Result<RootCerts, Trouble> {
 }
 
 /// Percent-encodes all but letters, digits, `-`, `.` and `_`.
-fn encoded(text: &str) -> String {
+pub(crate) fn encoded(text: &str) -> String {
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
     let each = text.bytes().map(|b| match plain(b) {
         true => char::from(b).to_string(),

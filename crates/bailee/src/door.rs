@@ -15,7 +15,7 @@ use bailee_server::{Clock, House, receipt};
 use serde_json::Value;
 
 use crate::cli::Reach;
-use crate::client::Client;
+use crate::client::{Client, encoded};
 use crate::print;
 use crate::trouble::Trouble;
 
@@ -70,7 +70,10 @@ impl Door {
     pub(crate) fn show(&self, what: &str) -> Result<Value, Trouble> {
         match self {
             Door::Here(here) => Ok(api::show(&here.house, what)?),
-            Door::There(client) => client.get(&format!("/v1/{what}")),
+            Door::There(client) => {
+                let (name, query) = what.split_once('?').unwrap_or((what, ""));
+                client.get(&format!("/v1/{}?{query}", encoded(name)))
+            }
         }
     }
 
@@ -78,7 +81,7 @@ impl Door {
     pub(crate) fn gate(&self, asset: &str, verb: api::words::Verb) -> Result<Value, Trouble> {
         match self {
             Door::Here(here) => Ok(api::gate(&here.house, asset, verb)?),
-            Door::There(client) => client.get(&format!("/v1/gate/{asset}?verb={verb}")),
+            Door::There(client) => client.get(&format!("/v1/gate/{}?verb={verb}", encoded(asset))),
         }
     }
 

@@ -13,7 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::client::Client;
+use crate::client::{Client, encoded};
 use crate::trouble::Trouble;
 
 /// A clearance that is reserved.
@@ -82,7 +82,7 @@ impl Client {
 }
 
 fn path(clearance: &str) -> String {
-    format!("/v1/clearances/{clearance}")
+    format!("/v1/clearances/{}", encoded(clearance))
 }
 
 fn leased(leased: Leased) -> Answer {

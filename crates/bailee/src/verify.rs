@@ -177,7 +177,9 @@ fn as_json(report: &Report) -> Value {
             "included": entry.included, "opened": entry.opened,
         })
     });
-    let problems = report.problems.iter();
+    let problems = report.problems.iter().map(|p| json!({ "member": p.member, "what": p.what }));
+    let tree = report.tree.as_ref();
+    let tree = tree.map(|(size, root)| json!({ "size": size, "root": to_hex(root) }));
     json!({
         "kind": report.kind.name(),
         "origin": report.origin,
@@ -186,10 +188,10 @@ fn as_json(report: &Report) -> Value {
             KeySource::Pinned => "pinned",
             KeySource::Bundle => "bundle",
         },
-        "tree": report.tree.as_ref().map(|(size, root)| json!({ "size": size, "root": to_hex(root) })),
+        "tree": tree,
         "entries": entries.collect::<Vec<_>>(),
         "exhibits": report.exhibits.iter().map(|digest| to_hex(digest)).collect::<Vec<_>>(),
         "claims": claims.collect::<Vec<_>>(),
-        "problems": problems.map(|p| json!({ "member": p.member, "what": p.what })).collect::<Vec<_>>(),
+        "problems": problems.collect::<Vec<_>>(),
     })
 }

@@ -113,8 +113,8 @@ pub(crate) fn bytes(count: u64) -> String {
 /// One line without control characters, and without the marks that turn the direction of writing.
 pub(crate) fn safe(text: &str) -> String {
     let hidden = |c: &char| {
-        c.is_control()
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        let marks = ['\u{200e}'..='\u{200f}', '\u{202a}'..='\u{202e}', '\u{2066}'..='\u{2069}'];
+        c.is_control() || marks.iter().any(|range| range.contains(c))
     };
     text.chars().map(|c| if hidden(&c) { '\u{fffd}' } else { c }).collect()
 }

@@ -16,13 +16,13 @@ struct Server<'a> {
 impl<'a> Server<'a> {
     fn start(room: &'a Room) -> Server<'a> {
         let mut command = room.command(&["serve", "--listen", "127.0.0.1:0"]);
-        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
-        let err = BufReader::new(child.stderr.take().unwrap());
+        let mut child = command.stderr(Stdio::piped()).spawn().expect("the binary starts");
+        let err = BufReader::new(child.stderr.take().expect("piped"));
         let mut lines = err.lines();
         let url = loop {
-            let line = lines.next().expect("the server says where it answers").unwrap();
+            let line = lines.next().and_then(Result::ok).expect("it says where it answers");
             if let Some(at) = line.find("http://") {
-                break line[at..].split(';').next().unwrap().trim().to_owned();
+                break line[at..].split(';').next().unwrap_or_default().trim().to_owned();
             }
         };
         // Its further words have to go somewhere, or it waits for a reader.
