@@ -4,12 +4,12 @@
 //! 1. A file with its name is whole and durable. Order of writes: temporary file, `fdatasync`,
 //!    `link` under its name (which never replaces), removal of the temporary name, `fsync` of the
 //!    directory. Only then `put` answers.
-//! 2. A key names one letter forever: what is put first stays. Doing it twice is harmless, and a
-//!    second letter under the same key is told apart in the answer.
+//! 2. A key names one letter: what is put first stays, until it is removed. Doing it twice is
+//!    harmless, and a second letter under the same key is told apart in the answer.
 //! 3. Temporary files left by a crash are removed at open; one process uses an outbox at a time
 //!    (the lock of the data directory sees to that).
 //!
-//! Out of scope: sending, and taking sent letters out.
+//! Out of scope: sending.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -121,6 +121,17 @@ impl Outbox {
                 Err(OutboxError::NotFound { key: key.to_owned() })
             }
             read => read.map_err(failed("read", &path)),
+        }
+    }
+
+    /// Takes a letter out, durable on return; one that is not there is as good.
+    pub fn remove(&self, key: &str) -> Result<(), OutboxError> {
+        let path = self.path(key)?;
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(failed("remove", &path)(error))
+            }
+            _ => sync_dir(&self.dir),
         }
     }
 

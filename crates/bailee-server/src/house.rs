@@ -7,24 +7,25 @@
 //! Invariants: one process holds the directory's lock; threads end when the house is dropped, after
 //! the last answer and the last checkpoint; readers never see a state that is not durable.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
-use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock, RwLockWriteGuard};
 use std::thread::{self, JoinHandle};
 
 use bailee_core::{Action, Command, State};
 use bailee_ledger::{Note, Policy};
 use bailee_store::{
-    Digest, DirLock, DiskObjects, Entry, Exhibit, Journal, JournalError, ObjectError, Objects,
-    SqliteJournal,
+    Digest, DirLock, DiskObjects, Entry, Exhibit, Journal, ObjectError, Objects, SqliteJournal,
 };
 
 use crate::clock::Clock;
 use crate::config::Config;
+pub use crate::error::HouseError;
 use crate::keys::{self, Keys};
-use crate::projection::{Projection, ReplayError};
+use crate::projection::Projection;
 use crate::publish::{self, Published};
 use crate::runner::{self, Ask, Done, Failure};
 use crate::{catalogue, steward};
@@ -34,80 +35,6 @@ pub const SMALL_EXHIBIT: usize = 256 * 1024;
 
 /// Commands waiting for the runner before senders are held back.
 const QUEUE: usize = 1024;
-
-/// Why a house cannot be opened or does not work.
-#[derive(Debug, thiserror::Error)]
-pub enum HouseError {
-    /// There is no house in this directory.
-    #[error("{0} is not a Bailee directory; `bailee init` makes one")]
-    NotAHouse(PathBuf),
-    /// There is one already.
-    #[error("{0} is a Bailee directory already; nothing was changed")]
-    AlreadyAHouse(PathBuf),
-    /// The settings are wrong.
-    #[error("{path}: {detail}")]
-    Config {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        detail: String,
-    },
-    /// A key is missing or unfit.
-    #[error("key: {0}")]
-    Key(String),
-    /// The journal is older than what was signed.
-    #[error(
-        "the journal has {have} entries but a checkpoint over {signed} was published: an old copy \
-         was restored; restore the newest one, nothing is signed on this one"
-    )]
-    Restored {
-        /// Entries there.
-        have: u64,
-        /// Entries signed.
-        signed: u64,
-    },
-    /// The journal contradicts what was signed.
-    #[error("entry bytes below {size} differ from what was signed: the log was altered or forked")]
-    Forked {
-        /// Size of the signed tree.
-        size: u64,
-    },
-    /// The published checkpoint is unfit.
-    #[error("published checkpoint: {0}")]
-    Published(String),
-    /// Another process has the directory.
-    #[error(transparent)]
-    Lock(#[from] bailee_store::LockError),
-    /// The journal cannot be opened.
-    #[error(transparent)]
-    Open(#[from] bailee_store::OpenError),
-    /// The journal does not answer.
-    #[error(transparent)]
-    Journal(#[from] JournalError),
-    /// The objects do not answer.
-    #[error(transparent)]
-    Object(#[from] ObjectError),
-    /// The journal cannot be replayed.
-    #[error(transparent)]
-    Replay(#[from] ReplayError),
-    /// A command of the setup failed.
-    #[error(transparent)]
-    Command(#[from] Failure),
-    /// The file system says no.
-    #[error("could not {doing}: {detail}")]
-    Io {
-        /// The operation.
-        doing: String,
-        /// The system's words.
-        detail: String,
-    },
-}
-
-impl HouseError {
-    pub(crate) fn io(doing: impl Into<String>, error: &std::io::Error) -> HouseError {
-        HouseError::Io { doing: doing.into(), detail: error.to_string() }
-    }
-}
 
 /// The parts a house is made of.
 pub struct Parts {
@@ -136,6 +63,12 @@ pub(crate) struct Inner {
     pub(crate) projection: RwLock<Projection>,
     pub(crate) published: Mutex<Published>,
     pub(crate) published_more: Condvar,
+    /// Erasures whose bytes this process has seen destroyed.
+    pub(crate) erased: Mutex<BTreeSet<u64>>,
+    /// One thread at a time carries out intents.
+    pub(crate) settling: Mutex<()>,
+    /// Read while exhibits are added, written while some are destroyed: none goes under a new name.
+    exhibits: RwLock<()>,
     stale: AtomicBool,
     growth: Mutex<Growth>,
     grown: Condvar,
@@ -222,13 +155,10 @@ impl House {
             .and_then(|()| file.sync_all())
             .map_err(|e| io("write the settings", e))?;
         keys::sync_dir(dir)?;
-        let house = House::open(dir, clock)?;
-        let standard = catalogue::standard();
-        house.submit(Command::system(Action::LoadInstruments(standard)), Vec::new())?;
-        Ok(house)
+        House::open(dir, clock)
     }
 
-    /// Opens the house in `dir`.
+    /// Opens the house in `dir`. One whose creation was cut short gets its instruments here.
     pub fn open(dir: &Path, clock: Clock) -> Result<House, HouseError> {
         let path = dir.join("bailee.toml");
         let text = match fs::read_to_string(&path) {
@@ -248,7 +178,12 @@ impl House {
             config,
             clock,
         };
-        House::start(parts, Some(lock))
+        let house = House::start(parts, Some(lock))?;
+        if house.with_state(|s| s.head)? == 0 {
+            let standard = catalogue::standard();
+            house.submit(Command::system(Action::LoadInstruments(standard)), Vec::new())?;
+        }
+        Ok(house)
     }
 
     /// A house of given parts: in memory, with faults, or on other stores.
@@ -271,6 +206,9 @@ impl House {
             projection: RwLock::new(projection),
             published: Mutex::new(published),
             published_more: Condvar::new(),
+            erased: Mutex::new(BTreeSet::new()),
+            settling: Mutex::new(()),
+            exhibits: RwLock::new(()),
             stale: AtomicBool::new(false),
             growth: Mutex::new(Growth { unseen: true, closing: false }),
             grown: Condvar::new(),
@@ -291,6 +229,8 @@ impl House {
     /// Decides a command and makes it durable; exhibits it names are made durable with it. Large
     /// ones are put to the objects first, so that no entry names what is not there.
     pub fn submit(&self, command: Command, exhibits: Vec<Exhibit>) -> Result<Done, Failure> {
+        let _adding = (!exhibits.is_empty())
+            .then(|| self.inner.exhibits.read().unwrap_or_else(PoisonError::into_inner));
         let (small, large): (Vec<_>, Vec<_>) =
             exhibits.into_iter().partition(|exhibit| exhibit.bytes.len() <= SMALL_EXHIBIT);
         for exhibit in large {
@@ -321,14 +261,25 @@ impl House {
         published.note.clone()
     }
 
-    /// Waits until a signed checkpoint covers the first `size` entries, and gives it.
+    /// Waits until a signed checkpoint covers the first `size` entries, and gives it. An attempt
+    /// to sign that failed before is made again; one that fails while this waits is the error.
     pub fn checkpoint_over(&self, size: u64) -> Result<(u64, Note), HouseError> {
+        let have = self.with_projection(|projection| projection.tree.size())?;
+        if size > have {
+            let why = format!("the log has {have} entries, not {size}: nothing to sign over");
+            return Err(HouseError::Published(why));
+        }
         let mut published = self.inner.published.lock().unwrap_or_else(PoisonError::into_inner);
+        let failed_before = published.failures;
+        if published.size < size {
+            self.inner.appended();
+        }
         loop {
             if let Some(note) = published.note.as_ref().filter(|_| published.size >= size) {
                 return Ok((published.size, note.clone()));
             }
-            if let Some(why) = &published.stopped {
+            let failed = published.failures > failed_before;
+            if let Some(why) = published.stopped.as_ref().filter(|_| failed) {
                 return Err(HouseError::Published(why.clone()));
             }
             let more = self.inner.published_more.wait(published);
@@ -366,6 +317,7 @@ impl House {
     /// Carries out everything that is due and pending: clocks, receipts, notices, pages, erasures.
     /// Errors name what could not be done; it stays pending.
     pub fn settle(&self) -> Vec<HouseError> {
+        let _alone = self.inner.settling.lock().unwrap_or_else(PoisonError::into_inner);
         steward::settle(self)
     }
 
@@ -392,6 +344,21 @@ impl House {
     /// Large things.
     pub fn objects(&self) -> &Arc<dyn Objects> {
         &self.inner.objects
+    }
+
+    /// While this is held no exhibit is added.
+    pub(crate) fn no_new_exhibits(&self) -> RwLockWriteGuard<'_, ()> {
+        self.inner.exhibits.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Erasures that this process has carried out.
+    pub(crate) fn erased(&self) -> BTreeSet<u64> {
+        self.inner.erased.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The bytes that the erasure at this position names are gone.
+    pub(crate) fn has_erased(&self, position: u64) {
+        self.inner.erased.lock().unwrap_or_else(PoisonError::into_inner).insert(position);
     }
 
     pub(crate) fn journal(&self) -> &dyn Journal {

@@ -6,16 +6,16 @@
 //! unguessable message id; anything else is a demand.
 
 use bailee_core::demand::{Exhibit as Paper, Medium};
-use bailee_core::id::{DemandId, NoticeId, PartyId};
+use bailee_core::id::{DemandId, DutyId, NoticeId, PartyId};
 use bailee_core::notice::Evidence;
 use bailee_core::party::{Channel, ChannelKind, Who};
-use bailee_core::{Action, By, Code, Command, Event, NewDemand, Reason};
-use bailee_post::{Letter, Report, dsn};
+use bailee_core::{Action, By, Code, Command, Event, Intent, NewDemand, Reason, State};
+use bailee_post::{Letter, RecipientStatus, Report, dsn};
 use bailee_store::{Exhibit, digest};
 
 use crate::house::House;
 use crate::runner::Failure;
-use crate::steward::notice_of_message_id;
+use crate::steward::intent_of_message_id;
 
 /// Largest message taken, bytes.
 pub const LARGEST_MESSAGE: usize = 128 << 20;
@@ -41,6 +41,11 @@ pub enum Taken {
         notice: NoticeId,
         /// What it is evidence of.
         evidence: Evidence,
+    },
+    /// It is a mail system's report about a page to operations; nothing is recorded.
+    Page {
+        /// `Y-n`.
+        duty: DutyId,
     },
 }
 
@@ -145,10 +150,25 @@ fn submit(house: &House, command: Command, exhibit: Exhibit) -> Result<Taken, Fa
 /// Evidence, if the report names a notice of ours by its message id.
 fn take_report(house: &House, raw: &[u8], report: &Report) -> Result<Option<Taken>, Failure> {
     let named = report.original_message_id.as_deref().or(report.envelope_id.as_deref());
-    let Some((notice, attempt)) = named.and_then(|id| notice_of_message_id(house, id)) else {
+    let Some(intent) = named.and_then(|id| intent_of_message_id(house, id)) else {
         return Ok(None);
     };
-    let actions = report.recipients.iter().map(|recipient| recipient.action);
+    // Only operations know the id of a page: a report on one is nobody's demand.
+    let (notice, attempt) = match intent {
+        Intent::SendNotice(notice, attempt) => (notice, attempt),
+        Intent::PageHuman(duty) => return Ok(Some(Taken::Page { duty })),
+        Intent::SendReceipt(_) | Intent::Erase(_) => return Ok(None),
+    };
+    // A notice that goes by post is mailed to operations: a report on that mail proves nothing.
+    let Some(address) = house.with_state(|s| mailed_to(s, notice, attempt))? else {
+        return Ok(None);
+    };
+    let about = |recipient: &&RecipientStatus| {
+        let original = recipient.original_recipient.as_deref();
+        address.eq_ignore_ascii_case(original.unwrap_or(&recipient.recipient))
+            || address.eq_ignore_ascii_case(&recipient.recipient)
+    };
+    let actions = report.recipients.iter().filter(about).map(|recipient| recipient.action);
     let Some(evidence) = actions.filter_map(evidence).next() else { return Ok(None) };
     let exhibit = Exhibit { digest: digest(raw), bytes: raw.to_vec() };
     let paper = Paper {
@@ -159,8 +179,20 @@ fn take_report(house: &House, raw: &[u8], report: &Report) -> Result<Option<Take
     };
     let reason = Reason { note: String::new(), exhibits: vec![paper] };
     let action = Action::RecordEvidence { notice, attempt, evidence, reason };
-    house.submit(Command::system(action), vec![exhibit])?;
-    Ok(Some(Taken::Report { notice, evidence }))
+    match house.submit(Command::system(action), vec![exhibit]) {
+        Ok(_) => Ok(Some(Taken::Report { notice, evidence })),
+        // The log does not take it as evidence: then it is kept as whatever else it may be.
+        Err(Failure::Refused(_)) => Ok(None),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// The address an attempt was mailed to, if it went by mail.
+fn mailed_to(s: &State, notice: NoticeId, attempt: u8) -> Option<String> {
+    let notice = s.notices.get(notice)?;
+    let channel = notice.attempts.get(usize::from(attempt))?.channel;
+    let channel = s.parties.get(notice.to)?.channels().get(usize::from(channel))?;
+    (channel.kind == ChannelKind::Email).then(|| channel.address.clone())
 }
 
 fn evidence(action: dsn::Action) -> Option<Evidence> {

@@ -21,7 +21,12 @@ use bailee_store::{Exhibit, digest};
 
 use crate::house::{House, HouseError};
 use crate::keeping::{self, KeepError};
-use crate::runner::Failure;
+use crate::runner::{Done, Failure};
+
+/// How often the end of a run is told to a log that does not answer.
+const TRIES: u32 = 6;
+/// Between the first two attempts; doubled each time, two seconds in all.
+const FIRST_PAUSE: Duration = Duration::from_millis(64);
 
 /// Why something was not let go of.
 #[derive(Debug, thiserror::Error)]
@@ -194,14 +199,6 @@ fn finish(
     by: By,
 ) -> Result<Sanitized, LetGoError> {
     let certificate = Certificate::issue(&record, particulars);
-    let bytes = certificate.to_json().into_bytes();
-    let exhibit = Exhibit { digest: digest(&bytes), bytes };
-    let paper = Paper {
-        digest: exhibit.digest,
-        size: exhibit.bytes.len() as u64,
-        media: "application/json".into(),
-        name: "certificate.json".into(),
-    };
     let good = record.outcome == Outcome::Complete && record.verified == Verified::Whole;
     if !good {
         let gone = record.written.total();
@@ -209,10 +206,55 @@ fn finish(
         abort(house, id, gone, detail.clone(), by)?;
         return Err(LetGoError::Unfinished { clearance: id, detail, gone });
     }
-    let reason = Reason { note: String::new(), exhibits: vec![paper] };
-    let action = Action::Finish { clearance: id, verified: true, reason };
-    house.submit(Command { by, action }, vec![exhibit])?;
+    let (reason, exhibit) = self::certificate(certificate.to_json().into_bytes());
+    finished(house, id, by, reason, exhibit)?;
     Ok(Sanitized { clearance: id, record, certificate })
+}
+
+/// A certificate as the document that `Finish` rests on.
+fn certificate(bytes: Vec<u8>) -> (Reason, Exhibit) {
+    let exhibit = Exhibit { digest: digest(&bytes), bytes };
+    let paper = Paper {
+        digest: exhibit.digest,
+        size: exhibit.bytes.len() as u64,
+        media: "application/json".into(),
+        name: "certificate.json".into(),
+    };
+    (Reason { note: String::new(), exhibits: vec![paper] }, exhibit)
+}
+
+/// Records the end with its certificate. A log that does not answer is asked again: hours of work
+/// are not to end as `unknown` because a disk was full for a second.
+fn finished(
+    house: &House,
+    clearance: ClearanceId,
+    by: By,
+    reason: Reason,
+    exhibit: Exhibit,
+) -> Result<(), LetGoError> {
+    let action = Action::Finish { clearance, verified: true, reason };
+    match insist(house, &Command { by, action }, &[exhibit]) {
+        Ok(_) => Ok(()),
+        Err(failure) => {
+            // An attempt whose answer was lost may have been recorded.
+            let recorded =
+                house.with_state(|s| s.clearances.get(clearance).and_then(|c| c.certificate))?;
+            recorded.map(|_| ()).ok_or_else(|| failure.into())
+        }
+    }
+}
+
+/// Submits until there is an answer, or it was tried often enough.
+fn insist(house: &House, command: &Command, exhibits: &[Exhibit]) -> Result<Done, Failure> {
+    let mut pause = FIRST_PAUSE;
+    for _ in 1..TRIES {
+        match house.submit(command.clone(), exhibits.to_vec()) {
+            Err(Failure::Unknown(_) | Failure::Unavailable(_)) => std::thread::sleep(pause),
+            answer => return answer,
+        }
+        pause *= 2;
+    }
+    house.submit(command.clone(), exhibits.to_vec())
 }
 
 fn abort(
@@ -224,9 +266,10 @@ fn abort(
 ) -> Result<(), LetGoError> {
     let reason = Reason { note, exhibits: Vec::new() };
     let action = Action::Abort { clearance, gone, reason };
-    match house.submit(Command { by, action }, Vec::new()) {
-        // Revoked before it was begun, or expired: it is over already.
-        Ok(_) | Err(Failure::Refused(_)) => Ok(()),
+    match insist(house, &Command { by, action }, &[]) {
+        Ok(_) => Ok(()),
+        // Revoked before it was begun, or expired: it is over already, and nothing is gone.
+        Err(Failure::Refused(_)) if gone == 0 => Ok(()),
         Err(failure) => Err(failure.into()),
     }
 }
@@ -242,24 +285,30 @@ pub fn expire(
     let missing = || LetGoError::NotFound(format!("a snapshot {asset}"));
     let found = house.with_state(|s| {
         let snapshot = s.assets.get(asset)?.snapshot?;
-        Some((snapshot, s.snapshots.get(snapshot)?.root))
+        let found = s.snapshots.get(snapshot)?;
+        Some((snapshot, found.root, found.bytes))
     })?;
-    let (snapshot, root) = found.ok_or_else(missing)?;
+    let (snapshot, root, bytes) = found.ok_or_else(missing)?;
+    // Whatever can fail without touching anything fails before there is a clearance.
+    let (tenant, vault_id) = keeping::locate(house, snapshot)?;
+    let vault = keeping::vault(house)?;
     let reserved = reserve(house, disposition, asset, root, by)?;
     let id = reserved.clearance;
     let clearance = open_token(house, reserved.token.as_bytes(), asset, Act::Expire, root)?;
     house.submit(Command { by, action: Action::Begin { clearance: id } }, Vec::new())?;
-    let (tenant, vault_id) = keeping::locate(house, snapshot)?;
-    let pins = |_: &bailee_vault::SnapshotId| pinned(house, asset, id);
-    let vault = keeping::vault(house)?;
+    let pins = |_: &bailee_vault::SnapshotId| pinned(house, id, by);
     let report = match vault.expire(&tenant, &vault_id, clearance, &pins) {
         Ok(report) => report,
         Err(error) => {
-            abort(house, id, 0, error.to_string(), by)?;
+            // What cannot be seen any more must not count as a copy: it is reported as gone.
+            let listed = vault.list(&tenant);
+            let there = listed.is_ok_and(|all| all.iter().any(|info| info.id == vault_id));
+            let gone = if there { 0 } else { bytes.max(1) };
+            abort(house, id, gone, error.to_string(), by)?;
             return Err(KeepError::from(error).into());
         }
     };
-    let bytes = format!(
+    let json = format!(
         "{{\"format\":\"bailee/expiry/v1\",\"clearance\":\"{id}\",\"asset\":\"{asset}\",\
          \"snapshot\":\"{snapshot}\",\"root\":\"{}\",\"packs\":{},\"freed_bytes\":{}}}\n",
         bailee_ledger::to_hex(&root),
@@ -267,32 +316,16 @@ pub fn expire(
         report.freed_bytes
     )
     .into_bytes();
-    let exhibit = Exhibit { digest: digest(&bytes), bytes };
-    let paper = Paper {
-        digest: exhibit.digest,
-        size: exhibit.bytes.len() as u64,
-        media: "application/json".into(),
-        name: "certificate.json".into(),
-    };
-    let reason = Reason { note: String::new(), exhibits: vec![paper] };
-    let action = Action::Finish { clearance: id, verified: true, reason };
-    house.submit(Command { by, action }, vec![exhibit])?;
+    let (reason, exhibit) = certificate(json);
+    finished(house, id, by, reason, exhibit)?;
     Ok((id, report))
 }
 
-/// The gate, asked again by the vault at the last moment. No answer means pinned.
-fn pinned(house: &House, asset: AssetId, mine: ClearanceId) -> Option<String> {
-    let now = house.clock().now();
-    let verdict = house.with_state(|s| {
-        bailee_core::gate::verdict(s, asset, bailee_core::gate::Verb::LetGo, now, Some(mine))
-    });
-    match verdict {
-        Err(failure) => Some(failure.to_string()),
-        Ok(None) => Some(format!("{asset} does not exist")),
-        Ok(Some(verdict)) => {
-            verdict.reasons.first().map(|reason| format!("{} {}", reason.about, reason.text))
-        }
-    }
+/// The gate, asked by the vault at the last moment: the lease is renewed, or the copy is pinned. A
+/// lapsed lease, a hold, an objection, no answer: each is a no.
+fn pinned(house: &House, clearance: ClearanceId, by: By) -> Option<String> {
+    let command = Command { by, action: Action::Renew { clearance } };
+    house.submit(command, Vec::new()).err().map(|failure| failure.to_string())
 }
 
 /// The agent's line to the gate, in this process.

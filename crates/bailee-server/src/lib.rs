@@ -9,6 +9,8 @@ pub mod catalogue;
 mod clock;
 mod commit;
 mod config;
+mod erasing;
+mod error;
 pub mod house;
 pub mod intake;
 pub mod keeping;
@@ -18,6 +20,7 @@ mod projection;
 mod publish;
 pub mod receipt;
 mod runner;
+pub mod scenario;
 mod steward;
 
 pub use clock::Clock;
@@ -25,3 +28,8 @@ pub use config::Config;
 pub use house::{House, HouseError};
 pub use projection::{Projection, ReplayError};
 pub use runner::{Done, Failure};
+
+// What the binary needs of the crates below, so that its only arrows are to here and the ledger.
+pub use {
+    bailee_core as core, bailee_sanitize as sanitize, bailee_store as store, bailee_vault as vault,
+};

@@ -33,8 +33,10 @@ pub(crate) struct Published {
     pub(crate) size: u64,
     /// The signed note; `None` before the first.
     pub(crate) note: Option<Note>,
-    /// Why nothing is signed any more.
+    /// Why the last attempt to sign failed; `None` after one that did not.
     pub(crate) stopped: Option<String>,
+    /// Attempts that failed.
+    pub(crate) failures: u64,
     /// The cell's bytes, as last seen.
     cell: Option<Vec<u8>>,
 }
@@ -78,10 +80,11 @@ fn fits(projection: &Projection, checkpoint: &Checkpoint) -> Result<(), HouseErr
 /// Signs whenever the journal has grown, until the house closes.
 pub(crate) fn run(house: &Arc<Inner>) {
     while house.wait_for_growth() {
-        // A failure is kept in `stopped` or retried at the next growth; those who wait are told.
+        // A failure is told to those who wait, and tried again at the next growth or demand.
         if let Err(error) = publish(house) {
-            house.published.lock().unwrap_or_else(PoisonError::into_inner).stopped =
-                Some(error.to_string());
+            let mut published = house.published.lock().unwrap_or_else(PoisonError::into_inner);
+            published.stopped = Some(error.to_string());
+            published.failures += 1;
             house.published_more.notify_all();
         }
     }
@@ -89,14 +92,8 @@ pub(crate) fn run(house: &Arc<Inner>) {
 
 /// Signs and publishes the tree as it is now, if it has grown.
 fn publish(house: &Inner) -> Result<(), HouseError> {
-    let checkpoint = {
-        let projection = house.projection.read().unwrap_or_else(PoisonError::into_inner);
-        // An append that failed may stand in this state; what is not durable is not signed.
-        if house.is_stale() {
-            return Ok(());
-        }
-        Checkpoint::of(&house.config.origin, &projection.tree)
-    };
+    // `read` gives a durable state only: after a failed append, the journal's own.
+    let checkpoint = house.read(|p| Checkpoint::of(&house.config.origin, &p.tree))?;
     let before = house.published.lock().unwrap_or_else(PoisonError::into_inner).clone();
     if checkpoint.size <= before.size {
         return Ok(());
@@ -105,16 +102,20 @@ fn publish(house: &Inner) -> Result<(), HouseError> {
     let note = checkpoint.sign(&house.keys.log).map_err(sign)?;
     let bytes = note.to_string().into_bytes();
     match house.journal.swap_cell(CHECKPOINT, before.cell.as_deref(), &bytes) {
-        Ok(()) => {}
-        Err(JournalError::CellConflict { .. }) => return adopt(house),
-        Err(error) => return Err(error.into()),
+        Ok(()) => hand_out(house, checkpoint.size, note, bytes),
+        Err(JournalError::CellConflict { .. }) => adopt(house),
+        Err(error) => Err(error.into()),
     }
+}
+
+/// The file first, then those who wait.
+fn hand_out(house: &Inner, size: u64, note: Note, bytes: Vec<u8>) -> Result<(), HouseError> {
     if let Some(dir) = &house.dir {
         replace(dir, &bytes).map_err(|e| HouseError::io("publish the checkpoint", &e))?;
     }
     let mut published = house.published.lock().unwrap_or_else(PoisonError::into_inner);
-    *published =
-        Published { size: checkpoint.size, note: Some(note), stopped: None, cell: Some(bytes) };
+    (published.size, published.note, published.cell) = (size, Some(note), Some(bytes));
+    published.stopped = None;
     house.published_more.notify_all();
     Ok(())
 }
@@ -122,15 +123,27 @@ fn publish(house: &Inner) -> Result<(), HouseError> {
 /// Another process, or an attempt of ours whose answer was lost, swapped the cell: take it over if
 /// it is of this very tree; the next growth signs on top of it.
 fn adopt(house: &Inner) -> Result<(), HouseError> {
-    let cell = house.journal.cell(CHECKPOINT)?;
-    if let Some(bytes) = &cell {
-        let key = house.keys.log.verifier();
-        let (checkpoint, _) =
-            Checkpoint::open(bytes, key).map_err(|e| HouseError::Published(e.to_string()))?;
-        let projection = house.projection.read().unwrap_or_else(PoisonError::into_inner);
-        fits(&projection, &checkpoint)?;
+    let Some(bytes) = house.journal.cell(CHECKPOINT)? else {
+        house.published.lock().unwrap_or_else(PoisonError::into_inner).cell = None;
+        house.appended();
+        return Ok(());
+    };
+    let (checkpoint, note) = Checkpoint::open(&bytes, house.keys.log.verifier())
+        .map_err(|e| HouseError::Published(e.to_string()))?;
+    let behind = house.read(|p| p.tree.size() < checkpoint.size)?;
+    if behind {
+        // The other process has appended more than this one has read.
+        house.set_stale();
     }
-    house.published.lock().unwrap_or_else(PoisonError::into_inner).cell = cell;
+    house.read(|projection| fits(projection, &checkpoint))??;
+    let newer = {
+        let mut published = house.published.lock().unwrap_or_else(PoisonError::into_inner);
+        published.cell = Some(bytes.clone());
+        checkpoint.size > published.size
+    };
+    if newer {
+        hand_out(house, checkpoint.size, note, bytes)?;
+    }
     house.appended();
     Ok(())
 }

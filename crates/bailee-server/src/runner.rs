@@ -4,7 +4,8 @@
 //! 1. One thread decides. Nobody sees a state that is not durable: it holds the projection's write
 //!    lock from the first decision of a group to the end of its append.
 //! 2. Answers leave after the append, refusals too: they may rest on commands of the same group.
-//! 3. A failed append leaves no guess behind: the projection is rebuilt from the journal.
+//! 3. A failed append leaves no guess behind: the projection counts as stale from the first decision
+//!    until the append is durable, and a stale one is rebuilt from the journal before anybody looks.
 //!
 //! | a crash after …        | leaves                                                          |
 //! |------------------------|-----------------------------------------------------------------|
@@ -108,15 +109,14 @@ fn commit_group(house: &Inner, group: &[Ask]) -> Vec<Result<Done, Failure>> {
             return refuse_all(group, &Failure::Unavailable(error));
         }
         let head = projection.state.head;
+        house.set_stale();
         let answers = decide_group(house, &mut projection, group);
         let batch = match batch(group, &answers) {
             Ok(batch) => batch,
-            Err(error) => {
-                house.set_stale();
-                return refuse_all(group, &Failure::Unavailable(error.to_string()));
-            }
+            Err(error) => return refuse_all(group, &Failure::Unavailable(error.to_string())),
         };
         if batch.entries.is_empty() {
+            house.set_fresh();
             return answers;
         }
         match house.journal.append(head, &batch) {
@@ -124,13 +124,11 @@ fn commit_group(house: &Inner, group: &[Ask]) -> Vec<Result<Done, Failure>> {
                 for entry in &batch.entries {
                     projection.tree.push_hash(leaf_hash(&entry.leaf));
                 }
+                house.set_fresh();
                 return answers;
             }
-            Err(JournalError::Conflict { .. }) => house.set_stale(),
-            Err(error) => {
-                house.set_stale();
-                return refuse_all(group, &Failure::Unknown(error.to_string()));
-            }
+            Err(JournalError::Conflict { .. }) => {}
+            Err(error) => return refuse_all(group, &Failure::Unknown(error.to_string())),
         }
     }
     refuse_all(group, &Failure::Unavailable("others append faster than we can decide".into()))

@@ -2,18 +2,20 @@
 //!
 //! Invariants: every intent is done before it is reported, so a crash between the two does it
 //! again; the outbox keeps what was put first under a key, so doing it again is harmless; an intent
-//! that cannot be done stays pending and is named.
+//! that cannot be done stays pending and is named, and keeps no other waiting.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use bailee_core::id::{DemandId, DutyId, NoticeId};
+use bailee_core::id::{AssetId, DemandId, DutyId, NoticeId, PartyId};
 use bailee_core::notice::{About, Evidence};
-use bailee_core::party::{ChannelKind, Role};
-use bailee_core::{Action, Code, Command, Event, Intent, Reason, State, plan};
+use bailee_core::party::ChannelKind;
+use bailee_core::{Action, Code, Command, Intent, Reason, State, coverage, plan, view};
 use bailee_ledger::hash::sha256;
 use bailee_post::{Head, Mailbox, Outbox, notice, receipt as compose_receipt};
 
-use crate::house::{House, HouseError, object_name};
+use crate::erasing;
+use crate::house::{House, HouseError};
 use crate::receipt;
 use crate::runner::Failure;
 
@@ -23,29 +25,38 @@ const ROUND: usize = 256;
 /// Carries out everything that is due and pending; returns what could not be done.
 pub(crate) fn settle(house: &House) -> Vec<HouseError> {
     let mut failed = Vec::new();
-    let mut given_up: Vec<Intent> = Vec::new();
+    let mut given_up: BTreeSet<Intent> = BTreeSet::new();
     loop {
         let now = house.clock().now();
+        let erased = house.erased();
+        // What is done or given up stays pending and comes first; it must not starve the rest.
+        let most = ROUND + given_up.len() + erased.len();
         let look =
-            house.with_state(|s| (s.next_due().is_some_and(|due| due <= now), plan(s, ROUND)));
+            house.with_state(|s| (s.next_due().is_some_and(|due| due <= now), plan(s, most)));
         let (due, intents) = match look {
             Ok(found) => found,
             Err(failure) => return vec![failure.into()],
         };
-        if due && let Err(failure) = house.submit(Command::system(Action::Tick), Vec::new()) {
-            failed.push(failure.into());
-            return failed;
-        }
-        let fresh: Vec<Intent> = intents.into_iter().filter(|i| !given_up.contains(i)).collect();
-        if fresh.is_empty() && !due {
+        let ticked = match due {
+            true => match house.submit(Command::system(Action::Tick), Vec::new()) {
+                Ok(done) => !done.records.is_empty(),
+                Err(failure) => {
+                    failed.push(failure.into());
+                    return failed;
+                }
+            },
+            false => false,
+        };
+        let done = |intent: &Intent| matches!(intent, Intent::Erase(seq) if erased.contains(seq));
+        let fresh = intents.into_iter().filter(|i| !given_up.contains(i) && !done(i));
+        let fresh: Vec<Intent> = fresh.collect();
+        if fresh.is_empty() && !ticked {
             return failed;
         }
         for intent in fresh {
             if let Err(error) = carry_out(house, intent) {
                 failed.push(error);
-                given_up.push(intent);
-            } else if matches!(intent, Intent::Erase(_)) {
-                given_up.push(intent);
+                given_up.insert(intent);
             }
         }
     }
@@ -53,7 +64,7 @@ pub(crate) fn settle(house: &House) -> Vec<HouseError> {
 
 fn carry_out(house: &House, intent: Intent) -> Result<(), HouseError> {
     match intent {
-        Intent::Erase(position) => erase(house, position),
+        Intent::Erase(position) => erasing::erase(house, position),
         Intent::SendReceipt(demand) => send_receipt(house, intent, demand),
         Intent::SendNotice(id, attempt) => send_notice(house, intent, id, attempt),
         Intent::PageHuman(duty) => page(house, intent, duty),
@@ -69,12 +80,12 @@ fn report(house: &House, action: Action) -> Result<(), HouseError> {
     }
 }
 
-fn outbox(house: &House) -> Result<Option<Outbox>, HouseError> {
+pub(crate) fn outbox(house: &House) -> Result<Option<Outbox>, HouseError> {
     let Some(dir) = house.dir() else { return Ok(None) };
     Outbox::open(&dir.join("outbox")).map(Some).map_err(|e| post("open the outbox", &e))
 }
 
-fn post(doing: &str, error: &dyn std::fmt::Display) -> HouseError {
+pub(crate) fn post(doing: &str, error: &dyn std::fmt::Display) -> HouseError {
     HouseError::Io { doing: doing.into(), detail: error.to_string() }
 }
 
@@ -102,14 +113,21 @@ fn message_id(house: &House, key: &str) -> String {
     format!("{key}.{}@{host}", bailee_ledger::to_hex(&mac)[..32].to_owned())
 }
 
-/// The notice and attempt that a message id names, if it is one of ours.
-pub(crate) fn notice_of_message_id(house: &House, id: &str) -> Option<(NoticeId, u8)> {
+/// What we sent under a message id, if it is one of ours.
+pub(crate) fn intent_of_message_id(house: &House, id: &str) -> Option<Intent> {
     let id = id.trim().trim_start_matches('<').trim_end_matches('>');
     let key = id.split_once('.')?.0;
-    let (notice, attempt) = key.strip_prefix("notice-")?.rsplit_once('-')?;
-    let (notice, attempt) = (notice.parse().ok()?, attempt.parse().ok()?);
-    (message_id(house, &Intent::SendNotice(notice, attempt).to_string()) == id)
-        .then_some((notice, attempt))
+    let (kind, of) = key.split_once('-')?;
+    let intent = match kind {
+        "notice" => {
+            let (notice, attempt) = of.rsplit_once('-')?;
+            Intent::SendNotice(notice.parse().ok()?, attempt.parse().ok()?)
+        }
+        "receipt" => Intent::SendReceipt(of.parse().ok()?),
+        "page" => Intent::PageHuman(of.parse().ok()?),
+        _ => return None,
+    };
+    (message_id(house, &intent.to_string()) == id).then_some(intent)
 }
 
 fn head(house: &House, intent: Intent, to: Mailbox, subject: String) -> Head {
@@ -128,7 +146,9 @@ fn send_receipt(house: &House, intent: Intent, id: DemandId) -> Result<(), House
     let mut bundle = Vec::new();
     receipt::demand(house, id, &mut bundle).map_err(|e| post("build a receipt", &e))?;
     let to = house.with_state(|s| s.demands.get(id).map(|d| addressee(s, d.from, 0)))?;
-    if let (Some(outbox), Some(to)) = (outbox(house)?, to) {
+    // A letter written by a program is never answered by one (RFC 3834): its receipt waits here.
+    let answer = !written_by_a_program(house, id)?;
+    if let (true, Some(outbox), Some(to)) = (answer, outbox(house)?, to) {
         let text = format!(
             "We have received your letter and recorded it as {id}.\n\nThe attached file proves it. \
              Keep it as it is; anyone can verify it offline.\n"
@@ -153,11 +173,22 @@ fn send_receipt(house: &House, intent: Intent, id: DemandId) -> Result<(), House
     report(house, Action::ReceiptSent { demand: id })
 }
 
+fn written_by_a_program(house: &House, id: DemandId) -> Result<bool, HouseError> {
+    let letter = house.with_state(|s| {
+        let papers = s.demands.get(id)?.papers.as_ref()?;
+        papers.exhibits.first().map(|exhibit| exhibit.digest)
+    })?;
+    let Some(digest) = letter else { return Ok(false) };
+    let raw = house.exhibit(&digest)?;
+    Ok(raw.is_some_and(|raw| bailee_post::Letter::read(&raw).is_automatic))
+}
+
 fn send_notice(house: &House, intent: Intent, id: NoticeId, attempt: u8) -> Result<(), HouseError> {
     let found = house.with_state(|s| {
         let notice = s.notices.get(id)?;
         let channel = notice.attempts.get(usize::from(attempt))?.channel;
-        Some((addressee(s, notice.to, usize::from(channel)), notice_text(s, notice.about)))
+        let to = addressee(s, notice.to, usize::from(channel));
+        Some((to, notice_text(s, notice.to, notice.about)))
     })?;
     let Some((to, (subject, text))) = found else { return Ok(()) };
     let Some((kind, address)) = to.channel else {
@@ -187,8 +218,9 @@ fn send_notice(house: &House, intent: Intent, id: NoticeId, attempt: u8) -> Resu
     report(house, Action::NoticeSent { notice: id, attempt })
 }
 
-/// What a notice says. Silent holds are never in it: it names assets and dates, not reasons.
-fn notice_text(s: &State, about: About) -> (String, String) {
+/// What a notice says to its recipient. It names dates and the assets that are the recipient's to
+/// know of, never reasons and never what is others'.
+fn notice_text(s: &State, to: PartyId, about: About) -> (String, String) {
     match about {
         About::Disposition(id) => {
             let mut text = format!(
@@ -199,8 +231,12 @@ fn notice_text(s: &State, about: About) -> (String, String) {
                 s.policy.waiting_days
             );
             let assets = s.dispositions.get(id).map(|d| d.assets.as_slice()).unwrap_or_default();
-            for asset in assets {
-                let label = s.assets.get(*asset).map(|a| a.label.to_string()).unwrap_or_default();
+            let known = theirs_to_know(s, to, assets);
+            if known.len() < assets.len() {
+                text.push_str("Only what concerns you is listed.\n\n");
+            }
+            for asset in known {
+                let label = s.assets.get(asset).map(|a| a.label.to_string()).unwrap_or_default();
                 _ = writeln!(text, "{asset}  {label}");
             }
             (format!("proposal {id}"), text)
@@ -217,48 +253,29 @@ fn notice_text(s: &State, about: About) -> (String, String) {
     }
 }
 
+/// Of these assets, an owner knows its own (without the house's snapshots), a requester what its
+/// own demands reach.
+fn theirs_to_know(s: &State, to: PartyId, assets: &[AssetId]) -> Vec<AssetId> {
+    let own = view::owner(s, to).assets;
+    let asked = |asset: AssetId| {
+        let mut holds = coverage::holds(s, asset).into_keys().filter_map(|id| s.holds.get(id));
+        holds.any(|hold| {
+            let mut demands = hold.demands.iter().filter_map(|id| s.demands.get(*id));
+            demands.any(|demand| demand.from == to)
+        })
+    };
+    assets.iter().copied().filter(|asset| own.contains(asset) || asked(*asset)).collect()
+}
+
 fn page(house: &House, intent: Intent, id: DutyId) -> Result<(), HouseError> {
     let kind = house.with_state(|s| s.duties.get(id).map(|duty| duty.kind))?;
     if let (Some(outbox), Some(kind)) = (outbox(house)?, kind) {
-        let people = house.with_state(|s| {
-            let house = |p: &bailee_core::party::Party| p.is(Role::Staff) || p.is(Role::Counsel);
-            let people = s.parties.iter().filter(|(_, party)| house(party));
-            people.map(|(_, party)| party.name().to_owned()).collect::<Vec<_>>().join(", ")
-        })?;
         let to = Mailbox { name: None, email: house.config().operations.clone() };
         let head = head(house, intent, to, format!("{id}: a human has to act"));
-        let text = format!("{id}: {kind:?}\n\nFor: {people}\n");
+        // No names: a page outlives the people it is for.
+        let text = format!("{id}: {kind:?}\n\nFor: staff and counsel\n");
         let mail = notice(&head, &text, &[]).map_err(|e| post("compose a page", &e))?;
         outbox.put(&intent.to_string(), &mail).map_err(|e| post("put a page", &e))?;
     }
     report(house, Action::DutyPaged { duty: id })
-}
-
-/// Destroys the bytes and salts that an erasure names. Exhibits that others' papers name stay.
-fn erase(house: &House, position: u64) -> Result<(), HouseError> {
-    let entry = house.entries(position, 1)?.pop();
-    let record = entry.map(|entry| receipt::read(position, &entry)).transpose();
-    let record = record.map_err(|e| post("read an erasure", &e))?;
-    let Some(Event::DetailsErased { positions, papers, .. }) = record.map(|r| r.fact.event) else {
-        return Ok(());
-    };
-    let mut exhibits = Vec::new();
-    for position in &papers {
-        let Some(entry) = house.entries(*position, 1)?.pop() else { continue };
-        let record = receipt::read(*position, &entry).map_err(|e| post("read papers", &e))?;
-        let papers = record.fact.papers.unwrap_or_default();
-        exhibits.extend(papers.exhibits.iter().map(|exhibit| exhibit.digest));
-    }
-    let kept = house.with_state(|s| {
-        let papers = s.demands.iter().filter_map(|(_, demand)| demand.papers.as_ref());
-        let exhibits = papers.flat_map(|papers| &papers.exhibits);
-        exhibits.map(|exhibit| exhibit.digest).collect::<std::collections::BTreeSet<_>>()
-    })?;
-    exhibits.retain(|digest| !kept.contains(digest));
-    for digest in &exhibits {
-        house.objects().delete(&object_name(digest))?;
-    }
-    let who = positions.iter().map(|seq| (*seq, 1));
-    let sections: Vec<(u64, usize)> = who.chain(papers.iter().map(|seq| (*seq, 2))).collect();
-    Ok(house.journal().erase(&sections, &exhibits)?)
 }

@@ -1,0 +1,112 @@
+//! Erasing: the bytes and salts that an erasure names are destroyed, in every place of the house.
+//!
+//! Order: letters in the outbox that carry the party's documents or address -> large exhibits in the
+//! objects -> sections, salts and small exhibits in the journal, in one transaction. The journal's
+//! papers say which exhibits are meant, so they go last: a crash before that finds all of it again.
+//! Invariants: exhibits that any other entry's papers name stay; leaves, and with them all proofs,
+//! are not touched; doing it twice is harmless.
+//!
+//! Out of scope: letters that a mail system has taken from the outbox, receipts in others' hands,
+//! backups, and copies that a file system keeps by itself.
+
+use std::collections::BTreeSet;
+
+use bailee_core::id::PartyId;
+use bailee_core::{Event, Intent};
+use bailee_store::Digest;
+
+use crate::house::{House, HouseError, object_name};
+use crate::projection::{PAPERS, WHO};
+use crate::receipt;
+use crate::steward::{outbox, post};
+
+/// Entries read at once while papers are searched.
+const PAGE: usize = 4096;
+
+/// Carries out the erasure recorded at `position`.
+pub(crate) fn erase(house: &House, position: u64) -> Result<(), HouseError> {
+    let entry = house.entries(position, 1)?.pop();
+    let record = entry.map(|entry| receipt::read(position, &entry)).transpose();
+    let record = record.map_err(|e| post("read an erasure", &e))?;
+    let Some(Event::DetailsErased { party, positions, papers }) = record.map(|r| r.fact.event)
+    else {
+        return Ok(());
+    };
+    clear_outbox(house, party)?;
+    let mut named = Named::by(&papers);
+    named.read_on(house)?;
+    // Nobody adds an exhibit from here on: what came meanwhile is looked at, then it is final.
+    let _alone = house.no_new_exhibits();
+    named.read_on(house)?;
+    let exhibits = named.only_theirs();
+    for digest in &exhibits {
+        house.objects().delete(&object_name(digest))?;
+    }
+    let who = positions.iter().map(|seq| (*seq, WHO));
+    let sections: Vec<_> = who.chain(papers.iter().map(|seq| (*seq, PAPERS))).collect();
+    house.journal().erase(&sections, &exhibits)?;
+    house.has_erased(position);
+    Ok(())
+}
+
+/// Receipts of the party's demands and notices to it leave the outbox.
+fn clear_outbox(house: &House, party: PartyId) -> Result<(), HouseError> {
+    let Some(outbox) = outbox(house)? else { return Ok(()) };
+    let keys = house.with_state(|s| {
+        let demands = s.demands.iter().filter(|(_, demand)| demand.from == party);
+        let receipts = demands.map(|(id, _)| Intent::SendReceipt(id));
+        let notices = s.notices.iter().filter(|(_, notice)| notice.to == party);
+        let attempts = notices.flat_map(|(id, notice)| {
+            let count = u8::try_from(notice.attempts.len()).unwrap_or(u8::MAX);
+            (0..count).map(move |n| Intent::SendNotice(id, n))
+        });
+        receipts.chain(attempts).map(|intent| intent.to_string()).collect::<Vec<_>>()
+    })?;
+    for key in keys {
+        outbox.remove(&key).map_err(|e| post("take a letter out of the outbox", &e))?;
+    }
+    Ok(())
+}
+
+/// Which exhibits the papers to be erased name, and which all others do.
+struct Named {
+    erased: BTreeSet<u64>,
+    theirs: BTreeSet<Digest>,
+    others: BTreeSet<Digest>,
+    next: u64,
+}
+
+impl Named {
+    fn by(papers: &[u64]) -> Named {
+        let erased = papers.iter().copied().collect();
+        Named { erased, theirs: BTreeSet::new(), others: BTreeSet::new(), next: 0 }
+    }
+
+    /// Reads what the journal has beyond what was read.
+    fn read_on(&mut self, house: &House) -> Result<(), HouseError> {
+        loop {
+            let page = house.entries(self.next, PAGE)?;
+            for entry in page.iter() {
+                let seq = self.next;
+                self.next += 1;
+                if entry.sections[PAPERS].is_none() {
+                    continue;
+                }
+                let record = receipt::read(seq, entry).map_err(|e| post("read papers", &e))?;
+                let digests = record.fact.papers.into_iter().flat_map(|papers| papers.exhibits);
+                let digests = digests.map(|exhibit| exhibit.digest);
+                match self.erased.contains(&seq) {
+                    true => self.theirs.extend(digests),
+                    false => self.others.extend(digests),
+                }
+            }
+            if page.len() < PAGE {
+                return Ok(());
+            }
+        }
+    }
+
+    fn only_theirs(&self) -> Vec<Digest> {
+        self.theirs.difference(&self.others).copied().collect()
+    }
+}

@@ -1,0 +1,84 @@
+//! Why a house cannot be opened or does not work: each error names the thing and what to do next.
+//!
+//! Invariant: no secret and no byte of a letter is in any of them.
+
+use std::path::PathBuf;
+
+use bailee_store::{JournalError, ObjectError};
+
+use crate::projection::ReplayError;
+use crate::runner::Failure;
+
+/// Why a house cannot be opened or does not work.
+#[derive(Debug, thiserror::Error)]
+pub enum HouseError {
+    /// There is no house in this directory.
+    #[error("{0} is not a Bailee directory; `bailee init` makes one")]
+    NotAHouse(PathBuf),
+    /// There is one already.
+    #[error("{0} is a Bailee directory already; nothing was changed")]
+    AlreadyAHouse(PathBuf),
+    /// The settings are wrong.
+    #[error("{path}: {detail}")]
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        detail: String,
+    },
+    /// A key is missing or unfit.
+    #[error("key: {0}")]
+    Key(String),
+    /// The journal is older than what was signed.
+    #[error(
+        "the journal has {have} entries but a checkpoint over {signed} was published: an old copy \
+         was restored; restore the newest one, nothing is signed on this one"
+    )]
+    Restored {
+        /// Entries there.
+        have: u64,
+        /// Entries signed.
+        signed: u64,
+    },
+    /// The journal contradicts what was signed.
+    #[error("entry bytes below {size} differ from what was signed: the log was altered or forked")]
+    Forked {
+        /// Size of the signed tree.
+        size: u64,
+    },
+    /// The published checkpoint is unfit.
+    #[error("published checkpoint: {0}")]
+    Published(String),
+    /// Another process has the directory.
+    #[error(transparent)]
+    Lock(#[from] bailee_store::LockError),
+    /// The journal cannot be opened.
+    #[error(transparent)]
+    Open(#[from] bailee_store::OpenError),
+    /// The journal does not answer.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The objects do not answer.
+    #[error(transparent)]
+    Object(#[from] ObjectError),
+    /// The journal cannot be replayed.
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
+    /// A command of the setup failed.
+    #[error(transparent)]
+    Command(#[from] Failure),
+    /// The file system says no.
+    #[error("could not {doing}: {detail}")]
+    Io {
+        /// The operation.
+        doing: String,
+        /// The system's words.
+        detail: String,
+    },
+}
+
+impl HouseError {
+    pub(crate) fn io(doing: impl Into<String>, error: &std::io::Error) -> HouseError {
+        HouseError::Io { doing: doing.into(), detail: error.to_string() }
+    }
+}
