@@ -1,0 +1,340 @@
+//! The fault matrix of the one loop: each arrow x {fails, fails but persisted, crash}, over memory
+//! and over SQLite, and every single call of a whole day over memory.
+//!
+//! | arrow                                | call that fails |
+//! |--------------------------------------|-----------------|
+//! | decide -> append (-> apply, answer)  | `append`        |
+//! | append failed -> replay              | `read`          |
+//! | tree -> checkpoint cell              | `swap_cell`     |
+//! | cell conflict -> adopt               | `swap_cell`, then `cell` |
+//! | large letter -> objects              | `put`           |
+//! | receipt -> exhibit                   | `exhibit`       |
+//! | plan -> intent -> outbox -> report   | `append` in settle, the n-th |
+//!
+//! After each: the same house goes on, then a new process opens the same stores, and `judge` says
+//! that nothing acknowledged is lost, all of it provable, one root for one size.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use bailee_core::check;
+use bailee_ledger::{Checkpoint, Tree};
+use bailee_server::{Failure, House, Projection};
+use bailee_store::{
+    Batch, Digest, Entry, Fault, FaultPlan, FaultyJournal, FaultyObjects, Journal, JournalError,
+    MemoryJournal, MemoryObjects, Objects,
+};
+
+use crate::common::{demand, judge, letter, letter_with, load, parts, sqlite, take};
+
+/// A journal behind a pointer, so that a faulty one can be put around any.
+#[derive(Clone)]
+struct Shared(Arc<dyn Journal>);
+
+/// Which call of the journal a plan is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Call {
+    Append,
+    Read,
+    Exhibit,
+    Cell,
+    Swap,
+}
+
+/// A journal with a fault plan for each kind of call; a crash in one is a crash of all. Every
+/// checkpoint that reaches the cell is kept: no size may ever have two roots.
+struct Arrows {
+    inner: Shared,
+    plans: BTreeMap<Call, FaultPlan>,
+    signed: Arc<Mutex<Vec<Vec<u8>>>>,
+}
+
+impl Arrows {
+    fn new(inner: Arc<dyn Journal>, signed: Arc<Mutex<Vec<Vec<u8>>>>) -> Arrows {
+        let calls = [Call::Append, Call::Read, Call::Exhibit, Call::Cell, Call::Swap];
+        let plans = calls.into_iter().map(|call| (call, FaultPlan::new())).collect();
+        Arrows { inner: Shared(inner), plans, signed }
+    }
+
+    fn through<T>(
+        &self,
+        call: Call,
+        run: impl FnOnce(&dyn Journal) -> Result<T, JournalError>,
+    ) -> Result<T, JournalError> {
+        if self.plans.values().any(FaultPlan::crashed) {
+            let (doing, detail) = ("answer".into(), "crashed".into());
+            return Err(JournalError::Io { doing, detail });
+        }
+        run(&FaultyJournal::new(self.inner.clone(), self.plans[&call].clone()))
+    }
+}
+
+impl Journal for Shared {
+    fn head(&self) -> Result<u64, JournalError> {
+        self.0.head()
+    }
+    fn append(&self, expected: u64, batch: &Batch) -> Result<u64, JournalError> {
+        self.0.append(expected, batch)
+    }
+    fn read(&self, from: u64, limit: usize) -> Result<Vec<Entry>, JournalError> {
+        self.0.read(from, limit)
+    }
+    fn erase(&self, sections: &[(u64, usize)], exhibits: &[Digest]) -> Result<(), JournalError> {
+        self.0.erase(sections, exhibits)
+    }
+    fn exhibit(&self, digest: &Digest) -> Result<Option<Vec<u8>>, JournalError> {
+        self.0.exhibit(digest)
+    }
+    fn cell(&self, name: &str) -> Result<Option<Vec<u8>>, JournalError> {
+        self.0.cell(name)
+    }
+    fn swap_cell(&self, n: &str, old: Option<&[u8]>, new: &[u8]) -> Result<(), JournalError> {
+        self.0.swap_cell(n, old, new)
+    }
+}
+
+impl Journal for Arrows {
+    fn head(&self) -> Result<u64, JournalError> {
+        self.through(Call::Read, |j| j.head())
+    }
+    fn append(&self, expected: u64, batch: &Batch) -> Result<u64, JournalError> {
+        self.through(Call::Append, |j| j.append(expected, batch))
+    }
+    fn read(&self, from: u64, limit: usize) -> Result<Vec<Entry>, JournalError> {
+        self.through(Call::Read, |j| j.read(from, limit))
+    }
+    fn erase(&self, sections: &[(u64, usize)], exhibits: &[Digest]) -> Result<(), JournalError> {
+        self.through(Call::Append, |j| j.erase(sections, exhibits))
+    }
+    fn exhibit(&self, digest: &Digest) -> Result<Option<Vec<u8>>, JournalError> {
+        self.through(Call::Exhibit, |j| j.exhibit(digest))
+    }
+    fn cell(&self, name: &str) -> Result<Option<Vec<u8>>, JournalError> {
+        self.through(Call::Cell, |j| j.cell(name))
+    }
+    fn swap_cell(&self, n: &str, old: Option<&[u8]>, new: &[u8]) -> Result<(), JournalError> {
+        let swapped = self.through(Call::Swap, |j| j.swap_cell(n, old, new));
+        if self.inner.cell(n).is_ok_and(|cell| cell.as_deref() == Some(new)) {
+            self.signed.lock().unwrap().push(new.to_vec());
+        }
+        swapped
+    }
+}
+
+/// Objects of a house that fail as planned, on stores that outlive it.
+fn faulty_objects(inner: &MemoryObjects, plan: &FaultPlan) -> Arc<dyn Objects> {
+    Arc::new(FaultyObjects::new(inner.clone(), plan.clone()))
+}
+
+/// Sends a letter until it is acknowledged, as a mail system does; `None` if the house is dead.
+fn send(house: &House, raw: &[u8]) -> Option<u64> {
+    for _ in 0..4 {
+        match take(house, raw) {
+            Ok(taken) => return Some(demand(taken).1),
+            Err(Failure::Refused(refusal)) => panic!("a demand was refused: {refusal}"),
+            Err(Failure::Unknown(_) | Failure::Unavailable(_)) => {}
+        }
+    }
+    None
+}
+
+/// A small day: letters, a large one, receipts and pages settled. What was acknowledged is noted.
+fn day(house: &House, from: usize, acknowledged: &mut BTreeMap<Vec<u8>, u64>) {
+    let large = letter_with(from + 2, &"keep the large one. ".repeat(16 << 10));
+    for raw in [letter(from), letter(from + 1), large] {
+        if let Some(position) = send(house, &raw) {
+            let before = acknowledged.insert(raw, position);
+            assert!(before.is_none_or(|before| before == position), "moved");
+        }
+        // Errors are named and stay pending; the next round does it.
+        house.settle();
+    }
+}
+
+/// Never two roots for one size, over everything that was ever signed.
+fn one_root_per_size(signed: &Mutex<Vec<Vec<u8>>>, journal: &dyn Journal) {
+    let key = crate::common::keys().log.verifier().clone();
+    let tree: Tree = Projection::replay(journal).unwrap().tree;
+    for bytes in signed.lock().unwrap().iter() {
+        let (checkpoint, _) = Checkpoint::open(bytes, &key).unwrap();
+        assert_eq!(tree.root_at(checkpoint.size).unwrap(), checkpoint.root, "another root");
+    }
+}
+
+/// One cell of the matrix.
+fn cell(store: &Arc<dyn Journal>, call: Call, nth: u64, fault: Fault) {
+    let (objects, signed) = (MemoryObjects::new(), Arc::new(Mutex::new(Vec::new())));
+    let dir = tempfile::tempdir().unwrap();
+    let mut acknowledged = BTreeMap::new();
+    {
+        let journal = Arc::new(Arrows::new(store.clone(), signed.clone()));
+        let parts = parts(Some(dir.path()), journal.clone(), Arc::new(objects.clone()));
+        let house = House::of(parts).unwrap();
+        load(&house).unwrap();
+        house.checkpoint_over(1).unwrap();
+        let plan = &journal.plans[&call];
+        plan.add(plan.calls() + nth, fault);
+        day(&house, 0, &mut acknowledged);
+        if fault != Fault::Crash {
+            assert_eq!(acknowledged.len(), 3, "a letter was given up after {call:?} {fault:?}");
+            assert!(house.settle().is_empty(), "not settled after {call:?} {nth} {fault:?}");
+            judge(&house, &*store.clone(), &acknowledged);
+        }
+    }
+    let house = House::of(parts(Some(dir.path()), store.clone(), Arc::new(objects))).unwrap();
+    day(&house, 0, &mut acknowledged);
+    assert_eq!((acknowledged.len(), house.settle().len()), (3, 0));
+    judge(&house, &**store, &acknowledged);
+    let (demands, pending) =
+        house.with_state(|s| (s.demands.len(), bailee_core::plan(s, 9).len())).unwrap();
+    assert_eq!(
+        (demands, pending),
+        (3, 0),
+        "a letter sent again is another demand, or work is left"
+    );
+    one_root_per_size(&signed, &**store);
+}
+
+const FAULTS: [Fault; 3] = [Fault::Fail, Fault::FailButPersisted, Fault::Crash];
+const ARROWS: [(Call, Range<u64>); 4] =
+    [(Call::Append, 0..7), (Call::Read, 0..3), (Call::Exhibit, 0..2), (Call::Swap, 0..3)];
+
+#[test]
+fn every_arrow_with_every_fault_in_memory() {
+    for (call, numbers) in ARROWS {
+        for (nth, fault) in numbers.flat_map(|n| FAULTS.map(|fault| (n, fault))) {
+            let store: Arc<dyn Journal> = Arc::new(MemoryJournal::new());
+            cell(&store, call, nth, fault);
+        }
+    }
+}
+
+#[test]
+fn every_arrow_with_every_fault_on_sqlite() {
+    for (call, nth) in [(Call::Append, 0), (Call::Append, 2), (Call::Swap, 0), (Call::Swap, 1)] {
+        for fault in FAULTS {
+            let dir = tempfile::tempdir().unwrap();
+            let store: Arc<dyn Journal> = sqlite(dir.path());
+            cell(&store, call, nth, fault);
+        }
+    }
+}
+
+#[test]
+fn a_large_letter_is_acknowledged_only_with_its_bytes() {
+    for fault in FAULTS {
+        let (store, objects) = (Arc::new(MemoryJournal::new()), MemoryObjects::new());
+        let plan = FaultPlan::new();
+        let house = House::of(parts(None, store.clone(), faulty_objects(&objects, &plan))).unwrap();
+        load(&house).unwrap();
+        plan.next(fault);
+        let raw = letter_with(1, &"keep. ".repeat(64 << 10));
+        let first = take(&house, &raw);
+        assert!(matches!(first, Err(Failure::Unavailable(_))), "{fault:?}: {first:?}");
+        let demands = house.with_state(|s| s.demands.len()).unwrap();
+        assert_eq!(demands, 0, "an entry names bytes that are not there");
+        plan.revive();
+        let (_, position) = demand(take(&house, &raw).unwrap());
+        judge(&house, &*store, &[(raw, position)].into());
+    }
+}
+
+#[test]
+fn a_checkpoint_that_could_not_be_signed_is_signed_when_somebody_asks() {
+    let adopting = [None, Some(Fault::Fail), Some(Fault::FailButPersisted)];
+    let swapping = [Fault::Fail, Fault::FailButPersisted];
+    for (fault, then) in swapping.into_iter().flat_map(|f| adopting.map(|then| (f, then))) {
+        let store: Arc<dyn Journal> = Arc::new(MemoryJournal::new());
+        let journal = Arc::new(Arrows::new(store, Arc::new(Mutex::new(Vec::new()))));
+        let objects = Arc::new(MemoryObjects::new());
+        let house = House::of(parts(None, journal.clone(), objects)).unwrap();
+        load(&house).unwrap();
+        house.checkpoint_over(1).unwrap();
+        let plan = &journal.plans[&Call::Swap];
+        plan.next(fault);
+        if let Some(then) = then {
+            journal.plans[&Call::Cell].next(then);
+        }
+        let (_, position) = demand(take(&house, &letter(1)).unwrap());
+        // The log does not grow any more; the answer comes all the same, when it is asked again.
+        let asked = (0..3).find_map(|_| house.checkpoint_over(position + 1).ok());
+        assert!(asked.is_some(), "{fault:?} then {then:?}");
+    }
+}
+
+#[test]
+fn more_than_what_is_there_is_never_waited_for() {
+    let house = crate::common::in_memory();
+    let error = house.checkpoint_over(1_000).unwrap_err().to_string();
+    assert!(error.contains("has 1 entries"), "{error}");
+}
+
+/// A journal whose appends take their time and then fail: readers look meanwhile.
+struct SlowFailure {
+    inner: MemoryJournal,
+    fail: AtomicBool,
+    appending: Mutex<()>,
+}
+
+impl Journal for SlowFailure {
+    fn head(&self) -> Result<u64, JournalError> {
+        self.inner.head()
+    }
+    fn append(&self, expected: u64, batch: &Batch) -> Result<u64, JournalError> {
+        if self.fail.load(Ordering::SeqCst) {
+            let _until_the_reader_has_looked = self.appending.lock().unwrap();
+            let (doing, detail) = ("append".into(), "planned".into());
+            return Err(JournalError::Io { doing, detail });
+        }
+        self.inner.append(expected, batch)
+    }
+    fn read(&self, from: u64, limit: usize) -> Result<Vec<Entry>, JournalError> {
+        self.inner.read(from, limit)
+    }
+    fn erase(&self, sections: &[(u64, usize)], exhibits: &[Digest]) -> Result<(), JournalError> {
+        self.inner.erase(sections, exhibits)
+    }
+    fn exhibit(&self, digest: &Digest) -> Result<Option<Vec<u8>>, JournalError> {
+        self.inner.exhibit(digest)
+    }
+    fn cell(&self, name: &str) -> Result<Option<Vec<u8>>, JournalError> {
+        self.inner.cell(name)
+    }
+    fn swap_cell(&self, n: &str, old: Option<&[u8]>, new: &[u8]) -> Result<(), JournalError> {
+        self.inner.swap_cell(n, old, new)
+    }
+}
+
+#[test]
+fn nobody_sees_a_state_that_is_not_durable() {
+    let journal = Arc::new(SlowFailure {
+        inner: MemoryJournal::new(),
+        fail: AtomicBool::new(false),
+        appending: Mutex::new(()),
+    });
+    let house = House::of(parts(None, journal.clone(), Arc::new(MemoryObjects::new()))).unwrap();
+    load(&house).unwrap();
+    journal.fail.store(true, Ordering::SeqCst);
+    for n in 0..50 {
+        let hold = journal.appending.lock().unwrap();
+        thread::scope(|scope| {
+            let sender = scope.spawn(|| take(&house, &letter(n)));
+            let readers: Vec<_> = (0..4)
+                .map(|_| {
+                    scope.spawn(|| house.with_state(|s| (s.head, s.demands.len(), check(s).len())))
+                })
+                .collect();
+            drop(hold);
+            for reader in readers {
+                assert_eq!(reader.join().unwrap().unwrap(), (1, 0, 0), "not durable, yet seen");
+            }
+            assert!(matches!(sender.join().unwrap(), Err(Failure::Unknown(_))));
+        });
+    }
+    journal.fail.store(false, Ordering::SeqCst);
+    let (_, position) = demand(take(&house, &letter(0)).unwrap());
+    judge(&house, &journal.inner, &[(letter(0), position)].into());
+}

@@ -1,0 +1,145 @@
+//! An agent on another machine: gate, clearance, certificate; and a demand that arrives between.
+
+use bailee_core::asset::{AssetKind, Identifier, IdentifierKind};
+use bailee_core::disposition::DispositionKind;
+use bailee_core::id::{AccountId, AssetId, DispositionId, EntityId};
+use bailee_core::party::Role;
+use bailee_core::{Action, NewAsset, Reason};
+use bailee_ledger::{Trust, verify_bundle};
+use bailee_server::api::words::TokenScope;
+use serde_json::json;
+
+use crate::common::{letter_with, make_ready, on_disk, party, pass_days, people, yes};
+use crate::http::{Served, checked, token};
+
+struct Stage {
+    served: Served,
+    agent: String,
+    operator: String,
+    clock: bailee_server::Clock,
+    trust: Trust,
+    dir: tempfile::TempDir,
+}
+
+const SUBJECT: [u8; 32] = [7; 32];
+
+/// A house whose drive `A-1` may be sanitized under `X-1`, served.
+fn stage() -> Stage {
+    let dir = tempfile::tempdir().unwrap();
+    let house = on_disk(dir.path());
+    let people = people(&house);
+    let owner = party(&house, "Otto", Role::Owner);
+    yes(&house, people.ada, Action::RegisterEntity { name: "Host".into(), country: "NL".into() });
+    let (entity, label, law) = (EntityId(1), "otto store".into(), "NL".into());
+    let account = Action::RegisterAccount { owner, entity, label, law, retention_days: 1 };
+    yes(&house, people.ada, account);
+    let identity = bailee_ledger::to_hex(&SUBJECT);
+    let drive = NewAsset {
+        kind: AssetKind::Drive,
+        label: "drive 1".into(),
+        accounts: vec![AccountId(1)],
+        identifiers: vec![Identifier { kind: IdentifierKind::Identity, value: identity }],
+        part_of: None,
+        copy_of: Vec::new(),
+        place: "rack 1".into(),
+        bytes: 4096,
+    };
+    yes(&house, people.ada, Action::RegisterAsset(drive));
+    yes(&house, people.ada, Action::TerminateAccount { account: AccountId(1) });
+    pass_days(&house, 2);
+    let (assets, kind) = (vec![AssetId(1)], DispositionKind::Sanitize);
+    let propose = Action::ProposeDisposition { kind, assets, to: None, reason: Reason::default() };
+    yes(&house, people.ada, propose);
+    make_ready(&house, &people, DispositionId(1));
+    let agent = token(&house, people.ada, TokenScope::Agent);
+    let operator = token(&house, people.ben, TokenScope::Operator);
+    let clock = house.clock().clone();
+    let trust = Trust::pinned_key(&house.keys().log.verifier().to_vkey()).unwrap();
+    Stage { served: Served::start(house), agent, operator, clock, trust, dir }
+}
+
+impl Stage {
+    fn step(&self, path: &str, body: serde_json::Value) -> crate::http::Answered {
+        self.served.post(path, &self.agent, body.to_string().as_bytes())
+    }
+
+    fn reserve(&self) -> String {
+        let subject = bailee_ledger::to_hex(&SUBJECT);
+        let body = json!({ "disposition": "X-1", "asset": "A-1", "subject": subject });
+        let answer = self.step("/v1/clearances", body);
+        assert_eq!((answer.status, answer.header("location")), (201, "/v1/clearances/c-1"));
+        answer.json()["token"].as_str().unwrap().to_owned()
+    }
+}
+
+#[test]
+fn from_the_gate_to_the_certificate() {
+    let stage = stage();
+    let gate = stage.served.get("/v1/gate/A-1", &stage.agent);
+    assert_eq!((gate.status, gate.json()["clear"].as_bool()), (200, Some(true)), "{}", gate.text());
+    let signed = stage.reserve();
+    let again = stage.served.get("/v1/clearances/C-1/token", &stage.agent).json();
+    assert_eq!(again["token"].as_str(), Some(signed.as_str()));
+    let blocked = stage.served.get("/v1/gate/A-1?verb=transfer", &stage.agent).json();
+    assert_eq!(blocked["reasons"][0]["code"], "clearance_outstanding");
+
+    let early = stage.step("/v1/clearances/C-1/renew", json!({}));
+    assert_eq!((early.status, early.code().as_str()), (409, "clearance_not_begun"));
+    let forged = signed.replace("A-1", "A-2").replacen("asset 1", "asset 2", 1) + " ";
+    let forged = stage.step("/v1/clearances/C-1/begin", json!({ "token": forged }));
+    assert_eq!((forged.status, forged.code().as_str()), (403, "token_refused"));
+    let begun = stage.step("/v1/clearances/C-1/begin", json!({ "token": signed }));
+    assert_eq!((begun.status, begun.json()["lease_seconds"].as_u64()), (200, Some(60)));
+    let twice = stage.step("/v1/clearances/C-1/begin", json!({ "token": signed }));
+    assert_eq!((twice.status, twice.code().as_str()), (409, "clearance_used"));
+    assert_eq!(stage.step("/v1/clearances/C-1/renew", json!({})).status, 200);
+
+    let missing = stage.served.get("/v1/clearances/C-1/certificate", &stage.agent);
+    assert_eq!((missing.status, missing.code().as_str()), (409, "no_certificate"));
+    let text = "{\"serial\": \"WD-1\",  \"passes\": 1}\n";
+    let unverified = json!({ "verified": false, "certificate": text });
+    let unverified = stage.step("/v1/clearances/C-1/finish", unverified);
+    assert_eq!((unverified.status, unverified.code().as_str()), (422, "not_verified"));
+    let done =
+        stage.step("/v1/clearances/C-1/finish", json!({ "verified": true, "certificate": text }));
+    assert_eq!(done.status, 200, "{}", done.text());
+
+    let bundle = stage.served.get("/v1/clearances/C-1/certificate", &stage.agent);
+    assert_eq!(bundle.status, 200);
+    let report = verify_bundle(std::io::Cursor::new(&bundle.body), &stage.trust).unwrap();
+    assert!(!report.failed(), "{report}");
+    let held = bundle.body.windows(text.len()).any(|bytes| bytes == text.as_bytes());
+    assert!(held, "the certificate's exact bytes are not in the bundle");
+    let asset = stage.served.get("/v1/A-1", &stage.operator).json();
+    assert_eq!(asset["fate"], json!({ "is": "destroyed", "under": "C-1" }));
+    stage.served.end();
+    checked(stage.dir.path(), stage.clock);
+}
+
+#[test]
+fn a_demand_that_arrives_between_stops_the_agent() {
+    let stage = stage();
+    let signed = stage.reserve();
+    let begun = stage.step("/v1/clearances/C-1/begin", json!({ "token": signed }));
+    assert_eq!(begun.status, 200);
+    let letter = letter_with(1, "Keep everything of account otto store.\r\n");
+    assert_eq!(stage.served.post("/v1/intake", &stage.operator, &letter).status, 201);
+    let renewed = stage.step("/v1/clearances/C-1/renew", json!({}));
+    assert_eq!((renewed.status, renewed.code().as_str()), (409, "clearance_revoked"));
+    let aborted = stage.step("/v1/clearances/C-1/abort", json!({ "gone": 512, "note": "told to" }));
+    assert_eq!(aborted.status, 200, "{}", aborted.text());
+    let asset = stage.served.get("/v1/A-1", &stage.operator).json();
+    assert_eq!(
+        (asset["fate"]["is"].as_str(), asset["clearance"].as_str()),
+        (Some("partial"), None)
+    );
+    let gate = stage.served.get("/v1/gate/A-1", &stage.agent).json();
+    assert_eq!(
+        (gate["clear"].as_bool(), gate["reasons"][0]["code"].as_str()),
+        (Some(false), Some("hold_provisional"))
+    );
+    let digest = bailee_ledger::to_hex(&bailee_store::digest(&letter));
+    assert_eq!(gate["reasons"][0]["rests_on"].as_str(), Some(digest.as_str()));
+    stage.served.end();
+    checked(stage.dir.path(), stage.clock);
+}

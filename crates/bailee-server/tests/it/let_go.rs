@@ -1,0 +1,256 @@
+//! Letting go, the whole way: a file that stands for a drive, a snapshot in the vault, tokens.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bailee_core::asset::{AssetKind, Fate, Identifier, IdentifierKind};
+use bailee_core::disposition::{ClearanceStatus, DispositionKind};
+use bailee_core::id::{AccountId, AssetId, ClearanceId, DispositionId, EntityId};
+use bailee_core::party::Role;
+use bailee_core::{Action, By, NewAsset, Policy, check};
+use bailee_ledger::clearance::Act;
+use bailee_sanitize::{Identity, Particulars, Phase};
+use bailee_server::letting_go::{self, LetGoError, Order};
+use bailee_server::{House, keeping, receipt};
+use bailee_vault::Source;
+
+use crate::common::{
+    People, act, because, demand, letter_with, make_ready, next_asset, no, on_disk, party,
+    pass_days, people, take, verified, yes,
+};
+
+/// A house with a drive (a file full of somebody's data) of an account that has ended.
+struct Stage {
+    house: House,
+    people: People,
+    drive: PathBuf,
+    asset: AssetId,
+    dir: tempfile::TempDir,
+}
+
+fn stage(size: usize) -> Stage {
+    let dir = tempfile::tempdir().unwrap();
+    let house = on_disk(&dir.path().join("house"));
+    let people = people(&house);
+    let owner = party(&house, "Otto", Role::Owner);
+    yes(&house, people.ada, Action::RegisterEntity { name: "Host".into(), country: "NL".into() });
+    let (entity, label, law) = (EntityId(1), "otto store".into(), "NL".into());
+    let account = Action::RegisterAccount { owner, entity, label, law, retention_days: 1 };
+    yes(&house, people.ada, account);
+    let drive = dir.path().join("drive.img");
+    let old: Vec<u8> = (0..size).map(|n| (n * 31 + n / 4096) as u8).collect();
+    std::fs::write(&drive, old).unwrap();
+    std::fs::File::open(&drive).unwrap().sync_all().unwrap();
+    let identity = Identity::of_path(&drive).unwrap();
+    let asset = next_asset(&house);
+    let new = NewAsset {
+        kind: AssetKind::Drive,
+        label: "drive 1".into(),
+        accounts: vec![AccountId(1)],
+        identifiers: vec![Identifier {
+            kind: IdentifierKind::Identity,
+            value: bailee_ledger::to_hex(&identity.digest()),
+        }],
+        part_of: None,
+        copy_of: Vec::new(),
+        place: "rack 1".into(),
+        bytes: identity.size,
+    };
+    yes(&house, people.ada, Action::RegisterAsset(new));
+    yes(&house, people.ada, Action::TerminateAccount { account: AccountId(1) });
+    pass_days(&house, 2);
+    Stage { house, people, drive, asset, dir }
+}
+
+impl Stage {
+    fn propose(&self, kind: DispositionKind, asset: AssetId) -> DispositionId {
+        let id = self.house.with_state(|s| s.dispositions.next()).unwrap();
+        let (assets, reason) = (vec![asset], because());
+        let action = Action::ProposeDisposition { kind, assets, to: None, reason };
+        yes(&self.house, self.people.ada, action);
+        make_ready(&self.house, &self.people, id);
+        id
+    }
+
+    fn order<'a>(&'a self, disposition: DispositionId, log: &'a Path) -> Order<'a> {
+        Order {
+            disposition,
+            asset: self.asset,
+            device: &self.drive,
+            log,
+            by: self.people.ada,
+            particulars: Particulars::default(),
+        }
+    }
+
+    fn subject(&self) -> [u8; 32] {
+        Identity::of_path(&self.drive).unwrap().digest()
+    }
+}
+
+#[test]
+fn a_drive_is_overwritten_under_a_clearance_and_certified() {
+    let stage = stage(8 << 20);
+    let house = &stage.house;
+    let disposition = stage.propose(DispositionKind::Sanitize, stage.asset);
+    let old = std::fs::read(&stage.drive).unwrap();
+    let log = stage.dir.path().join("run.log");
+    let done = letting_go::sanitize(house, stage.order(disposition, &log), &mut |_| ()).unwrap();
+    let new = std::fs::read(&stage.drive).unwrap();
+    assert_eq!(new.len(), old.len());
+    let same = old.chunks(4096).zip(new.chunks(4096)).filter(|(old, new)| old == new).count();
+    assert_eq!(same, 0, "{same} pages of the old data are there still");
+    assert!(done.certificate.is_verified_clear());
+    let mut bundle = Vec::new();
+    receipt::certificate(house, done.clearance, &mut bundle).unwrap();
+    let report = verified(house, &bundle);
+    assert_eq!(report.kind, bailee_ledger::bundle::Kind::Certificate);
+    let fate = house.with_state(|s| s.assets.get(stage.asset).unwrap().fate.clone()).unwrap();
+    assert_eq!(fate, Fate::Destroyed(done.clearance));
+    assert_eq!(house.with_state(check).unwrap(), []);
+    let (asset, subject) = (stage.asset, stage.subject());
+    let again = no(house, stage.people.ada, Action::Reserve { disposition, asset, subject });
+    assert_eq!(again, "disposition_closed");
+}
+
+#[test]
+fn a_demand_that_arrives_during_the_overwrite_stops_it() {
+    let stage = stage(64 << 20);
+    let house = &stage.house;
+    let policy = Policy { lease_seconds: 1, ..Policy::default() };
+    yes(house, stage.people.cora, Action::SetPolicy(policy));
+    let disposition = stage.propose(DispositionKind::Sanitize, stage.asset);
+    let log = stage.dir.path().join("run.log");
+    let mut asked = None;
+    let mut progress = |progress: bailee_sanitize::Progress| {
+        if progress.phase == Phase::Writing {
+            let letter = letter_with(1, "Keep everything of otto store, drive 1.\r\n");
+            asked.get_or_insert_with(|| demand(take(house, &letter).unwrap()));
+            // A slow drive: the lease has to be renewed before a tenth of it is written.
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    };
+    let result = letting_go::sanitize(house, stage.order(disposition, &log), &mut progress);
+    let Err(LetGoError::Unfinished { clearance, gone, detail }) = result else {
+        panic!("not stopped: {result:?}");
+    };
+    assert!(gone > 0 && gone < 64 << 20, "{gone} bytes are gone: {detail}");
+    let (status, fate) = house
+        .with_state(|s| {
+            let asset = s.assets.get(stage.asset).unwrap();
+            (s.clearances.get(clearance).unwrap().status, asset.fate.clone())
+        })
+        .unwrap();
+    assert_eq!((status, fate), (ClearanceStatus::Aborted, Fate::Partial(clearance)));
+    let explain = house
+        .with_state(|s| {
+            let kind = bailee_core::DutyKind::ExplainLoss(clearance);
+            s.duties.iter().any(|(_, duty)| duty.kind == kind)
+        })
+        .unwrap();
+    assert!(explain, "nobody has to tell the sender what is gone");
+    assert_eq!(house.with_state(check).unwrap(), []);
+    // What is left of the data is left: the end of the drive is as it was.
+    let end = std::fs::read(&stage.drive).unwrap();
+    let n = end.len() - 1;
+    assert_eq!(end[n], (n * 31 + n / 4096) as u8);
+}
+
+#[test]
+fn a_demand_before_the_beginning_means_not_one_byte() {
+    let stage = stage(1 << 20);
+    let house = &stage.house;
+    let disposition = stage.propose(DispositionKind::Sanitize, stage.asset);
+    let by = By::Party(stage.people.ada);
+    let reserved =
+        letting_go::reserve(house, disposition, stage.asset, stage.subject(), by).unwrap();
+    take(house, &letter_with(1, "Keep everything of otto store, drive 1.\r\n")).unwrap();
+    let clearance = reserved.clearance;
+    assert_eq!(no(house, stage.people.ada, Action::Begin { clearance }), "clearance_revoked");
+    let old = std::fs::read(&stage.drive).unwrap();
+    let log = stage.dir.path().join("run.log");
+    let result = letting_go::sanitize(house, stage.order(disposition, &log), &mut |_| ());
+    assert!(matches!(result, Err(LetGoError::Command(_))), "{result:?}");
+    assert!(std::fs::read(&stage.drive).unwrap() == old, "bytes changed");
+}
+
+#[test]
+fn a_token_is_good_for_one_asset_one_act_one_time() {
+    let stage = stage(1 << 20);
+    let house = &stage.house;
+    let disposition = stage.propose(DispositionKind::Sanitize, stage.asset);
+    let (by, subject, asset) = (By::Party(stage.people.ada), stage.subject(), stage.asset);
+    let reserved = letting_go::reserve(house, disposition, asset, subject, by).unwrap();
+    let token = reserved.token.as_bytes();
+    let open = |token: &[u8], asset, act, subject| {
+        letting_go::open_token(house, token, asset, act, subject).map(|_| ())
+    };
+    open(token, asset, Act::Sanitize, subject).unwrap();
+    assert_eq!(letting_go::token(house, reserved.clearance).unwrap(), reserved.token);
+    assert!(open(token, AssetId(asset.0 + 1), Act::Sanitize, subject).is_err());
+    assert!(open(token, asset, Act::Expire, subject).is_err());
+    assert!(open(token, asset, Act::Sanitize, [0; 32]).is_err());
+    for n in 0..token.len() {
+        let mut altered = token.to_vec();
+        altered[n] ^= 1;
+        assert!(open(&altered, asset, Act::Sanitize, subject).is_err(), "byte {n} does not matter");
+    }
+    for cut in [0, 1, token.len() / 2, token.len() - 1] {
+        assert!(open(&token[..cut], asset, Act::Sanitize, subject).is_err(), "cut at {cut}");
+    }
+    // Replayed: begun once, and never again.
+    let clearance = reserved.clearance;
+    yes(house, stage.people.ada, Action::Begin { clearance });
+    assert_eq!(no(house, stage.people.ada, Action::Begin { clearance }), "clearance_used");
+    // Out of date.
+    house.clock().tell(house.clock().now().plus_days(1));
+    assert!(open(token, asset, Act::Sanitize, subject).is_err(), "an old token opens");
+    assert_eq!(no(house, stage.people.ada, Action::Renew { clearance }), "lease_lapsed");
+}
+
+#[test]
+fn a_snapshot_expires_from_the_vault_and_no_other_does() {
+    let stage = stage(1 << 20);
+    let (house, ada) = (&stage.house, stage.people.ada);
+    let tree = stage.dir.path().join("files");
+    std::fs::create_dir(&tree).unwrap();
+    let mut kept = Vec::new();
+    for n in 0..2u8 {
+        std::fs::write(tree.join("film"), vec![n; 3 << 20]).unwrap();
+        let source = Source::Tree(tree.clone());
+        kept.push(keeping::preserve(house, stage.asset, source, ada, &mut ()).unwrap());
+    }
+    assert!(kept.iter().all(|kept| kept.verified.is_intact()));
+    let copy = kept[0].asset;
+    let disposition = stage.propose(DispositionKind::Expire, copy);
+    let (clearance, report) = letting_go::expire(house, disposition, copy, ada).unwrap();
+    assert_eq!((clearance, report.snapshots), (ClearanceId(1), 1));
+    let mut bundle = Vec::new();
+    receipt::certificate(house, clearance, &mut bundle).unwrap();
+    verified(house, &bundle);
+    let fate = house.with_state(|s| s.assets.get(copy).unwrap().fate.clone()).unwrap();
+    assert_eq!(fate, Fate::Destroyed(clearance));
+    let (gone, there) = (stage.dir.path().join("gone"), stage.dir.path().join("there"));
+    assert!(keeping::restore(house, kept[0].snapshot, &gone, None).is_err());
+    let restored = keeping::restore(house, kept[1].snapshot, &there, None).unwrap();
+    assert!(restored.is_complete());
+    assert_eq!(std::fs::read(there.join("film")).unwrap(), vec![1; 3 << 20]);
+    assert_eq!(house.with_state(check).unwrap(), []);
+}
+
+#[test]
+fn a_snapshot_under_a_demand_stays() {
+    let stage = stage(1 << 20);
+    let (house, ada) = (&stage.house, stage.people.ada);
+    let tree = stage.dir.path().join("files");
+    std::fs::create_dir(&tree).unwrap();
+    std::fs::write(tree.join("film"), vec![7; 1 << 20]).unwrap();
+    let kept = keeping::preserve(house, stage.asset, Source::Tree(tree), ada, &mut ()).unwrap();
+    let disposition = stage.propose(DispositionKind::Expire, kept.asset);
+    take(house, &letter_with(1, "Keep everything of otto store, drive 1.\r\n")).unwrap();
+    let result = letting_go::expire(house, disposition, kept.asset, ada);
+    assert!(matches!(result, Err(LetGoError::Command(_))), "{result:?}");
+    let there = stage.dir.path().join("there");
+    assert!(keeping::restore(house, kept.snapshot, &there, None).unwrap().is_complete());
+    act(house, By::System, Action::Tick).unwrap();
+}

@@ -1,0 +1,15 @@
+//! Proof of the runner: faults, kills, old copies, erasure, hostile letters, stories, letting go.
+
+mod common;
+mod erasure;
+mod faults;
+mod hostile;
+mod http;
+mod http_clearance;
+mod http_doors;
+mod http_end;
+mod http_intake;
+mod kill;
+mod let_go;
+mod restored;
+mod through_runner;
