@@ -3,7 +3,8 @@
 //! Prints `name<TAB>value<TAB>unit<TAB>target` per line. The house: a million assets (servers with
 //! nine drives each) of ten thousand accounts, a hundred thousand holds by account, asset,
 //! identifier and letter. Rates are per second of processor time, so that a busy machine measures
-//! the same; memory is that of the house alone, before anything else was built. Run alone: `cargo bench -p bailee-core`.
+//! the same; memory is that of the house alone, before anything else was built. Run alone: `cargo
+//! bench -p bailee-core`.
 
 #![allow(clippy::print_stdout, reason = "the lines printed are the result")]
 

@@ -2,7 +2,8 @@
 //!
 //! Why it is safe: letting go of an asset ends its parts; its data may be held through anything it
 //! is a part of; it may be a copy of data held elsewhere, and of any part of that. The walk follows
-//! all of these, so it over-approximates. Siblings (other parts of the same server) are not reached.
+//! all of these, so it over-approximates. Siblings (other parts of the same server) are not
+//! reached.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -91,7 +91,9 @@ pub struct Record {
 }
 
 macro_rules! events {
-    ($($(#[$doc:meta])* $n:literal $name:ident { $($fn:literal $field:ident: $type:ty),* $(,)? })*) => {
+    ($(
+        $(#[$doc:meta])* $n:literal $name:ident { $($fn:literal $field:ident: $type:ty),* $(,)? }
+    )*) => {
         /// What happened.
         #[derive(Clone, Debug, PartialEq, minicbor::Encode, minicbor::Decode)]
         #[allow(missing_docs, reason = "fields are the words of the domain, documented there")]

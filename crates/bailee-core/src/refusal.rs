@@ -29,7 +29,7 @@ macro_rules! codes {
 }
 
 codes! {
-    HoldInForce "hold_in_force" "release the hold with four eyes, or let counsel allow a verified copy"
+    HoldInForce "hold_in_force" "release it with four eyes, or let counsel allow a verified copy"
     HoldProvisional "hold_provisional" "decide on the demand that placed it"
     HoldCooling "hold_cooling" "wait until the cooling period is over"
     AccountActive "account_active" "the account must be terminated first"

@@ -1,7 +1,7 @@
 //! Keeping: an asset's data into the vault, read back, and out again to its owner.
 //!
-//! Order: preserve -> `SnapshotRecorded` -> read back whole -> `SnapshotVerified`. A crash after the
-//! first leaves a snapshot nobody counts on; preserving again stores only what is new.
+//! Order: preserve -> `SnapshotRecorded` -> read back whole -> `SnapshotVerified`. A crash after
+//! the first leaves a snapshot nobody counts on; preserving again stores only what is new.
 //! Invariants: a custody unit is one source asset, a tenant is one account, so that keys of one
 //! owner never open another's data; `taken` is the time before the first byte was read.
 
@@ -64,7 +64,8 @@ pub fn vault(house: &House) -> Result<Vault, KeepError> {
     }
 }
 
-/// Whose keys an asset's data is under: its first account, or the house itself.
+/// Whose keys an asset's data is under: its first account, or the house itself. A snapshot is asked
+/// as the asset it is: it has the accounts its source had when it was taken, and no others later.
 fn tenant(state: &State, asset: AssetId) -> String {
     let account = state.assets.get(asset).and_then(|asset| asset.accounts.first());
     account.map_or_else(|| "house".to_owned(), ToString::to_string)
@@ -143,7 +144,7 @@ pub fn restore(
 pub(crate) fn locate(house: &House, id: SnapshotId) -> Result<(String, VaultId), KeepError> {
     let found = house.with_state(|s| {
         let snapshot = s.snapshots.get(id)?;
-        Some((tenant(s, snapshot.source), snapshot.vault_id.clone()))
+        Some((tenant(s, snapshot.asset), snapshot.vault_id.clone()))
     })?;
     let (tenant, vault_id) = found.ok_or_else(|| KeepError::NotFound(id.to_string()))?;
     Ok((tenant, vault_id.parse()?))

@@ -58,10 +58,10 @@ pub fn demand(house: &House, id: DemandId, out: &mut dyn Write) -> Result<(), Re
     let (position, received) = found.ok_or_else(|| ReceiptError::NotFound(id.to_string()))?;
     let text = format!(
         "Receipt of {id}\n\nYour letter was received on {received} and recorded at position \
-         {position} of the log\n{origin}.\n\nFrom that entry on, whatever it asks to keep is frozen \
-         until a person has decided and\nyou have been told. This receipt says nothing about \
-         whether such data is here.\n\nKeep the file as it is. To verify: bailee verify FILE, or \
-         the steps in VERIFY.md.\n",
+         {position} of the log\n{origin}.\n\nFrom that entry on, whatever it asks to keep is \
+         frozen until a person has decided and\nyou have been told. This receipt says nothing \
+         about whether such data is here.\n\nKeep the file as it is. To verify: \
+         bailee verify FILE, or the steps in VERIFY.md.\n",
         origin = house.config().origin,
     );
     let parts = Parts { positions: [position].into(), show: Show::Papers, certificate: None };

@@ -4,8 +4,9 @@
 //! 1. One thread decides. Nobody sees a state that is not durable: it holds the projection's write
 //!    lock from the first decision of a group to the end of its append.
 //! 2. Answers leave after the append, refusals too: they may rest on commands of the same group.
-//! 3. A failed append leaves no guess behind: the projection counts as stale from the first decision
-//!    until the append is durable, and a stale one is rebuilt from the journal before anybody looks.
+//! 3. A failed append leaves no guess behind: the projection counts as stale from the first
+//!    decision until the append is durable, and a stale one is rebuilt from the journal before
+//!    anybody looks.
 //!
 //! | a crash after …        | leaves                                                          |
 //! |------------------------|-----------------------------------------------------------------|

@@ -225,8 +225,8 @@ fn notice_text(s: &State, to: PartyId, about: About) -> (String, String) {
         About::Disposition(id) => {
             let mut text = format!(
                 "It is proposed to end the keeping of the assets listed below ({id}).\n\nNothing \
-                 happens before delivery of this notice is proven to everyone owed one, and {} days \
-                 after that.\nYou may object, with reasons; an objection stops it until it is \
+                 happens before delivery of this notice is proven to everyone owed one, and {} \
+                 days after that.\nYou may object, with reasons; an objection stops it until it is \
                  decided in writing.\n\n",
                 s.policy.waiting_days
             );

@@ -104,19 +104,8 @@ fn apply_event(s: &mut State, r: &Record) -> Applied {
         | E::ClearanceRevoked { .. }
         | E::ClearanceExpired { .. }
         | E::ClearanceLost { .. } => disposition::apply(s, r),
-        E::SnapshotRecorded { .. }
-        | E::SnapshotVerified { .. }
-        | E::AccessRequested { .. }
-        | E::AccessDecided { .. }
-        | E::MeterStarted { .. }
-        | E::MeterStopped { .. }
-        | E::CostAccrued { .. }
-        | E::CostBooked { .. }
-        | E::DutyRaised { .. }
-        | E::DutyPaged { .. }
-        | E::DutyDischarged { .. }
-        | E::TokenIssued { .. }
-        | E::TokenRevoked { .. } => keep::apply(s, r),
+        // Snapshots, access, costs, duties, tokens; anything else is refused there by name.
+        _ => keep::apply(s, r),
     }
 }
 

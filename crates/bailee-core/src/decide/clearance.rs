@@ -1,8 +1,9 @@
 //! Clearances: reserve -> begin -> renew … -> finish or abort (rule 5).
 //!
 //! Invariants: `reserve` checks everything in the decision that grants; `begin` and `renew` ask the
-//! gate and for objections again, `begin` for the approvals too; a lease is at most sixty seconds; `finish` needs a verified sanitization with its
-//! certificate. What is checked here is checked nowhere else.
+//! gate and for objections again, `begin` for the approvals too; a lease is at most sixty seconds;
+//! `finish` needs a verified sanitization with its certificate. What is checked here is checked
+//! nowhere else.
 
 use super::disposition::{Approvals, check_receiver, open, radius, unaccepted, unnotified};
 use super::{Decision, find, reasoned};

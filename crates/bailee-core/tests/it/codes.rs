@@ -264,6 +264,11 @@ fn of_dispositions() -> Vec<Case> {
             house.yes(COUNSEL, Action::SetPolicy(none));
             house.no(STAFF, house.reserve_action(x, asset, 1))
         }),
+    ]
+}
+
+fn of_subjects() -> Vec<Case> {
+    vec![
         (Code::NoSubject, || {
             let mut house = House::new();
             let asset = house.asset(NewAsset { identifiers: vec![], ..bare(1) });
@@ -342,7 +347,14 @@ fn of_clearances() -> Vec<Case> {
 #[test]
 fn every_code_is_reached_by_what_it_is_for() {
     let mut reached = BTreeSet::new();
-    let groups = [of_the_gate(), of_the_registry(), of_holds(), of_dispositions(), of_clearances()];
+    let groups = [
+        of_the_gate(),
+        of_the_registry(),
+        of_holds(),
+        of_dispositions(),
+        of_subjects(),
+        of_clearances(),
+    ];
     for (code, case) in groups.into_iter().flatten() {
         assert_eq!(case(), code);
         reached.insert(code);

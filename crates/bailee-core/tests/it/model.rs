@@ -566,7 +566,8 @@ const DEEP: [&str; 14] = [
 #[test]
 fn the_core_and_the_naive_model_agree_after_every_step() {
     let seen = RefCell::new(BTreeSet::new());
-    // Without optimisation a history takes seconds; `PROPTEST_CASES=250` in release is the long run.
+    // Without optimisation a history takes seconds; `PROPTEST_CASES=250` in release is the long
+    // run.
     let usual = if cfg!(debug_assertions) { 3 } else { 24 };
     let cases = std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(usual);
     let config = Config { cases, max_shrink_iters: 500, ..Config::default() };

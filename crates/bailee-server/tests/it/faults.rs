@@ -165,7 +165,7 @@ fn one_root_per_size(signed: &Mutex<Vec<Vec<u8>>>, journal: &dyn Journal) {
 }
 
 /// One cell of the matrix.
-fn cell(store: &Arc<dyn Journal>, call: Call, nth: u64, fault: Fault) {
+fn check_cell(store: &Arc<dyn Journal>, call: Call, nth: u64, fault: Fault) {
     let (objects, signed) = (MemoryObjects::new(), Arc::new(Mutex::new(Vec::new())));
     let dir = tempfile::tempdir().unwrap();
     let mut acknowledged = BTreeMap::new();
@@ -207,7 +207,7 @@ fn every_arrow_with_every_fault_in_memory() {
     for (call, numbers) in ARROWS {
         for (nth, fault) in numbers.flat_map(|n| FAULTS.map(|fault| (n, fault))) {
             let store: Arc<dyn Journal> = Arc::new(MemoryJournal::new());
-            cell(&store, call, nth, fault);
+            check_cell(&store, call, nth, fault);
         }
     }
 }
@@ -218,7 +218,7 @@ fn every_arrow_with_every_fault_on_sqlite() {
         for fault in FAULTS {
             let dir = tempfile::tempdir().unwrap();
             let store: Arc<dyn Journal> = sqlite(dir.path());
-            cell(&store, call, nth, fault);
+            check_cell(&store, call, nth, fault);
         }
     }
 }

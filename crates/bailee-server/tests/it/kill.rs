@@ -83,7 +83,8 @@ fn what_was_acknowledged_survives_sigkill() {
     for round in 0..KILLS {
         let mut child = child("kill::what_was_acknowledged_survives_sigkill", dir.path(), round);
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        // The moment differs each time: while opening, after so many acknowledgements, near the end.
+        // The moment differs each time: while opening, after so many acknowledgements, near the
+        // end.
         let enough = (round * 7) % 20;
         let mut said = 0;
         while said < enough {

@@ -46,7 +46,9 @@ fn words(line: &str) -> Vec<String> {
 
 #[test]
 fn the_tree_is_consistent() {
+    // Clap's own check panics on an inconsistent tree.
     Cli::command().debug_assert();
+    assert_eq!(Cli::command().get_name(), "bailee");
 }
 
 #[test]
