@@ -12,6 +12,7 @@ mod config;
 mod erasing;
 mod error;
 pub mod house;
+pub mod http;
 pub mod intake;
 pub mod keeping;
 pub mod keys;

@@ -112,6 +112,11 @@ pub enum Received {
         /// What it is evidence of.
         evidence: Evidence,
     },
+    /// It is a mail system's report about a page to operations; nothing is recorded.
+    Page {
+        /// `Y-n`.
+        duty: String,
+    },
 }
 
 impl From<&Taken> for Received {
@@ -126,6 +131,7 @@ impl From<&Taken> for Received {
             Taken::Report { notice, evidence } => {
                 Received::Report { notice: notice.to_string(), evidence: (*evidence).into() }
             }
+            Taken::Page { duty } => Received::Page { duty: duty.to_string() },
         }
     }
 }

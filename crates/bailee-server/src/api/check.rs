@@ -211,12 +211,7 @@ impl Walk {
     }
 }
 
-fn checkpoint(
-    walk: &Walk,
-    note: &bailee_ledger::Note,
-    house: &House,
-    report: &mut CheckReport,
-) {
+fn checkpoint(walk: &Walk, note: &bailee_ledger::Note, house: &House, report: &mut CheckReport) {
     let published = match Checkpoint::open_note(note, house.keys().log.verifier()) {
         Ok(published) => published,
         Err(error) => return report.find(format!("the published checkpoint: {error}")),

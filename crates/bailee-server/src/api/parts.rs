@@ -258,7 +258,8 @@ impl Edge<core::demand::Scope> for Scope {
 
 impl Edge<core::party::Who> for Who {
     fn core(self, _: &mut Desk, _: &'static str) -> Result<core::party::Who, Problem> {
-        let channel = |Channel { kind, address }| core::party::Channel { kind: kind.into(), address };
+        let channel =
+            |Channel { kind, address }| core::party::Channel { kind: kind.into(), address };
         let channels = self.channels.into_iter().map(channel).collect();
         Ok(core::party::Who { name: self.name, channels })
     }

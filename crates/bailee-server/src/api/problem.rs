@@ -222,7 +222,11 @@ mod tests {
     fn every_refusal_is_a_no_with_its_own_code() {
         for code in Code::ALL {
             let problem = Problem::from(Refusal::new(*code, "A-1", "is so"));
-            assert_eq!((problem.code.as_str(), problem.exit_code()), (code.as_str(), 1), "{code:?}");
+            assert_eq!(
+                (problem.code.as_str(), problem.exit_code()),
+                (code.as_str(), 1),
+                "{code:?}"
+            );
             assert_eq!(problem.change, code.change());
             assert!((400..500).contains(&problem.status));
         }

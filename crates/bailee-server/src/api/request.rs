@@ -333,9 +333,7 @@ mod tests {
         assert!(wrong.contains("force"), "{wrong}");
         let wrong = read(r#"{"do":"wipe-everything"}"#).unwrap_err();
         assert!(wrong.contains("wipe-everything"), "{wrong}");
-        let wrong = read(
-            r#"{"do":"reserve","disposition":"X-1","asset":"A-1","subject":"00ff"}"#,
-        );
+        let wrong = read(r#"{"do":"reserve","disposition":"X-1","asset":"A-1","subject":"00ff"}"#);
         assert!(wrong.unwrap_err().contains("64 lower-case hex"));
         let wrong = read(r#"{"do":"set-gag","hold":"H-1","until":"soon"}"#).unwrap_err();
         assert!(wrong.contains("soon"), "{wrong}");

@@ -4,12 +4,12 @@ use bailee_core::asset::{AssetKind, Identifier, IdentifierKind};
 use bailee_core::disposition::DispositionKind;
 use bailee_core::id::{AccountId, AssetId, DispositionId, EntityId};
 use bailee_core::party::Role;
-use bailee_core::{Action, NewAsset, Reason};
+use bailee_core::{Action, NewAsset};
 use bailee_ledger::{Trust, verify_bundle};
 use bailee_server::api::words::TokenScope;
 use serde_json::json;
 
-use crate::common::{letter_with, make_ready, on_disk, party, pass_days, people, yes};
+use crate::common::{because, letter_with, make_ready, on_disk, party, pass_days, people, yes};
 use crate::http::{Served, checked, token};
 
 struct Stage {
@@ -48,7 +48,7 @@ fn stage() -> Stage {
     yes(&house, people.ada, Action::TerminateAccount { account: AccountId(1) });
     pass_days(&house, 2);
     let (assets, kind) = (vec![AssetId(1)], DispositionKind::Sanitize);
-    let propose = Action::ProposeDisposition { kind, assets, to: None, reason: Reason::default() };
+    let propose = Action::ProposeDisposition { kind, assets, to: None, reason: because() };
     yes(&house, people.ada, propose);
     make_ready(&house, &people, DispositionId(1));
     let agent = token(&house, people.ada, TokenScope::Agent);

@@ -68,7 +68,8 @@ pub fn gate(house: &House, asset: &str, verb: words::Verb) -> Result<Value, Prob
         })
     });
     let satisfied = verdict.satisfied.iter();
-    let satisfied = satisfied.map(|(hold, copy)| json!({ "hold": id_text(hold), "by": id_text(copy) }));
+    let satisfied =
+        satisfied.map(|(hold, copy)| json!({ "hold": id_text(hold), "by": id_text(copy) }));
     Ok(json!({
         "asset": asset,
         "verb": verb.word(),
@@ -203,7 +204,8 @@ fn rows<I: Id + FromStr<Err = BadId>, T>(
     page: &Page,
     show: fn(&State, I, &T) -> Value,
 ) -> Result<Value, Problem> {
-    let after: Option<I> = page.after.as_deref().map(str::parse).transpose().map_err(|e| bad_id(&e))?;
+    let after: Option<I> =
+        page.after.as_deref().map(str::parse).transpose().map_err(|e| bad_id(&e))?;
     let first = after.map_or(0, Id::number).saturating_add(1);
     let numbers = first..first.saturating_add(page.limit);
     let found = numbers.map_while(|number| Some((I::nth(number), table.get(I::nth(number))?)));

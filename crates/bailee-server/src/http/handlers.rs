@@ -1,0 +1,253 @@
+//! What each route does, synchronously: a question and the house give an answer.
+//!
+//! Invariants: whoever comes this far is admitted; a handler that needs to know whose something is
+//! asks here and nowhere else. A demand that was recorded is never answered with an error, even if
+//! its receipt cannot be made at once: the sender would think it was not received.
+
+use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
+
+use axum::http::HeaderMap;
+use axum::http::header::{ACCEPT, CONTENT_TYPE};
+use bailee_core::By;
+use bailee_core::demand::Medium;
+use bailee_core::id::{BadId, ClearanceId, DemandId, MatterId};
+use serde::de::DeserializeOwned;
+
+use crate::api::words::{self, Verb};
+use crate::api::{
+    Problem, Received, Request, gate as ask_gate, mine as show_mine, perform, show as show_thing,
+};
+use crate::house::House;
+use crate::http::auth::{Caller, is_own};
+use crate::http::metrics::Metrics;
+use crate::http::openapi;
+use crate::http::reply::{JSON, Reply, TEXT, ZIP};
+use crate::intake::{self, Cover, Taken};
+use crate::receipt;
+
+/// What all requests share.
+pub(crate) struct Shared {
+    pub(crate) house: Arc<House>,
+    pub(crate) metrics: Metrics,
+    /// Wakes the thread that settles.
+    pub(crate) nudge: SyncSender<()>,
+}
+
+/// One question.
+pub(crate) struct Ask {
+    pub(crate) caller: Option<Caller>,
+    /// The path, as it was sent.
+    pub(crate) path: String,
+    pub(crate) query: String,
+    /// The last `{…}` of the route.
+    pub(crate) param: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Ask {
+    /// In whose name: the token's party.
+    pub(crate) fn by(&self) -> By {
+        self.caller.map_or(By::System, |caller| By::Party(caller.party))
+    }
+
+    /// The body as JSON.
+    pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        let read = serde_json::from_slice(&self.body);
+        read.map_err(|e| Problem::bad_request("the body", format!("is not what is read here: {e}")))
+    }
+
+    /// The id in the path.
+    pub(crate) fn id<I: FromStr<Err = BadId>>(&self) -> Result<I, Problem> {
+        self.param.parse().map_err(|e: BadId| Problem::bad_request("the path", e.to_string()))
+    }
+
+    /// A parameter of the query, or else a header, if one of them is there.
+    fn said(&self, name: &str, header: &str) -> Option<String> {
+        let mut pairs = self.query.split('&').filter_map(|pair| pair.split_once('='));
+        let query = pairs.find(|(key, _)| *key == name).map(|(_, value)| decoded(value));
+        query.or_else(|| Some(self.headers.get(header)?.to_str().ok()?.to_owned()))
+    }
+
+    fn accepts(&self, media: &str) -> bool {
+        let accept = self.headers.get(ACCEPT).and_then(|accept| accept.to_str().ok());
+        accept.is_some_and(|accept| {
+            accept.split(',').any(|one| one.split(';').next().unwrap_or_default().trim() == media)
+        })
+    }
+}
+
+/// A value of a query without its percent signs; what is no UTF-8 is replaced, and then unknown.
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let digit = |n: usize| char::from(*tail.get(n)?).to_digit(16);
+        match (*first, digit(0).zip(digit(1))) {
+            (b'%', Some((high, low))) => {
+                bytes.push((high * 16 + low) as u8);
+                rest = &tail[2..];
+            }
+            _ => {
+                bytes.push(*first);
+                rest = tail;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+pub(crate) fn commands(shared: &Shared, ask: &Ask) -> Result<Reply, Problem> {
+    let request: Request = ask.json()?;
+    let answer = perform(&shared.house, request, ask.by())?;
+    Reply::json(if answer.new.is_empty() { 200 } else { 201 }, &answer)
+}
+
+pub(crate) fn take_in(shared: &Shared, ask: &Ask) -> Result<Reply, Problem> {
+    if ask.body.is_empty() {
+        return Err(Problem::bad_request("the body", "is empty: send the letter's exact bytes"));
+    }
+    let cover = cover(shared, ask)?;
+    let taken = intake::take(&shared.house, ask.body.clone(), cover, ask.by())?;
+    let received = Received::from(&taken);
+    let Taken::Demand { demand, position, again } = taken else {
+        return Reply::json(200, &received);
+    };
+    let status = if again { 200 } else { 201 };
+    let place = format!("/v1/demands/{demand}");
+    let mut bundle = Vec::new();
+    if ask.accepts(ZIP) && receipt::demand(&shared.house, demand, &mut bundle).is_ok() {
+        let reply = Reply { status, ..Reply::bytes(ZIP, bundle) };
+        let reply = reply.with("location", place).with("bailee-demand", demand.to_string());
+        return Ok(reply.with("bailee-position", position.to_string()));
+    }
+    Ok(Reply::json(status, &received)?.with("location", place))
+}
+
+/// What the sender says beyond the letter. A letter names its sender itself; for any other upload
+/// it is the party whose token it came with.
+fn cover(shared: &Shared, ask: &Ask) -> Result<Cover, Problem> {
+    let silent = match ask.said("silent", "bailee-silent").as_deref() {
+        None => None,
+        Some("true") => Some(true),
+        Some("false") => Some(false),
+        Some(other) => {
+            let detail = format!("{other:?} is neither true nor false");
+            return Err(Problem::bad_request("silent", detail));
+        }
+    };
+    let media = ask.headers.get(CONTENT_TYPE).and_then(|media| media.to_str().ok());
+    let letter = media.is_none_or(|media| media.starts_with("message/rfc822"));
+    let mut cover = Cover {
+        instrument: ask.said("instrument", "bailee-instrument"),
+        silent,
+        medium: Some(if letter { Medium::Email } else { Medium::Portal }),
+        ..Cover::default()
+    };
+    if let (false, Some(caller)) = (letter, ask.caller) {
+        let party = |s: &bailee_core::State| s.parties.get(caller.party)?.who.clone();
+        cover.from = shared.house.with_state(party)?;
+    }
+    Ok(cover)
+}
+
+pub(crate) fn show(shared: &Shared, ask: &Ask) -> Result<Reply, Problem> {
+    let what = match ask.query.as_str() {
+        "" => ask.param.clone(),
+        query => format!("{}?{query}", ask.param),
+    };
+    Reply::json(200, &show_thing(&shared.house, &what)?)
+}
+
+pub(crate) fn mine(shared: &Shared, ask: &Ask) -> Result<Reply, Problem> {
+    let missing = || Problem::failure("house_failed", "the request", "came in without a caller");
+    let caller = ask.caller.ok_or_else(missing)?;
+    Reply::json(200, &show_mine(&shared.house, caller.party)?)
+}
+
+pub(crate) fn gate(shared: &Shared, ask: &Ask) -> Result<Reply, Problem> {
+    let verb = match ask.said("verb", "bailee-verb") {
+        None => Verb::LetGo,
+        Some(word) => {
+            let read = word.parse();
+            read.map_err(|e: words::BadWord| Problem::bad_request("verb", e.to_string()))?
+        }
+    };
+    Reply::json(200, &ask_gate(&shared.house, &ask.param, verb)?)
+}
+
+/// For the house, and for the party whose demand it is. To anybody else no demand exists.
+pub(crate) fn receipt_of(shared: &Shared, ask: &Ask) -> Result<Reply, Problem> {
+    let id = ask.id::<DemandId>()?;
+    let missing = || Problem::not_found(id.to_string());
+    let from =
+        shared.house.with_state(|s| s.demands.get(id).map(|d| d.from))?.ok_or_else(missing)?;
+    match ask.caller {
+        Some(caller) if caller.of_house || is_own(&shared.house, caller, from)? => {}
+        _ => return Err(missing()),
+    }
+    let mut bundle = Vec::new();
+    receipt::demand(&shared.house, id, &mut bundle)?;
+    Ok(zip(bundle, &format!("{id}.bailee.zip")))
+}
+
+pub(crate) fn matter_bundle(shared: &Shared, ask: &Ask) -> Result<Reply, Problem> {
+    let id = ask.id::<MatterId>()?;
+    let mut bundle = Vec::new();
+    receipt::matter(&shared.house, id, &mut bundle)?;
+    Ok(zip(bundle, &format!("{id}.bailee.zip")))
+}
+
+pub(crate) fn certificate(shared: &Shared, ask: &Ask) -> Result<Reply, Problem> {
+    let id = ask.id::<ClearanceId>()?;
+    let mut bundle = Vec::new();
+    receipt::certificate(&shared.house, id, &mut bundle)?;
+    Ok(zip(bundle, &format!("{id}.bailee.zip")))
+}
+
+fn zip(bundle: Vec<u8>, name: &str) -> Reply {
+    let disposition = format!("attachment; filename=\"{name}\"");
+    Reply::bytes(ZIP, bundle).with("content-disposition", disposition)
+}
+
+pub(crate) fn livez(_: &Shared, _: &Ask) -> Result<Reply, Problem> {
+    Ok(Reply::bytes(TEXT, b"alive\n".to_vec()))
+}
+
+/// Ready: the state can be read and a checkpoint has been signed.
+pub(crate) fn readyz(shared: &Shared, _: &Ask) -> Result<Reply, Problem> {
+    shared.house.with_state(|s| s.head)?;
+    match shared.house.checkpoint() {
+        Some(_) => Ok(Reply::bytes(TEXT, b"ready\n".to_vec())),
+        None => {
+            let detail = "has not signed a checkpoint yet";
+            Err(Problem::new(503, "nothing_signed", "the log", detail, "ask again in a second"))
+        }
+    }
+}
+
+pub(crate) fn metrics(shared: &Shared, _: &Ask) -> Result<Reply, Problem> {
+    let text = shared.metrics.text(&shared.house)?;
+    Ok(Reply::bytes("text/plain; version=0.0.4; charset=utf-8", text.into_bytes()))
+}
+
+pub(crate) fn openapi(_: &Shared, _: &Ask) -> Result<Reply, Problem> {
+    Ok(Reply::bytes(JSON, openapi::document().into_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percent_signs_are_read_and_never_read_past_the_end() {
+        assert_eq!(decoded("epoc-pr"), "epoc-pr");
+        assert_eq!(decoded("18%20USC%202703"), "18 USC 2703");
+        assert_eq!(decoded("%"), "%");
+        assert_eq!(decoded("a%2"), "a%2");
+        assert_eq!(decoded("%zz%41"), "%zzA");
+        assert_eq!(decoded("%ff"), "\u{fffd}");
+    }
+}

@@ -1,0 +1,123 @@
+//! Metrics in Prometheus' text form (version 0.0.4): what an operator watches.
+//!
+//! Invariant: numbers only, no names or ids. They count holds, silent ones too, so they are shown
+//! to the house alone (routes.rs); a data owner must not learn of a hold from a count.
+
+use std::fmt::Write;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bailee_core::plan;
+use bailee_ledger::Checkpoint;
+
+use crate::api::Problem;
+use crate::house::House;
+use crate::http::routes::ROUTES;
+
+/// Pending intents counted.
+const COUNTED: usize = 10_000;
+
+/// Counters since the start of the service.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    /// Per route and first digit of the status, 1 to 5.
+    answers: Vec<[AtomicU64; 5]>,
+    /// Per route, microseconds.
+    spent: Vec<AtomicU64>,
+    /// Requests turned away before they had a route.
+    pub(crate) turned_away: AtomicU64,
+    /// Attempts to settle that left something undone.
+    pub(crate) unsettled: AtomicU64,
+}
+
+impl Metrics {
+    pub(crate) fn new() -> Metrics {
+        Metrics {
+            answers: ROUTES.iter().map(|_| Default::default()).collect(),
+            spent: ROUTES.iter().map(|_| AtomicU64::new(0)).collect(),
+            turned_away: AtomicU64::new(0),
+            unsettled: AtomicU64::new(0),
+        }
+    }
+
+    /// Counts an answer of the route with that index.
+    pub(crate) fn answered(&self, route: usize, status: u16, took: Duration) {
+        let class = usize::from(status / 100).clamp(1, 5) - 1;
+        self.answers[route][class].fetch_add(1, Ordering::Relaxed);
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        self.spent[route].fetch_add(micros, Ordering::Relaxed);
+    }
+
+    /// Everything as text.
+    pub(crate) fn text(&self, house: &House) -> Result<String, Problem> {
+        let mut out = String::new();
+        self.write_requests(&mut out);
+        let signed = house.checkpoint().and_then(|note| Checkpoint::parse(note.text()).ok());
+        let signed = signed.map_or(0, |checkpoint| checkpoint.size);
+        let gauges = house.with_state(|s| {
+            let open = |count: usize| count as u64;
+            [
+                ("bailee_log_entries", "Entries in the log", s.head),
+                ("bailee_log_signed", "Entries under the published checkpoint", signed),
+                ("bailee_pending", "Intents not carried out", plan(s, COUNTED).len() as u64),
+                ("bailee_assets", "Assets on record", s.assets.len() as u64),
+                (
+                    "bailee_demands_open",
+                    "Demands nobody has decided",
+                    open(s.demands.iter().filter(|(_, one)| one.is_open()).count()),
+                ),
+                (
+                    "bailee_holds_in_force",
+                    "Holds that block",
+                    open(s.holds.iter().filter(|(_, one)| one.in_force()).count()),
+                ),
+                (
+                    "bailee_duties_open",
+                    "Things a human has to do",
+                    open(s.duties.iter().filter(|(_, one)| !one.discharged).count()),
+                ),
+                (
+                    "bailee_clearances_open",
+                    "Clearances reserved or begun",
+                    open(s.clearances.iter().filter(|(_, one)| one.is_open()).count()),
+                ),
+            ]
+        })?;
+        for (name, help, value) in gauges {
+            _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}");
+        }
+        Ok(out)
+    }
+
+    fn write_requests(&self, out: &mut String) {
+        let name = "bailee_http_requests_total";
+        _ = writeln!(out, "# HELP {name} Requests answered\n# TYPE {name} counter");
+        for (route, answers) in ROUTES.iter().zip(&self.answers) {
+            for (class, count) in answers.iter().enumerate() {
+                let (count, class) = (count.load(Ordering::Relaxed), class + 1);
+                let (method, path) = (route.method.name(), route.path);
+                if count > 0 {
+                    let labels =
+                        format!("method=\"{method}\",route=\"{path}\",class=\"{class}xx\"");
+                    _ = writeln!(out, "{name}{{{labels}}} {count}");
+                }
+            }
+        }
+        let name = "bailee_http_seconds_total";
+        _ = writeln!(out, "# HELP {name} Time spent on answers\n# TYPE {name} counter");
+        for (route, spent) in ROUTES.iter().zip(&self.spent) {
+            let seconds = Duration::from_micros(spent.load(Ordering::Relaxed)).as_secs_f64();
+            if seconds > 0.0 {
+                let (method, path) = (route.method.name(), route.path);
+                _ = writeln!(out, "{name}{{method=\"{method}\",route=\"{path}\"}} {seconds}");
+            }
+        }
+        for (name, help, value) in [
+            ("bailee_http_turned_away_total", "Requests without room", &self.turned_away),
+            ("bailee_unsettled_total", "Rounds that left something undone", &self.unsettled),
+        ] {
+            let value = value.load(Ordering::Relaxed);
+            _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} counter\n{name} {value}");
+        }
+    }
+}

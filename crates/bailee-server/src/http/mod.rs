@@ -1,0 +1,23 @@
+//! HTTP: the house as a service. Doors, limits and words; no decisions.
+//!
+//! One table ([`routes::ROUTES`]) says for each route who may use it, how much it reads and which
+//! function answers; the router, the permission test and the OpenAPI document are made from it.
+//! The order for each request: is there room -> who is it -> may they -> read the body, no more
+//! than allowed and no slower -> answer on a thread of its own, because the house is synchronous.
+//! A stranger's body is therefore never read before the stranger is known.
+//!
+//! Every "no" is a problem document (RFC 9457), the router's own included.
+//! Out of scope: TLS. A reverse proxy in front terminates it; without one, listen on loopback only.
+
+mod auth;
+mod body;
+mod clearances;
+mod handlers;
+mod metrics;
+pub mod openapi;
+mod reply;
+pub mod routes;
+mod server;
+mod tiles;
+
+pub use server::{GRACE, ServeError, Stop, serve, serve_until};

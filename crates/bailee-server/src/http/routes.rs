@@ -1,0 +1,206 @@
+//! The table of routes: method, path, who may, how much is read, which function answers.
+//!
+//! Invariants: a route that is not in this table does not exist; a route cannot be added without
+//! saying who may use it; the tests walk the whole table with every scope. The most particular
+//! need is written down: `Intake` opens one route and no other.
+
+use bailee_core::TokenScope;
+use bailee_core::TokenScope::{Agent, Intake, Operator, Reader};
+
+use crate::api::Problem;
+use crate::http::handlers::{self, Ask, Shared};
+use crate::http::reply::Reply;
+use crate::http::{clearances, tiles};
+use crate::intake::LARGEST_MESSAGE;
+
+/// Largest JSON request: a command with a document of about 40 MiB in it.
+const COMMAND: usize = 64 << 20;
+/// Largest body of a step of a clearance; a certificate fits.
+const STEP: usize = 4 << 20;
+
+/// What somebody must have to use a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// Nothing: the log is public, and so is whether the service lives.
+    Nothing,
+    /// A token of one of these scopes.
+    Party(&'static [TokenScope]),
+    /// A token of one of these scopes, of staff or counsel.
+    House(&'static [TokenScope]),
+}
+
+/// GET or POST; there is no other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the methods of HTTP")]
+pub enum Method {
+    Get,
+    Post,
+}
+
+impl Method {
+    /// As in a request line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Method::Get => "GET",
+            Method::Post => "POST",
+        }
+    }
+}
+
+pub(crate) type Handler = fn(&Shared, &Ask) -> Result<Reply, Problem>;
+
+/// One route.
+pub struct Route {
+    /// GET or POST.
+    pub method: Method,
+    /// Path with `{…}` where something is filled in.
+    pub path: &'static str,
+    /// Who may use it.
+    pub need: Need,
+    /// Largest body, bytes; 0 for none.
+    pub most: usize,
+    /// What it does, one line.
+    pub about: &'static str,
+    /// Name of the schema it reads, if it is JSON.
+    pub reads: Option<&'static str>,
+    /// Media type and, for JSON, schema of the answer.
+    pub gives: (&'static str, Option<&'static str>),
+    pub(crate) handler: Handler,
+}
+
+macro_rules! routes {
+    ($($method:ident $path:literal $need:expr, $most:expr, $reads:expr =>
+        $media:literal $schema:expr, $handler:path, $about:literal;)*) => {
+        /// Every route there is.
+        pub static ROUTES: &[Route] = &[$(Route {
+            method: Method::$method,
+            path: $path,
+            need: $need,
+            most: $most,
+            about: $about,
+            reads: $reads,
+            gives: ($media, $schema),
+            handler: $handler,
+        }),*];
+    };
+}
+
+routes! {
+    Post "/v1/intake" Need::Party(&[Intake, Operator]), LARGEST_MESSAGE, None
+        => "application/json" Some("Received"), handlers::take_in,
+        "Hand in a letter, as its exact bytes; the answer is its place in the log, or its receipt";
+    Post "/v1/commands" Need::Party(&[Operator]), COMMAND, Some("Request")
+        => "application/json" Some("Answer"), handlers::commands,
+        "Ask for something to be done";
+    Get "/v1/mine" Need::Party(&[Operator, Reader]), 0, None
+        => "application/json" None, handlers::mine,
+        "What a data owner may see of the house";
+    Get "/v1/gate/{asset}" Need::House(&[Agent, Operator, Reader]), 0, None
+        => "application/json" None, handlers::gate,
+        "May this asset be let go of? With every reason why not";
+    Post "/v1/clearances" Need::House(&[Agent, Operator]), STEP, Some("Reserve")
+        => "application/json" Some("Reserved"), clearances::reserve,
+        "Reserve a clearance for one asset";
+    Get "/v1/clearances/{id}/token" Need::House(&[Agent, Operator]), 0, None
+        => "application/json" Some("Reserved"), clearances::token,
+        "The signed token of a reservation, again";
+    Post "/v1/clearances/{id}/begin" Need::House(&[Agent, Operator]), STEP, Some("Begin")
+        => "application/json" Some("Leased"), clearances::begin,
+        "The point of no return: begin under a lease";
+    Post "/v1/clearances/{id}/renew" Need::House(&[Agent, Operator]), STEP, None
+        => "application/json" Some("Leased"), clearances::renew,
+        "Renew the lease; anything but yes means stop";
+    Post "/v1/clearances/{id}/finish" Need::House(&[Agent, Operator]), STEP, Some("Finish")
+        => "application/json" Some("Answer"), clearances::finish,
+        "Finish, with the certificate";
+    Post "/v1/clearances/{id}/abort" Need::House(&[Agent, Operator]), STEP, Some("Abort")
+        => "application/json" Some("Answer"), clearances::abort,
+        "Give a clearance back, saying what is gone";
+    Get "/v1/clearances/{id}/certificate" Need::House(&[Agent, Operator, Reader]), 0, None
+        => "application/zip" None, handlers::certificate,
+        "The certificate bundle of a finished clearance";
+    Get "/v1/demands/{id}/receipt" Need::Party(&[Operator, Reader]), 0, None
+        => "application/zip" None, handlers::receipt_of,
+        "The receipt bundle of a demand, for its sender and the house";
+    Get "/v1/matters/{id}/bundle" Need::House(&[Operator, Reader]), 0, None
+        => "application/zip" None, handlers::matter_bundle,
+        "Everything about a matter, for the house's counsel";
+    Get "/v1/{what}" Need::House(&[Operator, Reader]), 0, None
+        => "application/json" None, handlers::show,
+        "A list by name, or one thing by id";
+    Get "/checkpoint" Need::Nothing, 0, None
+        => "text/plain" None, tiles::checkpoint,
+        "The newest signed checkpoint (c2sp.org/tlog-checkpoint)";
+    Get "/tile/{*path}" Need::Nothing, 0, None
+        => "application/octet-stream" None, tiles::tile,
+        "A tile of the log (c2sp.org/tlog-tiles)";
+    Get "/livez" Need::Nothing, 0, None
+        => "text/plain" None, handlers::livez, "The process answers";
+    Get "/readyz" Need::Nothing, 0, None
+        => "text/plain" None, handlers::readyz, "The house answers and has signed";
+    Get "/metrics" Need::House(&[Operator, Reader]), 0, None
+        => "text/plain" None, handlers::metrics, "Numbers for Prometheus";
+    Get "/openapi.json" Need::Nothing, 0, None
+        => "application/json" None, handlers::openapi, "This description";
+}
+
+/// The last thing filled in: what a path has where its route has `{…}`.
+pub(crate) fn filled_in(route: &str, path: &str) -> String {
+    let pairs = route.split('/').zip(path.split('/'));
+    let filled = pairs.filter(|(pattern, _)| pattern.starts_with('{')).last();
+    filled.map_or_else(String::new, |(_, value)| value.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Scopes of a route, in words: the whole permission table, written down once more by hand.
+    #[test]
+    fn the_table_of_scopes_is_this_one() {
+        let told: Vec<String> = ROUTES
+            .iter()
+            .map(|route| {
+                let (who, scopes) = match route.need {
+                    Need::Nothing => ("all", &[][..]),
+                    Need::Party(scopes) => ("party", scopes),
+                    Need::House(scopes) => ("house", scopes),
+                };
+                let letter = |(scope, letter)| if scopes.contains(&scope) { letter } else { '-' };
+                let all = [(Intake, 'i'), (Agent, 'a'), (Operator, 'o'), (Reader, 'r')];
+                let scopes: String = all.into_iter().map(letter).collect();
+                format!("{scopes} {who} {} {}", route.method.name(), route.path)
+            })
+            .collect();
+        let expected = [
+            "i-o- party POST /v1/intake",
+            "--o- party POST /v1/commands",
+            "--or party GET /v1/mine",
+            "-aor house GET /v1/gate/{asset}",
+            "-ao- house POST /v1/clearances",
+            "-ao- house GET /v1/clearances/{id}/token",
+            "-ao- house POST /v1/clearances/{id}/begin",
+            "-ao- house POST /v1/clearances/{id}/renew",
+            "-ao- house POST /v1/clearances/{id}/finish",
+            "-ao- house POST /v1/clearances/{id}/abort",
+            "-aor house GET /v1/clearances/{id}/certificate",
+            "--or party GET /v1/demands/{id}/receipt",
+            "--or house GET /v1/matters/{id}/bundle",
+            "--or house GET /v1/{what}",
+            "---- all GET /checkpoint",
+            "---- all GET /tile/{*path}",
+            "---- all GET /livez",
+            "---- all GET /readyz",
+            "--or house GET /metrics",
+            "---- all GET /openapi.json",
+        ];
+        assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn what_a_path_fills_in_is_found() {
+        assert_eq!(filled_in("/v1/clearances/{id}/begin", "/v1/clearances/C-1/begin"), "C-1");
+        assert_eq!(filled_in("/v1/{what}", "/v1/assets"), "assets");
+        assert_eq!(filled_in("/livez", "/livez"), "");
+    }
+}

@@ -1,0 +1,356 @@
+//! The service: accepts connections, runs the table of routes, settles in the background, ends in
+//! peace.
+//!
+//! Invariants
+//! 1. Requests in work, connections, header bytes and waiting times are all bounded; beyond a bound
+//!    the answer is `busy`, never a queue without end.
+//! 2. The house is synchronous and is only touched on blocking threads.
+//! 3. End (SIGTERM, SIGINT, or [`Stop`]): no new connections -> requests in work are finished, for
+//!    at most [`GRACE`] -> the settler ends -> settle once more -> the house is dropped, which
+//!    waits for its last answer and checkpoint. What a killed process leaves, the next start
+//!    carries on.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, Response};
+use axum::routing::{MethodFilter, on};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+
+use crate::api::Problem;
+use crate::house::House;
+use crate::http::handlers::{Ask, Shared};
+use crate::http::metrics::Metrics;
+use crate::http::reply::{Reply, problem};
+use crate::http::routes::{Method, ROUTES, Route, filled_in};
+use crate::http::{auth, body};
+
+/// Longest wait for requests in work when the service ends.
+pub const GRACE: Duration = Duration::from_secs(30);
+/// Connections at once.
+const CONNECTIONS: usize = 1024;
+/// Requests in work at once.
+const IN_WORK: usize = 256;
+/// Bodies above a megabyte in memory at once.
+const LARGE_BODIES: usize = 8;
+/// Threads for the house.
+const THREADS: usize = 128;
+/// Largest header, bytes.
+const HEADER: usize = 16 << 10;
+/// Longest wait for a request's header, and for the next request on a connection.
+const HEADER_PATIENCE: Duration = Duration::from_secs(15);
+/// Longest pause between two looks at what is due.
+const SETTLE: Duration = Duration::from_millis(250);
+
+/// Why the service does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {detail}; choose another with --listen")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// The system's words.
+        detail: String,
+    },
+    /// The machine gives no threads, signals or sockets.
+    #[error("could not {doing}: {detail}")]
+    System {
+        /// The operation.
+        doing: &'static str,
+        /// The system's words.
+        detail: String,
+    },
+}
+
+fn system(doing: &'static str) -> impl FnOnce(std::io::Error) -> ServeError {
+    move |error| ServeError::System { doing, detail: error.to_string() }
+}
+
+/// Ends a service from within the process. Dropping it without `now` ends nothing.
+#[derive(Clone, Debug)]
+pub struct Stop(watch::Sender<bool>);
+
+impl Default for Stop {
+    fn default() -> Stop {
+        Stop(watch::Sender::new(false))
+    }
+}
+
+impl Stop {
+    /// Ends it, in peace.
+    pub fn now(&self) {
+        self.0.send_replace(true);
+    }
+}
+
+/// Serves until SIGTERM or SIGINT. `ready` gets the address that is listened on (with the port the
+/// system chose, if 0 was asked for).
+///
+/// # Errors
+/// The address cannot be listened on, or the machine gives no threads or signals.
+pub fn serve(
+    house: House,
+    listen: SocketAddr,
+    ready: impl FnOnce(SocketAddr),
+) -> Result<(), ServeError> {
+    serve_until(house, listen, &Stop::default(), ready)
+}
+
+/// As [`serve`], and also until `stop` says so.
+///
+/// # Errors
+/// As [`serve`].
+pub fn serve_until(
+    house: House,
+    listen: SocketAddr,
+    stop: &Stop,
+    ready: impl FnOnce(SocketAddr),
+) -> Result<(), ServeError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .worker_threads(2)
+        .max_blocking_threads(THREADS)
+        .thread_name("http")
+        .build()
+        .map_err(system("start the service's threads"))?;
+    let (nudge, nudged) = sync_channel(1);
+    let house = Arc::new(house);
+    let shared = Arc::new(Shared { house: house.clone(), metrics: Metrics::new(), nudge });
+    let for_settler = shared.clone();
+    let settling = Stop::default();
+    let until = settling.0.subscribe();
+    let settler = std::thread::Builder::new()
+        .name("settler".into())
+        .spawn(move || settle(&for_settler, &nudged, &until))
+        .map_err(system("start the settling thread"))?;
+    let outcome = runtime.block_on(accept(&shared, listen, stop, ready));
+    // Blocking threads in work are waited for: an answer that is being recorded is recorded.
+    runtime.shutdown_timeout(GRACE);
+    settling.now();
+    _ = shared.nudge.try_send(());
+    _ = settler.join();
+    for error in house.settle() {
+        tracing::warn!(%error, "left undone at the end; the next start goes on with it");
+    }
+    tracing::info!("ended");
+    outcome
+}
+
+/// Carries out what is due at once after growth, and else four times a second.
+fn settle(shared: &Shared, nudged: &Receiver<()>, until: &watch::Receiver<bool>) {
+    let mut told = Vec::new();
+    while !*until.borrow() {
+        let errors: Vec<String> = shared.house.settle().iter().map(ToString::to_string).collect();
+        if !errors.is_empty() {
+            shared.metrics.unsettled.fetch_add(1, Ordering::Relaxed);
+        }
+        for error in errors.iter().filter(|error| !told.contains(*error)) {
+            tracing::warn!(%error, "left undone; it stays pending");
+        }
+        told = errors;
+        match nudged.recv_timeout(SETTLE) {
+            Ok(()) | Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+    }
+}
+
+/// Listens and accepts until a signal or `stop`; then waits for what is in work.
+async fn accept(
+    shared: &Arc<Shared>,
+    listen: SocketAddr,
+    stop: &Stop,
+    ready: impl FnOnce(SocketAddr),
+) -> Result<(), ServeError> {
+    let failed = |e: std::io::Error| ServeError::Listen { address: listen, detail: e.to_string() };
+    let listener = TcpListener::bind(listen).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    let mut ended = std::pin::pin!(end(stop)?);
+    tracing::info!(%address, "listening");
+    ready(address);
+    let router = router(shared);
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let graceful = GracefulShutdown::new();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = &mut ended => break,
+        };
+        let Ok((stream, _)) = accepted else {
+            // Out of descriptors, most likely: those in work will give some back.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            continue;
+        };
+        let Ok(place) = places.clone().try_acquire_owned() else {
+            shared.metrics.turned_away.fetch_add(1, Ordering::Relaxed);
+            continue;
+        };
+        let connection = graceful.watch(connection(stream, router.clone()));
+        tokio::spawn(async move {
+            // A connection's error is its client's: gone, or not speaking HTTP.
+            _ = connection.await;
+            drop(place);
+        });
+    }
+    drop(listener);
+    tracing::info!("ending: finishing requests in work");
+    if tokio::time::timeout(GRACE, graceful.shutdown()).await.is_err() {
+        tracing::warn!("some requests were not finished in time and are cut off");
+    }
+    Ok(())
+}
+
+/// Ends with the first signal, or when `stop` says so.
+fn end(stop: &Stop) -> Result<impl Future<Output = ()> + use<>, ServeError> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).map_err(system("wait for signals"))?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(system("wait for signals"))?;
+    let mut told = stop.0.subscribe();
+    let told = async move {
+        if told.wait_for(|stop| *stop).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            () = told => {}
+        }
+    })
+}
+
+type Served = http1::Connection<TokioIo<TcpStream>, TowerToHyperService<Router>>;
+
+fn connection(stream: TcpStream, router: Router) -> Served {
+    // Small answers leave at once; a client that cannot be told so is served all the same.
+    _ = stream.set_nodelay(true);
+    http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_PATIENCE)
+        .max_buf_size(HEADER)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+}
+
+/// What requests compete for.
+struct Room {
+    in_work: Semaphore,
+    large_bodies: Arc<Semaphore>,
+}
+
+fn router(shared: &Arc<Shared>) -> Router {
+    let large_bodies = Arc::new(Semaphore::new(LARGE_BODIES));
+    let room = Arc::new(Room { in_work: Semaphore::new(IN_WORK), large_bodies });
+    let mut router = Router::new();
+    for (index, route) in ROUTES.iter().enumerate() {
+        let (shared, room) = (shared.clone(), room.clone());
+        let answer = move |request: Request<Body>| async move {
+            let start = Instant::now();
+            let response = answer(&shared, &room, route, request).await;
+            let status = response.status().as_u16();
+            shared.metrics.answered(index, status, start.elapsed());
+            tracing::debug!(route = route.path, status, "answered");
+            Ok::<_, Infallible>(response)
+        };
+        let method = match route.method {
+            Method::Get => MethodFilter::GET,
+            Method::Post => MethodFilter::POST,
+        };
+        let answer = move |request| {
+            let answer = answer.clone();
+            async move { answer(request).await }
+        };
+        router = router.route(route.path, on(method, answer));
+    }
+    router.method_not_allowed_fallback(no_method).fallback(no_route)
+}
+
+async fn no_route() -> Response<Body> {
+    let change = "see /openapi.json for what there is";
+    problem(&Problem::new(404, "no_route", "this path", "leads nowhere", change))
+}
+
+async fn no_method() -> Response<Body> {
+    let change = "see /openapi.json for what there is";
+    problem(&Problem::new(405, "no_method", "this path", "does not take this method", change))
+}
+
+async fn answer(
+    shared: &Arc<Shared>,
+    room: &Room,
+    route: &'static Route,
+    request: Request<Body>,
+) -> Response<Body> {
+    let Ok(_in_work) = room.in_work.try_acquire() else {
+        shared.metrics.turned_away.fetch_add(1, Ordering::Relaxed);
+        return problem(&body::busy());
+    };
+    match steps(shared, room, route, request).await {
+        Ok(reply) => {
+            if route.method == Method::Post {
+                // Full means that the settler is told already.
+                _ = shared.nudge.try_send(());
+            }
+            reply.into()
+        }
+        Err(error) => {
+            if error.status >= 500 {
+                tracing::error!(
+                    route = route.path,
+                    code = error.code,
+                    detail = error.detail,
+                    "failed"
+                );
+            }
+            problem(&error)
+        }
+    }
+}
+
+/// Who -> body -> answer, in this order.
+async fn steps(
+    shared: &Arc<Shared>,
+    room: &Room,
+    route: &'static Route,
+    request: Request<Body>,
+) -> Result<Reply, Problem> {
+    let (head, content) = request.into_parts();
+    let (for_auth, headers) = (shared.clone(), head.headers.clone());
+    let caller = blocking(move || auth::admit(&for_auth.house, route.need, &headers)).await?;
+    let read = body::read(&head.headers, content, route.most, &room.large_bodies).await?;
+    let ask = Ask {
+        caller,
+        path: head.uri.path().to_owned(),
+        query: head.uri.query().unwrap_or_default().to_owned(),
+        param: filled_in(route.path, head.uri.path()),
+        headers: head.headers,
+        body: read.bytes,
+    };
+    let shared = shared.clone();
+    let reply = blocking(move || (route.handler)(&shared, &ask)).await;
+    drop(read.place);
+    reply
+}
+
+/// Runs on a thread that may wait.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|error| {
+        let detail = format!("stopped before it was done: {error}");
+        Err(Problem::failure("answer_failed", "the answer", detail))
+    })
+}

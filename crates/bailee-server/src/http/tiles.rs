@@ -1,0 +1,76 @@
+//! The log for everybody: checkpoint and tiles (c2sp.org/tlog-tiles), computed, never stored.
+//!
+//! Invariants: only what the published checkpoint covers is served, so a reader never gets a hash
+//! that was not signed; a path has one spelling (bailee-ledger says which), anything else is not
+//! found; a tile's bytes never change, so everyone may keep them for ever. The checkpoint changes
+//! and is never cached. Nothing here tells more than the leaves do: a type code, an hour, and
+//! commitments.
+
+use bailee_ledger::tile::{TileKind, encode_entries, hash_tile};
+use bailee_ledger::{Checkpoint, TileId};
+
+use crate::api::Problem;
+use crate::house::House;
+use crate::http::handlers::{Ask, Shared};
+use crate::http::reply::{BYTES, Reply, TEXT};
+
+pub(crate) fn checkpoint(shared: &Shared, _: &Ask) -> Result<Reply, Problem> {
+    let note = shared.house.checkpoint().ok_or_else(nothing_signed)?;
+    Ok(Reply::bytes(TEXT, note.to_string().into_bytes()))
+}
+
+pub(crate) fn tile(shared: &Shared, ask: &Ask) -> Result<Reply, Problem> {
+    let path = ask.path.trim_start_matches('/');
+    let tile = TileId::parse(path).map_err(|error| {
+        let detail = format!("is not the path of a tile: {error}");
+        Problem::new(404, "not_found", "this path", detail, "see c2sp.org/tlog-tiles")
+    })?;
+    let signed = signed_size(&shared.house)?;
+    if !covered(&tile, signed) {
+        return Err(Problem::not_found(path));
+    }
+    let missing = |_| Problem::not_found(path);
+    let bytes = match tile.kind {
+        TileKind::Hashes { .. } => {
+            let house = &shared.house;
+            house
+                .with_projection(|projection| hash_tile(&projection.tree, &tile))?
+                .map_err(missing)?
+        }
+        TileKind::Entries => {
+            let range = tile.range().ok_or_else(|| Problem::not_found(path))?;
+            let entries = shared.house.entries(range.start, usize::from(tile.width))?;
+            if entries.len() != usize::from(tile.width) {
+                return Err(Problem::not_found(path));
+            }
+            let leaves = entries.iter().map(|entry| entry.leaf.as_slice());
+            encode_entries(leaves).map_err(missing)?
+        }
+    };
+    Ok(Reply::bytes(BYTES, bytes).forever())
+}
+
+fn nothing_signed() -> Problem {
+    let change = "ask again; if it stays so, look into the log of the service";
+    Problem::new(503, "nothing_signed", "the log", "has no signed checkpoint yet", change)
+}
+
+fn signed_size(house: &House) -> Result<u64, Problem> {
+    let note = house.checkpoint().ok_or_else(nothing_signed)?;
+    let checkpoint = Checkpoint::parse(note.text());
+    let failed =
+        |e: bailee_ledger::Error| Problem::failure("house_failed", "the checkpoint", e.to_string());
+    Ok(checkpoint.map_err(failed)?.size)
+}
+
+/// True if every leaf under the tile is below `size`.
+fn covered(tile: &TileId, size: u64) -> bool {
+    let level = match tile.kind {
+        TileKind::Hashes { level } => u32::from(level),
+        TileKind::Entries => 0,
+    };
+    // Level 8 would be subtrees of 2^64 leaves: no tree has one.
+    let Some(leaves) = 1u64.checked_shl(8 * level) else { return false };
+    let end = tile.range().and_then(|range| range.end.checked_mul(leaves));
+    end.is_some_and(|end| end <= size)
+}
