@@ -11,7 +11,7 @@ use crate::cli::clearance::GateVerb;
 use crate::cli::prove::{IntakeArgs, OutArgs};
 use crate::cli::{Cli, Command, Reach};
 use crate::client::encoded;
-use crate::door::{Bundle, Door};
+use crate::door::{Bundle, Door, Letter};
 use crate::print::{self, Style};
 use crate::save::save;
 use crate::trouble::Trouble;
@@ -95,11 +95,13 @@ fn special(command: Command, reach: &Reach, style: Style) -> Result<(), Trouble>
 
 fn intake(args: IntakeArgs, reach: &Reach, style: Style) -> Result<(), Trouble> {
     let raw = read(&args.file)?;
+    let (instrument, silent) = (args.instrument, args.silent.then_some(true));
+    let letter = Letter { raw, instrument, silent };
     let door = Door::open(reach)?;
-    let received = door.intake(raw, args.instrument, args.silent.then_some(true))?;
+    let received = door.intake(&letter)?;
     let saved = match (&received, &args.receipt) {
         (Received::Demand { demand, .. }, Some(path)) => {
-            save(path, |out| door.bundle(Bundle::Receipt, demand, out))?
+            save(path, |out| door.receipt(&letter, demand, out))?
         }
         _ => None,
     };

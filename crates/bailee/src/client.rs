@@ -20,11 +20,14 @@ use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider, parse_p
 use ureq::{Agent, Body};
 
 use crate::cli::Reach;
-use crate::door::Bundle;
+use crate::door::{Bundle, Letter};
 use crate::trouble::Trouble;
 
 /// Longest answer read, bytes (bundles are streamed and have no limit).
 const LONGEST_ANSWER: u64 = 64 << 20;
+
+/// Media type of a bundle.
+const ZIP: &str = "application/zip";
 
 /// How long a connection may take. A lease lasts a minute at most, so a step of it must be short.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -81,7 +84,7 @@ impl Client {
         body: &impl Serialize,
     ) -> Result<T, Trouble> {
         let body = serde_json::to_vec(body).map_err(|e| not_ours(&self.base, &e))?;
-        let response = self.post(path, "application/json", &body)?;
+        let response = self.post(path, "application/json", "application/json", &body)?;
         self.read(response)
     }
 
@@ -97,21 +100,32 @@ impl Client {
     }
 
     /// Hands a letter in.
-    pub(crate) fn intake(
-        &self,
-        raw: &[u8],
-        instrument: Option<&str>,
-        silent: Option<bool>,
-    ) -> Result<Received, Trouble> {
+    pub(crate) fn intake(&self, letter: &Letter) -> Result<Received, Trouble> {
+        let response = self.hand_in(letter, "application/json")?;
+        self.read(response)
+    }
+
+    /// Hands a letter in again, which records nothing, and takes its receipt: a token that only
+    /// opens intake is enough.
+    pub(crate) fn receipt(&self, letter: &Letter, out: &mut dyn Write) -> Result<(), Trouble> {
+        let response = self.hand_in(letter, ZIP)?;
+        let media = response.headers().get("content-type");
+        if response.status().is_success() && media.is_none_or(|media| media != ZIP) {
+            return Err(not_ours(&self.base, &"there is no receipt yet; ask again"));
+        }
+        self.stream(response, out)
+    }
+
+    fn hand_in(&self, letter: &Letter, accept: &str) -> Result<Response<Body>, Trouble> {
+        let instrument = letter.instrument.as_deref();
         let instrument = instrument.map(|code| format!("instrument={}", encoded(code)));
-        let silent = silent.map(|silent| format!("silent={silent}"));
+        let silent = letter.silent.map(|silent| format!("silent={silent}"));
         let query: Vec<String> = instrument.into_iter().chain(silent).collect();
         let path = match query.is_empty() {
             true => "/v1/intake".to_owned(),
             false => format!("/v1/intake?{}", query.join("&")),
         };
-        let response = self.post(&path, "message/rfc822", raw)?;
-        self.read(response)
+        self.post(&path, "message/rfc822", accept, &letter.raw)
     }
 
     /// Streams a bundle.
@@ -127,12 +141,16 @@ impl Client {
             Bundle::Matter => format!("/v1/matters/{id}/bundle"),
             Bundle::Certificate => format!("/v1/clearances/{id}/certificate"),
         };
-        let mut response = self.fetch(&path)?;
+        let response = self.fetch(&path)?;
+        self.stream(response, out)
+    }
+
+    fn stream(&self, mut response: Response<Body>, out: &mut dyn Write) -> Result<(), Trouble> {
         if !response.status().is_success() {
             return Err(self.problem(response));
         }
         let mut body = response.body_mut().as_reader();
-        io::copy(&mut body, out).map_err(|e| Trouble::io(format!("fetch {path}"), &e))?;
+        io::copy(&mut body, out).map_err(|e| Trouble::io("fetch the bundle", &e))?;
         Ok(())
     }
 
@@ -144,9 +162,15 @@ impl Client {
         request.call().map_err(|e| self.silent(&e))
     }
 
-    fn post(&self, path: &str, media: &str, body: &[u8]) -> Result<Response<Body>, Trouble> {
-        let mut request =
-            self.agent.post(format!("{}{path}", self.base)).header("content-type", media);
+    fn post(
+        &self,
+        path: &str,
+        media: &str,
+        accept: &str,
+        body: &[u8],
+    ) -> Result<Response<Body>, Trouble> {
+        let request = self.agent.post(format!("{}{path}", self.base));
+        let mut request = request.header("content-type", media).header("accept", accept);
         if let Some(authorization) = &self.authorization {
             request = request.header("authorization", authorization);
         }

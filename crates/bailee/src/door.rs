@@ -34,6 +34,16 @@ pub(crate) struct Here {
     by: Option<PartyId>,
 }
 
+/// A letter and what its sender says about it.
+pub(crate) struct Letter {
+    /// Its exact bytes.
+    pub(crate) raw: Vec<u8>,
+    /// The legal form it claims to be.
+    pub(crate) instrument: Option<String>,
+    /// Whether the owner may learn of it.
+    pub(crate) silent: Option<bool>,
+}
+
 /// A bundle somebody takes away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Bundle {
@@ -86,21 +96,30 @@ impl Door {
     }
 
     /// Takes a letter in.
-    pub(crate) fn intake(
-        &self,
-        raw: Vec<u8>,
-        instrument: Option<String>,
-        silent: Option<bool>,
-    ) -> Result<Received, Trouble> {
+    pub(crate) fn intake(&self, letter: &Letter) -> Result<Received, Trouble> {
         match self {
             Door::Here(here) => {
                 let by = here.by.map_or(By::System, By::Party);
+                let (instrument, silent) = (letter.instrument.clone(), letter.silent);
                 let cover = Cover { instrument, silent, ..Cover::default() };
-                let taken = intake::take(&here.house, raw, cover, by)?;
+                let taken = intake::take(&here.house, letter.raw.clone(), cover, by)?;
                 here.settle();
                 Ok(Received::from(&taken))
             }
-            Door::There(client) => client.intake(&raw, instrument.as_deref(), silent),
+            Door::There(client) => client.intake(letter),
+        }
+    }
+
+    /// Writes the receipt of a letter that was taken in as `demand`.
+    pub(crate) fn receipt(
+        &self,
+        letter: &Letter,
+        demand: &str,
+        out: &mut dyn Write,
+    ) -> Result<(), Trouble> {
+        match self {
+            Door::Here(_) => self.bundle(Bundle::Receipt, demand, out),
+            Door::There(client) => client.receipt(letter, out),
         }
     }
 

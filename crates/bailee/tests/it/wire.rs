@@ -63,8 +63,10 @@ fn a_server_is_asked_in_the_same_words() {
 
     let letter = room.file("letter.eml", LETTER.as_bytes());
     let receipt = room.path("r.zip");
-    let said = server.run(&intake, &["--json", "intake", text(&letter)]);
+    let mine = room.path("mine.zip");
+    let said = server.run(&intake, &["--json", "intake", text(&letter), "--receipt", text(&mine)]);
     assert_eq!(said.json()["received"]["demand"], "D-1", "{said:?}");
+    room.run(&["verify", text(&mine)]).ok();
     let said = server.run(&operator, &["receipt", "D-1", "-o", text(&receipt)]);
     assert_eq!(said.code, 0, "{said:?}");
     room.run(&["verify", text(&receipt)]).ok();
