@@ -2,11 +2,14 @@
 //!
 //! Invariants: a label or identifier matches a letter if and only if its words stand in the letter,
 //! in order, one after the other. Both directions use this one rule: a letter against what is kept
-//! (`named`), and what is registered later against letters in force (`waiting`).
+//! (`named`), and what is registered later against letters in force (`waiting`). Punctuation inside
+//! an identifier matters on neither side (`WD-12:ab`, `wd12AB`): it is also filed as one word, and
+//! what stands in a letter with punctuation in it is also read as one word.
 
 use std::collections::BTreeSet;
 use std::ops::Bound;
 
+use crate::asset::normal;
 use crate::demand::Scope;
 use crate::id::DemandId;
 use crate::state::{Named, State};
@@ -17,6 +20,27 @@ pub const LONGEST_LETTER: usize = 64 * 1024;
 
 /// Shortest label that can match, in bytes of normal form.
 const SHORTEST_LABEL: usize = 3;
+
+/// The normal form of a letter: its words, and behind them, once more, each run of characters that
+/// may be an identifier, without the punctuation in it.
+pub fn letter(text: &str) -> String {
+    let mut out = words(text);
+    for run in text.split_whitespace() {
+        let run = run.trim_matches(|c: char| !c.is_alphanumeric());
+        let punctuated = run.contains(|c: char| !c.is_alphanumeric());
+        if !punctuated || !run.contains(|c: char| c.is_numeric()) {
+            continue;
+        }
+        let joined = normal(run);
+        // Longer than this it is flagged as unreadable anyway.
+        if out.len() + joined.len() >= 2 * LONGEST_LETTER {
+            break;
+        }
+        out.push(' ');
+        out.push_str(&joined);
+    }
+    out
+}
 
 /// Words of a text in lower case with single spaces; everything else separates.
 pub fn words(text: &str) -> String {
@@ -141,6 +165,12 @@ mod tests {
         assert_eq!(words("  Dear Host,\r\nSRV-0001 & 50:01:43 "), "dear host srv 0001 50 01 43");
         assert_eq!(words("…"), "");
         assert!(words(&"x".repeat(LONGEST_LETTER * 2)).len() <= LONGEST_LETTER);
+    }
+
+    #[test]
+    fn a_letter_has_its_identifiers_once_more_without_punctuation() {
+        assert_eq!(letter("Keep WD-12:ab, (50:01)."), "keep wd 12 ab 50 01 wd12ab 5001");
+        assert_eq!(letter("no number-like-thing, 5001"), "no number like thing 5001");
     }
 
     #[test]

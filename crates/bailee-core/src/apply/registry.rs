@@ -174,5 +174,6 @@ fn identify(s: &mut State, asset: AssetId, identifiers: &[Identifier]) {
     for identifier in identifiers {
         s.identifiers.insert(identifier.normal().into_boxed_str(), asset);
         add_phrase(s, &identifier.value, Named::Asset(asset));
+        add_phrase(s, &identifier.normal(), Named::Asset(asset));
     }
 }

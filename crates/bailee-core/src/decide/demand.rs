@@ -32,7 +32,7 @@ pub(super) fn receive(s: &State, new: &NewDemand, now: Time) -> Decision {
     let mut facts = Vec::new();
     let from = sender(s, &new.from, &mut facts);
     let (instrument, mut flags) = instrument(s, new.instrument.as_deref())?;
-    let words = matching::words(&new.text);
+    let words = matching::letter(&new.text);
     let scope = read_scope(s, new, from, &words, &mut flags);
     flag_entity(s, new.entity, &scope, &mut flags);
     if new.damaged {
@@ -67,7 +67,7 @@ pub(super) fn receive(s: &State, new: &NewDemand, now: Time) -> Decision {
 fn received_before(s: &State, new: &NewDemand) -> Option<DemandId> {
     let letters = s.letters.get(&new.exhibits.first()?.digest)?;
     let from = known_sender(s, &new.from)?;
-    let words = matching::words(&new.text);
+    let words = matching::letter(&new.text);
     let scope = read_scope(s, new, from, &words, &mut Vec::new());
     let (instrument, _) = instrument(s, new.instrument.as_deref()).ok()?;
     let same = |id: &DemandId| {

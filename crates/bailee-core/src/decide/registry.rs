@@ -169,7 +169,9 @@ fn check_quiet(s: &State, parent: AssetId) -> Result<(), Refusal> {
 
 /// Demands in force whose letter names the label or an identifier now reach the asset.
 fn matched(s: &State, asset: AssetId, label: &str, identifiers: &[Identifier]) -> Vec<Fact> {
+    let joined: Vec<String> = identifiers.iter().map(Identifier::normal).collect();
     let labels = std::iter::once(label).chain(identifiers.iter().map(|i| i.value.as_str()));
+    let labels = labels.chain(joined.iter().map(String::as_str));
     let demands = matching::waiting(s, labels);
     let more = Scope { assets: vec![asset], ..Scope::default() };
     demands

@@ -1,5 +1,6 @@
 //! Rule 1 by example: whatever arrives blocks at once, and what turns out later is held too.
 
+use bailee_core::asset::{Identifier, IdentifierKind};
 use bailee_core::demand::{Flag, Scope};
 use bailee_core::id::*;
 use bailee_core::{Action, Code, Event, NewAsset, NewDemand, Time, Triage};
@@ -180,4 +181,19 @@ fn a_refused_demand_does_not_thaw_what_another_basis_of_its_hold_holds() {
     assert_eq!(house.no(COUNSEL, refuse()), Code::HoldInForce);
     house.yes(STAFF, Action::EndBasis { hold, basis: 1, reason: because() });
     house.yes(COUNSEL, refuse());
+}
+
+#[test]
+fn an_identifier_is_the_same_with_and_without_punctuation_in_letter_and_registry() {
+    let mut house = House::new();
+    let serial = |value: &str, n| NewAsset {
+        accounts: vec![],
+        identifiers: vec![Identifier { kind: IdentifierKind::Serial, value: value.into() }],
+        ..new_asset(n)
+    };
+    let here = house.asset(serial("WD-12:ab", 1));
+    house.demand(letter("Nora", "Keep drive wd12AB, and LTO-0042 when it comes."));
+    assert_eq!(house.gate(here), [Code::HoldProvisional]);
+    let later = house.asset(serial("lto0042", 2));
+    assert_eq!(house.gate(later), [Code::HoldProvisional]);
 }

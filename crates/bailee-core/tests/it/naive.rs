@@ -165,7 +165,11 @@ impl Naive {
             Event::AssetRegistered { label, accounts, identifiers, part_of, copy_of, .. } => {
                 let values = identifiers.iter().map(|i| i.value.as_str());
                 self.assets.push(Asset {
-                    called: std::iter::once(label.as_str()).chain(values).map(tokens).collect(),
+                    called: std::iter::once(label.as_str())
+                        .chain(values)
+                        .map(tokens)
+                        .chain(identifiers.iter().map(|i| vec![bare(&i.value)]))
+                        .collect(),
                     known_as: identifiers.iter().map(|i| (bare(&i.value), seq)).collect(),
                     accounts: accounts.iter().map(|id| id.0).collect(),
                     inside: part_of.map(|id| id.0),
@@ -181,6 +185,7 @@ impl Naive {
                 asset.called.push(tokens(label));
                 for identifier in identifiers {
                     asset.called.push(tokens(&identifier.value));
+                    asset.called.push(vec![bare(&identifier.value)]);
                     asset.known_as.push((bare(&identifier.value), seq));
                 }
             }
@@ -287,6 +292,10 @@ impl Naive {
     fn demand(&mut self, new: &NewDemand, at: Time) {
         let mut hold = empty_hold(at);
         hold.letter = tokens(&new.text);
+        // An identifier may be written with punctuation or without.
+        let runs = new.text.split_whitespace();
+        let runs = runs.filter(|run| run.contains(char::is_numeric) && tokens(run).len() > 1);
+        hold.letter.extend(runs.map(bare));
         self.ask(&mut hold, &new.scope);
         for (n, account) in self.accounts.iter().enumerate() {
             if account.label.as_ref().is_some_and(|label| stands_in(label, &hold.letter)) {
