@@ -154,11 +154,11 @@ impl Walk {
         for exhibit in record.fact.papers.iter().flat_map(|papers| &papers.exhibits) {
             self.named.entry(exhibit.digest).or_insert(position);
         }
-        if self.broken.is_none() {
-            if let Err(misfit) = bailee_core::apply(&mut self.state, &record) {
-                self.broken = Some(position);
-                report.find(misfit.to_string());
-            }
+        if self.broken.is_none()
+            && let Err(misfit) = bailee_core::apply(&mut self.state, &record)
+        {
+            self.broken = Some(position);
+            report.find(misfit.to_string());
         }
     }
 

@@ -18,15 +18,11 @@ use crate::runner::Failure;
 /// Media type of a problem.
 pub const PROBLEM_JSON: &str = "application/problem+json";
 
-/// Why the answer is no (RFC 9457).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema, thiserror::Error)]
+/// Why the answer is no (RFC 9457). `type` and `title` are made from the code.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{about} {detail} ({code}); {change}")]
+#[serde(from = "Form", into = "Form")]
 pub struct Problem {
-    /// `urn:bailee:problem:` and the code.
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// The code in words.
-    pub title: String,
     /// HTTP status.
     pub status: u16,
     /// Stable code, e.g. `hold_in_force`.
@@ -39,6 +35,40 @@ pub struct Problem {
     pub change: String,
 }
 
+/// A problem as it is written.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[schema(as = Problem)]
+pub(crate) struct Form {
+    /// `urn:bailee:problem:` and the code.
+    #[serde(rename = "type")]
+    kind: String,
+    /// The code in words.
+    title: String,
+    /// HTTP status.
+    status: u16,
+    /// Stable code, e.g. `hold_in_force`.
+    code: String,
+    /// The thing it is about, e.g. `H-17`.
+    about: String,
+    /// What is so, in words.
+    detail: String,
+    /// What would change the answer.
+    change: String,
+}
+
+impl From<Form> for Problem {
+    fn from(Form { status, code, about, detail, change, .. }: Form) -> Problem {
+        Problem { status, code, about, detail, change }
+    }
+}
+
+impl From<Problem> for Form {
+    fn from(Problem { status, code, about, detail, change }: Problem) -> Form {
+        let (kind, title) = (format!("urn:bailee:problem:{code}"), code.replace('_', " "));
+        Form { kind, title, status, code, about, detail, change }
+    }
+}
+
 impl Problem {
     /// Builds one. `status` is the HTTP status, `code` the stable code.
     pub fn new(
@@ -49,8 +79,6 @@ impl Problem {
         change: &str,
     ) -> Problem {
         Problem {
-            kind: format!("urn:bailee:problem:{code}"),
-            title: code.replace('_', " "),
             status,
             code: code.to_owned(),
             about: about.into(),
@@ -81,7 +109,7 @@ impl Problem {
     pub fn exit_code(&self) -> u8 {
         match self.status {
             400 | 405 | 406 | 411 | 413..=415 | 431 => 2,
-            401..=499 => 1,
+            401..=404 | 409 | 410 | 422 | 429 => 1,
             _ => 3,
         }
     }

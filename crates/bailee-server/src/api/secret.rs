@@ -23,7 +23,7 @@ pub(crate) fn make() -> Result<(String, [u8; 32]), Problem> {
     let mut bits = Zeroizing::new([0; 32]);
     getrandom::fill(&mut *bits)
         .map_err(|e| Problem::failure("no_randomness", "the machine", e.to_string()))?;
-    let text = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(&*bits));
+    let text = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bits.as_slice()));
     let hash = sha256(text.as_bytes());
     Ok((text, hash))
 }

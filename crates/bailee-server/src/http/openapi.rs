@@ -16,7 +16,7 @@ use crate::http::routes::{Need, ROUTES, Route};
     api::Answer,
     api::Recorded,
     api::Received,
-    api::Problem,
+    api::problem::Form,
     api::parts::Upload,
     api::parts::Reason,
     api::parts::Scope,

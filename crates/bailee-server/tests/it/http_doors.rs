@@ -106,6 +106,29 @@ fn a_token_that_is_wrong_or_void_opens_nothing() {
 }
 
 #[test]
+fn staff_make_no_token_that_acts_as_a_colleague() {
+    let dir = tempfile::tempdir().unwrap();
+    let house = on_disk(dir.path());
+    let people = people(&house);
+    let sender = party(&house, "Rae", Role::Requester);
+    let operator = token(&house, people.ada, TokenScope::Operator);
+    let served = Served::start(house);
+    let make = |party: PartyId, scope: &str| {
+        let body = json!({ "do": "issue-token", "party": party.to_string(), "scope": scope });
+        served.post("/v1/commands", &operator, body.to_string().as_bytes())
+    };
+    for colleague in [people.ben, people.cora] {
+        let answer = make(colleague, "operator");
+        assert_eq!((answer.status, answer.code().as_str()), (403, "not_permitted"));
+    }
+    let own = make(people.ada, "operator");
+    assert_eq!(own.status, 201, "{}", own.text());
+    let own = own.json()["token"].as_str().unwrap().to_owned();
+    assert_eq!(served.get("/v1/policy", &own).status, 200);
+    assert_eq!(make(sender, "intake").status, 201);
+}
+
+#[test]
 fn commands_are_done_or_refused_by_name() {
     let dir = tempfile::tempdir().unwrap();
     let house = on_disk(dir.path());
