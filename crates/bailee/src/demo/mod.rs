@@ -19,14 +19,14 @@ use stage::Stage;
 
 /// Options of the demo.
 #[derive(Clone, Debug, Default, clap::Args)]
-pub struct DemoArgs {
+pub(crate) struct DemoArgs {
     /// Where to work; by default a new directory below the system's temporary one
     #[arg(long, value_name = "DIR")]
-    pub keep: Option<PathBuf>,
+    pub(crate) keep: Option<PathBuf>,
 }
 
 /// Plays the case and leaves a folder with what it proved.
-pub fn run(args: &DemoArgs) -> Result<ExitCode> {
+pub(crate) fn run(args: &DemoArgs) -> Result<ExitCode> {
     let dir = match &args.keep {
         Some(dir) => {
             std::fs::create_dir(dir).with_context(|| {
