@@ -70,10 +70,10 @@ pub fn take(house: &House, raw: Vec<u8>, cover: Cover, by: By) -> Result<Taken, 
         let most = LARGEST_MESSAGE;
         return Err(Failure::Unavailable(format!("a message has at most {most} bytes; split it")));
     }
-    if let Some(report) = Report::read(&raw) {
-        if let Some(taken) = take_report(house, &raw, &report)? {
-            return Ok(taken);
-        }
+    if let Some(report) = Report::read(&raw)
+        && let Some(taken) = take_report(house, &raw, &report)?
+    {
+        return Ok(taken);
     }
     let letter = Letter::read(&raw);
     let exhibit = Exhibit { digest: digest(&raw), bytes: raw };

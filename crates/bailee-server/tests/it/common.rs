@@ -15,7 +15,7 @@ use bailee_server::house::Parts;
 use bailee_server::intake::{self, Cover, Taken};
 use bailee_server::keys::Keys;
 use bailee_server::{Clock, Config, Failure, House, HouseError, Projection, catalogue, receipt};
-use bailee_store::{DiskObjects, Journal, MemoryJournal, MemoryObjects, Objects, SqliteJournal};
+use bailee_store::{Journal, MemoryJournal, MemoryObjects, Objects, SqliteJournal};
 
 pub(crate) const ORIGIN: &str = "log.example.org/2026";
 
@@ -61,10 +61,6 @@ pub(crate) fn reopened(dir: &Path, at: Time) -> Result<House, HouseError> {
 
 pub(crate) fn sqlite(dir: &Path) -> Arc<SqliteJournal> {
     Arc::new(SqliteJournal::open(&dir.join("journal.sqlite")).unwrap())
-}
-
-pub(crate) fn disk(dir: &Path) -> Arc<DiskObjects> {
-    Arc::new(DiskObjects::open(&dir.join("objects")).unwrap())
 }
 
 pub(crate) fn load(house: &House) -> Result<(), Failure> {
