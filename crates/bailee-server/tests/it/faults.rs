@@ -338,3 +338,37 @@ fn nobody_sees_a_state_that_is_not_durable() {
     let (_, position) = demand(take(&house, &letter(0)).unwrap());
     judge(&house, &journal.inner, &[(letter(0), position)].into());
 }
+
+#[test]
+fn what_the_file_system_refuses_stays_pending_and_is_done_later() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Arc::new(MemoryJournal::new());
+    let house =
+        House::of(parts(Some(dir.path()), store.clone(), Arc::new(MemoryObjects::new()))).unwrap();
+    load(&house).unwrap();
+    house.checkpoint_over(1).unwrap();
+    // A directory where the new checkpoint is written aside: the file cannot be replaced.
+    let aside = dir.path().join("checkpoint.new");
+    std::fs::create_dir(&aside).unwrap();
+    let (_, position) = demand(take(&house, &letter(1)).unwrap());
+    let published = std::fs::read(dir.path().join("checkpoint")).unwrap();
+    let refused = house.checkpoint_over(position + 1).unwrap_err().to_string();
+    assert!(refused.contains("checkpoint"), "{refused}");
+    let failed = house.settle();
+    assert!(!failed.is_empty());
+    assert_eq!(std::fs::read(dir.path().join("checkpoint")).unwrap(), published);
+    std::fs::remove_dir(&aside).unwrap();
+    // A file where the outbox is to be: the receipt is built and has nowhere to go.
+    let outbox = dir.path().join("outbox");
+    _ = std::fs::remove_dir_all(&outbox);
+    std::fs::write(&outbox, b"in the way").unwrap();
+    assert!(!house.settle().is_empty());
+    let receipted = |house: &House| {
+        house.with_state(|s| s.demands.iter().all(|(_, demand)| demand.receipted)).unwrap()
+    };
+    assert!(!receipted(&house), "reported as sent, and nothing left");
+    std::fs::remove_file(&outbox).unwrap();
+    assert!(house.settle().is_empty());
+    assert!(receipted(&house) && outbox.join("receipt-D-1.eml").exists());
+    judge(&house, &*store, &[(letter(1), position)].into());
+}
