@@ -72,6 +72,9 @@ pub fn named(state: &State, letter: &str) -> Scope {
     let mut scope = Scope::default();
     let mut start = 0;
     for word in letter.split(' ') {
+        if let Some(asset) = state.identifiers.get(word) {
+            add(&mut scope, Named::Asset(*asset));
+        }
         if state.first_words.contains_key(word) {
             for target in phrases_at(state, &letter[start..]) {
                 add(&mut scope, *target);

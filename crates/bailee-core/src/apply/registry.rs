@@ -172,8 +172,16 @@ fn grow(s: &mut State, asset: AssetId, at: Time) -> Applied {
 
 fn identify(s: &mut State, asset: AssetId, identifiers: &[Identifier]) {
     for identifier in identifiers {
-        s.identifiers.insert(identifier.normal().into_boxed_str(), asset);
-        add_phrase(s, &identifier.value, Named::Asset(asset));
-        add_phrase(s, &identifier.normal(), Named::Asset(asset));
+        let normal = identifier.normal();
+        if normal.len() != identifier.value.len() {
+            add_phrase(s, &identifier.value, Named::Asset(asset));
+        }
+        // As one word it is found by the index of identifiers, which knows one asset for each: an
+        // asset that had it before stays findable, for its copies' sake.
+        let before = s.identifiers.insert(normal.as_str().into(), asset);
+        if let Some(before) = before.filter(|before| *before != asset) {
+            add_phrase(s, &normal, Named::Asset(before));
+            add_phrase(s, &normal, Named::Asset(asset));
+        }
     }
 }
