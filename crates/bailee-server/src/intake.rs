@@ -6,7 +6,7 @@
 //! unguessable message id; anything else is a demand.
 
 use bailee_core::demand::{Exhibit as Paper, Medium};
-use bailee_core::id::{DemandId, DutyId, NoticeId, PartyId};
+use bailee_core::id::{DemandId, DutyId, NoticeId};
 use bailee_core::notice::Evidence;
 use bailee_core::party::{Channel, ChannelKind, Who};
 use bailee_core::{Action, By, Code, Command, Event, Intent, NewDemand, Reason, State};
@@ -202,9 +202,4 @@ fn evidence(action: dsn::Action) -> Option<Evidence> {
         dsn::Action::Relayed | dsn::Action::Expanded => Some(Evidence::Relayed),
         dsn::Action::Delayed | dsn::Action::Unknown => None,
     }
-}
-
-/// The party behind an address of a letter, if it is known.
-pub fn known_sender(house: &House, address: &str) -> Result<Option<PartyId>, Failure> {
-    house.with_state(|state| state.party_at(address))
 }

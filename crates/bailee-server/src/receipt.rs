@@ -10,7 +10,7 @@ use std::io::Write;
 
 use bailee_core::hold::Hold;
 use bailee_core::id::{ClearanceId, DemandId, HoldId, MatterId};
-use bailee_core::{Event, Record, State, coverage, wire};
+use bailee_core::{Record, State, coverage, wire};
 use bailee_ledger::bundle::{BundleBuilder, Kind, Opened};
 use bailee_store::Entry;
 
@@ -212,9 +212,4 @@ fn opened(entry: &Entry, show: Show) -> [Option<Opened>; 3] {
 pub(crate) fn read(position: u64, entry: &Entry) -> Result<Record, wire::BadEntry> {
     let sections = [0, 1, 2].map(|n: usize| entry.sections[n].as_ref().map(|s| s.bytes.as_slice()));
     wire::decode(position, sections)
-}
-
-/// True for entries whose sender gets a receipt.
-pub fn is_receipt_class(event: &Event) -> bool {
-    matches!(event, Event::DemandReceived { .. } | Event::CorrespondenceFiled { .. })
 }
