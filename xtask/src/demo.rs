@@ -1,6 +1,6 @@
 //! The demonstration as a check: run it into an empty directory, then verify every bundle it left,
-//! offline, with the same binary and the log's key beside the bundle; damage bytes all over each and
-//! see it refused; last, let the binary check every rule on the journal it left.
+//! offline, with the same binary and the log's key beside the bundle; damage bytes all over each
+//! and see it refused; last, let the binary check every rule on the journal it left.
 //!
 //! Bundles are found by name (`*.bailee.zip`) wherever they lie. A demonstration that leaves none
 //! fails: there would be nothing to show to anybody.
