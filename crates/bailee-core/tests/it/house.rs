@@ -13,8 +13,8 @@ use bailee_core::instrument::{Catalogue, Ends, Instrument, Privacy};
 use bailee_core::notice::Evidence;
 use bailee_core::party::{Channel, ChannelKind, Role, Who};
 use bailee_core::{
-    Action, By, Code, Command, DayRule, NewAsset, NewDemand, Reason, Record, Refusal, State, Time,
-    Triage, Until, Weekend, check, decide, run,
+    Action, By, Code, Command, DayRule, NewAsset, NewDemand, Reason, Record, Refusal, Replay,
+    State, Time, Triage, Until, Weekend, check, decide, run,
 };
 
 pub(crate) const COUNSEL: PartyId = PartyId(1);
@@ -377,9 +377,10 @@ impl House {
     }
 }
 
-/// What a replay of the journal gives, through the bytes.
+/// What a replay of the journal gives, through the bytes: record by record, all at once, and
+/// through an image; the three must be one.
 pub(crate) fn replay(records: &[Record], erased: impl Fn(usize, u64) -> bool) -> State {
-    let mut state = State::default();
+    let (mut state, mut replay) = (State::default(), Replay::new());
     for record in records {
         let sections = bailee_core::wire::encode(record.at, record.by, &record.fact);
         let mut kept = [None, None, None];
@@ -388,6 +389,10 @@ pub(crate) fn replay(records: &[Record], erased: impl Fn(usize, u64) -> bool) ->
         }
         let read = bailee_core::wire::decode(record.seq, kept).unwrap();
         bailee_core::apply(&mut state, &read).unwrap();
+        replay.apply(read).unwrap();
     }
+    assert!(replay.finish() == state, "a replay differs from its records applied one by one");
+    let image = bailee_core::from_image(&bailee_core::to_image(&state));
+    assert!(image.as_ref() == Ok(&state), "an image differs from its state");
     state
 }
