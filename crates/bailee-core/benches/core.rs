@@ -21,6 +21,10 @@ use bailee_core::{
     Action, Command, DayRule, NewAsset, NewDemand, Record, Replay, State, Time, run, wire,
 };
 
+/// As the binary.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const ASSETS: u32 = 1_000_000;
 const ACCOUNTS: u32 = 10_000;
 const HOLDS: u32 = 100_000;

@@ -2,7 +2,7 @@
 //!
 //! Layout of a directory: `bailee.toml` (settings), `keys/` (one secret a file, 0600),
 //! `journal.sqlite` (the truth), `objects/` (large exhibits, packs), `checkpoint` (last signed),
-//! `outbox/` (mail to send), `lock`.
+//! `outbox/` (mail to send), `image/` (of the state, for a quick start), `lock`.
 //!
 //! Invariants: one process holds the directory's lock; threads end when the house is dropped, after
 //! the last answer and the last checkpoint; readers never see a state that is not durable.
@@ -24,6 +24,7 @@ use bailee_store::{
 use crate::clock::Clock;
 use crate::config::Config;
 pub use crate::error::HouseError;
+use crate::image::{self, Image};
 use crate::keys::{self, Keys};
 use crate::projection::Projection;
 use crate::publish::{self, Published};
@@ -92,6 +93,12 @@ impl Inner {
 
     pub(crate) fn is_stale(&self) -> bool {
         self.stale.load(Ordering::SeqCst)
+    }
+
+    /// The image of the state, if the house has a directory.
+    pub(crate) fn image(&self) -> Option<Image<'_>> {
+        let dir = self.dir.as_deref()?;
+        Some(Image::of(dir, &self.config.origin, self.keys.image()))
     }
 
     /// Tells the publisher that the journal may have grown.
@@ -193,7 +200,8 @@ impl House {
 
     fn start(parts: Parts, lock: Option<DirLock>) -> Result<House, HouseError> {
         let Parts { dir, config, keys, clock, journal, objects } = parts;
-        let projection = Projection::replay(&*journal)?;
+        let image = dir.as_deref().map(|dir| Image::of(dir, &config.origin, keys.image()));
+        let projection = project(&*journal, image.as_ref())?;
         let key = keys.log.verifier();
         let published = publish::resume(dir.as_deref(), &*journal, &projection, key)?;
         let inner = Arc::new(Inner {
@@ -364,6 +372,40 @@ impl House {
     pub(crate) fn journal(&self) -> &dyn Journal {
         &*self.inner.journal
     }
+
+    /// An image that is older than the erasure at `position` has what it destroys: it goes.
+    pub(crate) fn forget_image_before(&self, position: u64) -> Result<(), HouseError> {
+        let image = self.inner.image().filter(|image| image.size() <= position);
+        let discarded = image.map_or(Ok(()), |image| image.discard());
+        discarded.map_err(|e| HouseError::io("take the image of the state away", &e))
+    }
+}
+
+/// State and tree as the journal has them now, from an image if one fits. A journal that is older
+/// than its image was restored, and is replayed to be told from what was signed. Whoever waited
+/// long leaves an image for the next start.
+fn project(journal: &dyn Journal, image: Option<&Image<'_>>) -> Result<Projection, HouseError> {
+    let head = journal.head()?;
+    let loaded = image.and_then(Image::load).filter(|loaded| loaded.state.head <= head);
+    let from = loaded.as_ref().map_or(0, |loaded| loaded.state.head);
+    let projection = match loaded {
+        None => Projection::replay(journal)?,
+        Some(mut projection) => {
+            projection.catch_up(journal)?;
+            projection
+        }
+    };
+    if let Some(image) = image.filter(|_| projection.state.head - from >= image::WORTH) {
+        keep(image, &projection);
+    }
+    Ok(projection)
+}
+
+/// Without an image the next start is slow and as good, so a failure is only told.
+fn keep(image: &Image<'_>, projection: &Projection) {
+    if let Err(error) = image.store(projection) {
+        tracing::warn!(%error, "the image of the state could not be written; starts stay slow");
+    }
 }
 
 impl Drop for House {
@@ -376,6 +418,12 @@ impl Drop for House {
         self.inner.growth.lock().unwrap_or_else(PoisonError::into_inner).closing = true;
         self.inner.grown.notify_all();
         threads.for_each(|thread| _ = thread.join());
+        let Some(image) = self.inner.image() else { return };
+        _ = self.inner.read(|projection| {
+            if projection.state.head.saturating_sub(image.size()) >= image::WORTH {
+                keep(&image, projection);
+            }
+        });
     }
 }
 

@@ -22,6 +22,8 @@ pub struct Keys {
     pub clearance: Signer,
     /// Makes message ids unguessable.
     mail: Zeroizing<[u8; 32]>,
+    /// Authenticates the image of the state.
+    image: Zeroizing<[u8; 32]>,
 }
 
 impl Keys {
@@ -33,16 +35,24 @@ impl Keys {
     ) -> Result<Keys, HouseError> {
         let bad = |e: bailee_ledger::Error| HouseError::Key(e.to_string());
         let name = bailee_ledger::clearance::key_name(origin);
+        let derived =
+            |purpose: &[u8]| Zeroizing::new(sha256(&Zeroizing::new([purpose, clearance].concat())));
         Ok(Keys {
             log: Signer::from_seed(origin, log).map_err(bad)?,
             clearance: Signer::from_seed(&name, clearance).map_err(bad)?,
-            mail: Zeroizing::new(sha256(&[b"bailee/mail/v1".as_slice(), clearance].concat())),
+            mail: derived(b"bailee/mail/v1"),
+            image: derived(b"bailee/image/v1"),
         })
     }
 
     /// The secret in message ids, derived from the clearance key.
     pub(crate) fn mail(&self) -> &[u8; 32] {
         &self.mail
+    }
+
+    /// The secret that authenticates images of the state, derived from the clearance key.
+    pub(crate) fn image(&self) -> &[u8; 32] {
+        &self.image
     }
 
     /// Creates the key files of a new house in `dir`.

@@ -13,6 +13,7 @@ mod erasing;
 mod error;
 pub mod house;
 pub mod http;
+mod image;
 pub mod intake;
 pub mod keeping;
 pub mod keys;

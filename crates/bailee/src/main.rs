@@ -27,6 +27,10 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+/// A house is millions of small things, made by one thread and let go of by another.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
     let json = cli.reach.json;

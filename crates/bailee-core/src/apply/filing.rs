@@ -110,21 +110,35 @@ fn phrases(mut notes: Vec<(Box<str>, u64, Change)>) -> (Phrases, BTreeMap<Box<st
 /// Word -> demands in force whose letter has it.
 fn waiting(s: &State) -> BTreeMap<Box<str>, BTreeSet<DemandId>> {
     let in_force = |demand: &Demand| s.holds.get(demand.hold).is_some_and(Hold::in_force);
-    let mut words: Vec<(u64, &str, DemandId)> = Vec::new();
+    let (mut short, mut long) = (Vec::new(), Vec::new());
     for (id, demand) in s.demands.iter().filter(|(_, demand)| in_force(demand)) {
         let letter = demand.papers.as_ref().map_or("", |papers| papers.words.as_str());
-        words.extend(matching::index_words(letter).map(|word| (start(word), word, id)));
+        for word in matching::index_words(letter) {
+            match packed(word) {
+                Some(packed) => short.push((packed, id)),
+                None => long.push((word, id)),
+            }
+        }
     }
-    words.sort_unstable();
-    let same_word = |a: &(u64, &str, DemandId), b: &(u64, &str, DemandId)| a.1 == b.1;
-    let by_word = words.chunk_by(same_word);
-    by_word.map(|same| (same[0].1.into(), same.iter().map(|(_, _, id)| *id).collect())).collect()
+    short.sort_unstable();
+    long.sort_unstable();
+    let letters = |same: &[(u128, DemandId)]| same.iter().map(|(_, id)| *id).collect();
+    let short = short.chunk_by(|a, b| a.0 == b.0).map(|same| (unpacked(same[0].0), letters(same)));
+    let long = long.chunk_by(|a, b| a.0 == b.0);
+    let long = long.map(|same| (same[0].0.into(), same.iter().map(|(_, id)| *id).collect()));
+    short.chain(long).collect()
 }
 
-/// The first eight bytes of a word, as a number that sorts as they do: most comparisons end here.
-fn start(word: &str) -> u64 {
-    let mut bytes = [0; 8];
-    let length = word.len().min(8);
-    bytes[..length].copy_from_slice(&word.as_bytes()[..length]);
-    u64::from_be_bytes(bytes)
+/// A word of at most sixteen bytes as a number that sorts as it does: most words are, and numbers
+/// are compared without a look elsewhere. No word has a zero byte in it.
+fn packed(word: &str) -> Option<u128> {
+    let mut bytes = [0; 16];
+    bytes.get_mut(..word.len())?.copy_from_slice(word.as_bytes());
+    Some(u128::from_be_bytes(bytes))
+}
+
+fn unpacked(word: u128) -> Box<str> {
+    let bytes = word.to_be_bytes();
+    let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
+    String::from_utf8_lossy(&bytes[..end]).into()
 }
