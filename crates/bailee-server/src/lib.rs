@@ -18,6 +18,7 @@ pub mod intake;
 pub mod keeping;
 pub mod keys;
 pub mod letting_go;
+pub mod monitor;
 mod projection;
 mod publish;
 pub mod receipt;
@@ -25,6 +26,7 @@ mod runner;
 pub mod scenario;
 mod steward;
 pub mod web;
+pub mod witness;
 
 pub use clock::Clock;
 pub use config::Config;
