@@ -134,6 +134,20 @@ impl Monitor {
         &self.watch.dir
     }
 
+    /// Remembers which alarms are told now, by their words, and gives those that were not told at the
+    /// last look.
+    ///
+    /// # Errors
+    /// The state cannot be written.
+    pub fn tell(&mut self, words: &[String]) -> Result<Vec<String>, MonitorError> {
+        let fresh = words.iter().filter(|word| !self.seen.told.contains(word)).cloned().collect();
+        if self.seen.told != words {
+            self.seen.told = words.to_vec();
+            self.seen.write(&self.watch.dir)?;
+        }
+        Ok(fresh)
+    }
+
     /// Looks once. `now`: Unix seconds.
     ///
     /// # Errors
