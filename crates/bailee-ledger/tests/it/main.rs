@@ -13,3 +13,4 @@ mod merkle;
 mod notes;
 mod policy;
 mod tiles;
+mod witness;
