@@ -16,5 +16,5 @@ mod notes;
 mod policy;
 mod stamps;
 mod tiles;
-mod witness;
 mod timestamp;
+mod witness;
