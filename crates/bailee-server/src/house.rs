@@ -1,8 +1,9 @@
 //! The house: an open data directory, its journal, its threads. The door for everything else.
 //!
 //! Layout of a directory: `bailee.toml` (settings), `keys/` (one secret a file, 0600),
-//! `journal.sqlite` (the truth), `objects/` (large exhibits, packs), `checkpoint` (last signed),
-//! `outbox/` (mail to send), `image/` (of the state, for a quick start), `lock`.
+//! `journal.sqlite` (the truth), `objects/` (large exhibits, packs, attested checkpoints),
+//! `checkpoint` (last signed), `outbox/` (mail to send), `image/` (of the state, for a quick start),
+//! `lock`.
 //!
 //! Invariants: one process holds the directory's lock; threads end when the house is dropped, after
 //! the last answer and the last checkpoint; readers never see a state that is not durable.
@@ -16,11 +17,13 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock, RwLockWriteGuard};
 use std::thread::{self, JoinHandle};
 
 use bailee_core::{Action, Command, State};
-use bailee_ledger::{Note, Policy};
+use bailee_ledger::Policy;
 use bailee_store::{
-    Digest, DirLock, DiskObjects, Entry, Exhibit, Journal, ObjectError, Objects, SqliteJournal,
+    Digest, DirLock, DiskObjects, DiskSlot, Entry, Exhibit, Journal, ObjectError, Objects, Slot,
+    SqliteJournal,
 };
 
+use crate::attest::{self, Attesting};
 use crate::clock::Clock;
 use crate::config::Config;
 pub use crate::error::HouseError;
@@ -61,9 +64,12 @@ pub(crate) struct Inner {
     pub(crate) clock: Clock,
     pub(crate) journal: Arc<dyn Journal>,
     pub(crate) objects: Arc<dyn Objects>,
+    /// The checkpoint outside of the journal.
+    pub(crate) slot: Option<Arc<dyn Slot>>,
     pub(crate) projection: RwLock<Projection>,
     pub(crate) published: Mutex<Published>,
     pub(crate) published_more: Condvar,
+    pub(crate) attesting: Attesting,
     /// Erasures whose bytes this process has seen destroyed.
     pub(crate) erased: Mutex<BTreeSet<u64>>,
     /// One thread at a time carries out intents.
@@ -136,7 +142,7 @@ impl Inner {
 
 /// An open house.
 pub struct House {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
     queue: Option<SyncSender<Ask>>,
     threads: Vec<JoinHandle<()>>,
     /// Given up last, after the threads.
@@ -185,7 +191,8 @@ impl House {
             config,
             clock,
         };
-        let house = House::start(parts, Some(lock))?;
+        let slot = slot_in(&parts);
+        let house = House::start(parts, slot, Some(lock))?;
         if house.with_state(|s| s.head)? == 0 {
             let standard = catalogue::standard();
             house.submit(Command::system(Action::LoadInstruments(standard)), Vec::new())?;
@@ -195,15 +202,32 @@ impl House {
 
     /// A house of given parts: in memory, with faults, or on other stores.
     pub fn of(parts: Parts) -> Result<House, HouseError> {
-        House::start(parts, None)
+        let slot = slot_in(&parts);
+        House::start(parts, slot, None)
     }
 
-    fn start(parts: Parts, lock: Option<DirLock>) -> Result<House, HouseError> {
+    /// As [`House::of`], with the signed checkpoint kept elsewhere than in the directory.
+    pub fn with_slot(parts: Parts, slot: Arc<dyn Slot>) -> Result<House, HouseError> {
+        House::start(parts, Some(slot), None)
+    }
+
+    fn start(
+        parts: Parts,
+        slot: Option<Arc<dyn Slot>>,
+        lock: Option<DirLock>,
+    ) -> Result<House, HouseError> {
         let Parts { dir, config, keys, clock, journal, objects } = parts;
         let image = dir.as_deref().map(|dir| Image::of(dir, &config.origin, keys.image()));
-        let projection = project(&*journal, image.as_ref())?;
+        let projection = image::project(&*journal, image.as_ref())?;
         let key = keys.log.verifier();
-        let published = publish::resume(dir.as_deref(), &*journal, &projection, key)?;
+        let published = publish::resume(slot.as_deref(), &*journal, &projection, key)?;
+        let witnesses = config.witnesses.as_ref();
+        let policy = match witnesses {
+            Some(witnesses) => witnesses.read(dir.as_deref(), key)?,
+            None => Policy::for_log(key.clone()).map_err(|e| HouseError::Key(e.to_string()))?,
+        };
+        let timeout = witnesses.map(attest::Witnesses::timeout);
+        let (attesting, told) = Attesting::new(policy, timeout, 0, objects.clone());
         let inner = Arc::new(Inner {
             dir,
             config,
@@ -211,9 +235,11 @@ impl House {
             clock,
             journal,
             objects,
+            slot,
             projection: RwLock::new(projection),
             published: Mutex::new(published),
             published_more: Condvar::new(),
+            attesting,
             erased: Mutex::new(BTreeSet::new()),
             settling: Mutex::new(()),
             exhibits: RwLock::new(()),
@@ -222,7 +248,8 @@ impl House {
             grown: Condvar::new(),
         });
         let (queue, asked) = sync_channel(QUEUE);
-        let (for_runner, for_publisher) = (inner.clone(), inner.clone());
+        let (for_runner, for_publisher, for_attester) =
+            (inner.clone(), inner.clone(), inner.clone());
         let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
             let thread = thread::Builder::new().name(name.into()).spawn(run);
             thread.map_err(|e| HouseError::io("start a thread", &e))
@@ -230,6 +257,7 @@ impl House {
         let threads = vec![
             spawn("runner", Box::new(move || runner::run(&for_runner, &asked)))?,
             spawn("publisher", Box::new(move || publish::run(&for_publisher)))?,
+            spawn("attester", Box::new(move || attest::run(&for_attester, &told)))?,
         ];
         Ok(House { inner, queue: Some(queue), threads, _lock: lock })
     }
@@ -263,42 +291,10 @@ impl House {
         self.inner.read(look)
     }
 
-    /// The newest signed checkpoint, if there is one.
-    pub fn checkpoint(&self) -> Option<Note> {
-        let published = self.inner.published.lock().unwrap_or_else(PoisonError::into_inner);
-        published.note.clone()
-    }
-
-    /// Waits until a signed checkpoint covers the first `size` entries, and gives it. An attempt
-    /// to sign that failed before is made again; one that fails while this waits is the error.
-    pub fn checkpoint_over(&self, size: u64) -> Result<(u64, Note), HouseError> {
-        let have = self.with_projection(|projection| projection.tree.size())?;
-        if size > have {
-            let why = format!("the log has {have} entries, not {size}: nothing to sign over");
-            return Err(HouseError::Published(why));
-        }
-        let mut published = self.inner.published.lock().unwrap_or_else(PoisonError::into_inner);
-        let failed_before = published.failures;
-        if published.size < size {
-            self.inner.appended();
-        }
-        loop {
-            if let Some(note) = published.note.as_ref().filter(|_| published.size >= size) {
-                return Ok((published.size, note.clone()));
-            }
-            let failed = published.failures > failed_before;
-            if let Some(why) = published.stopped.as_ref().filter(|_| failed) {
-                return Err(HouseError::Published(why.clone()));
-            }
-            let more = self.inner.published_more.wait(published);
-            published = more.unwrap_or_else(PoisonError::into_inner);
-        }
-    }
-
-    /// The policy offered with receipts: this log's key, no witness yet.
+    /// The policy offered with receipts: this log's key, its witnesses, groups and quorum, without
+    /// the addresses that only the house needs.
     pub fn policy(&self) -> Result<Policy, HouseError> {
-        let key = self.inner.keys.log.verifier().clone();
-        Policy::for_log(key).map_err(|e| HouseError::Key(e.to_string()))
+        Ok(self.inner.attesting.policy().clone().without_urls())
     }
 
     /// Entries from the journal.
@@ -381,33 +377,6 @@ impl House {
     }
 }
 
-/// State and tree as the journal has them now, from an image if one fits. A journal that is older
-/// than its image was restored, and is replayed to be told from what was signed. Whoever waited
-/// long leaves an image for the next start.
-fn project(journal: &dyn Journal, image: Option<&Image<'_>>) -> Result<Projection, HouseError> {
-    let head = journal.head()?;
-    let loaded = image.and_then(Image::load).filter(|loaded| loaded.state.head <= head);
-    let from = loaded.as_ref().map_or(0, |loaded| loaded.state.head);
-    let projection = match loaded {
-        None => Projection::replay(journal)?,
-        Some(mut projection) => {
-            projection.catch_up(journal)?;
-            projection
-        }
-    };
-    if let Some(image) = image.filter(|_| projection.state.head - from >= image::WORTH) {
-        keep(image, &projection);
-    }
-    Ok(projection)
-}
-
-/// Without an image the next start is slow and as good, so a failure is only told.
-fn keep(image: &Image<'_>, projection: &Projection) {
-    if let Err(error) = image.store(projection) {
-        tracing::warn!(%error, "the image of the state could not be written; starts stay slow");
-    }
-}
-
 impl Drop for House {
     fn drop(&mut self) {
         // The runner ends when the queue does; the publisher when it has seen the last growth.
@@ -417,14 +386,18 @@ impl Drop for House {
         _ = threads.next().map(JoinHandle::join);
         self.inner.growth.lock().unwrap_or_else(PoisonError::into_inner).closing = true;
         self.inner.grown.notify_all();
+        self.inner.attesting.close();
         threads.for_each(|thread| _ = thread.join());
         let Some(image) = self.inner.image() else { return };
-        _ = self.inner.read(|projection| {
-            if projection.state.head.saturating_sub(image.size()) >= image::WORTH {
-                keep(&image, projection);
-            }
-        });
+        // A projection that cannot be read leaves no image; the next start replays.
+        _ = self.inner.read(|projection| image.keep(image.size(), projection));
     }
+}
+
+/// Where the signed checkpoint lies, beside the journal.
+fn slot_in(parts: &Parts) -> Option<Arc<dyn Slot>> {
+    let dir = parts.dir.as_deref()?;
+    Some(Arc::new(DiskSlot::new(dir, publish::CHECKPOINT)))
 }
 
 /// Where a large exhibit is kept.

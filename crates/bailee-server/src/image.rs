@@ -22,13 +22,15 @@ use std::thread;
 use bailee_core::{State, from_image, to_image};
 use bailee_ledger::hash::sha256;
 use bailee_ledger::{Hash, Tree, hash_from_hex, to_hex};
+use bailee_store::Journal;
 use subtle::ConstantTimeEq;
 
+use crate::house::HouseError;
 use crate::keys::sync_dir;
 use crate::projection::Projection;
 
 /// Entries that a start may replay before an image is worth its writing: a second or so.
-pub(crate) const WORTH: u64 = 100_000;
+const WORTH: u64 = 100_000;
 const DIRECTORY: &str = "image";
 const HEADER: &str = "bailee/image/v1";
 
@@ -37,6 +39,28 @@ pub(crate) struct Image<'a> {
     dir: PathBuf,
     origin: &'a str,
     secret: &'a [u8; 32],
+}
+
+/// State and tree as the journal has them now, from an image if one fits. A journal that is older
+/// than its image was restored: it is replayed, and then told from what was signed.
+pub(crate) fn project(
+    journal: &dyn Journal,
+    image: Option<&Image<'_>>,
+) -> Result<Projection, HouseError> {
+    let head = journal.head()?;
+    let loaded = image.and_then(Image::load).filter(|loaded| loaded.state.head <= head);
+    let from = loaded.as_ref().map_or(0, |loaded| loaded.state.head);
+    let projection = match loaded {
+        None => Projection::replay(journal)?,
+        Some(mut projection) => {
+            projection.catch_up(journal)?;
+            projection
+        }
+    };
+    if let Some(image) = image {
+        image.keep(from, &projection);
+    }
+    Ok(projection)
 }
 
 /// What the seal says.
@@ -58,7 +82,7 @@ impl<'a> Image<'a> {
     }
 
     /// The projection of the image; `None` without one that fits, for whatever reason.
-    pub(crate) fn load(&self) -> Option<Projection> {
+    fn load(&self) -> Option<Projection> {
         let seal = self.seal()?;
         let (state, tree) = thread::scope(|scope| {
             let tree = scope.spawn(|| self.tree(&seal));
@@ -87,8 +111,19 @@ impl<'a> Image<'a> {
         (tree.root() == seal.root).then_some(tree)
     }
 
+    /// Leaves an image for the next start if this one, from `from` on, was long. Without an image
+    /// a start is slow and as good, so a failure is only told.
+    pub(crate) fn keep(&self, from: u64, projection: &Projection) {
+        if projection.state.head.saturating_sub(from) < WORTH {
+            return;
+        }
+        if let Err(error) = self.store(projection) {
+            tracing::warn!(%error, "the image of the state could not be written; starts stay slow");
+        }
+    }
+
     /// Writes the image of a projection that is durable in the journal.
-    pub(crate) fn store(&self, projection: &Projection) -> std::io::Result<()> {
+    fn store(&self, projection: &Projection) -> std::io::Result<()> {
         let house = self.dir.parent().unwrap_or(&self.dir);
         match fs::create_dir(&self.dir) {
             Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
