@@ -74,7 +74,7 @@ codes! {
     LeaseLapsed "lease_lapsed" "stop at once and report what is gone"
     NotVerified "not_verified" "verify the sanitization before finishing"
     CertificateMissing "certificate_missing" "hand in the certificate with the finish"
-    ErasureBlocked "erasure_blocked" "release the hold that needs these papers first"
+    ErasureBlocked "erasure_blocked" "end the account, or release the hold, that needs this first"
     WrongKind "wrong_kind" "choose the disposition that fits the asset"
 }
 

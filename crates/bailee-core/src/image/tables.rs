@@ -164,7 +164,7 @@ rows! {
     Notice { to about attempts proven escalated }
     Objection { disposition by upheld }
     Disposition {
-        kind assets proposer to notices objections approvals accepted done cancelled
+        kind assets proposer to notices objections approvals accepted done waiting_days cancelled
     }
     Clearance {
         disposition asset subject status position reserved against untold certificate

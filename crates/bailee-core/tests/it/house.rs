@@ -92,6 +92,11 @@ fn letter_of(from: &str, text: &str) -> Exhibit {
     Exhibit { digest, ..exhibit(1) }
 }
 
+/// The document that delivery is proven by.
+pub(crate) fn proof() -> Reason {
+    Reason { note: String::new(), exhibits: vec![exhibit(9)] }
+}
+
 pub(crate) fn because() -> Reason {
     Reason { note: "because".into(), exhibits: vec![exhibit(9)] }
 }
@@ -313,8 +318,7 @@ impl House {
         let notices = self.state.dispositions.get(disposition).unwrap().notices.clone();
         for notice in notices {
             if self.state.notices.get(notice).unwrap().proven.is_none() {
-                let (attempt, evidence) = (0, Evidence::Delivered);
-                let reason = Reason::default();
+                let (attempt, evidence, reason) = (0, Evidence::Delivered, proof());
                 self.system(Action::RecordEvidence { notice, attempt, evidence, reason });
             }
         }
