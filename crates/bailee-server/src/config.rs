@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::attest::Witnesses;
+use crate::http::Serving;
 
 /// The settings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +23,9 @@ pub struct Config {
     /// Who is asked to cosign checkpoints.
     #[serde(default)]
     pub witnesses: Option<Witnesses>,
+    /// What is served of the log.
+    #[serde(default)]
+    pub serving: Serving,
 }
 
 impl Config {
@@ -34,6 +38,7 @@ impl Config {
             operations: format!("operations@{host}"),
             entities: BTreeMap::new(),
             witnesses: None,
+            serving: Serving::default(),
         }
     }
 
@@ -54,6 +59,7 @@ impl Config {
             text.push_str(&format!("{address:?} = {entity:?}\n"));
         }
         text.extend(self.witnesses.iter().map(Witnesses::to_text));
+        text.push_str(&self.serving.to_text());
         text
     }
 }
@@ -68,6 +74,7 @@ mod tests {
         config.entities.insert("us@example.org".into(), "E-2".into());
         let policy = "witnesses.tlog-policy".into();
         config.witnesses = Some(Witnesses { policy, timeout_ms: 700 });
+        config.serving.entries_days = Some(3650);
         assert_eq!(Config::parse(&config.to_text()), Ok(config));
     }
 

@@ -23,3 +23,4 @@ mod tiles;
 
 pub use listen::{GRACE, ServeError, Stop};
 pub use server::{serve, serve_until};
+pub use tiles::Serving;
