@@ -11,6 +11,7 @@ mod dishonest;
 mod formats;
 mod hostile;
 mod issuer;
+mod large;
 mod merkle;
 mod notes;
 mod policy;
