@@ -1,6 +1,7 @@
 //! Proof of the runner: faults, kills, old copies, erasure, hostile letters, stories, letting go.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod arrows;
 mod checks;
 mod common;
 mod erasure;

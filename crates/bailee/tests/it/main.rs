@@ -6,3 +6,4 @@ mod room;
 mod shell;
 mod stories;
 mod wire;
+mod witnessing;
