@@ -39,6 +39,12 @@ impl Fit {
     /// The format's own: the largest value of a field says that the value is elsewhere.
     pub(crate) const ZIP: Fit = Fit { long: 0xffff_ffff, short: 0xffff };
 
+    /// Lower limits, so that tests see ZIP64 in archives of a few bytes.
+    #[cfg(test)]
+    pub(super) fn below(long: u64, short: u64) -> Self {
+        Fit { long, short }
+    }
+
     fn long(self, value: u64) -> u32 {
         if value < self.long { value as u32 } else { u32::MAX }
     }

@@ -10,6 +10,8 @@
 
 mod header;
 mod read;
+#[cfg(test)]
+mod tests;
 mod write;
 
 pub(crate) use header::Fit;

@@ -27,7 +27,7 @@ pub struct Member {
     /// Position of the local header.
     offset: u64,
     /// Position of the content.
-    start: u64,
+    pub(super) start: u64,
 }
 
 /// An archive whose headers are all canonical.

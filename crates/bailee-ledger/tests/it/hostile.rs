@@ -3,7 +3,7 @@
 use std::io::Cursor;
 use std::ops::Range;
 
-use bailee_ledger::bundle::{List, NOTE};
+use bailee_ledger::bundle::{GUIDES, List, NOTE};
 use bailee_ledger::zip::{Archive, Input, write};
 use bailee_ledger::{Leaf, Note, Policy, TileId, TlogProof, Trust, Verifier, verify_bundle};
 use proptest::prelude::*;
@@ -53,7 +53,12 @@ fn a_flipped_bit_anywhere_is_found_and_its_member_named() {
     let pinned = Trust::pinned(plain_policy());
     let places = layout(&good);
     assert_eq!(refused(&good, &pinned), None);
-    for position in 0..good.len() {
+    // The long verifiers for people prove nothing: of them each 16th byte will do.
+    let guides =
+        places.iter().filter(|(name, _)| GUIDES.iter().any(|(path, _)| name.ends_with(path)));
+    let guides: Vec<Range<usize>> = guides.map(|(_, range)| range.clone()).collect();
+    let skipped = |at: &usize| at % 16 != 0 && guides.iter().any(|guide| guide.contains(at));
+    for position in (0..good.len()).filter(|position| !skipped(position)) {
         let mut altered = good.clone();
         altered[position] ^= 1 << (position % 8);
         let trust = if position % 2 == 0 { &pinned } else { &Trust::from_bundle() };
