@@ -22,6 +22,7 @@ pub mod pq;
 pub mod proof;
 pub mod report;
 pub mod tile;
+pub mod timestamp;
 pub mod tlog_proof;
 pub mod tree;
 pub mod verify;
