@@ -4,7 +4,6 @@
 
 mod authority;
 mod bundle;
-mod by_hand;
 mod clearance;
 mod common;
 mod dishonest;
@@ -13,5 +12,6 @@ mod hostile;
 mod merkle;
 mod notes;
 mod policy;
+mod strangers;
 mod tiles;
 mod timestamp;

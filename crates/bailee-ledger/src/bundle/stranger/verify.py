@@ -193,12 +193,14 @@ class Bundle:  # a bag (RFC 8493) whose tag manifest the log has signed
             until = stamped_at(self.files[f"{at}{n}.tsr"], sha256(covered), roots, until)
         self.said["timestamp"].append(f"{at.split('/')[2]}: the checkpoint existed at {until}")
 
+def given_policy(given):  # of a policy file or a log's key; None: the bundle's own
+    if not given: return None
+    return Policy(open(given, "rb").read() if os.path.exists(given) else f"log {given}\nquorum none\n".encode())
 def main():
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("--policy", "--roots", "bundles"): options.add_argument(name, nargs="+" if name == "bundles" else None)
-    given, wrong, policy = options.parse_args(), False, None
-    if given.policy: policy = Policy(open(given.policy, "rb").read() if os.path.exists(given.policy)
-                                     else f"log {given.policy}\nquorum none\n".encode())
+    given, wrong = options.parse_args(), False
+    policy = given_policy(given.policy)
     roots = given.roots and x509.load_pem_x509_certificates(open(given.roots, "rb").read())
     for path in given.bundles:
         try: bundle = Bundle(path, policy, roots)

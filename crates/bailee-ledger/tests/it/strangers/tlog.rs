@@ -1,0 +1,1 @@
+//! The Go program on single files: checkpoints, proofs, tiles.
