@@ -11,14 +11,11 @@ const MANY: &str = r#"
 import sys
 sys.path.insert(0, sys.argv[1])
 import verify
-policy = verify.given_policy(sys.argv[2] or None)
+policy = verify.Policy(open(sys.argv[2], "rb").read()) if sys.argv[2] else None
 for name in sys.stdin.read().split():
-    try:
-        bundle = verify.Bundle(name, policy)
-        states = [bundle.claims[claim] for claim in ("documents", "log", "witnesses", "timestamp")]
-        print(*(state.replace(" ", "-") for state in states), "false" if bundle.problems else "true")
-    except Exception:
-        print("refused")
+    bundle = verify.Bundle(name, policy)
+    states = [bundle.claims[claim].replace(" ", "-") for claim in verify.CLAIMS if bundle.claims]
+    print(*(states or ["refused"]), *(["false" if bundle.problems else "true"] if states else []))
 "#;
 
 fn interpreter() -> PathBuf {
@@ -40,14 +37,13 @@ pub(super) fn verify(directory: &Path, arguments: &[&str]) -> Output {
 
 /// One answer for each of these files.
 pub(super) fn answers(directory: &Path, names: &[String], whose: Whose) -> Vec<Answer> {
-    let given = match whose {
-        Whose::Bundle => "",
-        Whose::Key(vkey) => vkey,
-        Whose::Policy(text) => {
-            std::fs::write(directory.join("python.policy"), text).unwrap();
-            "python.policy"
-        }
+    let policy = match whose {
+        Whose::Bundle => None,
+        Whose::Key(vkey) => Some(format!("log {vkey}\nquorum none\n")),
+        Whose::Policy(text) => Some(text.to_owned()),
     };
+    let given = if policy.is_some() { "python.policy" } else { "" };
+    std::fs::write(directory.join("python.policy"), policy.unwrap_or_default()).unwrap();
     std::fs::write(directory.join("python.list"), names.join("\n")).unwrap();
     let list = std::fs::File::open(directory.join("python.list")).unwrap();
     let mut command = python();
