@@ -1,7 +1,7 @@
 //! Building a bundle out of ready data.
 //!
-//! Invariant: whatever [`BundleBuilder::write`] returns `Ok` for passes the verifier under the
-//! policy it carries. Every check (signatures, inclusion, openings, exhibits named in papers,
+//! Invariant: nothing contradicts what [`BundleBuilder::write`] returns `Ok` for, when it is
+//! verified under the policy and roots it carries. Every check (signatures, inclusion, openings, exhibits named in papers,
 //! timestamps) is made before the first byte is written; only streamed exhibits can still fail by
 //! changing.
 //!
@@ -15,7 +15,7 @@ use std::sync::Arc;
 use super::layout::{MAX_TOKENS, exhibit_name, text_name};
 use super::{
     BAG_INFO, BAGIT, BagInfo, CERTIFICATE, CHECKPOINT, DECLARATION, GUIDES, Kind, List, Listed,
-    MAX_TOKEN, Manifest, NOTE, POLICY, README, ROOT, Statement, check_authority, entry_dir, guide,
+    Manifest, NOTE, POLICY, README, ROOT, Statement, check_authority, entry_dir, guide,
     path_in_bag, roots_name, strike_found, token_name,
 };
 use crate::checkpoint::Checkpoint;
@@ -27,6 +27,7 @@ use crate::leaf::{Leaf, SECTION_NAMES, SECTIONS};
 use crate::note::Note;
 use crate::policy::Policy;
 use crate::proof::verify_inclusion;
+use crate::timestamp::{Roots, verify_series};
 use crate::tlog_proof::TlogProof;
 use crate::tree::Tree;
 use crate::zip::{self, Input, Measure, ZipError};
@@ -108,13 +109,16 @@ pub struct BundleBuilder<'a> {
 }
 
 impl<'a> BundleBuilder<'a> {
-    /// Starts a bundle over a signed checkpoint that `policy` accepts.
+    /// Starts a bundle over a checkpoint that a log of `policy` signed. Error: it did not, or a key
+    /// of the policy has a signature on it that does not verify.
     pub fn new(kind: Kind, checkpoint: &Note, policy: &Policy) -> Result<Self, BundleError> {
-        let seen = policy.evaluate(checkpoint)?;
+        // A quorum that is not reached yet keeps nobody waiting: the verifier tells of it.
+        policy.cosignatures(checkpoint)?;
+        let (_, opened) = policy.open_log(checkpoint)?;
         let mut builder = Self {
             kind,
             note: Arc::new(checkpoint.clone()),
-            checkpoint: seen.checkpoint,
+            checkpoint: opened,
             policy: policy.clone(),
             identifier: None,
             payload: BTreeMap::new(),
@@ -241,10 +245,10 @@ impl<'a> BundleBuilder<'a> {
         if tokens.is_empty() || tokens.len() > MAX_TOKENS {
             return Err(unfit(format!("{} tokens, not 1 to {MAX_TOKENS}", tokens.len())));
         }
-        let too_large = |bytes: &Vec<u8>| bytes.len() as u64 > MAX_TOKEN;
-        if tokens.iter().chain([&roots_pem]).any(too_large) {
-            return Err(unfit(format!("a file has more than {MAX_TOKEN} bytes")));
-        }
+        let imprint = sha256(self.note.to_string().as_bytes());
+        Roots::from_pem(&roots_pem)
+            .and_then(|roots| verify_series(&tokens, &imprint, &roots, 0))
+            .map_err(|error| unfit(error.to_string()))?;
         self.put(&roots_name, roots_pem);
         for (number, token) in tokens.into_iter().enumerate() {
             self.put(&token_name(authority, number), token);
