@@ -48,7 +48,9 @@ impl Answer {
         let words: Vec<&str> = line.split(' ').collect();
         match words.as_slice() {
             ["refused"] => Answer::Refused,
-            [a, b, c, d, "true"] => Answer::Claims([a, b, c, d].map(|w| State::parse(w)), Verdict::Holds),
+            [a, b, c, d, "true"] => {
+                Answer::Claims([a, b, c, d].map(|w| State::parse(w)), Verdict::Holds)
+            }
             [a, b, c, d, "false"] => {
                 Answer::Claims([a, b, c, d].map(|w| State::parse(w)), Verdict::Contradicted)
             }
@@ -80,13 +82,13 @@ impl Answer {
     pub(super) fn agrees(&self, stranger: &Answer) -> bool {
         match (self, stranger) {
             (Answer::Claims(ours, verdict), Answer::Claims(theirs, theirs_verdict)) => {
-                let same = |(our, their): (&State, &State)| {
-                    our == their || *their == State::NotChecked
-                };
+                let same =
+                    |(our, their): (&State, &State)| our == their || *their == State::NotChecked;
                 let all = theirs.iter().all(|their| *their != State::NotChecked);
-                let touched = ours.iter().zip(theirs).any(|(our, their)| {
-                    *their == State::NotChecked && *our == State::Failed
-                });
+                let touched = ours
+                    .iter()
+                    .zip(theirs)
+                    .any(|(our, their)| *their == State::NotChecked && *our == State::Failed);
                 let verdicts = verdict == theirs_verdict || !all && touched;
                 ours.iter().zip(theirs).all(same) && verdicts
             }

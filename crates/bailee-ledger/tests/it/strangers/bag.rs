@@ -2,17 +2,15 @@
 //! again as far as the test says.
 
 use std::collections::BTreeMap;
-use std::io::Cursor;
 use std::path::Path;
 
-use bailee_ledger::bundle::{
-    BAG_INFO, BagInfo, GUIDES, Kind, List, Listed, Manifest, NOTE, Statement,
-};
+use bailee_ledger::bundle::{GUIDES, Kind, List, Listed, Manifest, NOTE, Statement};
 use bailee_ledger::hash::sha256;
-use bailee_ledger::zip::{Archive, Input, write};
+use bailee_ledger::zip::{Input, write};
 use bailee_ledger::{Note, Signer};
 
-use crate::common::{ORIGIN, log_signer};
+use crate::common::log_signer;
+use crate::issuer;
 
 /// Files by member name.
 #[derive(Clone)]
@@ -20,9 +18,7 @@ pub(super) struct Bag(pub(super) BTreeMap<String, Vec<u8>>);
 
 impl Bag {
     pub(super) fn of(bundle: &[u8]) -> Bag {
-        let mut archive = Archive::open(Cursor::new(bundle)).unwrap();
-        let names: Vec<String> = archive.members().iter().map(|m| m.name.clone()).collect();
-        Bag(names.into_iter().map(|name| (name.clone(), archive.read(&name, 1 << 20).unwrap())).collect())
+        Bag(issuer::members(bundle).into_iter().collect())
     }
 
     /// Without the verifiers for people: smaller, and as good.
@@ -64,14 +60,7 @@ impl Bag {
 
     /// `bag-info.txt` and the payload's manifest made anew.
     pub(super) fn listed(self) -> Bag {
-        let payload = || self.0.iter().filter(|(name, _)| name.starts_with("bag/data/"));
-        let octets = payload().map(|(_, bytes)| bytes.len() as u64).sum();
-        let (identifier, agent, files) = ("a".to_owned(), "b".to_owned(), payload().count() as u64);
-        let info = BagInfo { origin: ORIGIN.to_owned(), identifier, agent, octets, files };
-        let lines = payload().map(|(name, bytes)| line(name, bytes)).collect();
-        let manifest = Manifest::new(List::Payload, lines).unwrap().to_text();
-        let info = info.to_text().unwrap();
-        self.set(&BAG_INFO["bag/".len()..], info).set("manifest-sha256.txt", manifest)
+        Bag(issuer::relisted(self.0.into_iter().collect()).into_iter().collect())
     }
 
     /// The tag manifest made anew, and signed with the log's key.

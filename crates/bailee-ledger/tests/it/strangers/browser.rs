@@ -64,15 +64,8 @@ impl Browser {
             }
         });
         let (session, console) = (None, Vec::new());
-        let mut browser = Browser {
-            child,
-            requests,
-            messages,
-            session,
-            last: 0,
-            console,
-            _profile: profile,
-        };
+        let mut browser =
+            Browser { child, requests, messages, session, last: 0, console, _profile: profile };
         browser.attach(page);
         browser
     }
@@ -108,7 +101,8 @@ impl Browser {
                 assert_eq!(message["error"], Value::Null, "{method}");
                 return message["result"].clone();
             }
-            let noteworthy = ["Runtime.exceptionThrown", "Log.entryAdded", "Network.requestWillBeSent"];
+            let noteworthy =
+                ["Runtime.exceptionThrown", "Log.entryAdded", "Network.requestWillBeSent"];
             if noteworthy.iter().any(|method| message["method"] == *method) {
                 self.console.push(message);
             }

@@ -48,6 +48,7 @@ fn valid() -> Vec<Case> {
         ("valid, no entry", closed(0)),
         ("valid, all seven entries, none opened", closed(7)),
         ("valid, a text for people", issued(witnessed().set("data/notes.txt", "read me"))),
+        ("valid, with the verifiers for people", Bag::of(&crate::common::receipt())),
         (
             "valid, the exhibit as certificate too",
             issued(witnessed().set("data/certificate.json", crate::common::EXHIBIT)),
@@ -66,7 +67,10 @@ fn proofs() -> Vec<Case> {
     named(vec![
         ("proof: one hash more", with("\n\n", &format!("\n{first}\n\n"))),
         ("proof: one hash less", with(&format!("{second}\n"), "")),
-        ("proof: two hashes swapped", with(&format!("{first}\n{second}"), &format!("{second}\n{first}"))),
+        (
+            "proof: two hashes swapped",
+            with(&format!("{first}\n{second}"), &format!("{second}\n{first}")),
+        ),
         ("proof: 65 hashes", with("\n\n", &format!("\n{many}\n"))),
         ("proof: wrong index", with("index 2", "index 3")),
         ("proof: index with a zero", with("index 2", "index 02")),
@@ -80,7 +84,10 @@ fn proofs() -> Vec<Case> {
         ("proof: CR LF", with("\nindex", "\r\nindex")),
         ("proof: another header", with("@v1", "@v2")),
         ("proof: a space after a hash", with(first, &format!("{first} "))),
-        ("proof: a hash of 33 bytes", with(first, &format!("{}AAA=", &first[..43].replace('=', "A")))),
+        (
+            "proof: a hash of 33 bytes",
+            with(first, &format!("{}AAA=", &first[..43].replace('=', "A"))),
+        ),
     ])
 }
 
@@ -101,8 +108,6 @@ fn checkpoints() -> Vec<Case> {
     let unknown = Checkpoint::of(ORIGIN, &tree()).sign(&stranger).unwrap().to_string();
     let by_two = |more: &str| under(bag(), note.clone() + more);
     let forge = |text: &str| under(bag(), forged(text.as_bytes()));
-    let short = |line: &str| line.replace("== ", "=");
-    let _ = short;
     let old = |size: u64| {
         let root = tree().root_at(size).unwrap();
         let old = Checkpoint { origin: ORIGIN.to_owned(), size, root, extensions: vec![] };
@@ -110,7 +115,10 @@ fn checkpoints() -> Vec<Case> {
     };
     let replayed = TlogProof::of(&tree(), 2, &old(5)).unwrap().to_string();
     let mut cases = named(vec![
-        ("checkpoint: quorum not reached", under(bag(), checkpoint().sign(&witness(1), 1).to_string())),
+        (
+            "checkpoint: quorum not reached",
+            under(bag(), checkpoint().sign(&witness(1), 1).to_string()),
+        ),
         ("checkpoint: nobody cosigned", under(bag(), own.clone())),
         (
             "checkpoint: one witness twice",
@@ -118,7 +126,10 @@ fn checkpoints() -> Vec<Case> {
         ),
         ("checkpoint: one line twice", by_two(&format!("{}\n", signatures[2]))),
         ("checkpoint: unknown keys only", under(bag(), unknown)),
-        ("checkpoint: unknown witnesses only", under(bag(), checkpoint().sign(&witness(7), 1).to_string())),
+        (
+            "checkpoint: unknown witnesses only",
+            under(bag(), checkpoint().sign(&witness(7), 1).to_string()),
+        ),
         ("checkpoint: an unknown signature more", by_two("— someone AAAAAAAA\n")),
         ("checkpoint: an empty signature more", by_two("— someone AAAAAA==\n")),
         ("checkpoint: a signature that is no base64", by_two("— someone AAAAAA*=\n")),
@@ -127,7 +138,10 @@ fn checkpoints() -> Vec<Case> {
         ("checkpoint: a signer with a plus", by_two("— a+b AAAAAAAA\n")),
         ("checkpoint: a hyphen for a dash", by_two("- someone AAAAAAAA\n")),
         ("checkpoint: an empty line at the end", by_two("\n")),
-        ("checkpoint: a cosignature that fails", under(bag(), note.replace(signatures[2], &cut(2)))),
+        (
+            "checkpoint: a cosignature that fails",
+            under(bag(), note.replace(signatures[2], &cut(2))),
+        ),
         ("checkpoint: a second cosignature that fails", by_two(&format!("{}\n", cut(2)))),
         ("checkpoint: a second signature of the log that fails", by_two(&format!("{}\n", cut(0)))),
         ("checkpoint: a hundred signatures", by_two(&"— someone AAAAAAAA\n".repeat(97))),
@@ -149,14 +163,31 @@ fn checkpoints() -> Vec<Case> {
         ("checkpoint: U+0085 in it", forge(&format!("{text}a\u{85}b\n"))),
         ("checkpoint: DEL in it", forge(&format!("{text}a\u{7f}b\n"))),
         ("checkpoint: no UTF-8", under(bag(), forged(&[text.as_bytes(), b"\xff\n"].concat()))),
-        ("checkpoint: another origin, by the log", forge(&text.replace(ORIGIN, "log.example/other"))),
+        (
+            "checkpoint: another origin, by the log",
+            forge(&text.replace(ORIGIN, "log.example/other")),
+        ),
         (
             "checkpoint: another origin, by its log",
-            under(bag(), forged_by("log.example/other", 1, &[5; 32], text.replace(ORIGIN, "log.example/other").as_bytes())),
+            under(
+                bag(),
+                forged_by(
+                    "log.example/other",
+                    1,
+                    &[5; 32],
+                    text.replace(ORIGIN, "log.example/other").as_bytes(),
+                ),
+            ),
         ),
         ("checkpoint: a time past the end", by_two(&cosignature(2, 1 << 63, &text))),
-        ("checkpoint: a time of zero", under(bag(), own + &cosignature(1, 0, &text) + &cosignature(2, 5, &text))),
-        ("checkpoint: other than in the proof", issued(bag().set(CHECKPOINT, checkpoint().to_string()))),
+        (
+            "checkpoint: a time of zero",
+            under(bag(), own + &cosignature(1, 0, &text) + &cosignature(2, 5, &text)),
+        ),
+        (
+            "checkpoint: other than in the proof",
+            issued(bag().set(CHECKPOINT, checkpoint().to_string())),
+        ),
     ]);
     cases.push(("proof: holds another checkpoint".to_owned(), {
         let proof = TlogProof::of(&tree(), 2, &checkpoint()).unwrap().to_string();
@@ -184,8 +215,14 @@ fn notes() -> Vec<Case> {
     let lists_two = || bag().set(POLICY, two.clone() + &bag().text(POLICY));
     named(vec![
         ("note: two signatures", with(format!("{note}{signature}").into_bytes())),
-        ("note: an unknown signature more", with(format!("{note}— someone AAAAAAAA\n").into_bytes())),
-        ("note: unknown keys only", with(forged_by(ORIGIN, 1, &[9; 32], format!("{text}\n").as_bytes()))),
+        (
+            "note: an unknown signature more",
+            with(format!("{note}— someone AAAAAAAA\n").into_bytes()),
+        ),
+        (
+            "note: unknown keys only",
+            with(forged_by(ORIGIN, 1, &[9; 32], format!("{text}\n").as_bytes())),
+        ),
         ("note: another kind", forge("receipt", "invoice")),
         ("note: matter", forge("receipt", "matter")),
         ("note: another version", forge("/v1", "/v2")),
@@ -212,9 +249,15 @@ fn policies() -> Vec<Case> {
     let second = format!("witness own {own}\ngroup");
     let quorum = |words: &str| with("group two 2 w1 w2 w3\nquorum two\n", words);
     named(vec![
-        ("policy: comments, tabs, blank lines", with("\nwitness w1", "\n# comment é\n\n \twitness\t w1")),
+        (
+            "policy: comments, tabs, blank lines",
+            with("\nwitness w1", "\n# comment é\n\n \twitness\t w1"),
+        ),
         ("policy: URLs", with("\nwitness w1", " https://a.example/\nwitness w1")),
-        ("policy: two URLs", with("\nwitness w1", " https://a.example/ https://b.example/\nwitness w1")),
+        (
+            "policy: two URLs",
+            with("\nwitness w1", " https://a.example/ https://b.example/\nwitness w1"),
+        ),
         ("policy: no newline at its end", with("quorum two\n", "quorum two")),
         ("policy: CR LF", with("quorum two\n", "quorum two\r\n")),
         ("policy: an unknown word", with("quorum", "quora x\nquorum")),
@@ -227,7 +270,10 @@ fn policies() -> Vec<Case> {
         ("policy: any", quorum("group g any w2 w3\nquorum g\n")),
         ("policy: all", quorum("group g all w1 w3\nquorum g\n")),
         ("policy: all, one missing", quorum("group g all w1 w2 w3\nquorum g\n")),
-        ("policy: groups of groups", quorum("group a any w1 w2\ngroup b 1 w3\ngroup g all a b\nquorum g\n")),
+        (
+            "policy: groups of groups",
+            quorum("group a any w1 w2\ngroup b 1 w3\ngroup g all a b\nquorum g\n"),
+        ),
         ("policy: threshold 0", quorum("group g 0 w1\nquorum g\n")),
         ("policy: threshold too large", quorum("group g 3 w1 w2\nquorum g\n")),
         ("policy: threshold with a zero", quorum("group g 01 w1 w2\nquorum g\n")),
@@ -241,19 +287,39 @@ fn policies() -> Vec<Case> {
         ("policy: a witness called none", with("witness w2", "witness none")),
         ("policy: a key twice", with(lines[2], &lines[1].replace("w1 ", "w2 "))),
         ("policy: the log twice", with(lines[0], &format!("{}\n{}", lines[0], lines[0]))),
-        ("policy: a witness's key as the log's", with("\nwitness w1", &format!("\nlog {}\nwitness w1", &lines[1][11..]))),
-        ("policy: a log's key as a witness's", with(lines[1], &format!("witness w1 {}", &lines[0][4..]))),
+        (
+            "policy: a witness's key as the log's",
+            with("\nwitness w1", &format!("\nlog {}\nwitness w1", &lines[1][11..])),
+        ),
+        (
+            "policy: a log's key as a witness's",
+            with(lines[1], &format!("witness w1 {}", &lines[0][4..])),
+        ),
         ("policy: without the log", with(lines[0], "#")),
         ("policy: the log's second key", with("group", &second)),
-        ("policy: the log's second key counts", with("group two 2 w1", &second.replace("group", "group two 2 own"))),
+        (
+            "policy: the log's second key counts",
+            with("group two 2 w1", &second.replace("group", "group two 2 own")),
+        ),
         ("policy: another id of a key", with("witness1.example/w+", "witness1.example/w+0")),
         ("policy: id in capitals", with(lines[0], &capital_id(lines[0]))),
         ("policy: DEL", with("\nwitness w1", "\n#\u{7f}\nwitness w1")),
         ("policy: U+0085 in a comment", with("\nwitness w1", "\n#\u{85}\nwitness w1")),
         ("policy: U+0085 in a name", with("witness w2", "witness w\u{85}2")),
-        ("policy: no UTF-8", issued(witnessed().set(POLICY, [b"#\xff\n", text.as_bytes()].concat()))),
+        (
+            "policy: no UTF-8",
+            issued(witnessed().set(POLICY, [b"#\xff\n", text.as_bytes()].concat())),
+        ),
         ("policy: empty", issued(witnessed().set(POLICY, ""))),
     ])
+}
+
+/// The same file twice, once outside of the bag.
+fn outside() -> Bag {
+    let mut bag = witnessed();
+    let checkpoint = bag.get(CHECKPOINT).to_vec();
+    bag.0.insert(CHECKPOINT.to_owned(), checkpoint);
+    bag
 }
 
 /// The id of a key in capital letters: another spelling.
@@ -279,12 +345,19 @@ fn lists() -> Vec<Case> {
         let statement = format!("bailee/bundle/v1\nreceipt\n{ORIGIN}\n{digest}\n");
         bag().set("tagmanifest-sha256.txt", text).set("bundle.note", forged(statement.as_bytes()))
     };
-    let unlisted: String = tags.lines().filter(|l| !l.ends_with("  bagit.txt")).map(|l| format!("{l}\n")).collect();
-    let no_manifest: String =
-        tags.lines().filter(|l| !l.ends_with("  manifest-sha256.txt")).map(|l| format!("{l}\n")).collect();
+    let unlisted: String =
+        tags.lines().filter(|l| !l.ends_with("  bagit.txt")).map(|l| format!("{l}\n")).collect();
+    let no_manifest: String = tags
+        .lines()
+        .filter(|l| !l.ends_with("  manifest-sha256.txt"))
+        .map(|l| format!("{l}\n"))
+        .collect();
     let zeros = "0".repeat(64);
     named(vec![
-        ("manifest: capitals", payload(list.replacen(&lines[0][..64], &lines[0][..64].to_uppercase(), 1))),
+        (
+            "manifest: capitals",
+            payload(list.replacen(&lines[0][..64], &lines[0][..64].to_uppercase(), 1)),
+        ),
         ("manifest: out of order", payload(swapped)),
         ("manifest: a line twice", payload(format!("{}\n{list}", lines[0]))),
         ("manifest: one space", payload(list.replacen("  ", " ", 1))),
@@ -299,16 +372,32 @@ fn lists() -> Vec<Case> {
         ("manifest: empty", payload(String::new())),
         ("tag manifest: a file not listed", sign_tags(unlisted)),
         ("tag manifest: the manifest not listed", sign_tags(no_manifest)),
-        ("tag manifest: lists itself", sign_tags(format!("{tags}{zeros}  tagmanifest-sha256.txt\n"))),
+        (
+            "tag manifest: lists itself",
+            sign_tags(format!("{tags}{zeros}  tagmanifest-sha256.txt\n")),
+        ),
         ("tag manifest: lists the payload", sign_tags(format!("{tags}{zeros}  verify/x\n"))),
         ("bag: another version", bag().replace("bagit.txt", "1.0", "0.97").signed()),
-        ("bag: another payload", bag().replace("bag-info.txt", "Payload-Oxum: ", "Payload-Oxum: 1").signed()),
-        ("bag: another origin", bag().replace("bag-info.txt", ORIGIN, "log.example/other").signed()),
+        (
+            "bag: another payload",
+            bag().replace("bag-info.txt", "Payload-Oxum: ", "Payload-Oxum: 1").signed(),
+        ),
+        (
+            "bag: another origin",
+            bag().replace("bag-info.txt", ORIGIN, "log.example/other").signed(),
+        ),
         ("bag: a line more", bag().replace("bag-info.txt", "Bag-", "X: y\nBag-").signed()),
-        ("bag: a value with a space before it", bag().replace("bag-info.txt", "Agent: ", "Agent:  ").signed()),
+        (
+            "bag: a value with a space before it",
+            bag().replace("bag-info.txt", "Agent: ", "Agent:  ").signed(),
+        ),
+        ("name: a file outside of the bag", outside()),
         ("name: a file of no kind", issued(bag().set("data/other.bin", "x"))),
         ("name: a tag file of no kind", bag().set("other.txt", "x").signed()),
-        ("name: an index without zeros", issued(bag().set("data/entries/2/leaf.bin", leaf(2).encode()))),
+        (
+            "name: an index without zeros",
+            issued(bag().set("data/entries/2/leaf.bin", leaf(2).encode())),
+        ),
         ("name: an authority in capitals", issued(bag().set("data/timestamps/A/0.tsr", "x"))),
         ("name: a section of no kind", issued(bag().set(&format!("{ENTRY}/opened/why.cbor"), "x"))),
     ])
@@ -323,27 +412,65 @@ fn entries() -> Vec<Case> {
     let [what, who, papers] = sections(2);
     let late = b"written afterwards".to_vec();
     let digest = bailee_ledger::to_hex(&bailee_ledger::hash::sha256(&late));
-    let exhibit = bag().0.keys().find(|name| name.contains("/exhibits/")).unwrap()["bag/".len()..].to_owned();
+    let exhibit =
+        bag().0.keys().find(|name| name.contains("/exhibits/")).unwrap()["bag/".len()..].to_owned();
     let renamed = format!("data/exhibits/{}", "0".repeat(64));
     named(vec![
         ("leaf: another", set("leaf.bin", leaf(3).encode())),
         ("leaf: a longer integer", set("leaf.bin", long)),
         ("leaf: a byte more", set("leaf.bin", [&encoded[..], &[0]].concat())),
         ("section: other bytes", set("opened/what.cbor", vec![0x80])),
-        ("section: the papers as what", issued(bag().set(&file("opened/what.cbor"), papers.bytes.clone()).set(&file("opened/what.salt"), papers.salt))),
-        ("section: who, opened later", issued(bag().set(&file("opened/who.cbor"), who.bytes).set(&file("opened/who.salt"), who.salt))),
+        (
+            "section: the papers as what",
+            issued(
+                bag()
+                    .set(&file("opened/what.cbor"), papers.bytes.clone())
+                    .set(&file("opened/what.salt"), papers.salt),
+            ),
+        ),
+        (
+            "section: who, opened later",
+            issued(
+                bag()
+                    .set(&file("opened/who.cbor"), who.bytes)
+                    .set(&file("opened/who.salt"), who.salt),
+            ),
+        ),
         ("section: salt of 31 bytes", set("opened/what.salt", vec![what.salt[0]; 31])),
         ("section: salt of 33 bytes", set("opened/what.salt", vec![what.salt[0]; 33])),
         ("section: without salt", issued(bag().remove(&file("opened/what.salt")))),
         ("section: salt alone", issued(bag().remove(&file("opened/what.cbor")))),
-        ("exhibit: named nowhere", issued(bag().set(&format!("data/exhibits/{digest}"), late.clone()))),
-        ("exhibit: named nowhere, as a certificate", issued(bag().set("data/certificate.json", late.clone()))),
+        (
+            "exhibit: named nowhere",
+            issued(bag().set(&format!("data/exhibits/{digest}"), late.clone())),
+        ),
+        (
+            "exhibit: named nowhere, as a certificate",
+            issued(bag().set("data/certificate.json", late.clone())),
+        ),
         ("exhibit: under the name of another", issued(bag().set(&exhibit, late))),
-        ("exhibit: under no name of its own", issued(bag().remove(&exhibit).set(&renamed, crate::common::EXHIBIT))),
-        ("exhibit: papers closed", issued(bag().remove(&file("opened/papers.cbor")).remove(&file("opened/papers.salt")))),
+        (
+            "exhibit: under no name of its own",
+            issued(bag().remove(&exhibit).set(&renamed, crate::common::EXHIBIT)),
+        ),
+        (
+            "exhibit: papers closed",
+            issued(bag().remove(&file("opened/papers.cbor")).remove(&file("opened/papers.salt"))),
+        ),
         ("entry: without leaf", issued(bag().remove(&file("leaf.bin")))),
         ("entry: without proof", issued(bag().remove(PROOF))),
-        ("entry: none, but an exhibit", issued(bag().remove(PROOF).remove(&file("leaf.bin")).remove(&file("opened/what.cbor")).remove(&file("opened/what.salt")).remove(&file("opened/papers.cbor")).remove(&file("opened/papers.salt")))),
+        (
+            "entry: none, but an exhibit",
+            issued(
+                bag()
+                    .remove(PROOF)
+                    .remove(&file("leaf.bin"))
+                    .remove(&file("opened/what.cbor"))
+                    .remove(&file("opened/what.salt"))
+                    .remove(&file("opened/papers.cbor"))
+                    .remove(&file("opened/papers.salt")),
+            ),
+        ),
     ])
 }
 

@@ -17,7 +17,9 @@ fn program() -> &'static Path {
         build.args(["build", "-o"]).arg(&program).arg(".").current_dir(source);
         // Nothing is fetched: golang.org/x/mod is where `replace` says.
         build.env("GOFLAGS", "-mod=mod").env("GOPROXY", "off").env("GOTOOLCHAIN", "local");
-        build.env("GOCACHE", target().join("tools/go-cache")).env("GOPATH", target().join("tools/go"));
+        build
+            .env("GOCACHE", target().join("tools/go-cache"))
+            .env("GOPATH", target().join("tools/go"));
         let output = run(&mut build);
         assert!(output.status.success(), "go build: {}; try `cargo xtask setup`", said(&output));
         program

@@ -2,8 +2,8 @@
 //! over text that no honest log would sign.
 
 use bailee_ledger::bundle::{BundleBuilder, Kind};
-use bailee_ledger::timestamp::Request;
 use bailee_ledger::hash::sha256;
+use bailee_ledger::timestamp::Request;
 use bailee_ledger::{Checkpoint, Note, Policy, PqSigner};
 use ed25519_dalek::{Signer as _, SigningKey};
 

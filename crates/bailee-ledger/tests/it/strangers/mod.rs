@@ -9,11 +9,14 @@ mod bag;
 mod browser;
 mod by_hand;
 mod cases;
+mod flips;
 mod go;
 mod log;
 mod matrix;
 mod page;
+mod people;
 mod python;
+mod stamped;
 mod tlog;
 
 use std::path::PathBuf;
