@@ -5,7 +5,6 @@
 mod authority;
 mod bagit;
 mod bundle;
-mod by_hand;
 mod clearance;
 mod common;
 mod dishonest;
@@ -17,6 +16,7 @@ mod merkle;
 mod notes;
 mod policy;
 mod stamps;
+mod strangers;
 mod tiles;
 mod timestamp;
 mod witness;
