@@ -32,15 +32,18 @@ pub(crate) use asking::run;
 pub use settings::Witnesses;
 pub use watch::{Lapse, Watched};
 
+use std::collections::BTreeSet;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bailee_ledger::{Note, Policy};
+use bailee_store::Put;
 
 use crate::attest::kept::Kept;
 use crate::attest::round::{Gathered, Tell};
 use crate::house::{House, HouseError};
+use crate::stamping::Desk;
 
 /// Kept notes looked at for one that has everything.
 const LOOKED_AT: usize = 32;
@@ -66,6 +69,15 @@ pub struct Stamp {
     pub roots: Vec<u8>,
     /// Raw RFC 3161 responses, DER.
     pub tokens: Vec<Vec<u8>>,
+}
+
+/// Whether a checkpoint may be fixed without its quorum.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Quorum {
+    /// It may not.
+    Needed,
+    /// It was waited for long enough.
+    Waived,
 }
 
 /// What the attesting thread and those who wait share.
@@ -136,8 +148,52 @@ impl Attesting {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The smallest kept checkpoint over `size` leaves that has quorum and stamps; else the smallest
-    /// that has the quorum. An object that cannot be read is as good as none, and is named.
+    /// Fixes what is stamped: the newest checkpoint, over `size` leaves or more, kept as it is with
+    /// the cosignatures there are. `None`: its quorum is not there yet, and is needed.
+    pub(crate) fn fix(
+        &self,
+        size: u64,
+        note: Note,
+        quorum: Quorum,
+    ) -> Result<Option<Attested>, HouseError> {
+        let (mut size, mut note) = (size, note);
+        if let Some(timeout) = self.timeout {
+            self.wait(size, timeout.saturating_mul(2));
+            if let Some(gathered) = self.gathered(size) {
+                let newest = Attested::of(gathered)?;
+                (size, note) = (newest.size, newest.note);
+            }
+            let reached = Gathered::of(note.clone(), &self.policy)?.satisfies(&self.policy);
+            if !reached && quorum == Quorum::Needed {
+                return Ok(None);
+            }
+        }
+        self.kept.put(size, &note).map(Some)
+    }
+
+    /// The attested checkpoint of exactly this size.
+    pub(crate) fn kept(&self, size: u64) -> Result<Attested, HouseError> {
+        self.kept.load(size)
+    }
+
+    /// Every size and authority with a token, ascending.
+    pub(crate) fn stamped(&self) -> Result<BTreeSet<(u64, String)>, HouseError> {
+        self.kept.stamped()
+    }
+
+    /// Keeps token `n` of an authority, with its roots.
+    pub(crate) fn put_token(
+        &self,
+        size: u64,
+        desk: &Desk,
+        n: usize,
+        token: &[u8],
+    ) -> Result<Put, HouseError> {
+        self.kept.put_stamp(size, desk, n, token)
+    }
+
+    /// The smallest kept checkpoint over `size` leaves that has quorum and stamps; else the one with
+    /// the quorum that has most stamps. An object that cannot be read is as good as none, and is named.
     fn complete(&self, size: u64) -> Option<Attested> {
         self.look_for(size).unwrap_or_else(|error| {
             tracing::warn!(%error, "attested checkpoints cannot be read");
@@ -146,7 +202,7 @@ impl Attesting {
     }
 
     fn look_for(&self, size: u64) -> Result<Option<Attested>, HouseError> {
-        let mut cosigned = None;
+        let mut cosigned: Option<Attested> = None;
         for size in self.kept.from(size, LOOKED_AT)? {
             let attested = self.kept.load(size)?;
             let gathered = Gathered::of(attested.note.clone(), &self.policy)?;
@@ -156,7 +212,8 @@ impl Attesting {
             if attested.stamps.len() >= self.authorities {
                 return Ok(Some(attested));
             }
-            cosigned = cosigned.or(Some(attested));
+            let most = cosigned.as_ref().is_some_and(|it| it.stamps.len() >= attested.stamps.len());
+            cosigned = if most { cosigned } else { Some(attested) };
         }
         Ok(cosigned)
     }
@@ -212,6 +269,17 @@ impl House {
     /// # Errors
     /// No checkpoint over these entries is signed.
     pub fn attested_over(&self, size: u64, patience: Duration) -> Result<Attested, HouseError> {
+        let end = Instant::now() + patience;
+        let cosigned = self.cosigned_over(size, patience)?;
+        let stamping = &self.inner.stamping;
+        if cosigned.stamps.len() >= stamping.authorities() || patience.is_zero() {
+            return Ok(cosigned);
+        }
+        stamping.wait_over(size, end.saturating_duration_since(Instant::now()));
+        self.cosigned_over(size, Duration::ZERO)
+    }
+
+    fn cosigned_over(&self, size: u64, patience: Duration) -> Result<Attested, HouseError> {
         let attesting = &self.inner.attesting;
         let (signed, note) = self.checkpoint_over(size)?;
         if let Some(found) = attesting.complete(size) {
@@ -231,9 +299,11 @@ impl House {
         Ok(there.fold(plain, |best, other| if other.says() > best.says() { other } else { best }))
     }
 
-    /// How long a receipt waits for witnesses: one round, and what is left of the one before.
+    /// How long a receipt waits for witnesses (one round, and what is left of the one before) and
+    /// for timestamps.
     pub fn patience(&self) -> Duration {
-        self.inner.attesting.timeout.map_or(Duration::ZERO, |timeout| timeout.saturating_mul(2))
+        let witnesses = self.inner.attesting.timeout.unwrap_or_default().saturating_mul(2);
+        witnesses + self.inner.stamping.patience()
     }
 
     /// Makes this note the attested one of its size, for ever, as it is, and gives the one that is:

@@ -86,6 +86,7 @@ impl Metrics {
         for (name, help, value) in gauges {
             _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}");
         }
+        crate::stamping::write_metrics(house, &mut out);
         Ok(out)
     }
 

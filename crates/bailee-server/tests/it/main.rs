@@ -1,6 +1,9 @@
 //! Proof of the runner: faults, kills, old copies, erasure, hostile letters, stories, letting go.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[allow(dead_code, reason = "the ledger's tests use all of it")]
+#[path = "../../../bailee-ledger/tests/it/authority.rs"]
+mod authority;
 mod checks;
 mod common;
 mod erasure;
@@ -14,4 +17,6 @@ mod http_intake;
 mod kill;
 mod let_go;
 mod restored;
+mod stamps;
 mod through_runner;
+mod tsa;
