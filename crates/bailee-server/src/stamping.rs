@@ -218,6 +218,9 @@ impl House {
         if stamping.desks.is_empty() {
             return Vec::new();
         }
+        // What was recorded is signed first; if that fails, it is said below to be missing.
+        let due = stamping.state().due;
+        _ = self.checkpoint_over(due);
         stamping.wait_done(patience);
         let state = stamping.state();
         let left = state.stands.iter().filter_map(Stand::told);

@@ -220,7 +220,14 @@ pub(crate) fn livez(_: &Shared, _: &Ask) -> Result<Reply, Problem> {
 pub(crate) fn readyz(shared: &Shared, _: &Ask) -> Result<Reply, Problem> {
     shared.house.with_state(|s| s.head)?;
     match shared.house.checkpoint() {
-        Some(_) => Ok(Reply::bytes(TEXT, b"ready\n".to_vec())),
+        Some(_) => {
+            let mut text = "ready\n".to_owned();
+            let stands = shared.house.timestamp_authorities();
+            for stand in stands.iter().filter(|stand| stand.trouble.is_some()) {
+                text.push_str(&format!("timestamp authority {} gives no tokens\n", stand.name));
+            }
+            Ok(Reply::bytes(TEXT, text.into_bytes()))
+        }
         None => {
             let detail = "has not signed a checkpoint yet";
             Err(Problem::new(503, "nothing_signed", "the log", detail, "ask again in a second"))

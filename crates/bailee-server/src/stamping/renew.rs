@@ -12,7 +12,7 @@ use bailee_ledger::hash::sha256;
 use bailee_ledger::timestamp::{Roots, TimestampError, Token, verify_series};
 
 use crate::attest::{Attested, Stamp};
-use crate::house::{HouseError, Inner};
+use crate::house::Inner;
 
 /// Checkpoints read back between two looks at what is more urgent.
 const AT_ONCE: usize = 32;
@@ -48,6 +48,14 @@ pub(super) struct Renewal {
 pub(super) fn series(attested: &Attested, stamp: &Stamp) -> Result<Vec<Token>, TimestampError> {
     let imprint = sha256(attested.note.to_string().as_bytes());
     verify_series(&stamp.tokens, &imprint, &Roots::from_pem(&stamp.roots)?, 0)
+}
+
+/// What a renewal of this token is to cover.
+fn imprint(house: &Inner, size: u64, name: &str, number: usize) -> Result<Hash, String> {
+    let attested = house.attesting.kept(size).map_err(|e| e.to_string())?;
+    let stamp = attested.stamps.iter().find(|stamp| stamp.authority == *name);
+    let token = stamp.and_then(|stamp| stamp.tokens.get(number));
+    token.map(|token| sha256(token)).ok_or_else(|| "the token is gone".to_owned())
 }
 
 impl Renewals {
@@ -88,27 +96,26 @@ impl Renewals {
 
     /// The next renewal of this authority, if one is due. One that has ended already is not: a
     /// later token cannot show any more that it was good.
-    pub(super) fn next(
-        &mut self,
-        house: &Inner,
-        desk: usize,
-        now: u64,
-    ) -> Result<Option<Renewal>, HouseError> {
+    pub(super) fn next(&mut self, house: &Inner, desk: usize, now: u64) -> Option<Renewal> {
         if self.worn.get(&desk).is_some_and(|until| *until > now) {
-            return Ok(None);
+            return None;
         }
         let soon = now.saturating_add(house.stamping.pace.renew_days.saturating_mul(DAY));
-        let ending = self.ends.range((now, 0, 0)..(soon, 0, 0));
-        let mut own = ending.filter(|((_, _, of), _)| *of == desk);
-        let Some((&(until, size, _), &number)) = own.next() else { return Ok(None) };
-        let attested = house.attesting.kept(size)?;
-        let name = &house.stamping.desks[desk].name;
-        let stamp = attested.stamps.iter().find(|stamp| stamp.authority == *name);
-        let Some(last) = stamp.and_then(|stamp| stamp.tokens.get(number)) else {
-            self.ends.remove(&(until, size, desk));
-            return Ok(None);
-        };
-        Ok(Some(Renewal { size, desk, number: number + 1, imprint: sha256(last), until }))
+        loop {
+            let ending = self.ends.range((now, 0, 0)..(soon.max(now), 0, 0));
+            let mut own = ending.filter(|((_, _, of), _)| *of == desk);
+            let (&(until, size, _), &number) = own.next()?;
+            let name = &house.stamping.desks[desk].name;
+            match imprint(house, size, name, number) {
+                Ok(imprint) => {
+                    return Some(Renewal { size, desk, number: number + 1, imprint, until });
+                }
+                Err(error) => {
+                    tracing::error!(size, authority = name, error, "not renewed");
+                    self.ends.remove(&(until, size, desk));
+                }
+            }
+        }
     }
 
     /// A renewal was kept: what it renews needs no other.

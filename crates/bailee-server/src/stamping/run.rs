@@ -22,7 +22,9 @@ use crate::house::{HouseError, Inner};
 
 /// Longest sleep when nobody says that something is due.
 const POLL: Duration = Duration::from_secs(60);
-/// Pause after the house did not answer, and between two looks for a quorum.
+/// Pause after the house did not answer.
+const TROUBLE: Duration = Duration::from_secs(10);
+/// Pause between two looks for a quorum.
 const AGAIN: Duration = Duration::from_secs(1);
 /// How often a closing house is looked for while authorities are asked.
 const GLANCE: Duration = Duration::from_millis(50);
@@ -80,7 +82,7 @@ pub(crate) fn run(house: &Arc<Inner>) {
             Ok(Some(until)) => until,
             Err(error) => {
                 tracing::warn!(%error, "stamping goes on later");
-                Instant::now() + AGAIN
+                Instant::now() + TROUBLE
             }
         };
         let mut state = stamping.state();
@@ -114,15 +116,9 @@ impl Clerk {
             stand.stamped_to = stand.stamped_to.max(size);
         }
         if newest > 0 {
-            let attested = house.attesting.kept(newest)?;
-            let last = attested.stamps.iter().filter_map(|stamp| series(&attested, stamp).ok());
-            let at = last.filter_map(|tokens| Some(tokens.first()?.time)).max();
-            clerk.current = Some(Current {
-                size: newest,
-                imprint: sha256(attested.note.to_string().as_bytes()),
-                at: at.unwrap_or_default(),
-                has: has(house, &attested),
-            });
+            clerk.current = current(house, newest)
+                .inspect_err(|error| tracing::error!(newest, %error, "stamped checkpoint"))
+                .ok();
         }
         if let Some(last) = last_of_class(house, newest)? {
             stamping.cover(last + 1);
@@ -141,7 +137,7 @@ impl Clerk {
         for desk in 0..house.stamping.desks.len() {
             let job = match self.current.as_ref().is_some_and(|current| !current.has[desk]) {
                 true => Some(Job::First(desk)),
-                false => self.renewals.next(house, desk, now)?.map(Job::Renew),
+                false => self.renewals.next(house, desk, now).map(Job::Renew),
             };
             let Some(job) = job else { continue };
             match house.stamping.state().stands[desk].rests_until {
@@ -294,6 +290,24 @@ impl Clerk {
         }
         Ok(())
     }
+}
+
+/// The checkpoint that was stamped last.
+fn current(house: &Inner, size: u64) -> Result<Current, HouseError> {
+    let attested = house.attesting.kept(size)?;
+    let mut at = 0;
+    for stamp in &attested.stamps {
+        let tokens = series(&attested, stamp).unwrap_or_default();
+        let Some(first) = tokens.first() else { continue };
+        at = at.max(first.time);
+        let mut state = house.stamping.state();
+        let mut stands = state.stands.iter_mut();
+        if let Some(stand) = stands.find(|stand| stand.name == stamp.authority) {
+            stand.last = Some(first.time);
+        }
+    }
+    let imprint = sha256(attested.note.to_string().as_bytes());
+    Ok(Current { size, imprint, at, has: has(house, &attested) })
 }
 
 /// Which authorities have given a token.

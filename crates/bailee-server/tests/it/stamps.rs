@@ -166,7 +166,7 @@ fn nothing_is_kept_that_does_not_hold() {
         (Mode::Bytes(Vec::new()), "malformed"),
         (Mode::Status(200), "malformed"),
         (Mode::Honest, "set the clock"),
-        (Mode::Stale, "another file"),
+        (Mode::Stale, "nonce"),
     ] {
         let told = answer(mode);
         assert!(told.contains(wanted), "{wanted} in {told}");
