@@ -17,9 +17,10 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock, RwLockWriteGuard};
 use std::thread::{self, JoinHandle};
 
 use bailee_core::{Action, Command, State};
-use bailee_ledger::{Note, Policy};
+use bailee_ledger::Policy;
 use bailee_store::{
-    Digest, DirLock, DiskObjects, Entry, Exhibit, Journal, ObjectError, Objects, SqliteJournal,
+    Digest, DirLock, DiskObjects, DiskSlot, Entry, Exhibit, Journal, ObjectError, Objects, Slot,
+    SqliteJournal,
 };
 
 use crate::attest::{self, Attesting};
@@ -63,6 +64,8 @@ pub(crate) struct Inner {
     pub(crate) clock: Clock,
     pub(crate) journal: Arc<dyn Journal>,
     pub(crate) objects: Arc<dyn Objects>,
+    /// The checkpoint outside of the journal.
+    pub(crate) slot: Option<Arc<dyn Slot>>,
     pub(crate) projection: RwLock<Projection>,
     pub(crate) published: Mutex<Published>,
     pub(crate) published_more: Condvar,
@@ -183,7 +186,8 @@ impl House {
             config,
             clock,
         };
-        let house = House::start(parts, Some(lock))?;
+        let slot = slot_in(&parts);
+        let house = House::start(parts, slot, Some(lock))?;
         if house.with_state(|s| s.head)? == 0 {
             let standard = catalogue::standard();
             house.submit(Command::system(Action::LoadInstruments(standard)), Vec::new())?;
@@ -193,14 +197,24 @@ impl House {
 
     /// A house of given parts: in memory, with faults, or on other stores.
     pub fn of(parts: Parts) -> Result<House, HouseError> {
-        House::start(parts, None)
+        let slot = slot_in(&parts);
+        House::start(parts, slot, None)
     }
 
-    fn start(parts: Parts, lock: Option<DirLock>) -> Result<House, HouseError> {
+    /// As [`House::of`], with the signed checkpoint kept elsewhere than in the directory.
+    pub fn with_slot(parts: Parts, slot: Arc<dyn Slot>) -> Result<House, HouseError> {
+        House::start(parts, Some(slot), None)
+    }
+
+    fn start(
+        parts: Parts,
+        slot: Option<Arc<dyn Slot>>,
+        lock: Option<DirLock>,
+    ) -> Result<House, HouseError> {
         let Parts { dir, config, keys, clock, journal, objects } = parts;
         let projection = Projection::replay(&*journal)?;
         let key = keys.log.verifier();
-        let published = publish::resume(dir.as_deref(), &*journal, &projection, key)?;
+        let published = publish::resume(slot.as_deref(), &*journal, &projection, key)?;
         let witnesses = config.witnesses.as_ref();
         let policy = match witnesses {
             Some(witnesses) => witnesses.read(dir.as_deref(), key)?,
@@ -218,6 +232,7 @@ impl House {
             clock,
             journal,
             objects,
+            slot,
             projection: RwLock::new(projection),
             published: Mutex::new(published),
             published_more: Condvar::new(),
@@ -273,38 +288,6 @@ impl House {
     /// Looks at state and tree.
     pub fn with_projection<R>(&self, look: impl FnOnce(&Projection) -> R) -> Result<R, Failure> {
         self.inner.read(look)
-    }
-
-    /// The newest signed checkpoint, if there is one.
-    pub fn checkpoint(&self) -> Option<Note> {
-        let published = self.inner.published.lock().unwrap_or_else(PoisonError::into_inner);
-        published.note.clone()
-    }
-
-    /// Waits until a signed checkpoint covers the first `size` entries, and gives it. An attempt
-    /// to sign that failed before is made again; one that fails while this waits is the error.
-    pub fn checkpoint_over(&self, size: u64) -> Result<(u64, Note), HouseError> {
-        let have = self.with_projection(|projection| projection.tree.size())?;
-        if size > have {
-            let why = format!("the log has {have} entries, not {size}: nothing to sign over");
-            return Err(HouseError::Published(why));
-        }
-        let mut published = self.inner.published.lock().unwrap_or_else(PoisonError::into_inner);
-        let failed_before = published.failures;
-        if published.size < size {
-            self.inner.appended();
-        }
-        loop {
-            if let Some(note) = published.note.as_ref().filter(|_| published.size >= size) {
-                return Ok((published.size, note.clone()));
-            }
-            let failed = published.failures > failed_before;
-            if let Some(why) = published.stopped.as_ref().filter(|_| failed) {
-                return Err(HouseError::Published(why.clone()));
-            }
-            let more = self.inner.published_more.wait(published);
-            published = more.unwrap_or_else(PoisonError::into_inner);
-        }
     }
 
     /// The policy offered with receipts: this log's key, its witnesses, groups and quorum, without
@@ -400,6 +383,12 @@ impl Drop for House {
         self.inner.stamping.close();
         threads.for_each(|thread| _ = thread.join());
     }
+}
+
+/// Where the signed checkpoint lies, beside the journal.
+fn slot_in(parts: &Parts) -> Option<Arc<dyn Slot>> {
+    let dir = parts.dir.as_deref()?;
+    Some(Arc::new(DiskSlot::new(dir, publish::CHECKPOINT)))
 }
 
 /// Where a large exhibit is kept.

@@ -19,6 +19,7 @@ pub mod intake;
 pub mod keeping;
 pub mod keys;
 pub mod letting_go;
+pub mod monitor;
 mod projection;
 mod publish;
 pub mod receipt;
@@ -27,6 +28,7 @@ pub mod scenario;
 pub mod stamping;
 mod steward;
 pub mod web;
+pub mod witness;
 
 pub use clock::Clock;
 pub use config::Config;

@@ -180,6 +180,9 @@ fn write(
     let text = text + &said_of(&attested, &policy) + &stamped_by(house, &attested);
     let mut builder = BundleBuilder::new(kind, &attested.note, &policy)?;
     builder = builder.text(name, text.into_bytes())?;
+    for stamp in &attested.stamps {
+        builder = builder.stamp(&stamp.authority, stamp.roots.clone(), stamp.tokens.clone())?;
+    }
     let mut shown = BTreeSet::new();
     for position in &parts.positions {
         let entry = house.entries(*position, 1)?.pop();

@@ -15,6 +15,8 @@ mod door;
 mod init;
 mod keep;
 mod let_go;
+mod log;
+mod monitor;
 mod print;
 mod rule;
 mod save;
@@ -23,6 +25,7 @@ mod stamps;
 mod steps;
 mod trouble;
 mod verify;
+mod witness;
 
 use std::process::ExitCode;
 

@@ -17,3 +17,4 @@ mod policy;
 mod stamps;
 mod tiles;
 mod timestamp;
+mod witness;
