@@ -8,13 +8,11 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use bailee_ledger::bundle::check_authority;
 use bailee_ledger::timestamp::{Request, Roots};
 use serde::{Deserialize, Serialize};
 
 use crate::house::HouseError;
-
-/// Longest name of an authority, bytes.
-const LONGEST_NAME: usize = 64;
 
 /// One `[[timestamp]]` section.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,7 +106,7 @@ impl Authority {
             path: "bailee.toml".into(),
             detail: format!("{about}: {detail}"),
         };
-        check_name(name).map_err(|why| wrong(why.to_owned()))?;
+        check_authority(name).map_err(|why| wrong(why.to_owned()))?;
         if !url.starts_with("http://") && !url.starts_with("https://") {
             return Err(wrong(format!("{url:?} is no address like https://tsa.example.org/")));
         }
@@ -139,17 +137,6 @@ pub(crate) fn read(sections: &[Authority], dir: Option<&Path>) -> Result<Vec<Des
     sections.iter().map(|section| section.read(dir)).collect()
 }
 
-fn check_name(name: &str) -> Result<(), &'static str> {
-    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    let starts_well = name.bytes().next().is_some_and(plain);
-    let fits = name.len() <= LONGEST_NAME;
-    if starts_well && fits && name.bytes().all(|byte| plain(byte) || b"._-".contains(&byte)) {
-        Ok(())
-    } else {
-        Err("its name must have 1 to 64 of a-z, 0-9, dot, dash, underscore, the first a-z or 0-9")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -169,7 +156,7 @@ mod tests {
         let told = refused(&[section("tsa")]).to_string();
         assert!(told.contains("self-signed"), "{told}");
         for name in ["", "TSA", ".tsa", "a/b", "-", &"a".repeat(65)] {
-            assert!(refused(&[section(name)]).to_string().contains("its name"), "{name}");
+            assert!(refused(&[section(name)]).to_string().contains("1 to 64"), "{name}");
         }
         assert!(refused(&[section("a"), section("a")]).to_string().contains("two"));
         let odd = Authority { url: "ftp://tsa.example".into(), ..section("a") };

@@ -7,6 +7,7 @@ use std::time::Duration;
 use bailee_core::party::Role;
 use bailee_core::{Action, By, Time};
 use bailee_ledger::hash::sha256;
+use bailee_ledger::report::ClaimState;
 use bailee_ledger::timestamp::{Roots, verify_series};
 use bailee_server::attest::{Attested, Witnesses};
 use bailee_server::house::Parts;
@@ -14,7 +15,7 @@ use bailee_server::{Clock, House, HouseError, api};
 use bailee_store::{Journal, MemoryJournal, MemoryObjects, Objects};
 
 use crate::authority::{Authority, ISSUES, Issue, Key};
-use crate::common::{act, demand, letter, load, parts, party, start, take};
+use crate::common::{act, demand, letter, load, parts, party, receipt_of, start, take, verified};
 use crate::tsa::{Mode, Tsa};
 
 /// Far longer than anything takes: a test that waits so long has failed.
@@ -92,6 +93,11 @@ fn a_letter_is_stamped_by_every_authority_over_the_very_bytes_of_the_checkpoint(
     }
     let note = stores.objects.get(&format!("attested/{size}/note")).unwrap();
     assert_eq!(note, attested.note.to_string().into_bytes());
+    let (id, _) = demand(take(&house, &letter(1)).unwrap());
+    let receipt = verified(&house, &receipt_of(&house, id));
+    assert_eq!(receipt.claims[3].state, ClaimState::Proven, "{receipt}");
+    let named: Vec<&str> = receipt.stamps.iter().map(|stamp| stamp.name.as_str()).collect();
+    assert_eq!(named, ["tsa-a", "tsa-b"]);
     let report = api::check(&house, &mut |_| ()).unwrap();
     assert!(report.good && report.timestamps >= 2 && report.missing.is_empty(), "{report:?}");
 }
