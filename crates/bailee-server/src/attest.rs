@@ -37,7 +37,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use bailee_ledger::{Note, Policy};
+use bailee_ledger::{Note, Policy, Verifier};
 use bailee_store::Put;
 
 use crate::attest::kept::Kept;
@@ -245,7 +245,7 @@ impl Attesting {
     }
 
     /// Puts what was gathered, if it has the quorum, and hands it to whoever waits.
-    fn settle(&self, mut gathered: Gathered, watched: &[Watched]) {
+    fn settle(&self, mut gathered: Gathered, watched: Vec<Watched>) {
         let mut is_kept = false;
         if gathered.satisfies(&self.policy) {
             let put = self.kept.put(gathered.about.size, &gathered.note);
@@ -256,7 +256,7 @@ impl Attesting {
         }
         let mut state = self.state();
         (state.gathered, state.is_kept) = (Some(gathered), is_kept);
-        state.watched = watched.to_vec();
+        state.watched = watched;
         self.ended.notify_all();
     }
 }
@@ -399,8 +399,9 @@ impl Attested {
         if policy.quorum_name() == "none" || policy.quorum_by(&cosigned).is_some() {
             return Vec::new();
         }
+        let own = |key: &Verifier| policy.logs().iter().any(|log| log.key.name() == key.name());
         let absent = |index: &usize| cosigned.iter().all(|(witness, _)| witness != index);
-        let all = policy.witnesses().iter().enumerate();
-        all.filter(|(index, _)| absent(index)).map(|(_, witness)| witness.name.clone()).collect()
+        let others = policy.witnesses().iter().enumerate().filter(|(_, one)| !own(&one.key));
+        others.filter(|(index, _)| absent(index)).map(|(_, one)| one.name.clone()).collect()
     }
 }

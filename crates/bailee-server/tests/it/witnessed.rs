@@ -31,7 +31,7 @@ fn house(dir: &std::path::Path, policy: &str, timeout_ms: u64) -> House {
 
 /// The witness claim of a receipt under the policy that is in it.
 fn witnesses_of(bundle: &[u8]) -> (ClaimState, String) {
-    let report = verify_bundle(Cursor::new(bundle), &Trust::FromBundle).unwrap();
+    let report = verify_bundle(Cursor::new(bundle), &Trust::from_bundle()).unwrap();
     assert!(!report.failed(), "{report}");
     let claim = &report.claims[2];
     (claim.state, claim.text.clone())
@@ -70,14 +70,14 @@ fn a_receipt_carries_what_the_quorum_cosigned() {
     let (state, text) = witnesses_of(&bundle);
     assert_eq!(state, ClaimState::Proven, "{text}");
     assert!(text.contains("quorum q") && text.contains("w1, w2, w2-pq"), "{text}");
-    assert!(member(&bundle, "receipt.txt").contains("The quorum q"), "not said to people");
+    assert!(member(&bundle, "bag/data/receipt.txt").contains("The quorum q"), "not said to people");
     // The policy that travels names everybody, and tells nobody where they are asked.
-    let travels = member(&bundle, "policy.tlog-policy");
+    let travels = member(&bundle, "bag/data/policy.tlog-policy");
     assert!(!travels.contains("http"), "{travels}");
     assert_eq!(Policy::parse(travels.as_bytes()).unwrap().witnesses().len(), 3);
 
     // The very bytes are kept, under the size, and the next process hands out the same.
-    let checkpoint = member(&bundle, "checkpoint");
+    let checkpoint = member(&bundle, "bag/data/checkpoint");
     let tree = Checkpoint::parse(checkpoint.split("\n\n").next().unwrap_or_default()).ok();
     let size = tree.map_or_else(|| size_of(&checkpoint), |tree| tree.size);
     assert!(size > position);
@@ -86,7 +86,7 @@ fn a_receipt_carries_what_the_quorum_cosigned() {
     drop(house);
     let again = House::of(parts()).unwrap();
     assert_eq!(again.attested_over(position + 1, LONG).unwrap().note.to_string(), checkpoint);
-    assert_eq!(member(&receipt_of(&again, id), "checkpoint"), checkpoint);
+    assert_eq!(member(&receipt_of(&again, id), "bag/data/checkpoint"), checkpoint);
     judge(&again, &*journal, &[(letter(1), position)].into());
 }
 
@@ -105,7 +105,7 @@ fn who_is_away_is_named_and_the_receipt_gets_better_later() {
     let bundle = receipt_of(&house, id);
     let (state, text) = witnesses_of(&bundle);
     assert_eq!(state, ClaimState::NotShown, "{text}");
-    let words = member(&bundle, "receipt.txt");
+    let words = member(&bundle, "bag/data/receipt.txt");
     assert!(words.contains("MISSING: the quorum q") && words.contains("by w2 when"), "{words}");
     assert!(house.settle().is_empty(), "operation waited for a witness");
     let watched = house.watched();
@@ -242,6 +242,7 @@ fn appends_queue_up_no_questions() {
         for n in 0..50 {
             head = demand(take(&house, &letter(n)).unwrap()).1 + 1;
         }
+        house.checkpoint_over(head).unwrap();
         assert_eq!(gated.asked().len(), 1, "a second question while the first is open");
         drop(release);
         waiting.join().unwrap();
