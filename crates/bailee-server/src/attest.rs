@@ -26,24 +26,23 @@ mod asking;
 mod kept;
 mod round;
 mod settings;
+mod stamped;
 mod watch;
 
 pub(crate) use asking::run;
 pub use settings::Witnesses;
+pub(crate) use stamped::Quorum;
 pub use watch::{Lapse, Watched};
 
-use std::collections::BTreeSet;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bailee_ledger::{Note, Policy, Verifier};
-use bailee_store::Put;
 
 use crate::attest::kept::Kept;
 use crate::attest::round::{Gathered, Tell};
 use crate::house::{House, HouseError};
-use crate::stamping::Desk;
 
 /// Kept notes looked at for one that has everything.
 const LOOKED_AT: usize = 32;
@@ -69,15 +68,6 @@ pub struct Stamp {
     pub roots: Vec<u8>,
     /// Raw RFC 3161 responses, DER.
     pub tokens: Vec<Vec<u8>>,
-}
-
-/// Whether a checkpoint may be fixed without its quorum.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Quorum {
-    /// It may not.
-    Needed,
-    /// It was waited for long enough.
-    Waived,
 }
 
 /// What the attesting thread and those who wait share.
@@ -148,52 +138,9 @@ impl Attesting {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Fixes what is stamped: the newest checkpoint, over `size` leaves or more, kept as it is with
-    /// the cosignatures there are. `None`: its quorum is not there yet, and is needed.
-    pub(crate) fn fix(
-        &self,
-        size: u64,
-        note: Note,
-        quorum: Quorum,
-    ) -> Result<Option<Attested>, HouseError> {
-        let (mut size, mut note) = (size, note);
-        if let Some(timeout) = self.timeout {
-            self.wait(size, timeout.saturating_mul(2));
-            if let Some(gathered) = self.gathered(size) {
-                let newest = Attested::of(gathered)?;
-                (size, note) = (newest.size, newest.note);
-            }
-            let reached = Gathered::of(note.clone(), &self.policy)?.satisfies(&self.policy);
-            if !reached && quorum == Quorum::Needed {
-                return Ok(None);
-            }
-        }
-        self.kept.put(size, &note).map(Some)
-    }
-
-    /// The attested checkpoint of exactly this size.
-    pub(crate) fn kept(&self, size: u64) -> Result<Attested, HouseError> {
-        self.kept.load(size)
-    }
-
-    /// Every size and authority with a token, ascending.
-    pub(crate) fn stamped(&self) -> Result<BTreeSet<(u64, String)>, HouseError> {
-        self.kept.stamped()
-    }
-
-    /// Keeps token `n` of an authority, with its roots.
-    pub(crate) fn put_token(
-        &self,
-        size: u64,
-        desk: &Desk,
-        n: usize,
-        token: &[u8],
-    ) -> Result<Put, HouseError> {
-        self.kept.put_stamp(size, desk, n, token)
-    }
-
-    /// The smallest kept checkpoint over `size` leaves that has quorum and stamps; else the one with
-    /// the quorum that has most stamps. An object that cannot be read is as good as none, and is named.
+    /// The smallest kept checkpoint over `size` leaves that has quorum and stamps; else the one
+    /// with the quorum that has most stamps. An object that cannot be read is as good as none, and
+    /// is named.
     fn complete(&self, size: u64) -> Option<Attested> {
         self.look_for(size).unwrap_or_else(|error| {
             tracing::warn!(%error, "attested checkpoints cannot be read");

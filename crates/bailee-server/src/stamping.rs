@@ -9,8 +9,8 @@
 //! Invariants
 //! 1. Fail-open: nothing waits for an authority but a receipt, for a bounded time, and only while
 //!    the authorities answer.
-//! 2. One token covers every earlier entry; so only the newest checkpoint is stamped, and a burst of
-//!    letters costs one question.
+//! 2. One token covers every earlier entry; so only the newest checkpoint is stamped, and a burst
+//!    of letters costs one question.
 //! 3. Nothing is kept that was not verified; what is kept is put once, under the names in
 //!    attest/kept.rs, and doing it again is harmless.
 //! 4. An authority that fails is asked again, ever more slowly, and is named in the log, the

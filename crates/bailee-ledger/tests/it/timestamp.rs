@@ -596,3 +596,26 @@ fn a_request_is_what_openssl_reads() {
     let digest = to_hex(&sha256(FILE));
     assert!(text.replace([' ', '-'], "").contains(&digest[..16]), "{text}");
 }
+
+/// Committed answers, so that what was accepted once stays accepted; the fuzz target begins there.
+#[test]
+fn the_seeds_of_the_fuzz_target_are_accepted() {
+    let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz");
+    let pem = std::fs::read(fuzz.join("timestamp-root.pem")).unwrap();
+    let roots = Roots::from_pem(&pem).unwrap();
+    let check = |name: &str| {
+        let seed = std::fs::read(fuzz.join("corpus/timestamp").join(name)).unwrap();
+        let (imprint, response) = seed.split_first_chunk::<32>().unwrap();
+        verify(response, imprint, &roots, 0)
+    };
+    for (name, authority) in [
+        ("ec", "O=Fuzz, CN=tsa"),
+        ("ec-sha1-id", "O=Fuzz, CN=tsa"),
+        ("rsa-chain", "O=Fuzz, CN=rsa"),
+        ("rsa-unsorted", "O=Fuzz, CN=rsa"),
+        ("pss", "O=Fuzz, CN=rsa"),
+    ] {
+        assert_eq!(check(name).unwrap().authority, authority, "{name}");
+    }
+    assert_eq!(refusal(check("refused")), "Refused");
+}

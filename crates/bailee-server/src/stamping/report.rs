@@ -1,4 +1,4 @@
-//! What is stamped by whom, until when, and what is missing: for people, metrics and `bailee check`.
+//! What is stamped by whom, until when, and what is missing: for people, metrics, `bailee check`.
 //!
 //! Invariant: what is shown is read from what is kept and verified again each time; a fault is a
 //! line, never an abort.

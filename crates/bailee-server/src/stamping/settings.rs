@@ -22,7 +22,8 @@ pub struct Authority {
     pub name: String,
     /// Where it is asked (RFC 3161 over HTTP).
     pub url: String,
-    /// Certificates (PEM) that its own must lead to; a relative path starts in the house's directory.
+    /// Certificates (PEM) that its own must lead to; a relative path starts in the house's
+    /// directory.
     pub roots: PathBuf,
     /// Policy to ask for, an object identifier; its own choice if absent.
     #[serde(default)]
