@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::attest::Witnesses;
 use crate::http::Serving;
+use crate::stamping::{Authority, Pace};
 
 /// The settings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +27,12 @@ pub struct Config {
     /// What is served of the log.
     #[serde(default)]
     pub serving: Serving,
+    /// Who is asked for timestamps.
+    #[serde(default)]
+    pub timestamp: Vec<Authority>,
+    /// How often, and for how long.
+    #[serde(default)]
+    pub stamping: Pace,
 }
 
 impl Config {
@@ -39,6 +46,8 @@ impl Config {
             entities: BTreeMap::new(),
             witnesses: None,
             serving: Serving::default(),
+            timestamp: Vec::new(),
+            stamping: Pace::default(),
         }
     }
 
@@ -60,6 +69,8 @@ impl Config {
         }
         text.extend(self.witnesses.iter().map(Witnesses::to_text));
         text.push_str(&self.serving.to_text());
+        text.push_str(&self.stamping.to_text());
+        text.extend(self.timestamp.iter().map(Authority::to_text));
         text
     }
 }
@@ -75,6 +86,13 @@ mod tests {
         let policy = "witnesses.tlog-policy".into();
         config.witnesses = Some(Witnesses { policy, timeout_ms: 700 });
         config.serving.entries_days = Some(3650);
+        assert_eq!(Config::parse(&config.to_text()).as_ref(), Ok(&config));
+        config.stamping.every_s = 60;
+        for policy in [None, Some("2.999.1".to_owned())] {
+            let (name, url) = ("tsa-a".to_owned(), "http://tsa.example/".to_owned());
+            let roots = "tsa-a.pem".into();
+            config.timestamp.push(Authority { name, url, roots, policy });
+        }
         assert_eq!(Config::parse(&config.to_text()), Ok(config));
     }
 
