@@ -19,4 +19,5 @@ mod stamps;
 mod strangers;
 mod tiles;
 mod timestamp;
+mod upstream;
 mod witness;
