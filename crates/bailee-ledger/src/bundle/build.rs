@@ -167,7 +167,7 @@ impl<'a> BundleBuilder<'a> {
             return Err(BundleError::EntryTwice(index));
         }
         let dir = entry_dir(index);
-        self.put(&format!("{dir}/leaf.bin"), leaf.to_vec());
+        self.put(&format!("{dir}/leaf.bin"), Vec::from(leaf));
         self.put_proof(&format!("{dir}/proof.tlog-proof"), index, path);
         for (number, section) in opened.into_iter().enumerate() {
             let Some(Opened { bytes, salt }) = section else { continue };

@@ -84,7 +84,7 @@ fn places(bytes: &[u8], fit: Fit) -> impl Iterator<Item = usize> + use<> {
     });
     let guides: Vec<_> = guides.map(|member| member.start..member.start + member.size).collect();
     let skipped = move |place: &usize| {
-        place % 16 != 0 && guides.iter().any(|guide| guide.contains(&(*place as u64)))
+        !place.is_multiple_of(16) && guides.iter().any(|guide| guide.contains(&(*place as u64)))
     };
     (0..bytes.len()).filter(move |place| !skipped(place))
 }
