@@ -162,7 +162,8 @@ fn another_history(room: &Room) -> Room {
     for name in ["checkpoint", "journal.sqlite", "journal.sqlite-wal", "journal.sqlite-shm"] {
         _ = fs::remove_file(other.house().join(name));
     }
-    fs::copy(room.house().join("keys/log.key"), other.house().join("keys/log.key")).unwrap();
+    let key = "keys/log.key";
+    fs::copy(room.house().join(key), other.house().join(key)).expect("the key is copied");
     for n in 0..12 {
         let letter = other.file("letter.eml", format!("{LETTER}Again, {n}.\r\n").as_bytes());
         other.run(&["intake", text(&letter)]).ok();
@@ -208,5 +209,5 @@ fn other_key() -> String {
         "--counsel",
         "C <c@o.example>",
     ];
-    room.run(&init).json()["log_key"].as_str().unwrap().to_owned()
+    room.run(&init).json()["log_key"].as_str().expect("a key").to_owned()
 }
