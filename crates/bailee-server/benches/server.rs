@@ -1,5 +1,6 @@
 //! How fast the runner is on this machine: letters to durable demands, one letter to its receipt,
-//! without witnesses and with two beside it, a restart, proofs, and the verifier. Lines are `name<TAB>value<TAB>unit<TAB>target`.
+//! without witnesses and with two beside it, a restart, proofs, and the verifier. Lines are
+//! `name<TAB>value<TAB>unit<TAB>target`.
 //!
 //! The directory is in `BAILEE_BENCH_DIR` (here by default), so that the disk that counts is
 //! measured. Shapes: 64 senders, each with one letter on its way at a time.

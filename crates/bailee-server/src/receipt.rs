@@ -211,8 +211,8 @@ fn said_of(attested: &Attested, policy: &Policy) -> String {
     let (size, missing) = (attested.size, attested.missing(policy));
     let quorum = policy.quorum_name();
     if quorum == "none" {
-        return "\nNo witness is asked to cosign this log: that others see the same log rests on its \
-                word.\n"
+        return "\nNo witness is asked to cosign this log: that others see the same one rests on \
+                its word.\n"
             .to_owned();
     }
     if missing.is_empty() {

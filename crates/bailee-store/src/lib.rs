@@ -5,7 +5,7 @@
 //! |---|---|---|---|
 //! | [`memory`] | [`MemoryJournal`] | [`MemoryObjects`] | simulation, tests of callers |
 //! | embedded | [`SqliteJournal`] | [`DiskObjects`] | one data directory, nothing to install |
-//! | [`faulty`] | [`FaultyJournal`] | [`FaultyObjects`], [`FaultySlot`] | fault matrices around any |
+//! | [`faulty`] | [`FaultyJournal`] | [`FaultyObjects`] | fault matrices, [`FaultySlot`] too |
 //!
 //! Every implementation passes the same suites of [`conformance`]; so must any that is added.
 //! Out of scope: what the bytes mean (bailee-core, bailee-ledger), grouping of commits (the

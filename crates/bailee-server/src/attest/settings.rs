@@ -43,6 +43,12 @@ impl Witnesses {
 
     /// Reads the policy file and adds the log's own key.
     pub(crate) fn read(&self, dir: Option<&Path>, key: &Verifier) -> Result<Policy, HouseError> {
+        if self.timeout_ms == 0 {
+            return Err(HouseError::Config {
+                path: "bailee.toml".into(),
+                detail: "witnesses.timeout_ms is 0: nobody can answer in no time".into(),
+            });
+        }
         let path = dir.map_or_else(|| self.policy.clone(), |dir| dir.join(&self.policy));
         let bytes = std::fs::read(&path)
             .map_err(|e| HouseError::io(format!("read the policy {}", path.display()), &e))?;

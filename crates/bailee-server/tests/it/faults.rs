@@ -16,8 +16,8 @@
 //! The witness's own step (record, then answer) has its matrix in witness_server.rs.
 //!
 //! After each: the same house goes on, then a new process opens the same stores, and `judge` says
-//! that nothing acknowledged is lost, all of it provable, one root for one size: in what was signed,
-//! in the checkpoint file, in what witnesses have on record, and in what was attested.
+//! that nothing acknowledged is lost, all of it provable, one root for one size: in what was
+//! signed, in the checkpoint file, in what witnesses have on record, and in what was attested.
 
 use std::collections::BTreeMap;
 use std::ops::Range;

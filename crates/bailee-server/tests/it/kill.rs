@@ -374,8 +374,8 @@ fn cosign_until_killed(dir: &Path, step: &str) {
     serve_until(witness, listen, &Stop::default(), |at| say(&at.to_string())).unwrap();
 }
 
-/// Killed before or after the tree is on record: what was answered is of one history, and what is on
-/// record is never contradicted.
+/// Killed before or after the tree is on record: what was answered is of one history, and what is
+/// on record is never contradicted.
 #[test]
 fn a_witness_killed_around_its_record_cosigns_one_history() {
     const THIS: &str = "kill::a_witness_killed_around_its_record_cosigns_one_history";

@@ -1,5 +1,5 @@
-//! A monitor beside a log: a real one as it grows, and a false one that serves whatever files are in
-//! a directory.
+//! A monitor beside a log: a real one as it grows, and a false one that serves whatever files are
+//! in a directory.
 
 use std::collections::BTreeMap;
 use std::io::Write;

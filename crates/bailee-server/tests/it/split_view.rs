@@ -15,9 +15,9 @@ use bailee_server::web::Web;
 use bailee_server::witness::Init;
 use bailee_store::{MemoryJournal, MemoryObjects};
 
-use crate::common::{demand, keys, letter, load, take};
+use crate::common::{demand, keys, letter, load, on_disk, reopened, start, take};
 use crate::http::Served;
-use crate::standing::{Standing, witnessed};
+use crate::standing::{POLICY, Standing, witnessed};
 
 const LONG: Duration = Duration::from_secs(600);
 
@@ -50,6 +50,50 @@ fn a_second_history_is_refused_by_whoever_has_seen_the_first() {
         assert!(matches!(watched.contradiction, Some(Lapse::Contradicts(_))));
     }
     assert_eq!(one.on_record(), seen.size, "its record has moved");
+}
+
+/// Copies a directory as a backup does.
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let to = to.join(entry.file_name());
+        match entry.file_type().unwrap().is_dir() {
+            true => copy(&entry.path(), &to),
+            false => _ = std::fs::copy(entry.path(), to).unwrap(),
+        }
+    }
+}
+
+#[test]
+fn a_whole_directory_that_was_restored_is_noticed_by_the_witness() {
+    let room = tempfile::tempdir().unwrap();
+    let (dir, backup) = (room.path().join("house"), room.path().join("backup"));
+    let key = on_disk(&dir).keys().log.verifier().clone();
+    let one = Standing::watching("w1", Init::Ed25519, &key);
+    std::fs::write(dir.join(POLICY), format!("{}quorum w1\n", one.lines())).unwrap();
+    let settings = std::fs::read_to_string(dir.join("bailee.toml")).unwrap();
+    let section = format!("\n[witnesses]\npolicy = {POLICY:?}\ntimeout_ms = 60000\n");
+    std::fs::write(dir.join("bailee.toml"), settings + &section).unwrap();
+    let attested = |letters: std::ops::Range<usize>| {
+        let house = reopened(&dir, start()).unwrap();
+        let last = letters.map(|n| demand(take(&house, &letter(n)).unwrap()).1).last().unwrap();
+        let attested = house.attested_over(last + 1, LONG).unwrap();
+        (attested.missing(&house.policy().unwrap()), house.watched().remove(0))
+    };
+    assert_eq!(attested(0..3).0, [] as [&str; 0]);
+    copy(&dir, &backup);
+    assert_eq!(attested(3..6).0, [] as [&str; 0]);
+    let record = one.on_record();
+    std::fs::remove_dir_all(&dir).unwrap();
+    copy(&backup, &dir);
+    // The house opens: nothing in the directory contradicts anything in it. The witness does, while
+    // the log is shorter than what it has seen, and when it is longer.
+    for letters in [10..11, 11..20] {
+        let (missing, watched) = attested(letters);
+        assert_eq!(missing, ["w1"]);
+        assert!(watched.contradicts(), "{watched:?}");
+    }
+    assert_eq!(one.on_record(), record);
 }
 
 fn monitor(url: &str, policy: &Policy, dir: &Path) -> Monitor {

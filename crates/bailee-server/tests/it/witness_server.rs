@@ -1,5 +1,5 @@
-//! The witness itself: the document's statuses over HTTP, two requests at once, and what is left when
-//! its records fail. Never two trees.
+//! The witness itself: the document's statuses over HTTP, two requests at once, and what is left
+//! when its records fail. Never two trees.
 
 use std::sync::{Arc, Barrier, Mutex};
 use std::thread;

@@ -128,40 +128,7 @@ fn a_monitor_follows_a_log_and_tells_what_is_wrong() {
     assert!(!told.exists(), "an alarm was told");
 
     // Another house under the same name and key: a fork. It is told once, and said each time.
-    let other = Room::empty();
-    let init = [
-        "init",
-        "--origin",
-        "log.example.org/2026",
-        "--entity",
-        "Other B.V.",
-        "--country",
-        "NL",
-        "--counsel",
-        "Olga Other <olga@example.org>",
-        "--staff",
-        "Otto Other <otto@example.org>",
-        "--staff",
-        "Odd Other <odd@example.org>",
-    ];
-    other.run(&init).ok();
-    for name in ["checkpoint", "journal.sqlite", "journal.sqlite-wal", "journal.sqlite-shm"] {
-        _ = fs::remove_file(other.house().join(name));
-    }
-    fs::copy(room.house().join("keys/log.key"), other.house().join("keys/log.key")).unwrap();
-    let ada = ["--as", "P-1", "party", "list"];
-    other.run(&ada);
-    other.run(&["settle"]).ok();
-    let letter = other.file("letter.eml", LETTER.as_bytes());
-    let mut size = 0;
-    for n in 0..12 {
-        let words = format!("{LETTER}Again, {n}.\r\n");
-        fs::write(&letter, words).unwrap();
-        size = other.run(&["--json", "intake", text(&letter)]).json()["received"]["position"]
-            .as_u64()
-            .unwrap();
-    }
-    assert!(size > 12);
+    let other = another_history(&room);
     let serving = Serving::start(&other, &["serve", "--listen", "127.0.0.1:0"]);
     for _ in 0..2 {
         let forked = look(&serving.url, &["--on-alarm", &command]);
@@ -175,6 +142,33 @@ fn a_monitor_follows_a_log_and_tells_what_is_wrong() {
     let named =
         |entry: &fs::DirEntry| entry.file_name().to_string_lossy().starts_with("proof-fork");
     assert!(proofs.flatten().any(|entry| named(&entry)), "the proof was not kept");
+}
+
+/// Another house, whose log has the name and the key of this room's, and other entries.
+fn another_history(room: &Room) -> Room {
+    let other = Room::empty();
+    let init = [
+        "init",
+        "--origin",
+        "log.example.org/2026",
+        "--entity",
+        "Other B.V.",
+        "--country",
+        "NL",
+        "--counsel",
+        "Olga Other <olga@example.org>",
+    ];
+    other.run(&init).ok();
+    for name in ["checkpoint", "journal.sqlite", "journal.sqlite-wal", "journal.sqlite-shm"] {
+        _ = fs::remove_file(other.house().join(name));
+    }
+    let key = "keys/log.key";
+    fs::copy(room.house().join(key), other.house().join(key)).expect("the key is copied");
+    for n in 0..12 {
+        let letter = other.file("letter.eml", format!("{LETTER}Again, {n}.\r\n").as_bytes());
+        other.run(&["intake", text(&letter)]).ok();
+    }
+    other
 }
 
 #[test]
@@ -215,5 +209,5 @@ fn other_key() -> String {
         "--counsel",
         "C <c@o.example>",
     ];
-    room.run(&init).json()["log_key"].as_str().unwrap().to_owned()
+    room.run(&init).json()["log_key"].as_str().expect("a key").to_owned()
 }
