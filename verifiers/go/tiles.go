@@ -19,23 +19,32 @@ const tileHeight = 8
 // tileFiles reads tiles from a directory for sumdb/tlog, which authenticates what it is given.
 type tileFiles struct {
 	directory string
+	size      int64
 	read      map[string]bool
 }
 
 func (t tileFiles) Height() int                     { return tileHeight }
 func (t tileFiles) SaveTiles([]tlog.Tile, [][]byte) {}
 
+// ReadTiles answers the beginning of the widest tile that a tree of this size has: narrower ones
+// need not be kept.
 func (t tileFiles) ReadTiles(tiles []tlog.Tile) ([][]byte, error) {
 	contents := make([][]byte, len(tiles))
 	for i, tile := range tiles {
+		wanted := tile.W * tlog.HashSize
+		if tile.W = 1 << tileHeight; tile.L < 8 {
+			if there := t.size>>(tileHeight*tile.L) - tile.N<<tileHeight; there < int64(tile.W) {
+				tile.W = int(there)
+			}
+		}
 		content, err := t.file(tile, fmt.Sprint(tile.L))
 		if err != nil {
 			return nil, err
 		}
-		if len(content) != tile.W*tlog.HashSize {
+		if len(content) != tile.W*tlog.HashSize || wanted > len(content) {
 			return nil, fmt.Errorf("%s has %d bytes", tile.Path(), len(content))
 		}
-		contents[i] = content
+		contents[i] = content[:wanted]
 	}
 	return contents, nil
 }
@@ -56,7 +65,7 @@ func tilesCommand(vkey, checkpointFile, directory string) error {
 	if tree.size == 0 {
 		return errors.New("the tree is empty: there are no tiles")
 	}
-	files := tileFiles{directory, make(map[string]bool)}
+	files := tileFiles{directory, tree.size, make(map[string]bool)}
 	authenticated := tlog.TileHashReader(tlog.Tree{N: tree.size, Hash: tree.root}, files)
 	if err := everyTile(tree.size, files, authenticated); err != nil {
 		return err
@@ -105,14 +114,17 @@ func everyEntry(size int64, files tileFiles, authenticated tlog.HashReader) erro
 		if err != nil || len(entries) != tile.W {
 			return fmt.Errorf("entries from %d: %d where %d belong", first, len(entries), tile.W)
 		}
+		indexes := make([]int64, tile.W)
+		for i := range indexes {
+			indexes[i] = tlog.StoredHashIndex(0, first+int64(i))
+		}
+		hashes, err := authenticated.ReadHashes(indexes)
+		if err != nil {
+			return err
+		}
 		for i, entry := range entries {
-			leaf := first + int64(i)
-			hashes, err := authenticated.ReadHashes([]int64{tlog.StoredHashIndex(0, leaf)})
-			if err != nil {
-				return err
-			}
-			if tlog.RecordHash(entry) != hashes[0] {
-				return fmt.Errorf("entry %d is not the leaf of the signed tree", leaf)
+			if tlog.RecordHash(entry) != hashes[i] {
+				return fmt.Errorf("entry %d is not the leaf of the signed tree", first+int64(i))
 			}
 		}
 	}

@@ -1,11 +1,11 @@
-"""Checks Bailee bundles: python3 verify.py [--policy FILE] [--roots PEM] BUNDLE...
-To be read: first the grammar of every file, then what must hold between them. Prints four claims apart.
-Exit code 1: something contradicts a bundle. 0: nothing does, which does not mean that each claim is shown.
-Without your own policy (of one key: two lines, `log VKEY` and `quorum none`) and roots, the bundle's count.
-Needs Python 3.9 and PyPI's cryptography 47 (ML-DSA), rfc3161-client (timestamps). Out of scope: ZIP64, revocation."""
+"""Checks Bailee bundles: python3 verify.py [--policy FILE] [--roots PEM] BUNDLE... Needs Python 3.9 and, from PyPI,
+cryptography 47 (ML-DSA), rfc3161-client (timestamps). To be read, too: the grammar of every file, then what must hold.
+Exit code 1: something contradicts a bundle. 0: nothing does, which does not mean that each of four claims is shown. Without
+your own policy (of one key: two lines, `log VKEY`, `quorum none`) and roots, the bundle's count. Not: ZIP64, revocation."""
 import argparse, base64, collections, hashlib, hmac, importlib.util, re, struct, sys, zipfile, zlib
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ed25519, mldsa
+from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 tsp = importlib.util.find_spec("rfc3161_client") and importlib.import_module("rfc3161_client")
 # Grammar. A value has one spelling: decimals without leading zeros, base64 padded and without spare bits.
 NAME, NUMBER, HEX = r"[^\s+\0-\x1f\x7f-\x9f]{1,255}", "(?:0|[1-9][0-9]{0,19})", "[0-9a-f]{64}"
@@ -14,7 +14,7 @@ B64 = "(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=|[A-Za-z0-9+/]
 VKEY = f"({NAME})[+]([0-9a-f]{{8}})[+]({B64})"  # c2sp.org/signed-note, with the next
 NOTE = f"((?:[^\0-\x09\x0b-\x1f\x7f-\x9f]*\n)?)\n((?:— {NAME} (?=[^=\n]{{7}}){B64}\n){{1,100}})"
 CHECKPOINT = f"({NAME})\n({NUMBER})\n({HASH})\n(?:[^\n]+\n)*"  # c2sp.org/tlog-checkpoint
-PROOF = f"c2sp.org/tlog-proof@v1\n(?:extra (?!\n){B64}\n)?index ({NUMBER})\n((?:{HASH}\n){{0,64}})\n(.+)"
+PROOF = f"c2sp[.]org/tlog-proof@v1\n(?:extra (?!\n){B64}\n)?index ({NUMBER})\n((?:{HASH}\n){{0,64}})\n(.+)"
 STATEMENT = f"bailee/bundle/v1\n(?:receipt|matter|certificate)\n({NAME})\n({HEX})\n"
 PATH, TAG = r"(?!(?:.*/)?[.]{0,2}(?:/|$))[A-Za-z0-9._/-]{1,251}", r"(?!bundle[.]note|tagmanifest-)[^/\n]+"
 BAGIT, VALUE = "BagIt-Version: 1[.]0\nTag-File-Character-Encoding: UTF-8\n", r"(?!\s)[^\0-\x1f\x7f-\x9f]{1,1000}(?<!\s)"
@@ -51,12 +51,13 @@ Key, LOG, COSIGNER, ML_DSA = collections.namedtuple("Key", "name id kind public"
 def parse_key(text, *kinds):
     (name, key_id, key), size = parse(VKEY, text, "key (name+id+key)"), {LOG: 33, COSIGNER: 33, ML_DSA: 1313}
     kind, *_ = key = base64.b64decode(key)
-    fits = kind in kinds and len(key) == size[kind] and sha256(name.encode() + b"\n" + key)[:4].hex() == key_id
+    fits = kind in kinds and len(key) == size[kind] and len(name.encode()) < 256 and sha256(name.encode() + b"\n" + key)[:4].hex() == key_id
     need(fits, f"the key {name} has another id, or no place here")
     return Key(name, bytes.fromhex(key_id), kind, key[1:])
 def parse_note(data):  # text, [(name, key id and signature)]
     text, lines = parse(NOTE, data, "signed note")
-    return text, [(name, base64.b64decode(line)) for name, line in re.findall("— (.*) (.*)\n", lines)]
+    return text, [(need(len(name.encode()) < 256 and name, "a long name"), base64.b64decode(line))
+                  for name, line in re.findall("— (.*) (.*)\n", lines)]
 def signed_at(key, text, signature):  # the time that a cosigner states; raises if the signature does not verify
     ed = key.kind != ML_DSA and ed25519.Ed25519PublicKey.from_public_bytes(key.public)
     if key.kind == LOG: return ed.verify(signature, text.encode())
@@ -65,8 +66,7 @@ def signed_at(key, text, signature):  # the time that a cosigner states; raises 
     if ed: return ed.verify(signature, f"cosignature/v1\ntime {time}\n{text}".encode()) or time
     origin, size, root = parse(CHECKPOINT, text, "checkpoint")
     short = [len(key.name.encode()), key.name.encode(), time, len(origin.encode()), origin.encode()]
-    message = struct.pack(f">12sB{short[0]}sQB{short[3]}s", b"subtree/v1\n\0", *short)
-    message += struct.pack(">QQ32s", 0, int(size), base64.b64decode(root))
+    message = struct.pack(f">12sB{short[0]}sQB{short[3]}sQQ32s", b"subtree/v1\n\0", *short, 0, int(size), base64.b64decode(root))
     return mldsa.MLDSA44PublicKey.from_public_bytes(key.public).verify(signature, message) or time or None
 def signers(note, keys):  # {key: time}; unknown keys are ignored, a known one must not fail
     known = {(key.name, key.id): key for key in keys}
@@ -102,15 +102,16 @@ def root_of(leaf, index, size, path):  # RFC 6962 2.1.1: from where leaf and las
         node = sha256(b"\1" + (sibling + node if level >= meet or index >> level & 1 else node + sibling))
     return node
 def stamped_at(response, imprint, roots, until):  # RFC 3161: the time stated; most is checked by rfc3161-client
-    reply = tsp.decode_timestamp_response(response)
-    tsp.VerifierBuilder(roots=roots).build().verify(reply, imprint)  # signature, chain, purpose, imprint
-    need(reply.tst_info.message_imprint.hash_algorithm.dotted_string == "2.16.840.1.101.3.4.2.1", "no SHA-256")
+    token = response[response.index(bytes.fromhex("06092a864886f70d010702")) - 4:]
+    carried = {found.public_bytes(Encoding.DER): found for found in pkcs7.load_der_pkcs7_certificates(token)}
+    response = response.replace(b"".join(carried), b"".join(sorted(carried)))  # OpenSSL's authority does not sort them
+    tsp.VerifierBuilder(roots=roots).build().verify(reply := tsp.decode_timestamp_response(response), imprint)
     (signer,), time = reply.signed_data.signer_infos, reply.tst_info.gen_time
-    for der, found in [(der, x509.load_der_x509_certificate(der)) for der in reply.signed_data.certificates]:
+    for der, found in carried.items():
         need(time <= (until or time) <= found.not_valid_after_utc, "it was renewed too late, or is younger")
         named = any(hashlib.new(name, der).digest() in response for name in ("sha1", "sha256", "sha384", "sha512"))
         need(named or (found.issuer, found.serial_number) != (signer.issuer, signer.serial_number), "ESSCertID")
-    return time
+    return need(reply.tst_info.message_imprint.hash_algorithm.dotted_string == "2.16.840.1.101.3.4.2.1" and time, "SHA-256")
 class Bundle:  # a bag (RFC 8493) whose tag manifest the log has signed
     def __init__(self, path, policy=None, roots=None):
         self.path, self.problems, self.claims, self.said = path, [], {}, collections.defaultdict(list)
@@ -147,8 +148,7 @@ class Bundle:  # a bag (RFC 8493) whose tag manifest the log has signed
     def manifest(self, path, wanted, names):  # {path: SHA-256}
         text = need(self.hex(path) == wanted and self.files[path], f"{path} is not the one that is signed").decode()
         listed = {name: digest for digest, name in re.findall(f"({HEX})  ({names})\n", text) if re.fullmatch(PATH, name)}
-        same = text == "".join(f"{listed[name]}  {name}\n" for name in sorted(listed))
-        return need(same and listed, f"{path} has an unfit line, or is out of order")
+        return need("".join(f"{listed[name]}  {name}\n" for name in sorted(listed)) == text and listed, f"{path} is unfit")
     def checkpoint(self):  # under the log's signatures alone
         origin, size, root = parse(CHECKPOINT, (note := parse_note(self.files["data/checkpoint"]))[0], "checkpoint")
         need(origin == self.origin and origin in [key.name for key in signers(note, self.policy.logs)], "another log's")
@@ -180,8 +180,8 @@ class Bundle:  # a bag (RFC 8493) whose tag manifest the log has signed
         else: need(self.policy.quorum == "none" or not self.pinned, "the quorum of your policy is not reached")
     def stamps(self, at, pinned):  # token n covers token n - 1, the first the checkpoint
         own = self.tree and x509.load_pem_x509_certificates(self.files[at + "roots.pem"])
-        names = [f"{at}{n}.tsr" for n in range(max(1, sum(path.startswith(at) for path in self.files) - 1))]
-        files, until = [self.files[path] for path in ("data/checkpoint", *names)], None
+        count, until = max(1, sum(path.startswith(at) for path in self.files) - 1), None
+        files = [self.files["data/checkpoint"], *(self.files[f"{at}{n}.tsr"] for n in range(count))]
         for covered, token in reversed([*zip(files, files[1:])]):
             try: until = stamped_at(token, sha256(covered), pinned or own, until)
             except Exception: return stamped_at(token, sha256(covered), own, until) and None  # good, but not under your roots

@@ -53,7 +53,7 @@ pub(super) fn issued() -> Vec<Case> {
                 cases.extend(
                     all.into_iter()
                         .enumerate()
-                        .filter(|(at, _)| at < &path || at % 16 == 0)
+                        .filter(|(at, _)| at < &path || at.is_multiple_of(16))
                         .map(|(_, case)| case),
                 );
             }
@@ -106,7 +106,7 @@ pub(super) fn raw() -> Vec<(String, Vec<u8>)> {
         at += bytes.len();
     }
     let mut cases = Vec::new();
-    for at in (0..archive.len()).filter(|at| !content[*at] || at % 16 == 0) {
+    for at in (0..archive.len()).filter(|at| !content[*at] || at.is_multiple_of(16)) {
         let mut bytes = archive.clone();
         bytes[at] ^= mask(at);
         cases.push((format!("archive: byte {at} ^ {:#04x}", mask(at)), bytes));

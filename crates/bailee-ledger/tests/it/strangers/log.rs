@@ -66,10 +66,11 @@ pub(super) fn closed(entries: u64) -> Bag {
 }
 
 /// A whole bundle, verifiers for people included, with a token and its renewal by `openssl ts`.
-pub(super) fn stamped(authority: &Authority) -> Vec<u8> {
+/// The tokens carry the signer's certificate and these.
+pub(super) fn stamped(authority: &Authority, certs: &[&str]) -> Vec<u8> {
     let note = cosigned();
     let stamp = |file: &[u8]| {
-        let how = Stamping { certs: &["root"], ..Stamping::default() };
+        let how = Stamping { certs, ..Stamping::default() };
         authority.stamp(&Request::new(sha256(file), 7).to_der(), &how)
     };
     let first = stamp(note.to_string().as_bytes());

@@ -88,7 +88,7 @@ fn expect_none(different: &[String]) {
 fn every_kind_of_damage_gets_the_same_answer_everywhere() {
     let files = Files::packed(cases::all(), Whose::Bundle);
     // Neither does everything hold nor nothing.
-    assert!(files.holding() >= 20 && files.names.len() > 8 * files.holding(), "{:?}", files.ours);
+    assert!(files.holding() >= 20 && files.names.len() > 4 * files.holding(), "{:?}", files.ours);
     expect_none(&files.ask(&ALL, Whose::Bundle));
 }
 
@@ -167,7 +167,9 @@ fn pinned(what: &str) -> bool {
 fn the_steps_by_hand_stop_where_ours_say_so() {
     // Of the kinds of damage every second, so that all of it ends in a minute; of the bytes, some
     // of each file.
-    let kinds = cases::all().into_iter().step_by(2);
+    // A shell looks at bytes: white space beyond ASCII in a stranger's name is a name to it.
+    let seen = |(what, _): &Case| !what.contains("U+2003");
+    let kinds = cases::all().into_iter().filter(seen).step_by(2);
     let bytes = flips::issued().into_iter().chain(flips::checkpoint_issued()).step_by(211);
     let cases: Vec<Case> =
         kinds.chain(bytes).chain(flips::found().into_iter().step_by(401)).collect();

@@ -1,8 +1,9 @@
 //! Verifiers that are not written in Rust: the Go program, `verify.py`, `VERIFY.md`, `verify.html`.
 //!
 //! Each is started as its users start it, and must give the same answer as ours: on good bundles,
-//! on bundles damaged byte by byte, and on bundles that a dishonest log has signed. `docs/verifying.md`
-//! says what each covers and which damage is tried everywhere, which at sampled places.
+//! on bundles damaged byte by byte, and on bundles that a dishonest log has signed. What each
+//! covers, and which damage is tried everywhere and which at sampled places, is in
+//! `docs/verifying.md`.
 
 mod answer;
 mod bag;

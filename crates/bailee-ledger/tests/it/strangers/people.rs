@@ -190,7 +190,8 @@ fn a_person_drops_bundles_and_reads_four_answers() {
 
     // Dropped: two damaged files.
     browser.evaluate("byId('busy').textContent = ''");
-    let data = json!({ "items": [], "files": [path("bad.bailee.zip"), path("none.bailee.zip")], "dragOperationsMask": 1 });
+    let files = [path("bad.bailee.zip"), path("none.bailee.zip")];
+    let data = json!({ "items": [], "files": files, "dragOperationsMask": 1 });
     for kind in ["dragEnter", "dragOver", "drop"] {
         let event = json!({ "type": kind, "x": 200, "y": 300, "data": data });
         browser.call("Input.dispatchDragEvent", event);
