@@ -67,6 +67,8 @@ struct State {
     /// Nothing new is stamped before: a pause, or a quorum that is waited for.
     held: Option<Instant>,
     stands: Vec<Stand>,
+    /// What is stamped and what is due has been read from what is kept.
+    resumed: bool,
     closed: bool,
 }
 
@@ -156,6 +158,9 @@ impl Stamping {
     fn wait_done(&self, patience: Duration) {
         let end = Instant::now() + patience;
         let mut state = self.state();
+        if self.desks.is_empty() {
+            return;
+        }
         state.looks += 1;
         let asked = state.looks;
         self.changed.notify_all();
@@ -175,6 +180,20 @@ impl Stamping {
     fn sleep<'s>(&self, state: MutexGuard<'s, State>, most: Duration) -> MutexGuard<'s, State> {
         let waited = self.changed.wait_timeout(state, most);
         waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+}
+
+impl State {
+    /// Entries below this should be under a token of every authority.
+    fn owed(&self) -> u64 {
+        let stamped = self.stands.iter().map(|stand| stand.stamped_to);
+        stamped.max().unwrap_or_default().max(self.due)
+    }
+
+    /// Authorities that owe a token.
+    fn behind(&self) -> impl Iterator<Item = &Stand> {
+        let owed = self.owed();
+        self.stands.iter().filter(move |stand| stand.stamped_to < owed)
     }
 }
 
@@ -224,9 +243,10 @@ impl House {
         stamping.wait_done(patience);
         let state = stamping.state();
         let left = state.stands.iter().filter_map(Stand::told);
-        let behind = state.stands.iter().filter(|stand| stand.trouble.is_none());
-        let behind = behind.filter(|stand| stand.stamped_to < state.due).map(|stand| {
-            format!("entry {} is not stamped by {} yet", state.due.saturating_sub(1), stand.name)
+        let behind = state.behind().filter(|stand| stand.trouble.is_none());
+        let behind = behind.map(|stand| {
+            let entry = state.owed().saturating_sub(1);
+            format!("entry {entry} is not stamped by {} yet", stand.name)
         });
         left.chain(behind).collect()
     }

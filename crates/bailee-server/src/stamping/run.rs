@@ -123,6 +123,7 @@ impl Clerk {
         if let Some(last) = last_of_class(house, newest)? {
             stamping.cover(last + 1);
         }
+        stamping.state().resumed = true;
         Ok(clerk)
     }
 

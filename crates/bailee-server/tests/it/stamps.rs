@@ -12,7 +12,9 @@ use bailee_ledger::timestamp::{Roots, verify_series};
 use bailee_server::attest::{Attested, Witnesses};
 use bailee_server::house::Parts;
 use bailee_server::{Clock, House, HouseError, api};
-use bailee_store::{Journal, MemoryJournal, MemoryObjects, Objects};
+use bailee_store::{
+    Fault, FaultPlan, FaultyObjects, Journal, MemoryJournal, MemoryObjects, Objects,
+};
 
 use crate::authority::{Authority, ISSUES, Issue, Key};
 use crate::common::{act, demand, letter, load, parts, party, receipt_of, start, take, verified};
@@ -389,4 +391,51 @@ fn an_intermediate_that_the_authority_does_not_send_may_stand_in_the_roots_file(
     assert_eq!(attested.stamps[0].roots, both);
     act(&house, By::System, Action::Tick).unwrap();
     assert_eq!(hold(&attested, &both, "tsa"), 1);
+}
+
+/// Each call to the objects x {failed, failed but persisted, crash}: afterwards every token that is
+/// there holds over the note that is there, and the letter is covered.
+#[test]
+fn whatever_the_objects_do_the_letter_is_stamped_in_the_end_and_nothing_is_replaced() {
+    let tsa = Tsa::start("tsa", Key::P256);
+    let pem = tsa.authority().pem(&["root"]);
+    let run = |fault: Option<(u64, Fault)>| {
+        let stores = Stores::new();
+        let plan = fault.map_or_else(FaultPlan::new, |(call, fault)| FaultPlan::one(call, fault));
+        let faulty = FaultyObjects::new(stores.objects.clone(), plan.clone());
+        let mut parts = stores.parts(&Clock::Wall, &[&tsa]);
+        parts.objects = Arc::new(faulty);
+        let house = House::of(parts).unwrap();
+        load(&house).unwrap();
+        let (_, position) = demand(take(&house, &letter(1)).unwrap());
+        let mut left = house.stamp(LONG);
+        let house = match plan.crashed() {
+            false => house,
+            true => {
+                drop(house);
+                left = vec!["crashed".to_owned()];
+                stores.house(&Clock::Wall, &[&tsa])
+            }
+        };
+        while !left.is_empty() {
+            std::thread::sleep(Duration::from_millis(20));
+            left = house.stamp(LONG);
+        }
+        let calls = plan.calls();
+        drop(house);
+        let house = stores.house(&Clock::Wall, &[&tsa]);
+        assert_eq!(house.stamp(LONG), [""; 0], "{fault:?}");
+        let attested = house.attested_over(position + 1, LONG).unwrap();
+        assert_eq!(hold(&attested, &pem, "tsa"), 1, "{fault:?}");
+        let report = api::check(&house, &mut |_| ()).unwrap();
+        assert!(report.good && report.timestamps > 0, "{fault:?}: {report:?}");
+        calls
+    };
+    let calls = run(None);
+    assert!(calls > 8, "{calls}");
+    for call in 0..calls {
+        for fault in [Fault::Fail, Fault::FailButPersisted, Fault::Crash] {
+            run(Some((call, fault)));
+        }
+    }
 }
