@@ -87,6 +87,8 @@ pub struct Stand {
     pub failures: u64,
     /// Why the last question gave no token.
     pub trouble: Option<Lapse>,
+    /// Its tokens end soon, and what it gives lasts no longer.
+    pub worn: Option<Lapse>,
     /// Failures since the last token.
     in_a_row: u32,
     rests_until: Option<Instant>,
@@ -217,10 +219,9 @@ impl Stand {
         self.trouble = Some(lapse);
     }
 
-    /// Why it gives no tokens, for people.
-    fn told(&self) -> Option<String> {
-        let trouble = self.trouble.as_ref()?;
-        Some(format!("timestamp authority {}: {trouble}", self.name))
+    /// In words, whose this is.
+    fn told(&self, lapse: &Lapse) -> String {
+        format!("timestamp authority {}: {lapse}", self.name)
     }
 }
 
@@ -242,7 +243,7 @@ impl House {
         _ = self.checkpoint_over(due);
         stamping.wait_done(patience);
         let state = stamping.state();
-        let left = state.stands.iter().filter_map(Stand::told);
+        let left = state.stands.iter().filter_map(|it| Some(it.told(it.trouble.as_ref()?)));
         let behind = state.behind().filter(|stand| stand.trouble.is_none());
         let behind = behind.map(|stand| {
             let entry = state.owed().saturating_sub(1);

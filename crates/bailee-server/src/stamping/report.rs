@@ -92,7 +92,10 @@ fn missing(state: &State) -> Vec<String> {
     if !state.resumed && !state.stands.is_empty() {
         return vec!["what is missing is not known yet: ask again".to_owned()];
     }
-    let troubles = state.stands.iter().filter_map(Stand::told);
+    let troubles = state.stands.iter().flat_map(|stand| {
+        let both = stand.trouble.iter().chain(&stand.worn);
+        both.map(|lapse| stand.told(lapse))
+    });
     let last = state.owed().saturating_sub(1);
     let behind = state.behind().map(|stand| {
         format!("{} has not stamped the entries from {} to {last}", stand.name, stand.stamped_to)
