@@ -67,6 +67,8 @@ struct State {
     /// Nothing new is stamped before: a pause, or a quorum that is waited for.
     held: Option<Instant>,
     stands: Vec<Stand>,
+    /// What is stamped and what is due has been read from what is kept.
+    resumed: bool,
     closed: bool,
 }
 
@@ -85,6 +87,8 @@ pub struct Stand {
     pub failures: u64,
     /// Why the last question gave no token.
     pub trouble: Option<Lapse>,
+    /// Its tokens end soon, and what it gives lasts no longer.
+    pub worn: Option<Lapse>,
     /// Failures since the last token.
     in_a_row: u32,
     rests_until: Option<Instant>,
@@ -156,6 +160,9 @@ impl Stamping {
     fn wait_done(&self, patience: Duration) {
         let end = Instant::now() + patience;
         let mut state = self.state();
+        if self.desks.is_empty() {
+            return;
+        }
         state.looks += 1;
         let asked = state.looks;
         self.changed.notify_all();
@@ -175,6 +182,20 @@ impl Stamping {
     fn sleep<'s>(&self, state: MutexGuard<'s, State>, most: Duration) -> MutexGuard<'s, State> {
         let waited = self.changed.wait_timeout(state, most);
         waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+}
+
+impl State {
+    /// Entries below this should be under a token of every authority.
+    fn owed(&self) -> u64 {
+        let stamped = self.stands.iter().map(|stand| stand.stamped_to);
+        stamped.max().unwrap_or_default().max(self.due)
+    }
+
+    /// Authorities that owe a token.
+    fn behind(&self) -> impl Iterator<Item = &Stand> {
+        let owed = self.owed();
+        self.stands.iter().filter(move |stand| stand.stamped_to < owed)
     }
 }
 
@@ -198,10 +219,9 @@ impl Stand {
         self.trouble = Some(lapse);
     }
 
-    /// Why it gives no tokens, for people.
-    fn told(&self) -> Option<String> {
-        let trouble = self.trouble.as_ref()?;
-        Some(format!("timestamp authority {}: {trouble}", self.name))
+    /// In words, whose this is.
+    fn told(&self, lapse: &Lapse) -> String {
+        format!("timestamp authority {}: {lapse}", self.name)
     }
 }
 
@@ -223,10 +243,11 @@ impl House {
         _ = self.checkpoint_over(due);
         stamping.wait_done(patience);
         let state = stamping.state();
-        let left = state.stands.iter().filter_map(Stand::told);
-        let behind = state.stands.iter().filter(|stand| stand.trouble.is_none());
-        let behind = behind.filter(|stand| stand.stamped_to < state.due).map(|stand| {
-            format!("entry {} is not stamped by {} yet", state.due.saturating_sub(1), stand.name)
+        let left = state.stands.iter().filter_map(|it| Some(it.told(it.trouble.as_ref()?)));
+        let behind = state.behind().filter(|stand| stand.trouble.is_none());
+        let behind = behind.map(|stand| {
+            let entry = state.owed().saturating_sub(1);
+            format!("entry {entry} is not stamped by {} yet", stand.name)
         });
         left.chain(behind).collect()
     }

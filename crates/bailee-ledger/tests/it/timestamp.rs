@@ -395,6 +395,28 @@ fn an_issuer_must_be_one() {
     assert!(check(&authority, &response).is_ok());
 }
 
+/// Each further issuer of the same name multiplies the ways to try: five are refused, four searched.
+#[test]
+fn certificates_of_one_name_are_few() {
+    let authority = Authority::new();
+    let ca = Issue { extensions: ISSUES, ..Issue::default() };
+    for number in 0..5 {
+        authority.issue("ca", &ca);
+        authority.write(&format!("ca{number}.pem"), &authority.pem(&["ca"]));
+        authority.write(&format!("ca{number}.key"), &authority.read("ca.key"));
+        std::fs::remove_file(authority.path("ca.key")).unwrap();
+    }
+    authority.issue("tsa", &Issue { issuer: "ca3", ..Issue::default() });
+    let with = |names: &[&str]| {
+        authority.write("more.pem", &authority.pem(names));
+        check(&authority, &signed(&authority, "tsa", &["-certfile", "more.pem"]))
+    };
+    assert!(with(&["ca0", "ca1", "ca2", "ca3"]).is_ok());
+    let error = with(&["ca0", "ca1", "ca2", "ca3", "ca4"]).unwrap_err();
+    assert!(error.to_string().contains("of one name"), "{error}");
+    assert_eq!(refusal(with(&["ca0", "ca1"])), "NoChain");
+}
+
 #[test]
 fn signer_and_certificate_must_be_one_and_the_same() {
     let authority = Authority::with_signer(Key::P256);

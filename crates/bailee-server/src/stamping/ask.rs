@@ -33,9 +33,9 @@ pub enum Lapse {
         /// RFC 3339.
         until: String,
     },
-    /// The machine has no randomness to give.
-    #[error("no nonce: {0}")]
-    NoNonce(String),
+    /// The machine has no randomness or threads to give.
+    #[error("this machine could not ask: {0}")]
+    NotAsked(String),
     /// The token could not be kept.
     #[error("its token was not kept: {0}")]
     NotKept(String),
@@ -50,7 +50,7 @@ pub(super) fn ask(
     within: Duration,
 ) -> Result<(Vec<u8>, Token), Lapse> {
     let mut nonce = [0; 8];
-    getrandom::fill(&mut nonce).map_err(|e| Lapse::NoNonce(e.to_string()))?;
+    getrandom::fill(&mut nonce).map_err(|e| Lapse::NotAsked(e.to_string()))?;
     let mut request = Request::new(*imprint, u64::from_be_bytes(nonce));
     if let Some(policy) = &desk.policy {
         request = request.under(policy)?;

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use bailee_core::Time;
 use serde_json::{Value, json};
@@ -15,6 +16,8 @@ use crate::attest::{Attested, Stamp};
 use crate::house::{House, HouseError};
 
 const DAY: u64 = 86_400;
+/// Longest wait for what is being stamped just now.
+const GLANCE: Duration = Duration::from_secs(2);
 
 fn at(unix: u64) -> String {
     let micros = i64::try_from(unix).unwrap_or(i64::MAX).saturating_mul(1_000_000);
@@ -29,6 +32,7 @@ fn now(house: &House) -> u64 {
 /// and what is missing.
 pub(crate) fn list(house: &House, after: u64, limit: usize) -> Result<Value, HouseError> {
     let stamping = &house.inner.stamping;
+    stamping.wait_done(GLANCE);
     let sizes: BTreeSet<u64> =
         house.inner.attesting.stamped()?.into_iter().map(|it| it.0).collect();
     let mut found = sizes.range(after.saturating_add(1)..);
@@ -85,15 +89,16 @@ fn row(house: &House, attested: &Attested, stamp: &Stamp) -> Value {
 }
 
 fn missing(state: &State) -> Vec<String> {
-    let troubles = state.stands.iter().filter_map(Stand::told);
-    let behind = state.stands.iter().filter(|stand| stand.stamped_to < state.due);
-    let behind = behind.map(|stand| {
-        format!(
-            "{} has not stamped the entries from {} to {}",
-            stand.name,
-            stand.stamped_to,
-            state.due.saturating_sub(1)
-        )
+    if !state.resumed && !state.stands.is_empty() {
+        return vec!["what is missing is not known yet: ask again".to_owned()];
+    }
+    let troubles = state.stands.iter().flat_map(|stand| {
+        let both = stand.trouble.iter().chain(&stand.worn);
+        both.map(|lapse| stand.told(lapse))
+    });
+    let last = state.owed().saturating_sub(1);
+    let behind = state.behind().map(|stand| {
+        format!("{} has not stamped the entries from {} to {last}", stand.name, stand.stamped_to)
     });
     troubles.chain(behind).collect()
 }
@@ -104,6 +109,7 @@ pub(crate) fn find_faults(
     find: &mut dyn FnMut(String),
     remark: &mut dyn FnMut(String),
 ) -> Result<u64, HouseError> {
+    house.inner.stamping.wait_done(GLANCE);
     let mut good = 0;
     let sizes: BTreeSet<u64> =
         house.inner.attesting.stamped()?.into_iter().map(|it| it.0).collect();

@@ -49,6 +49,14 @@ struct Clerk {
     renewals: Renewals,
 }
 
+/// What holds a new stamp up: a pause, or a quorum that is waited for.
+struct Held {
+    /// When to look again.
+    look: Instant,
+    /// When it is over at the latest.
+    until: Instant,
+}
+
 /// A question and where its answer belongs.
 enum Job {
     First(usize),
@@ -123,6 +131,7 @@ impl Clerk {
         if let Some(last) = last_of_class(house, newest)? {
             stamping.cover(last + 1);
         }
+        stamping.state().resumed = true;
         Ok(clerk)
     }
 
@@ -130,8 +139,8 @@ impl Clerk {
     fn work(&mut self, house: &Arc<Inner>) -> Result<Option<Instant>, HouseError> {
         let mut next = Instant::now() + POLL;
         let held = if self.wants_new(house) { self.begin(house)? } else { None };
-        house.stamping.state().held = held;
-        next = next.min(held.unwrap_or(next));
+        house.stamping.state().held = held.as_ref().map(|held| held.until);
+        next = next.min(held.map_or(next, |held| held.look));
         let now = now(house);
         let mut jobs = Vec::new();
         for desk in 0..house.stamping.desks.len() {
@@ -165,22 +174,20 @@ impl Clerk {
         signed > current.size && (urgent || (hour_over && due <= signed))
     }
 
-    /// Takes the newest checkpoint as it will be stamped. Error-free `Some`: not before then.
-    fn begin(&mut self, house: &Inner) -> Result<Option<Instant>, HouseError> {
+    /// Takes the newest checkpoint as it will be stamped, unless something holds it up.
+    fn begin(&mut self, house: &Inner) -> Result<Option<Held>, HouseError> {
         let pace = &house.stamping.pace;
         let ready = self.begun.map(|begun| begun + Duration::from_secs(pace.pause_s));
         if let Some(ready) = ready.filter(|ready| *ready > Instant::now()) {
-            return Ok(Some(ready));
+            return Ok(Some(Held { look: ready, until: ready }));
         }
         let since = *self.waits_since.get_or_insert_with(Instant::now);
-        let quorum = match since.elapsed() < Duration::from_secs(pace.quorum_s) {
-            true => Quorum::Needed,
-            false => Quorum::Waived,
-        };
+        let until = since + Duration::from_secs(pace.quorum_s);
+        let quorum = if Instant::now() < until { Quorum::Needed } else { Quorum::Waived };
         let published = house.published.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let Some(note) = published.note else { return Ok(None) };
         let Some(attested) = house.attesting.fix(published.size, note, quorum)? else {
-            return Ok(Some(Instant::now() + AGAIN));
+            return Ok(Some(Held { look: Instant::now() + AGAIN, until }));
         };
         (self.begun, self.waits_since) = (Some(Instant::now()), None);
         self.current = Some(Current {
@@ -213,9 +220,14 @@ impl Clerk {
                 // Nobody listens any more when the house has closed.
                 _ = answer.send((at, ask(&web, &to, &imprint, &clock, within)));
             };
-            let thread = thread::Builder::new().name("timestamp".into()).spawn(question);
-            open += usize::from(thread.is_ok());
             waiting.push(Some(job));
+            match thread::Builder::new().name("timestamp".into()).spawn(question) {
+                Ok(_) => open += 1,
+                Err(error) => {
+                    let lapse = Lapse::NotAsked(error.to_string());
+                    stamping.state().stands[desk].lapsed(lapse);
+                }
+            }
         }
         while open > 0 && !stamping.state().closed {
             match answers.recv_timeout(GLANCE) {
@@ -241,9 +253,19 @@ impl Clerk {
             Job::Renew(renewal) => self.keep_renewal(house, renewal, &raw, &token),
         });
         let mut state = house.stamping.state();
+        let stand = &mut state.stands[desk];
         match done {
-            Ok(()) => state.stands[desk].got(),
-            Err(lapse) => state.stands[desk].lapsed(lapse),
+            Ok(()) => {
+                if let Job::Renew(_) = job {
+                    stand.worn = None;
+                }
+                stand.got();
+            }
+            Err(lapse @ Lapse::Worn { .. }) => {
+                tracing::warn!(authority = stand.name, %lapse, "not renewed");
+                stand.worn = Some(lapse);
+            }
+            Err(lapse) => stand.lapsed(lapse),
         }
         house.stamping.changed.notify_all();
     }

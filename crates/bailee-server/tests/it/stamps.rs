@@ -12,7 +12,9 @@ use bailee_ledger::timestamp::{Roots, verify_series};
 use bailee_server::attest::{Attested, Witnesses};
 use bailee_server::house::Parts;
 use bailee_server::{Clock, House, HouseError, api};
-use bailee_store::{Journal, MemoryJournal, MemoryObjects, Objects};
+use bailee_store::{
+    Fault, FaultPlan, FaultyObjects, Journal, MemoryJournal, MemoryObjects, Objects,
+};
 
 use crate::authority::{Authority, ISSUES, Issue, Key};
 use crate::common::{act, demand, letter, load, parts, party, receipt_of, start, take, verified};
@@ -262,16 +264,19 @@ fn tokens_are_renewed_before_their_certificates_end() {
     assert_eq!(tokens(&house), 1, "three months before the end");
 
     clock.tell(Time::parse("2026-11-10").unwrap());
-    let told = house.stamp(LONG).join("; ");
+    assert_eq!(house.stamp(LONG), [""; 0]);
+    let told = api::show(&house, "timestamps").unwrap()["missing"].to_string();
     assert!(told.contains("no newer one yet") && told.contains("2026-12-01"), "{told}");
     assert_eq!(tokens(&house), 1, "what lasts no longer is not kept");
     tsa.set(Mode::Told(clock.clone(), "second"));
-    assert!(!house.stamp(LONG).is_empty(), "it is not asked again at once");
+    let asked = tsa.asked();
+    assert_eq!(house.stamp(LONG), [""; 0]);
+    assert_eq!(tsa.asked(), asked, "it is not asked again at once");
     clock.tell(Time::parse("2026-11-12").unwrap());
-    while tokens(&house) < 2 {
-        house.stamp(LONG);
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    assert_eq!(house.stamp(LONG), [""; 0]);
+    assert_eq!(tokens(&house), 2);
+    let told = api::show(&house, "timestamps").unwrap()["missing"].to_string();
+    assert_eq!(told, "[]");
     let attested = house.attested_at(size).unwrap();
     let imprint = sha256(attested.note.to_string().as_bytes());
     let roots = Roots::from_pem(&old_root).unwrap();
@@ -389,4 +394,51 @@ fn an_intermediate_that_the_authority_does_not_send_may_stand_in_the_roots_file(
     assert_eq!(attested.stamps[0].roots, both);
     act(&house, By::System, Action::Tick).unwrap();
     assert_eq!(hold(&attested, &both, "tsa"), 1);
+}
+
+/// Each call to the objects x {failed, failed but persisted, crash}: afterwards every token that is
+/// there holds over the note that is there, and the letter is covered.
+#[test]
+fn whatever_the_objects_do_the_letter_is_stamped_in_the_end_and_nothing_is_replaced() {
+    let tsa = Tsa::start("tsa", Key::P256);
+    let pem = tsa.authority().pem(&["root"]);
+    let run = |fault: Option<(u64, Fault)>| {
+        let stores = Stores::new();
+        let plan = fault.map_or_else(FaultPlan::new, |(call, fault)| FaultPlan::one(call, fault));
+        let faulty = FaultyObjects::new(stores.objects.clone(), plan.clone());
+        let mut parts = stores.parts(&Clock::Wall, &[&tsa]);
+        parts.objects = Arc::new(faulty);
+        let house = House::of(parts).unwrap();
+        load(&house).unwrap();
+        let (_, position) = demand(take(&house, &letter(1)).unwrap());
+        let mut left = house.stamp(LONG);
+        let house = match plan.crashed() {
+            false => house,
+            true => {
+                drop(house);
+                left = vec!["crashed".to_owned()];
+                stores.house(&Clock::Wall, &[&tsa])
+            }
+        };
+        while !left.is_empty() {
+            std::thread::sleep(Duration::from_millis(20));
+            left = house.stamp(LONG);
+        }
+        let calls = plan.calls();
+        drop(house);
+        let house = stores.house(&Clock::Wall, &[&tsa]);
+        assert_eq!(house.stamp(LONG), [""; 0], "{fault:?}");
+        let attested = house.attested_over(position + 1, LONG).unwrap();
+        assert_eq!(hold(&attested, &pem, "tsa"), 1, "{fault:?}");
+        let report = api::check(&house, &mut |_| ()).unwrap();
+        assert!(report.good && report.timestamps > 0, "{fault:?}: {report:?}");
+        calls
+    };
+    let calls = run(None);
+    assert!(calls > 8, "{calls}");
+    for call in 0..calls {
+        for fault in [Fault::Fail, Fault::FailButPersisted, Fault::Crash] {
+            run(Some((call, fault)));
+        }
+    }
 }
