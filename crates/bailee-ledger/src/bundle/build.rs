@@ -15,11 +15,11 @@ use crate::checkpoint::Checkpoint;
 use crate::encoding::to_hex;
 use crate::error::Error;
 use crate::hash::{Hash, leaf_hash, sha256};
-use crate::key::Signer;
 use crate::leaf::{Leaf, SECTION_NAMES, SECTIONS};
 use crate::note::Note;
 use crate::policy::Policy;
 use crate::proof::verify_inclusion;
+use crate::sign::Sign;
 use crate::tlog_proof::TlogProof;
 use crate::tree::Tree;
 use crate::zip::{self, Input, Measure, ZipError};
@@ -42,8 +42,8 @@ impl std::fmt::Debug for Opened {
 /// Why a bundle was not built.
 #[derive(Debug, thiserror::Error)]
 pub enum BundleError {
-    /// Checkpoint, policy, proof or leaf do not fit together.
-    #[error("bundle not built, entry or checkpoint is unfit: {0}")]
+    /// Checkpoint, policy, proof or leaf do not fit together, or whoever holds the key did not sign.
+    #[error("bundle not built: {0}")]
     Unfit(#[from] Error),
     /// The archive could not be written.
     #[error("bundle not written: {0}")]
@@ -189,11 +189,12 @@ impl<'a> BundleBuilder<'a> {
     }
 
     /// Signs the list with the log key and writes the bundle; returns its length in bytes.
-    pub fn write(mut self, signer: &Signer, out: &mut dyn Write) -> Result<u64, BundleError> {
+    pub fn write(mut self, signer: &dyn Sign, out: &mut dyn Write) -> Result<u64, BundleError> {
         let origin = self.checkpoint.origin.clone();
         let trusted = self.policy.logs().iter().any(|log| log.key == *signer.verifier());
-        if signer.name() != origin || !trusted {
-            return Err(BundleError::WrongSigner { signer: signer.name().to_owned(), origin });
+        let signer_name = signer.verifier().name();
+        if signer_name != origin || !trusted {
+            return Err(BundleError::WrongSigner { signer: signer_name.to_owned(), origin });
         }
         for papers in &self.papers {
             strike_found(&mut self.unnamed, papers);
@@ -207,7 +208,7 @@ impl<'a> BundleBuilder<'a> {
         };
         let members = self.members.values().map(listed).collect();
         let listing = Listing { kind: self.kind, origin, members };
-        let note = Note::new(listing.to_text())?.sign(signer, 0);
+        let note = Note::new(listing.to_text())?.sign_by(signer)?;
         self.put(NOTE.to_owned(), note.to_string().into_bytes());
         Ok(zip::write(out, self.members.into_values().collect())?)
     }

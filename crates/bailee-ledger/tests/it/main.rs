@@ -12,4 +12,5 @@ mod hostile;
 mod merkle;
 mod notes;
 mod policy;
+mod sign;
 mod tiles;
