@@ -38,6 +38,7 @@ pub mod party;
 mod plan;
 mod policy;
 mod refusal;
+pub mod rotation;
 pub mod scenario;
 mod state;
 mod time;
@@ -46,7 +47,7 @@ pub mod wire;
 
 pub use apply::{Misfit, apply};
 pub use check::{Violation, check};
-pub use command::{Action, Command, NewAsset, NewDemand, Reason, Triage};
+pub use command::{Action, Command, Continue, NewAsset, NewDemand, Reason, Triage};
 pub use decide::{Decision, decide, owed, radius};
 pub use event::{By, Event, Fact, Record};
 pub use plan::{Intent, plan};
