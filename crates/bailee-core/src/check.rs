@@ -211,8 +211,10 @@ fn released(s: &State, found: &mut Found) {
 /// Rule 7: no pair of keys came to sign the log through one person.
 fn rotated(s: &State, found: &mut Found) {
     for (id, rotation) in s.ring.rotations.iter() {
-        let begun =
-            matches!(rotation.status, RotationStatus::Overlap { .. } | RotationStatus::Ended { .. });
+        let begun = matches!(
+            rotation.status,
+            RotationStatus::Overlap { .. } | RotationStatus::Ended { .. }
+        );
         let Some(approver) = rotation.approver else {
             found.unless(!begun, 7, id, "began and nobody approved it");
             continue;

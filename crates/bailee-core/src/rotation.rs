@@ -125,7 +125,8 @@ impl Ring {
 
     /// The rotation whose two pairs both sign now.
     pub fn overlap(&self) -> Option<&Rotation> {
-        let begun = |rotation: &&Rotation| matches!(rotation.status, RotationStatus::Overlap { .. });
+        let begun =
+            |rotation: &&Rotation| matches!(rotation.status, RotationStatus::Overlap { .. });
         self.open().map(|(_, rotation)| rotation).filter(begun)
     }
 

@@ -117,7 +117,9 @@ impl Note {
         }
         let bytes = signer.sign(self.text.as_bytes())?.to_vec();
         if verifier.verify(&self.text, &bytes).is_err() {
-            return Err(SignError::WrongSignature { holder: format!("the holder of {name}") }.into());
+            return Err(
+                SignError::WrongSignature { holder: format!("the holder of {name}") }.into()
+            );
         }
         self.signatures.push(NoteSignature { name, key_id, bytes });
         Ok(self)

@@ -1,8 +1,14 @@
 //! Configuration of a house: `bailee.toml` in its directory. Unknown keys are errors.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+
+use crate::house::HouseError;
+use crate::keys::KeySettings;
 
 /// The settings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,9 +23,15 @@ pub struct Config {
     /// Address a letter is sent to -> the legal entity (`E-2`) it is addressed to.
     #[serde(default)]
     pub entities: BTreeMap<String, String>,
+    /// Where the log's keys are.
+    #[serde(default)]
+    pub keys: KeySettings,
 }
 
 impl Config {
+    /// Name of the file.
+    pub(crate) const FILE: &str = "bailee.toml";
+
     /// Settings for a log of that name.
     pub fn for_origin(origin: &str) -> Config {
         let host = origin.split('/').next().unwrap_or(origin);
@@ -28,7 +40,20 @@ impl Config {
             mail_from: format!("custody@{host}"),
             operations: format!("operations@{host}"),
             entities: BTreeMap::new(),
+            keys: KeySettings::default(),
         }
+    }
+
+    /// Reads the settings of the house in `dir`.
+    pub(crate) fn read(dir: &Path) -> Result<Config, HouseError> {
+        let path = dir.join(Config::FILE);
+        let text = match fs::read_to_string(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return Err(HouseError::NotAHouse(dir.to_owned()));
+            }
+            read => read.map_err(|e| HouseError::io("read the settings", &e))?,
+        };
+        Config::parse(&text).map_err(|detail| HouseError::Config { path, detail })
     }
 
     /// Parses the file. Error: what is wrong, with its line.
@@ -47,6 +72,11 @@ impl Config {
         for (address, entity) in &self.entities {
             text.push_str(&format!("{address:?} = {entity:?}\n"));
         }
+        if self.keys != KeySettings::default() {
+            let KeySettings { log, next } = &self.keys;
+            let (log, next) = (log.to_string(), next.to_string());
+            text.push_str(&format!("\n[keys]\nlog = {log:?}\nnext = {next:?}\n"));
+        }
         text
     }
 }
@@ -59,6 +89,8 @@ mod tests {
     fn settings_survive_their_file() {
         let mut config = Config::for_origin("log.example.org/2026");
         config.entities.insert("us@example.org".into(), "E-2".into());
+        let token = "pkcs11:token=t;object=log?module-path=/m.so".parse().unwrap();
+        config.keys.next = token;
         assert_eq!(Config::parse(&config.to_text()), Ok(config));
     }
 

@@ -15,8 +15,9 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock, RwLockWriteGuard};
 use std::thread::{self, JoinHandle};
 
+use bailee_core::rotation::Ring;
 use bailee_core::{Action, Command, State};
-use bailee_ledger::{Note, Policy};
+use bailee_ledger::{Checkpoint, Note, Policy, Sign, Verifier};
 use bailee_store::{
     Digest, DirLock, DiskObjects, Entry, Exhibit, Journal, ObjectError, Objects, SqliteJournal,
 };
@@ -24,7 +25,7 @@ use bailee_store::{
 use crate::clock::Clock;
 use crate::config::Config;
 pub use crate::error::HouseError;
-use crate::keys::{self, Keys};
+use crate::keys::{self, Keys, Own, Secret, Secrets, lost};
 use crate::projection::Projection;
 use crate::publish::{self, Published};
 use crate::runner::{self, Ask, Done, Failure};
@@ -139,7 +140,17 @@ pub struct House {
 impl House {
     /// Makes a new house in `dir` (absent or empty) and loads the standard instruments.
     pub fn create(dir: &Path, config: &Config, clock: Clock) -> Result<House, HouseError> {
-        let path = dir.join("bailee.toml");
+        House::create_protected(dir, config, clock, None)
+    }
+
+    /// As [`House::create`], with the key files under a passphrase.
+    pub fn create_protected(
+        dir: &Path,
+        config: &Config,
+        clock: Clock,
+        passphrase: Option<&Secret>,
+    ) -> Result<House, HouseError> {
+        let path = dir.join(Config::FILE);
         if path.exists() {
             return Err(HouseError::AlreadyAHouse(dir.to_owned()));
         }
@@ -149,36 +160,39 @@ impl House {
             let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
             fs::set_permissions(&part, mode).map_err(|e| io("close the directory", e))?;
         }
-        Keys::create(&dir.join("keys"))?;
+        Keys::create(dir, &config.keys, passphrase)?;
         let mut file = fs::File::create_new(&path).map_err(|e| io("create the settings", e))?;
         std::io::Write::write_all(&mut file, config.to_text().as_bytes())
             .and_then(|()| file.sync_all())
             .map_err(|e| io("write the settings", e))?;
         keys::sync_dir(dir)?;
-        House::open(dir, clock)
+        let told = passphrase.map(|passphrase| Secrets::told(passphrase));
+        House::open_with(dir, clock, &told.unwrap_or_else(Secrets::from_environment))
     }
 
     /// Opens the house in `dir`. One whose creation was cut short gets its instruments here.
+    /// Passphrases and PINs come from the environment, or from whoever is at the terminal.
     pub fn open(dir: &Path, clock: Clock) -> Result<House, HouseError> {
-        let path = dir.join("bailee.toml");
-        let text = match fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Err(HouseError::NotAHouse(dir.to_owned()));
-            }
-            Err(error) => return Err(HouseError::io("read the settings", &error)),
-        };
-        let config = Config::parse(&text).map_err(|detail| HouseError::Config { path, detail })?;
+        House::open_with(dir, clock, &Secrets::from_environment())
+    }
+
+    /// As [`House::open`], with the secrets from elsewhere.
+    pub fn open_with(dir: &Path, clock: Clock, secrets: &Secrets) -> Result<House, HouseError> {
+        let config = Config::read(dir)?;
         let lock = DirLock::acquire(dir)?;
+        let journal = Arc::new(SqliteJournal::open(&dir.join("journal.sqlite"))?);
+        let projection = Projection::replay(&*journal)?;
+        let log = &projection.state.ring;
+        let config = lost::settle(dir, config, log)?;
         let parts = Parts {
-            keys: Keys::open(&dir.join("keys"), &config.origin)?,
-            journal: Arc::new(SqliteJournal::open(&dir.join("journal.sqlite"))?),
+            keys: Keys::open(dir, &config.origin, &config.keys, log, secrets)?,
+            journal,
             objects: Arc::new(DiskObjects::open(&dir.join("objects"))?),
             dir: Some(dir.to_owned()),
             config,
             clock,
         };
-        let house = House::start(parts, Some(lock))?;
+        let house = House::start(parts, projection, Some(lock))?;
         if house.with_state(|s| s.head)? == 0 {
             let standard = catalogue::standard();
             house.submit(Command::system(Action::LoadInstruments(standard)), Vec::new())?;
@@ -188,14 +202,17 @@ impl House {
 
     /// A house of given parts: in memory, with faults, or on other stores.
     pub fn of(parts: Parts) -> Result<House, HouseError> {
-        House::start(parts, None)
+        let projection = Projection::replay(&*parts.journal)?;
+        House::start(parts, projection, None)
     }
 
-    fn start(parts: Parts, lock: Option<DirLock>) -> Result<House, HouseError> {
+    fn start(
+        parts: Parts,
+        projection: Projection,
+        lock: Option<DirLock>,
+    ) -> Result<House, HouseError> {
         let Parts { dir, config, keys, clock, journal, objects } = parts;
-        let projection = Projection::replay(&*journal)?;
-        let key = keys.log.verifier();
-        let published = publish::resume(dir.as_deref(), &*journal, &projection, key)?;
+        let published = publish::resume(dir.as_deref(), &*journal, &projection, &keys)?;
         let inner = Arc::new(Inner {
             dir,
             config,
@@ -287,10 +304,35 @@ impl House {
         }
     }
 
-    /// The policy offered with receipts: this log's key, no witness yet.
+    /// The policy offered with receipts: this log's keys, no witness yet.
     pub fn policy(&self) -> Result<Policy, HouseError> {
-        let key = self.inner.keys.log.verifier().clone();
-        Policy::for_log(key).map_err(|e| HouseError::Key(e.to_string()))
+        Ok(self.inner.keys.policy(&self.ring()?)?)
+    }
+
+    /// The Ed25519 keys that sign this log now; the one that signs bundles first.
+    pub fn log_keys(&self) -> Result<Vec<Verifier>, HouseError> {
+        Ok(self.inner.keys.verifiers(&self.ring()?)?)
+    }
+
+    /// The public half of the key that signs bundles.
+    pub fn log_key(&self) -> Result<Verifier, HouseError> {
+        Ok(self.log_keys()?.swap_remove(0))
+    }
+
+    /// The key that signs bundles.
+    pub fn signer(&self) -> Result<Arc<dyn Sign>, HouseError> {
+        Ok(self.inner.keys.signer(&self.ring()?)?)
+    }
+
+    /// Reads a checkpoint that this house signed under the name it has now.
+    pub(crate) fn own_checkpoint(&self, note: &Note) -> Result<Checkpoint, HouseError> {
+        match self.inner.keys.own(&self.ring()?, note.to_string().as_bytes())? {
+            Own::Now(checkpoint, _) | Own::Before(checkpoint) => Ok(checkpoint),
+        }
+    }
+
+    fn ring(&self) -> Result<Ring, HouseError> {
+        Ok(self.with_state(|s| s.ring.clone())?)
     }
 
     /// Entries from the journal.

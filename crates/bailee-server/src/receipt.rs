@@ -196,7 +196,7 @@ fn write(
             };
         }
     }
-    builder.write(&house.keys().log, out)?;
+    builder.write(&house.signer()?, out)?;
     Ok(())
 }
 

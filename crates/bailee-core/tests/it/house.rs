@@ -14,8 +14,8 @@ use bailee_core::notice::Evidence;
 use bailee_core::party::{Channel, ChannelKind, Role, Who};
 use bailee_core::rotation::LogKeys;
 use bailee_core::{
-    Action, By, Code, Command, Continue, DayRule, NewAsset, NewDemand, Reason, Record, Refusal, State, Time,
-    Triage, Until, Weekend, check, decide, run,
+    Action, By, Code, Command, Continue, DayRule, NewAsset, NewDemand, Reason, Record, Refusal,
+    State, Time, Triage, Until, Weekend, check, decide, run,
 };
 
 pub(crate) const COUNSEL: PartyId = PartyId(1);

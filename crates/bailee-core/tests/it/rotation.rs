@@ -2,9 +2,7 @@
 
 use bailee_core::id::RotationId;
 use bailee_core::rotation::{KeyEnd, RotationStatus};
-use bailee_core::{
-    Action, By, Code, Continue, Event, Fact, Reason, Record, apply, check,
-};
+use bailee_core::{Action, By, Code, Continue, Event, Fact, Reason, Record, apply, check};
 
 use crate::house::*;
 

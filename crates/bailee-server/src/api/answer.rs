@@ -86,6 +86,7 @@ fn made(event: &Event) -> Vec<String> {
         Event::MeterStarted { meter, .. } => vec![meter.to_string()],
         Event::DutyRaised { duty, .. } => vec![duty.to_string()],
         Event::TokenIssued { token, .. } => vec![token.to_string()],
+        Event::RotationProposed { rotation, .. } => vec![rotation.to_string()],
         _ => Vec::new(),
     }
 }

@@ -11,13 +11,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bailee_core::{Event, State};
-use bailee_ledger::{Checkpoint, Leaf, Tree, to_hex};
+use bailee_ledger::{Leaf, Tree, to_hex};
 use bailee_store::{Digest, Entry};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::api::problem::Problem;
 use crate::house::House;
+use crate::keys;
 use crate::receipt;
 
 /// Entries read at once.
@@ -46,6 +47,8 @@ pub struct CheckReport {
     pub findings: Vec<String>,
     /// Further findings that are not told.
     pub more_findings: u64,
+    /// What an operator should know of the keys; breaks no rule.
+    pub keys: Vec<String>,
 }
 
 impl CheckReport {
@@ -88,6 +91,7 @@ pub fn check(house: &House, progress: &mut dyn FnMut(Step)) -> Result<CheckRepor
         checkpoint(&walk, &note, house, &mut report);
     }
     walk.exhibits(house, &mut report, progress)?;
+    report.keys = keys::show::remarks(house)?;
     report.good = report.findings.is_empty();
     Ok(report)
 }
@@ -212,7 +216,7 @@ impl Walk {
 }
 
 fn checkpoint(walk: &Walk, note: &bailee_ledger::Note, house: &House, report: &mut CheckReport) {
-    let published = match Checkpoint::open_note(note, house.keys().log.verifier()) {
+    let published = match house.own_checkpoint(note) {
         Ok(published) => published,
         Err(error) => return report.find(format!("the published checkpoint: {error}")),
     };

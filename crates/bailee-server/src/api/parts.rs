@@ -179,7 +179,7 @@ itself! { bool u8 u32 u64 String }
 
 ids! {
     PartyId EntityId AccountId AssetId MatterId DemandId HoldId NoticeId ObjectionId
-    DispositionId ClearanceId SnapshotId AccessId MeterId DutyId TokenId
+    DispositionId ClearanceId SnapshotId AccessId MeterId DutyId TokenId RotationId
 }
 
 from_word! {
@@ -189,6 +189,7 @@ from_word! {
     DispositionKind core::disposition::DispositionKind
     Evidence core::notice::Evidence
     TokenScope core::TokenScope
+    KeyEnd core::rotation::KeyEnd
 }
 
 impl<W: Edge<C>, C> Edge<Option<C>> for Option<W> {

@@ -175,6 +175,10 @@ impl From<HouseError> for Problem {
             HouseError::Config { .. } => {
                 Problem::new(422, "bad_settings", "bailee.toml", detail, "correct the file")
             }
+            HouseError::Key(error) => {
+                let (status, code, change) = error.told();
+                Problem::new(status, code, "a key of this house", detail, change)
+            }
             HouseError::Restored { .. } | HouseError::Forked { .. } => {
                 let change = "restore the newest copy of the directory; nothing is signed on this";
                 Problem::new(500, "log_contradicts_checkpoint", "the log", detail, change)

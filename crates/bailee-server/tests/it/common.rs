@@ -136,7 +136,7 @@ pub(crate) fn because() -> Reason {
 /// Verifies a bundle offline against the key of the log, as a stranger would.
 #[track_caller]
 pub(crate) fn verified(house: &House, bundle: &[u8]) -> bailee_ledger::Report {
-    let trust = Trust::pinned_key(&house.keys().log.verifier().to_vkey()).unwrap();
+    let trust = Trust::pinned_key(&house.log_key().unwrap().to_vkey()).unwrap();
     let report = verify_bundle(Cursor::new(bundle), &trust).unwrap();
     assert!(!report.failed(), "{report}");
     assert!(report.entries.iter().all(|entry| entry.included), "{report}");
@@ -159,7 +159,7 @@ pub(crate) fn judge(house: &House, journal: &dyn Journal, acknowledged: &BTreeMa
     let size = replayed.state.head;
     let (covered, note) = house.checkpoint_over(size).unwrap();
     assert!(covered >= size);
-    let key = house.keys().log.verifier().clone();
+    let key = house.log_key().unwrap();
     let (signed, _) = Checkpoint::open(note.to_string().as_bytes(), &key).unwrap();
     assert_eq!(replayed.tree.root_at(signed.size).unwrap(), signed.root);
     for (raw, position) in acknowledged {

@@ -137,7 +137,7 @@ fn all_there(dir: &Path, acknowledged: &BTreeMap<usize, u64>, checkpoints: &[Vec
             verified(&house, &crate::common::receipt_of(&house, *id));
         }
     }
-    let key = house.keys().log.verifier().clone();
+    let key = house.log_key().unwrap();
     assert!(checkpoints.len() > KILLS / 2, "only {} checkpoints were seen", checkpoints.len());
     for note in checkpoints {
         let (seen, _) = Checkpoint::open(note, &key).unwrap();

@@ -32,15 +32,17 @@ const LONGEST_PAGE: u32 = 1000;
 ///
 /// Lists: `parties entities accounts assets matters demands holds notices objections dispositions
 /// clearances snapshots accesses meters duties tokens`, each `{items, next, position}`; and
-/// `instruments`, `policy`, `status`.
+/// `instruments`, `policy`, `status`, `keys`.
 ///
 /// # Errors
 /// `not_found` for an id that is free; `bad_request` for a name or parameter that is none.
 pub fn show(house: &House, what: &str) -> Result<Value, Problem> {
     let (name, query) = what.split_once('?').unwrap_or((what, ""));
     let page = Page::parse(query)?;
-    if name == "status" {
-        return house::status(house);
+    match name {
+        "status" => return house::status(house),
+        "keys" => return crate::keys::show::show(house),
+        _ => {}
     }
     house.with_state(|s| list(s, name, &page).or_else(|| one(s, name)))?.unwrap_or_else(|| {
         let detail = format!("{name:?} is neither an id like A-12 nor the name of a list");
