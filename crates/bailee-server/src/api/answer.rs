@@ -54,6 +54,12 @@ impl Answer {
     }
 }
 
+impl From<&Vec<Record>> for Answer {
+    fn from(records: &Vec<Record>) -> Answer {
+        Answer::of(records)
+    }
+}
+
 impl From<&Record> for Recorded {
     fn from(record: &Record) -> Recorded {
         Recorded {

@@ -49,6 +49,18 @@ pub struct Reason {
     pub exhibits: Vec<Upload>,
 }
 
+impl Reason {
+    /// As the core takes it, with the documents it names.
+    ///
+    /// # Errors
+    /// `bad_request` for a document that does not read.
+    pub fn into_core(self) -> Result<(core::Reason, Vec<Exhibit>), Problem> {
+        let mut desk = Desk::default();
+        let reason = self.core(&mut desk, "reason")?;
+        Ok((reason, desk.exhibits))
+    }
+}
+
 /// Which data.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]

@@ -52,6 +52,8 @@ pub struct GoOn<'a> {
     pub by: PartyId,
     /// Why.
     pub reason: Reason,
+    /// Documents that the reason names.
+    pub exhibits: Vec<Exhibit>,
 }
 
 /// Lets the log of the house in `dir` go on under another name and other keys. Durable on return;
@@ -64,7 +66,7 @@ pub fn go_on(
     to: GoOn<'_>,
     clock: &Clock,
     secrets: &Secrets,
-) -> Result<Record, HouseError> {
+) -> Result<Vec<Record>, HouseError> {
     let config = Config::read(dir)?;
     let _lock = DirLock::acquire(dir)?;
     let journal = SqliteJournal::open(&dir.join("journal.sqlite"))?;
@@ -80,6 +82,8 @@ pub fn go_on(
     let clearance = files.find(KeyFile::Clearance)?;
     let keys = rotate::public(&rotate::make(&files, to.origin, &config.keys.next)?);
     let (signed, paper) = paper(to.checkpoint);
+    let mut exhibits = to.exhibits;
+    exhibits.push(signed);
     let note = paper.digest;
     let mut reason = to.reason;
     reason.exhibits.push(paper);
@@ -103,8 +107,8 @@ pub fn go_on(
     let drawn = |e: getrandom::Error| KeyError::io("draw salts", e);
     let mut salts = Salts::draw(records.len()).map_err(drawn)?;
     let entries = records.iter().map(|record| entry(record, &mut salts)).collect();
-    journal.append(state.head, &Batch { entries, exhibits: vec![signed] })?;
-    records.into_iter().next().ok_or_else(|| HouseError::Published("nothing was recorded".into()))
+    journal.append(state.head, &Batch { entries, exhibits })?;
+    Ok(records)
 }
 
 /// The old log's last checkpoint, under a key that is known, and that key.

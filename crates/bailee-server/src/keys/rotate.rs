@@ -15,7 +15,7 @@
 use bailee_core::demand::Exhibit as Paper;
 use bailee_core::id::{PartyId, RotationId};
 use bailee_core::rotation::{LogKeys, Ring};
-use bailee_core::{Action, Code, Command, Reason, Refusal};
+use bailee_core::{Action, Code, Command, Reason, Record as Entry, Refusal};
 use bailee_ledger::hash::sha256;
 use bailee_ledger::{Note, PqSigner, Signer};
 use bailee_store::{Exhibit, digest};
@@ -30,7 +30,7 @@ use super::source::Source;
 use super::{DIR, policies};
 use crate::config::Config;
 use crate::house::{House, HouseError};
-use crate::runner::{Done, Failure};
+use crate::runner::Failure;
 
 /// Makes the new pair and proposes it. The new Ed25519 key is where the settings say under
 /// `keys.next`; for `file` it is made here, like the new ML-DSA key.
@@ -42,7 +42,8 @@ pub fn propose(
     by: PartyId,
     overlap_days: u32,
     reason: &Reason,
-) -> Result<Done, HouseError> {
+    mut exhibits: Vec<Exhibit>,
+) -> Result<Vec<Entry>, HouseError> {
     let log = house.with_state(|s| s.ring.clone())?;
     let keys = house.keys();
     let from = keys.ring.public(&log)?.swap_remove(0);
@@ -64,8 +65,8 @@ pub fn propose(
     reason.exhibits.push(Paper { digest, size, media, name });
     let (from, to) = (public(&from), public(&to));
     let action = Action::ProposeRotation { from, to, overlap_days, reason };
-    let exhibits = vec![Exhibit { digest, bytes: text }];
-    Ok(house.submit(Command::by(by, action), exhibits)?)
+    exhibits.push(Exhibit { digest, bytes: text });
+    Ok(house.submit(Command::by(by, action), exhibits)?.records)
 }
 
 /// The public halves as the log tells of them.
