@@ -6,15 +6,21 @@
 //!
 //! A cosignature that states no time (ML-DSA allows that) counts for nothing: a quorum says "by t".
 //!
+//! A witness line whose key has the name of a log in the policy holds that log's own second key.
+//! It is evidence about the log ([`Policy::second_key`]) and never of others: it is in no group and
+//! no quorum, and not among [`Seen::cosigned`].
+//!
 //! Out of scope: URLs (kept, never used here); logs without an Ed25519 key.
+
+mod seen;
 
 use std::fmt;
 
-use crate::checkpoint::Checkpoint;
+pub use seen::{Quorum, SecondKey, Seen};
+
 use crate::encoding::decimal;
 use crate::error::Error;
 use crate::key::{KeyKind, Verifier};
-use crate::note::Note;
 
 const WHAT: &str = "tlog-policy";
 /// Largest policy read, in bytes.
@@ -72,30 +78,8 @@ pub struct Policy {
     quorum: Option<Member>,
 }
 
-/// What a policy found on a checkpoint.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seen {
-    /// The checkpoint, verified under the log key.
-    pub checkpoint: Checkpoint,
-    /// Index of the log in the policy.
-    pub log: usize,
-    /// Witnesses whose cosignatures verified, with the Unix seconds each states.
-    pub cosigned: Vec<(usize, u64)>,
-    /// The quorum's answer.
-    pub quorum: Quorum,
-}
-
-/// Did the quorum see the tree?
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Quorum {
-    /// The policy asks for no witness, so nothing is shown.
-    NotAsked,
-    /// Reached; by the cosignatures' own words no later than this time (Unix seconds).
-    Reached {
-        /// Smallest time by which enough cosignatures existed.
-        by: u64,
-    },
-}
+/// Why a line is refused that would let a log cosign itself.
+const OWN_KEY: &str = "a log's own second key cannot be its witness";
 
 impl Policy {
     /// A policy that trusts one log key and asks for no witness.
@@ -113,6 +97,13 @@ impl Policy {
     /// Witnesses in order.
     pub fn witnesses(&self) -> &[PolicyWitness] {
         &self.witnesses
+    }
+
+    /// The same policy without addresses, as it is given to people who verify offline.
+    pub fn without_urls(mut self) -> Self {
+        self.logs.iter_mut().for_each(|log| log.url = None);
+        self.witnesses.iter_mut().for_each(|witness| witness.url = None);
+        self
     }
 
     /// Name of the quorum, `none` when no witness is asked for.
@@ -176,6 +167,11 @@ impl Policy {
         if self.logs.len() == MAX_ITEMS {
             return Err("more than 64 logs");
         }
+        let named = |member: Member| self.key_name(member) == Some(key.name());
+        let mut counted = self.groups.iter().flat_map(|group| &group.members).chain(&self.quorum);
+        if counted.any(|member| named(*member)) {
+            return Err(OWN_KEY);
+        }
         self.logs.push(PolicyLog { key, url: check_url(url)? });
         Ok(())
     }
@@ -216,6 +212,7 @@ impl Policy {
         let mut found = Vec::with_capacity(members.len());
         for member in members {
             let member = self.member(member).ok_or("a member is not defined above")?;
+            self.check_counts(member)?;
             let taken = |group: &Group| group.members.contains(&member);
             if found.contains(&member) || self.groups.iter().any(taken) {
                 return Err("a name can be a member only once");
@@ -238,64 +235,25 @@ impl Policy {
     pub fn set_quorum(&mut self, name: &str) -> Result<(), &'static str> {
         self.quorum = match name {
             "none" => None,
-            name => Some(self.member(name).ok_or("the quorum is not defined above")?),
+            name => {
+                let member = self.member(name).ok_or("the quorum is not defined above")?;
+                self.check_counts(member)?;
+                Some(member)
+            }
         };
         Ok(())
     }
 
-    /// Checks a signed checkpoint: one of the logs signed it, and the quorum cosigned it.
-    pub fn evaluate(&self, note: &Note) -> Result<Seen, Error> {
-        let (log, checkpoint) = self.open_log(note)?;
-        let cosigned = self.cosignatures(note)?;
-        let quorum = match self.quorum {
-            None => Quorum::NotAsked,
-            Some(member) => {
-                let by = self.reached_by(member, &cosigned).ok_or(Error::QuorumNotReached {
-                    quorum: self.quorum_name().to_owned(),
-                    have: cosigned.len(),
-                })?;
-                Quorum::Reached { by }
-            }
-        };
-        Ok(Seen { checkpoint, log, cosigned, quorum })
+    /// Refuses a log's own second key where others are counted.
+    fn check_counts(&self, member: Member) -> Result<(), &'static str> {
+        let own = |name| self.logs.iter().any(|log| log.key.name() == name);
+        if self.key_name(member).is_some_and(own) { Err(OWN_KEY) } else { Ok(()) }
     }
 
-    /// Verifies the log's signature alone: which log, and what it signed.
-    pub fn open_log(&self, note: &Note) -> Result<(usize, Checkpoint), Error> {
-        let checkpoint = Checkpoint::parse(note.text())?;
-        let keys: Vec<Verifier> = self.logs.iter().map(|log| log.key.clone()).collect();
-        let signed = note.verify(&keys)?;
-        let fits = |key: usize| keys[key].name() == checkpoint.origin;
-        let log = signed.iter().map(|found| found.key).find(|key| fits(*key)).ok_or_else(|| {
-            let wanted = keys[signed[0].key].name().to_owned();
-            Error::WrongOrigin { found: checkpoint.origin.clone(), wanted }
-        })?;
-        Ok((log, checkpoint))
-    }
-
-    fn cosignatures(&self, note: &Note) -> Result<Vec<(usize, u64)>, Error> {
-        let keys: Vec<Verifier> = self.witnesses.iter().map(|w| w.key.clone()).collect();
-        match note.verify(&keys) {
-            Ok(found) => Ok(found.iter().filter_map(|v| Some((v.key, v.time?))).collect()),
-            Err(Error::NoKnownSignature { .. }) => Ok(Vec::new()),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Earliest time by which `member` had seen the tree: for a group, the threshold-th smallest of
-    /// its members' times.
-    fn reached_by(&self, member: Member, cosigned: &[(usize, u64)]) -> Option<u64> {
+    fn key_name(&self, member: Member) -> Option<&str> {
         match member {
-            Member::Witness(index) => {
-                cosigned.iter().find(|(witness, _)| *witness == index).map(|(_, time)| *time)
-            }
-            Member::Group(index) => {
-                let group = &self.groups[index];
-                let reach = |member: &Member| self.reached_by(*member, cosigned);
-                let mut times: Vec<u64> = group.members.iter().filter_map(reach).collect();
-                times.sort_unstable();
-                times.get(group.threshold - 1).copied()
-            }
+            Member::Witness(index) => Some(self.witnesses[index].key.name()),
+            Member::Group(_) => None,
         }
     }
 

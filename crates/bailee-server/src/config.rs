@@ -7,6 +7,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::attest::Witnesses;
 use crate::house::HouseError;
 use crate::keys::KeySettings;
 
@@ -26,6 +27,9 @@ pub struct Config {
     /// Where the log's keys are.
     #[serde(default)]
     pub keys: KeySettings,
+    /// Who is asked to cosign checkpoints.
+    #[serde(default)]
+    pub witnesses: Option<Witnesses>,
 }
 
 impl Config {
@@ -41,6 +45,7 @@ impl Config {
             operations: format!("operations@{host}"),
             entities: BTreeMap::new(),
             keys: KeySettings::default(),
+            witnesses: None,
         }
     }
 
@@ -77,6 +82,7 @@ impl Config {
             let (log, next) = (log.to_string(), next.to_string());
             text.push_str(&format!("\n[keys]\nlog = {log:?}\nnext = {next:?}\n"));
         }
+        text.extend(self.witnesses.iter().map(Witnesses::to_text));
         text
     }
 }
@@ -91,6 +97,8 @@ mod tests {
         config.entities.insert("us@example.org".into(), "E-2".into());
         let token = "pkcs11:token=t;object=log?module-path=/m.so".parse().unwrap();
         config.keys.next = token;
+        let policy = "witnesses.tlog-policy".into();
+        config.witnesses = Some(Witnesses { policy, timeout_ms: 700 });
         assert_eq!(Config::parse(&config.to_text()), Ok(config));
     }
 

@@ -50,6 +50,9 @@ pub enum HouseError {
     /// The published checkpoint is unfit.
     #[error("published checkpoint: {0}")]
     Published(String),
+    /// A note, key or proof is unfit.
+    #[error(transparent)]
+    Ledger(#[from] bailee_ledger::Error),
     /// Another process has the directory.
     #[error(transparent)]
     Lock(#[from] bailee_store::LockError),
@@ -62,6 +65,9 @@ pub enum HouseError {
     /// The objects do not answer.
     #[error(transparent)]
     Object(#[from] ObjectError),
+    /// The checkpoint file does not answer.
+    #[error(transparent)]
+    Slot(#[from] bailee_store::SlotError),
     /// The journal cannot be replayed.
     #[error(transparent)]
     Replay(#[from] ReplayError),

@@ -1,7 +1,8 @@
 //! The house: an open data directory, its journal, its threads. The door for everything else.
 //!
 //! Layout of a directory: `bailee.toml` (settings), `keys/` (one secret a file, 0600),
-//! `journal.sqlite` (the truth), `objects/` (large exhibits, packs), `checkpoint` (last signed),
+//! `journal.sqlite` (the truth), `objects/` (large exhibits, packs, attested checkpoints),
+//! `checkpoint` (last signed),
 //! `outbox/` (mail to send), `lock`.
 //!
 //! Invariants: one process holds the directory's lock; threads end when the house is dropped, after
@@ -19,9 +20,11 @@ use bailee_core::rotation::Ring;
 use bailee_core::{Action, Command, State};
 use bailee_ledger::{Checkpoint, Note, Policy, Sign, Verifier};
 use bailee_store::{
-    Digest, DirLock, DiskObjects, Entry, Exhibit, Journal, ObjectError, Objects, SqliteJournal,
+    Digest, DirLock, DiskObjects, DiskSlot, Entry, Exhibit, Journal, ObjectError, Objects, Slot,
+    SqliteJournal,
 };
 
+use crate::attest::{self, Attesting};
 use crate::clock::Clock;
 use crate::config::Config;
 pub use crate::error::HouseError;
@@ -61,9 +64,14 @@ pub(crate) struct Inner {
     pub(crate) clock: Clock,
     pub(crate) journal: Arc<dyn Journal>,
     pub(crate) objects: Arc<dyn Objects>,
+    /// The checkpoint outside of the journal.
+    pub(crate) slot: Option<Arc<dyn Slot>>,
     pub(crate) projection: RwLock<Projection>,
     pub(crate) published: Mutex<Published>,
     pub(crate) published_more: Condvar,
+    pub(crate) attesting: Attesting,
+    /// Witnesses, groups and quorum, without any key of the log.
+    others: Policy,
     /// Erasures whose bytes this process has seen destroyed.
     pub(crate) erased: Mutex<BTreeSet<u64>>,
     /// One thread at a time carries out intents.
@@ -130,7 +138,7 @@ impl Inner {
 
 /// An open house.
 pub struct House {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
     queue: Option<SyncSender<Ask>>,
     threads: Vec<JoinHandle<()>>,
     /// Given up last, after the threads.
@@ -192,7 +200,8 @@ impl House {
             config,
             clock,
         };
-        let house = House::start(parts, projection, Some(lock))?;
+        let slot = slot_in(&parts);
+        let house = House::start(parts, projection, slot, Some(lock))?;
         if house.with_state(|s| s.head)? == 0 {
             let standard = catalogue::standard();
             house.submit(Command::system(Action::LoadInstruments(standard)), Vec::new())?;
@@ -202,17 +211,34 @@ impl House {
 
     /// A house of given parts: in memory, with faults, or on other stores.
     pub fn of(parts: Parts) -> Result<House, HouseError> {
+        let slot = slot_in(&parts);
         let projection = Projection::replay(&*parts.journal)?;
-        House::start(parts, projection, None)
+        House::start(parts, projection, slot, None)
+    }
+
+    /// As [`House::of`], with the signed checkpoint kept elsewhere than in the directory.
+    pub fn with_slot(parts: Parts, slot: Arc<dyn Slot>) -> Result<House, HouseError> {
+        let projection = Projection::replay(&*parts.journal)?;
+        House::start(parts, projection, Some(slot), None)
     }
 
     fn start(
         parts: Parts,
         projection: Projection,
+        slot: Option<Arc<dyn Slot>>,
         lock: Option<DirLock>,
     ) -> Result<House, HouseError> {
         let Parts { dir, config, keys, clock, journal, objects } = parts;
-        let published = publish::resume(dir.as_deref(), &*journal, &projection, &keys)?;
+        let published = publish::resume(slot.as_deref(), &*journal, &projection, &keys)?;
+        let witnesses = config.witnesses.as_ref();
+        let others = match witnesses {
+            Some(witnesses) => witnesses.read(dir.as_deref(), &config.origin)?,
+            None => Policy::default(),
+        };
+        // Notes of earlier keys are kept among the objects, and keys change while a house is open.
+        let wide = keys.known(&projection.state.ring, others.clone());
+        let timeout = witnesses.map(attest::Witnesses::timeout);
+        let (attesting, told) = Attesting::new(wide, timeout, 0, objects.clone());
         let inner = Arc::new(Inner {
             dir,
             config,
@@ -220,9 +246,12 @@ impl House {
             clock,
             journal,
             objects,
+            slot,
             projection: RwLock::new(projection),
             published: Mutex::new(published),
             published_more: Condvar::new(),
+            attesting,
+            others,
             erased: Mutex::new(BTreeSet::new()),
             settling: Mutex::new(()),
             exhibits: RwLock::new(()),
@@ -231,7 +260,8 @@ impl House {
             grown: Condvar::new(),
         });
         let (queue, asked) = sync_channel(QUEUE);
-        let (for_runner, for_publisher) = (inner.clone(), inner.clone());
+        let (for_runner, for_publisher, for_attester) =
+            (inner.clone(), inner.clone(), inner.clone());
         let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
             let thread = thread::Builder::new().name(name.into()).spawn(run);
             thread.map_err(|e| HouseError::io("start a thread", &e))
@@ -239,6 +269,7 @@ impl House {
         let threads = vec![
             spawn("runner", Box::new(move || runner::run(&for_runner, &asked)))?,
             spawn("publisher", Box::new(move || publish::run(&for_publisher)))?,
+            spawn("attester", Box::new(move || attest::run(&for_attester, &told)))?,
         ];
         Ok(House { inner, queue: Some(queue), threads, _lock: lock })
     }
@@ -272,41 +303,11 @@ impl House {
         self.inner.read(look)
     }
 
-    /// The newest signed checkpoint, if there is one.
-    pub fn checkpoint(&self) -> Option<Note> {
-        let published = self.inner.published.lock().unwrap_or_else(PoisonError::into_inner);
-        published.note.clone()
-    }
-
-    /// Waits until a signed checkpoint covers the first `size` entries, and gives it. An attempt
-    /// to sign that failed before is made again; one that fails while this waits is the error.
-    pub fn checkpoint_over(&self, size: u64) -> Result<(u64, Note), HouseError> {
-        let have = self.with_projection(|projection| projection.tree.size())?;
-        if size > have {
-            let why = format!("the log has {have} entries, not {size}: nothing to sign over");
-            return Err(HouseError::Published(why));
-        }
-        let mut published = self.inner.published.lock().unwrap_or_else(PoisonError::into_inner);
-        let failed_before = published.failures;
-        if published.size < size {
-            self.inner.appended();
-        }
-        loop {
-            if let Some(note) = published.note.as_ref().filter(|_| published.size >= size) {
-                return Ok((published.size, note.clone()));
-            }
-            let failed = published.failures > failed_before;
-            if let Some(why) = published.stopped.as_ref().filter(|_| failed) {
-                return Err(HouseError::Published(why.clone()));
-            }
-            let more = self.inner.published_more.wait(published);
-            published = more.unwrap_or_else(PoisonError::into_inner);
-        }
-    }
-
-    /// The policy offered with receipts: this log's keys, no witness yet.
+    /// The policy offered with receipts: the keys of this log that count now, its witnesses, groups
+    /// and quorum, without the addresses that only the house needs.
     pub fn policy(&self) -> Result<Policy, HouseError> {
-        Ok(self.inner.keys.policy(&self.ring()?)?)
+        let others = self.inner.others.clone().without_urls();
+        Ok(self.inner.keys.policy(&self.ring()?, others)?)
     }
 
     /// The Ed25519 keys that sign this log now; the one that signs bundles first.
@@ -324,14 +325,15 @@ impl House {
         Ok(self.inner.keys.signer(&self.ring()?)?)
     }
 
-    /// Reads a checkpoint that this house signed under the name it has now.
+    /// Reads a checkpoint that this house signed.
     pub(crate) fn own_checkpoint(&self, note: &Note) -> Result<Checkpoint, HouseError> {
         match self.inner.keys.own(&self.ring()?, note.to_string().as_bytes())? {
             Own::Now(checkpoint, _) | Own::Before(checkpoint) => Ok(checkpoint),
         }
     }
 
-    fn ring(&self) -> Result<Ring, HouseError> {
+    /// What the log tells of its own keys.
+    pub(crate) fn ring(&self) -> Result<Ring, HouseError> {
         Ok(self.with_state(|s| s.ring.clone())?)
     }
 
@@ -417,8 +419,15 @@ impl Drop for House {
         _ = threads.next().map(JoinHandle::join);
         self.inner.growth.lock().unwrap_or_else(PoisonError::into_inner).closing = true;
         self.inner.grown.notify_all();
+        self.inner.attesting.close();
         threads.for_each(|thread| _ = thread.join());
     }
+}
+
+/// Where the signed checkpoint lies, beside the journal.
+fn slot_in(parts: &Parts) -> Option<Arc<dyn Slot>> {
+    let dir = parts.dir.as_deref()?;
+    Some(Arc::new(DiskSlot::new(dir, publish::CHECKPOINT)))
 }
 
 /// Where a large exhibit is kept.

@@ -15,7 +15,7 @@ use crate::door::{Bundle, Door, Letter};
 use crate::print::{self, Style};
 use crate::save::save;
 use crate::trouble::Trouble;
-use crate::{about, demo, init, keep, keys, let_go, rule, scenario, verify};
+use crate::{about, demo, init, keep, keys, let_go, monitor, rule, scenario, verify, witness};
 
 /// Does what was typed.
 pub(crate) fn act(cli: Cli) -> Result<ExitCode, Trouble> {
@@ -86,6 +86,8 @@ fn special(command: Command, reach: &Reach, style: Style) -> Result<(), Trouble>
         Command::Settle => settle(reach, style),
         Command::Status => print::thing(&Door::open(reach)?.show("status")?, style),
         Command::Serve(args) => about::serve(&args, reach),
+        Command::Witness(verb) => witness::witness(&verb, style),
+        Command::Monitor(args) => monitor::monitor(&args, reach, style),
         Command::Scenario(verb) => scenario::run(&verb, style),
         Command::Completions(args) => about::completions(&args),
         Command::Man(args) => about::man(&args),

@@ -9,12 +9,13 @@ use bailee_server::api::words::KeyEnd;
 use bailee_server::api::{Answer, Request};
 use bailee_server::core::id::RotationId;
 use bailee_server::keys::{self, Secrets, lost, rotate};
-use bailee_server::{Clock, House, receipt};
+use bailee_server::store::DirLock;
+use bailee_server::{Clock, House, HouseError, receipt};
 use serde_json::{Value, json};
 
 use crate::act::ordinary;
 use crate::cli::Reach;
-use crate::cli::ask::{self, Ask, ReasonArgs};
+use crate::cli::ask::{self, ReasonArgs};
 use crate::cli::keys::{ContinueArgs, KeysVerb};
 use crate::cli::prove::OutArgs;
 use crate::door::{Door, read_id};
@@ -85,11 +86,9 @@ fn shortened(vkey: &str) -> String {
 
 fn protect(file: Option<PathBuf>, reach: &Reach, style: Style) -> Result<(), Trouble> {
     local("`keys protect`", reach)?;
-    let _lock = bailee_server::store::DirLock::acquire(&reach.dir)
-        .map_err(bailee_server::HouseError::from)?;
-    let new = keys::new_passphrase(file.as_deref()).map_err(bailee_server::HouseError::from)?;
-    let done = keys::protect(&reach.dir, &Secrets::from_environment(), &new)
-        .map_err(bailee_server::HouseError::from)?;
+    let _lock = DirLock::acquire(&reach.dir).map_err(HouseError::from)?;
+    let new = keys::new_passphrase(file.as_deref())?;
+    let done = keys::protect(&reach.dir, &Secrets::from_environment(), &new)?;
     match style {
         Style::Json => print::json(&json!({ "protected": done })),
         Style::Words => print::out(&format!("under the passphrase: {}\n", done.join(", "))),

@@ -16,6 +16,8 @@ mod init;
 mod keep;
 mod keys;
 mod let_go;
+mod log;
+mod monitor;
 mod print;
 mod rule;
 mod save;
@@ -23,6 +25,7 @@ mod scenario;
 mod steps;
 mod trouble;
 mod verify;
+mod witness;
 
 use std::process::ExitCode;
 

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)] // a test that cannot go on should stop right there
 #![allow(clippy::print_stderr)] // to say that a test of foreign programs did not run
 
+mod authority;
 mod bundle;
 mod by_hand;
 mod clearance;
@@ -9,8 +10,12 @@ mod common;
 mod dishonest;
 mod formats;
 mod hostile;
+mod issuer;
 mod merkle;
 mod notes;
 mod policy;
 mod sign;
+mod stamps;
 mod tiles;
+mod timestamp;
+mod witness;

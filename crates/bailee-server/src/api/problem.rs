@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 
 use crate::house::HouseError;
 use crate::keeping::KeepError;
+use crate::keys::KeyError;
 use crate::letting_go::LetGoError;
 use crate::receipt::ReceiptError;
 use crate::runner::Failure;
@@ -185,6 +186,12 @@ impl From<HouseError> for Problem {
             }
             _ => Problem::failure("house_failed", "the house", detail),
         }
+    }
+}
+
+impl From<KeyError> for Problem {
+    fn from(error: KeyError) -> Problem {
+        HouseError::Key(error).into()
     }
 }
 

@@ -158,7 +158,7 @@ impl Keys {
     ) -> Result<Note, KeyError> {
         if let Some(house) = house {
             // Before anything is signed with new keys, what they are can be read.
-            policies::put(house, log.since(), &self.ring.policy(log)?)?;
+            policies::put(house, log.since(), &policies::policy(&self.ring.public(log)?)?)?;
         }
         self.ring.sign(checkpoint, log)
     }
@@ -175,9 +175,14 @@ impl Keys {
         Ok(self.ring.public(log)?.into_iter().map(|pair| pair.log).collect())
     }
 
-    /// The log's own lines of the policy that is offered with receipts.
-    pub(crate) fn policy(&self, log: &Ring) -> Result<Policy, KeyError> {
-        self.ring.policy(log)
+    /// A policy of witnesses with the lines of the log itself: whose signatures count now.
+    pub(crate) fn policy(&self, log: &Ring, others: Policy) -> Result<Policy, KeyError> {
+        policies::with(others, &self.ring.public(log)?)
+    }
+
+    /// A policy of witnesses, with every key that the log has, had, or may get.
+    pub(crate) fn known(&self, log: &Ring, others: Policy) -> Policy {
+        self.ring.known(log, others)
     }
 
     /// Reads a checkpoint that this house signed.

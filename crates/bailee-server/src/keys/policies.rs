@@ -29,7 +29,11 @@ pub(crate) struct Record {
 
 /// The policy that names these pairs and asks for no witness.
 pub(crate) fn policy(pairs: &[Record]) -> Result<Policy, KeyError> {
-    let mut policy = Policy::default();
+    with(Policy::default(), pairs)
+}
+
+/// A policy of witnesses with the lines of the log itself.
+pub(crate) fn with(mut policy: Policy, pairs: &[Record]) -> Result<Policy, KeyError> {
     let unfit = |why: &'static str| KeyError::io("make a policy", why);
     for pair in pairs {
         policy.add_log(pair.log.clone(), None).map_err(unfit)?;

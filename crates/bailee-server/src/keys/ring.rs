@@ -303,9 +303,17 @@ impl KeyRing {
         public.collect()
     }
 
-    /// The log's own lines of a policy: whose signatures count now.
-    pub(crate) fn policy(&self, ring: &Ring) -> Result<Policy, KeyError> {
-        super::policies::policy(&self.public(ring)?)
+    /// A policy of witnesses, with every key that the log has, had, or may get.
+    pub(crate) fn known(&self, ring: &Ring, mut policy: Policy) -> Policy {
+        let here = self.firsts.iter().filter_map(|first| first.key.get());
+        let here = here.map(|key| key.verifier().clone());
+        let before = ring.continued.iter();
+        let before = before.filter_map(|c| Verifier::new(&c.before, KeyKind::Note, &c.key).ok());
+        for key in self.recorded_keys(ring).into_iter().chain(here).chain(before) {
+            // Only a key that is in it already is refused.
+            _ = policy.add_log(key, None);
+        }
+        policy
     }
 
     fn verifier(&self, public: &[u8]) -> Result<Verifier, KeyError> {
@@ -329,14 +337,7 @@ impl KeyRing {
         if checkpoint.origin != self.origin && before(&checkpoint.origin) {
             return Ok(Own::Before(checkpoint));
         }
-        let here = self.firsts.iter().filter_map(|first| first.key.get());
-        let here = here.map(|key| key.verifier().clone());
-        let mut policy = Policy::default();
-        for key in self.recorded_keys(ring).into_iter().chain(here) {
-            // Only a key that is in it already is refused.
-            _ = policy.add_log(key, None);
-        }
-        let (_, checkpoint) = policy.open_log(&note)?;
+        let (_, checkpoint) = self.known(ring, Policy::default()).open_log(&note)?;
         Ok(Own::Now(checkpoint, note))
     }
 

@@ -10,7 +10,7 @@ use bailee_core::id::{AssetId, DemandId, DispositionId, PartyId};
 use bailee_core::notice::Evidence;
 use bailee_core::party::{Channel, ChannelKind, Role, Who};
 use bailee_core::{Action, By, Command, Reason, Record, Time, check};
-use bailee_ledger::{Checkpoint, Trust, verify_bundle};
+use bailee_ledger::{Checkpoint, Signer, Trust, Verifier, verify_bundle};
 use bailee_server::house::Parts;
 use bailee_server::intake::{self, Cover, Taken};
 use bailee_server::keys::Keys;
@@ -25,6 +25,11 @@ pub(crate) fn start() -> Time {
 
 pub(crate) fn keys() -> Keys {
     Keys::from_seeds(ORIGIN, &[1; 32], &[2; 32]).unwrap()
+}
+
+/// The public half of the log's key in [`keys`].
+pub(crate) fn log_verifier() -> Verifier {
+    Signer::from_seed(ORIGIN, &[1; 32]).unwrap().verifier().clone()
 }
 
 pub(crate) fn parts(

@@ -21,6 +21,7 @@ pub(crate) mod party;
 pub(crate) mod prove;
 pub(crate) mod rule;
 pub(crate) mod run;
+pub(crate) mod witness;
 
 #[cfg(test)]
 mod doc;
@@ -184,6 +185,11 @@ pub(crate) enum Command {
     Status,
     /// Answer over HTTP
     Serve(run::ServeArgs),
+    /// Cosign the checkpoints of other people's logs
+    #[command(subcommand, after_long_help = "EXAMPLE\n  bailee witness status witness")]
+    Witness(witness::WitnessVerb),
+    /// Follow somebody's log, and raise an alarm on what it must not do
+    Monitor(witness::MonitorArgs),
     /// Play a story of custody
     #[command(
         subcommand,
