@@ -18,6 +18,9 @@ const PROGRAMS: &[(&str, &str, &str)] = &[
     ("mount", "mount", "the same"),
     ("openssl", "openssl", "a second opinion on signatures, as VERIFY.md promises"),
     ("sha256sum", "coreutils", "a second opinion on digests"),
+    ("ssh-agent", "openssh-client", "the log's key in a real agent"),
+    ("softhsm2-util", "softhsm2", "the log's key in a PKCS#11 token, in software"),
+    ("pkcs11-tool", "opensc", "makes the key in the token, as the runbook says"),
     ("cc", "gcc", "SQLite, zstd and AWS-LC are compiled from source"),
     ("c++", "g++", "libFuzzer is compiled from source"),
 ];

@@ -30,7 +30,7 @@ use bailee_store::{Batch, DirLock, Exhibit, Journal as _, SqliteJournal, digest}
 use super::error::KeyError;
 use super::file::{KeyDir, KeyFile, rename, sync_dir};
 use super::secrets::Secrets;
-use super::{DIR, policies, rotate};
+use super::{DIR, policies, ring, rotate};
 use crate::clock::Clock;
 use crate::commit::{Salts, entry};
 use crate::config::Config;
@@ -71,11 +71,11 @@ pub fn go_on(
     let _lock = DirLock::acquire(dir)?;
     let journal = SqliteJournal::open(&dir.join("journal.sqlite"))?;
     let projection = Projection::replay(&journal)?;
-    let (state, ring) = (&projection.state, &projection.state.ring);
-    if ring.origin().is_some_and(|now| now != config.origin) {
+    let (state, log) = (&projection.state, &projection.state.ring);
+    if log.origin().is_some_and(|now| now != config.origin) {
         return Err(HouseError::Published("the log goes on already: open the house".into()));
     }
-    let (before, key) = last(dir, &config.origin, ring, &to)?;
+    let (before, key) = last(dir, &config.origin, log, &to)?;
     publish::fits(&projection, &before)?;
     let files = KeyDir::new(&dir.join(DIR), secrets, None);
     // Asked before anything is made, so that new files are protected like old ones.
@@ -115,16 +115,14 @@ pub fn go_on(
 fn last(
     dir: &Path,
     origin: &str,
-    ring: &Ring,
+    log: &Ring,
     to: &GoOn<'_>,
 ) -> Result<(Checkpoint, [u8; 32]), HouseError> {
-    let recorded = policies::first(dir, origin)?.map(|record| record.log);
-    let current = ring
-        .current()
-        .map(|keys| Verifier::new(origin, bailee_ledger::KeyKind::Note, &keys.ed25519[..]));
-    let current = current.transpose().map_err(KeyError::from)?;
+    let recorded = policies::first(dir, origin)?;
     let mut policy = Policy::default();
-    for key in current.or(recorded).into_iter().chain(to.key.clone()) {
+    // Earlier keys too: what it says is held against the tree, so that none of them can lie.
+    let named = ring::named(origin, log, recorded.as_ref());
+    for key in named.into_iter().chain(to.key.clone()) {
         // Only one that is in it already is refused.
         _ = policy.add_log(key, None);
     }
@@ -133,13 +131,13 @@ fn last(
         return Err(HouseError::Published(why));
     }
     let note: Note = parse_note(to.checkpoint).map_err(KeyError::from)?;
-    let (log, checkpoint) = policy.open_log(&note).map_err(KeyError::from)?;
+    let (by, checkpoint) = policy.open_log(&note).map_err(KeyError::from)?;
     if checkpoint.origin != origin {
         let why = format!("is about {}, and this log is {origin}", checkpoint.origin);
         return Err(HouseError::Published(why));
     }
     let mut key = [0; 32];
-    key.copy_from_slice(policy.logs()[log].key.public());
+    key.copy_from_slice(policy.logs()[by].key.public());
     Ok((checkpoint, key))
 }
 

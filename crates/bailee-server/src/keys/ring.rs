@@ -102,6 +102,14 @@ pub(crate) fn ask(origin: &str, source: &Source) -> Result<Verifier, KeyError> {
     Ok(key.verifier().clone())
 }
 
+/// Every Ed25519 key that the log or its first policy names as one of its own.
+pub(crate) fn named(origin: &str, ring: &Ring, recorded: Option<&Record>) -> Vec<Verifier> {
+    let rotations = ring.rotations.iter().flat_map(|(_, rotation)| [&rotation.from, &rotation.to]);
+    let keys = ring.current().into_iter().chain(rotations);
+    let keys = keys.filter_map(|k| Verifier::new(origin, KeyKind::Note, &k.ed25519[..]).ok());
+    recorded.map(|recorded| recorded.log.clone()).into_iter().chain(keys).collect()
+}
+
 /// An ML-DSA-44 key; always in a file.
 struct Second {
     file: KeyFile,
@@ -267,7 +275,13 @@ impl KeyRing {
                 Ok(note) => signatures.extend_from_slice(note.signatures()),
                 Err(error) => missing.push(error),
             }
-            match second.and_then(|key| Ok(key.map(|key| key.cosign(checkpoint, 0)).transpose()?)) {
+            let cosigned = |key: Arc<PqSigner>| {
+                let signature = key.cosign(checkpoint, 0)?;
+                // A false one would make readers refuse the whole note.
+                key.verifier().verify(unsigned.text(), &signature.bytes)?;
+                Ok::<_, KeyError>(signature)
+            };
+            match second.and_then(|key| key.map(cosigned).transpose()) {
                 Ok(signature) => seconds.extend(signature),
                 Err(error) => missing.push(error),
             }
@@ -322,11 +336,7 @@ impl KeyRing {
 
     /// Ed25519 keys that the log or its first policy names.
     fn recorded_keys(&self, ring: &Ring) -> Vec<Verifier> {
-        let rotations =
-            ring.rotations.iter().flat_map(|(_, rotation)| [&rotation.from, &rotation.to]);
-        let named = ring.current().into_iter().chain(rotations);
-        let named = named.filter_map(|keys| self.verifier(&keys.ed25519[..]).ok());
-        self.recorded.iter().map(|recorded| recorded.log.clone()).chain(named).collect()
+        named(&self.origin, ring, self.recorded.as_ref())
     }
 
     /// Reads a checkpoint that this house signed.

@@ -1,11 +1,12 @@
 //! What there is to see of the keys: public halves, where they live, and what is not as it should.
 
 use bailee_core::rotation::{Ring, RotationStatus};
-use bailee_ledger::Verifier;
+use bailee_ledger::{Checkpoint, Verifier};
 use serde_json::{Value, json};
 
 use super::agent::fingerprint;
 use super::file::{Kept, KeyFile};
+use super::policies::Record;
 use super::ring::Place;
 use super::{KeyError, Keys, Source};
 use crate::api::Problem;
@@ -71,7 +72,7 @@ fn row(name: &str, signs: &str, key: &Verifier, place: &Place) -> Value {
 /// Does this key sign the log now?
 fn role(log: &Ring, keys: &Keys, key: &Verifier) -> &'static str {
     let pairs = keys.ring.public(log).unwrap_or_default();
-    let is = |pair: &super::policies::Record| pair.log == *key || pair.second.as_ref() == Some(key);
+    let is = |pair: &Record| pair.log == *key || pair.second.as_ref() == Some(key);
     match pairs.iter().position(is) {
         Some(0) => "yes",
         Some(_) => "yes, as the next one",
@@ -110,6 +111,13 @@ pub(crate) fn remarks(house: &House) -> Result<Vec<String>, HouseError> {
     let log = house.with_state(|s| s.ring.clone())?;
     let keys = house.keys();
     let mut remarks = keys.ring.missing();
+    for pair in keys.ring.pairs(&log) {
+        remarks.extend(pair.first.err().map(|error| error.to_string()));
+        remarks.extend(pair.second.err().map(|error| error.to_string()));
+    }
+    remarks.sort();
+    remarks.dedup();
+    remarks.extend(unsigned(house, &keys.ring.public(&log)?, log.since()));
     let plain = |place: &Place| matches!(place, Place::File(_, Kept::Plain));
     let firsts = keys.ring.firsts().map(|(place, _)| place.clone());
     let seconds = keys.ring.seconds().map(|(place, _)| place);
@@ -132,6 +140,18 @@ pub(crate) fn remarks(house: &House) -> Result<Vec<String>, HouseError> {
     }
     remarks.extend(settings(keys, &log, house)?);
     Ok(remarks)
+}
+
+/// Keys that the log says sign it, and that have not signed the published checkpoint.
+fn unsigned(house: &House, pairs: &[Record], since: u64) -> Vec<String> {
+    let Some(note) = house.checkpoint() else { return Vec::new() };
+    let size = Checkpoint::parse(note.text()).map_or(0, |checkpoint| checkpoint.size);
+    let keys = pairs.iter().flat_map(|pair| std::iter::once(&pair.log).chain(&pair.second));
+    let missing = keys.filter(|key| size >= since && note.verify(&[(*key).clone()]).is_err());
+    let said = |key: &Verifier| {
+        format!("the published checkpoint is not signed by key {:08x} yet", key.id())
+    };
+    missing.map(said).collect()
 }
 
 /// Settings that name a key which the log has retired.
