@@ -94,6 +94,8 @@ ids! {
     DutyId "Y"
     /// An API token.
     TokenId "T"
+    /// A rotation of the log's keys.
+    RotationId "R"
 }
 
 /// A dense table: the `n`-th row has id `n`.

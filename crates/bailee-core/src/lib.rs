@@ -40,6 +40,7 @@ mod plan;
 mod policy;
 mod refusal;
 mod replay;
+pub mod rotation;
 pub mod scenario;
 mod state;
 mod time;
@@ -48,7 +49,7 @@ pub mod wire;
 
 pub use apply::{Misfit, apply};
 pub use check::{Violation, check};
-pub use command::{Action, Command, NewAsset, NewDemand, Reason, Triage};
+pub use command::{Action, Command, Continue, NewAsset, NewDemand, Reason, Triage};
 pub use decide::{Decision, decide, owed, radius};
 pub use event::{By, Event, Fact, Record};
 pub use image::{ImageError, from_image, to_image};

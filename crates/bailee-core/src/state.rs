@@ -20,6 +20,7 @@ use crate::notice::Notice;
 use crate::party::Party;
 use crate::plan::Intent;
 use crate::policy::{Duty, Policy, Token};
+use crate::rotation::Ring;
 use crate::time::Time;
 
 /// Something that falls due.
@@ -74,6 +75,7 @@ pub struct State {
     pub meters: Table<MeterId, Meter>,
     pub duties: Table<DutyId, Duty>,
     pub tokens: Table<TokenId, Token>,
+    pub ring: Ring,
     /// Normal form of an identifier -> the asset that has it now.
     pub(crate) identifiers: BTreeMap<Box<str>, AssetId>,
     /// Normal form of an identifier somebody wants kept -> the holds that name it.

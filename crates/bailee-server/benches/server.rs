@@ -128,7 +128,7 @@ fn single(house: &House) {
     print("intake to durable, p99", percentile(&durable, 99), "ms", "");
     print("intake to receipt, p50", percentile(&receipted, 50), "ms", "<= 50");
     print("intake to receipt, p99", percentile(&receipted, 99), "ms", "<= 50");
-    let trust = Trust::pinned_key(&house.keys().log.verifier().to_vkey()).unwrap();
+    let trust = Trust::pinned_key(&house.log_key().unwrap().to_vkey()).unwrap();
     let begun = Instant::now();
     for _ in 0..1_000 {
         assert!(!verify_bundle(Cursor::new(&bundle), &trust).unwrap().failed());

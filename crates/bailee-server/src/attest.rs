@@ -72,7 +72,7 @@ pub struct Stamp {
 
 /// What the attesting thread and those who wait share.
 pub(crate) struct Attesting {
-    /// Log, witnesses, quorum, with addresses.
+    /// Witnesses, quorum, with addresses, and every key that the log has or had.
     policy: Policy,
     /// How long a round may take; `None`: nobody is asked.
     timeout: Option<Duration>,
@@ -128,10 +128,6 @@ impl Attesting {
         self.state().closed = true;
         self.ended.notify_all();
         _ = self.tell.send(Tell::Close);
-    }
-
-    pub(crate) fn policy(&self) -> &Policy {
-        &self.policy
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -228,6 +224,8 @@ impl House {
 
     fn cosigned_over(&self, size: u64, patience: Duration) -> Result<Attested, HouseError> {
         let attesting = &self.inner.attesting;
+        // What other keys signed before is not for those who know the ones that count now.
+        let size = size.max(self.ring()?.since());
         let (signed, note) = self.checkpoint_over(size)?;
         if let Some(found) = attesting.complete(size) {
             return Ok(found);

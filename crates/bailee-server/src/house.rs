@@ -16,8 +16,9 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock, RwLockWriteGuard};
 use std::thread::{self, JoinHandle};
 
+use bailee_core::rotation::Ring;
 use bailee_core::{Action, Command, State};
-use bailee_ledger::Policy;
+use bailee_ledger::{Checkpoint, Note, Policy, Sign, Verifier};
 use bailee_store::{
     Digest, DirLock, DiskObjects, DiskSlot, Entry, Exhibit, Journal, ObjectError, Objects, Slot,
     SqliteJournal,
@@ -28,7 +29,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 pub use crate::error::HouseError;
 use crate::image::{self, Image};
-use crate::keys::{self, Keys};
+use crate::keys::{self, Keys, Own, Secret, Secrets, lost};
 use crate::projection::Projection;
 use crate::publish::{self, Published};
 use crate::runner::{self, Ask, Done, Failure};
@@ -72,6 +73,8 @@ pub(crate) struct Inner {
     pub(crate) published_more: Condvar,
     pub(crate) attesting: Attesting,
     pub(crate) stamping: Stamping,
+    /// Witnesses, groups and quorum, without any key of the log.
+    others: Policy,
     /// Erasures whose bytes this process has seen destroyed.
     pub(crate) erased: Mutex<BTreeSet<u64>>,
     /// One thread at a time carries out intents.
@@ -154,7 +157,17 @@ pub struct House {
 impl House {
     /// Makes a new house in `dir` (absent or empty) and loads the standard instruments.
     pub fn create(dir: &Path, config: &Config, clock: Clock) -> Result<House, HouseError> {
-        let path = dir.join("bailee.toml");
+        House::create_protected(dir, config, clock, None)
+    }
+
+    /// As [`House::create`], with the key files under a passphrase.
+    pub fn create_protected(
+        dir: &Path,
+        config: &Config,
+        clock: Clock,
+        passphrase: Option<&Secret>,
+    ) -> Result<House, HouseError> {
+        let path = dir.join(Config::FILE);
         if path.exists() {
             return Err(HouseError::AlreadyAHouse(dir.to_owned()));
         }
@@ -164,37 +177,43 @@ impl House {
             let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
             fs::set_permissions(&part, mode).map_err(|e| io("close the directory", e))?;
         }
-        Keys::create(&dir.join("keys"))?;
+        Keys::create(dir, &config.keys, passphrase)?;
         let mut file = fs::File::create_new(&path).map_err(|e| io("create the settings", e))?;
         std::io::Write::write_all(&mut file, config.to_text().as_bytes())
             .and_then(|()| file.sync_all())
             .map_err(|e| io("write the settings", e))?;
         keys::sync_dir(dir)?;
-        House::open(dir, clock)
+        let told = passphrase.map(|passphrase| Secrets::told(passphrase));
+        House::open_with(dir, clock, &told.unwrap_or_else(Secrets::from_environment))
     }
 
     /// Opens the house in `dir`. One whose creation was cut short gets its instruments here.
+    /// Passphrases and PINs come from the environment, or from whoever is at the terminal.
     pub fn open(dir: &Path, clock: Clock) -> Result<House, HouseError> {
-        let path = dir.join("bailee.toml");
-        let text = match fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Err(HouseError::NotAHouse(dir.to_owned()));
-            }
-            Err(error) => return Err(HouseError::io("read the settings", &error)),
-        };
-        let config = Config::parse(&text).map_err(|detail| HouseError::Config { path, detail })?;
+        House::open_with(dir, clock, &Secrets::from_environment())
+    }
+
+    /// As [`House::open`], with the secrets from elsewhere.
+    pub fn open_with(dir: &Path, clock: Clock, secrets: &Secrets) -> Result<House, HouseError> {
+        let config = Config::read(dir)?;
         let lock = DirLock::acquire(dir)?;
+        let journal = Arc::new(SqliteJournal::open(&dir.join("journal.sqlite"))?);
+        let key_dir = Keys::dir(dir, secrets);
+        let secret = Keys::image_secret(&key_dir)?;
+        let image = Image::of(dir, &config.origin, &secret);
+        let projection = image::project(&*journal, &image)?;
+        let log = &projection.state.ring;
+        let config = lost::settle(dir, config, log)?;
         let parts = Parts {
-            keys: Keys::open(&dir.join("keys"), &config.origin)?,
-            journal: Arc::new(SqliteJournal::open(&dir.join("journal.sqlite"))?),
+            keys: Keys::open(dir, &key_dir, &config, log)?,
+            journal,
             objects: Arc::new(DiskObjects::open(&dir.join("objects"))?),
             dir: Some(dir.to_owned()),
             config,
             clock,
         };
         let slot = slot_in(&parts);
-        let house = House::start(parts, slot, Some(lock))?;
+        let house = House::start(parts, projection, slot, Some(lock))?;
         if house.with_state(|s| s.head)? == 0 {
             let standard = catalogue::standard();
             house.submit(Command::system(Action::LoadInstruments(standard)), Vec::new())?;
@@ -205,34 +224,36 @@ impl House {
     /// A house of given parts: in memory, with faults, or on other stores.
     pub fn of(parts: Parts) -> Result<House, HouseError> {
         let slot = slot_in(&parts);
-        House::start(parts, slot, None)
+        let projection = Projection::replay(&*parts.journal)?;
+        House::start(parts, projection, slot, None)
     }
 
     /// As [`House::of`], with the signed checkpoint kept elsewhere than in the directory.
     pub fn with_slot(parts: Parts, slot: Arc<dyn Slot>) -> Result<House, HouseError> {
-        House::start(parts, Some(slot), None)
+        let projection = Projection::replay(&*parts.journal)?;
+        House::start(parts, projection, Some(slot), None)
     }
 
     fn start(
         parts: Parts,
+        projection: Projection,
         slot: Option<Arc<dyn Slot>>,
         lock: Option<DirLock>,
     ) -> Result<House, HouseError> {
         let Parts { dir, config, keys, clock, journal, objects } = parts;
-        let image = dir.as_deref().map(|dir| Image::of(dir, &config.origin, keys.image()));
-        let projection = image::project(&*journal, image.as_ref())?;
-        let key = keys.log.verifier();
-        let published = publish::resume(slot.as_deref(), &*journal, &projection, key)?;
+        let published = publish::resume(slot.as_deref(), &*journal, &projection, &keys)?;
         let witnesses = config.witnesses.as_ref();
-        let policy = match witnesses {
-            Some(witnesses) => witnesses.read(dir.as_deref(), key)?,
-            None => Policy::for_log(key.clone()).map_err(|e| HouseError::Key(e.to_string()))?,
+        let others = match witnesses {
+            Some(witnesses) => witnesses.read(dir.as_deref(), &config.origin)?,
+            None => Policy::default(),
         };
+        // Notes of earlier keys are kept among the objects, and keys change while a house is open.
+        let wide = keys.known(&projection.state.ring, others.clone());
         let timeout = witnesses.map(attest::Witnesses::timeout);
         let desks = stamping::read(&config.timestamp, dir.as_deref())?;
         let stamping = Stamping::new(desks, config.stamping.clone());
         let stamps = stamping.authorities();
-        let (attesting, told) = Attesting::new(policy, timeout, stamps, objects.clone());
+        let (attesting, told) = Attesting::new(wide, timeout, stamps, objects.clone());
         let inner = Arc::new(Inner {
             dir,
             config,
@@ -246,6 +267,7 @@ impl House {
             published_more: Condvar::new(),
             attesting,
             stamping,
+            others,
             erased: Mutex::new(BTreeSet::new()),
             settling: Mutex::new(()),
             exhibits: RwLock::new(()),
@@ -298,10 +320,38 @@ impl House {
         self.inner.read(look)
     }
 
-    /// The policy offered with receipts: this log's key, its witnesses, groups and quorum, without
-    /// the addresses that only the house needs.
+    /// The policy offered with receipts: the keys of this log that count now, its witnesses, groups
+    /// and quorum, without the addresses that only the house needs.
     pub fn policy(&self) -> Result<Policy, HouseError> {
-        Ok(self.inner.attesting.policy().clone().without_urls())
+        let others = self.inner.others.clone().without_urls();
+        Ok(self.inner.keys.policy(&self.ring()?, others)?)
+    }
+
+    /// The Ed25519 keys that sign this log now; the one that signs bundles first.
+    pub fn log_keys(&self) -> Result<Vec<Verifier>, HouseError> {
+        Ok(self.inner.keys.verifiers(&self.ring()?)?)
+    }
+
+    /// The public half of the key that signs bundles.
+    pub fn log_key(&self) -> Result<Verifier, HouseError> {
+        Ok(self.log_keys()?.swap_remove(0))
+    }
+
+    /// The key that signs bundles.
+    pub fn signer(&self) -> Result<Arc<dyn Sign>, HouseError> {
+        Ok(self.inner.keys.signer(&self.ring()?)?)
+    }
+
+    /// Reads a checkpoint that this house signed.
+    pub(crate) fn own_checkpoint(&self, note: &Note) -> Result<Checkpoint, HouseError> {
+        match self.inner.keys.own(&self.ring()?, note.to_string().as_bytes())? {
+            Own::Now(checkpoint, _) | Own::Before(checkpoint) => Ok(checkpoint),
+        }
+    }
+
+    /// What the log tells of its own keys.
+    pub(crate) fn ring(&self) -> Result<Ring, HouseError> {
+        Ok(self.with_state(|s| s.ring.clone())?)
     }
 
     /// Entries from the journal.

@@ -43,12 +43,9 @@ pub(crate) struct Image<'a> {
 
 /// State and tree as the journal has them now, from an image if one fits. A journal that is older
 /// than its image was restored: it is replayed, and then told from what was signed.
-pub(crate) fn project(
-    journal: &dyn Journal,
-    image: Option<&Image<'_>>,
-) -> Result<Projection, HouseError> {
+pub(crate) fn project(journal: &dyn Journal, image: &Image<'_>) -> Result<Projection, HouseError> {
     let head = journal.head()?;
-    let loaded = image.and_then(Image::load).filter(|loaded| loaded.state.head <= head);
+    let loaded = image.load().filter(|loaded| loaded.state.head <= head);
     let from = loaded.as_ref().map_or(0, |loaded| loaded.state.head);
     let projection = match loaded {
         None => Projection::replay(journal)?,
@@ -57,9 +54,7 @@ pub(crate) fn project(
             projection
         }
     };
-    if let Some(image) = image {
-        image.keep(from, &projection);
-    }
+    image.keep(from, &projection);
     Ok(projection)
 }
 

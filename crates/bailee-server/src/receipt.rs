@@ -9,8 +9,8 @@ use std::collections::BTreeSet;
 use std::io::Write;
 
 use bailee_core::hold::Hold;
-use bailee_core::id::{ClearanceId, DemandId, HoldId, MatterId};
-use bailee_core::{Record, State, coverage, wire};
+use bailee_core::id::{ClearanceId, DemandId, HoldId, MatterId, RotationId};
+use bailee_core::{Event, Record, State, coverage, wire};
 use bailee_ledger::Policy;
 use bailee_ledger::bundle::{BundleBuilder, Kind, Opened};
 use bailee_store::Entry;
@@ -118,6 +118,60 @@ pub fn matter(house: &House, id: MatterId, out: &mut dyn Write) -> Result<(), Re
     write(house, Kind::Matter, &parts, ("timeline.txt", timeline), out)
 }
 
+/// A change of the log's keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyChange {
+    /// New keys beside the old ones.
+    Rotation(RotationId),
+    /// The log went on under another name; the last time it did.
+    Continuation,
+}
+
+/// Writes the proof of a change of keys, for those who know the log by its old ones.
+pub fn key_change(
+    house: &House,
+    change: KeyChange,
+    out: &mut dyn Write,
+) -> Result<(), ReceiptError> {
+    let mut from = 0;
+    let mut positions = BTreeSet::new();
+    loop {
+        let page = house.entries(from, PAGE)?;
+        for (n, entry) in page.iter().enumerate() {
+            let record = read(from + n as u64, entry)?;
+            match (&record.fact.event, change) {
+                (Event::LogContinued { .. }, KeyChange::Continuation) => {
+                    positions = [record.seq].into();
+                }
+                (event, KeyChange::Rotation(id)) => {
+                    let about = event.mentions().contains(&id.to_string());
+                    positions.extend(about.then_some(record.seq));
+                }
+                _ => {}
+            }
+        }
+        from += page.len() as u64;
+        if page.len() < PAGE {
+            break;
+        }
+    }
+    if positions.is_empty() {
+        let what = match change {
+            KeyChange::Rotation(id) => id.to_string(),
+            KeyChange::Continuation => "an entry that lets the log go on".to_owned(),
+        };
+        return Err(ReceiptError::NotFound(what));
+    }
+    let text = format!(
+        "The keys of the log {} have changed\n\nThe entries in this bundle say how: who proposed \
+         it, who approved it, which key takes over.\nTheir papers have the policy, or the last \
+         checkpoint of the log before. Verify them with the key\nthat you have.\n",
+        house.config().origin,
+    );
+    let parts = Parts { positions, show: Show::All, certificate: None };
+    write(house, Kind::Matter, &parts, ("keys.txt", text), out)
+}
+
 /// Everything that belongs to a matter, by id.
 fn keys_of(s: &State, id: MatterId) -> BTreeSet<String> {
     let mut keys: BTreeSet<String> = [id.to_string()].into();
@@ -202,7 +256,7 @@ fn write(
             };
         }
     }
-    builder.write(&house.keys().log, out)?;
+    builder.write(&house.signer()?, out)?;
     Ok(())
 }
 

@@ -15,7 +15,9 @@ use crate::door::{Bundle, Door, Letter};
 use crate::print::{self, Style};
 use crate::save::save;
 use crate::trouble::Trouble;
-use crate::{about, demo, init, keep, let_go, monitor, rule, scenario, stamps, verify, witness};
+use crate::{
+    about, demo, init, keep, keys, let_go, monitor, rule, scenario, stamps, verify, witness,
+};
 
 /// Does what was typed.
 pub(crate) fn act(cli: Cli) -> Result<ExitCode, Trouble> {
@@ -65,6 +67,7 @@ fn special(command: Command, reach: &Reach, style: Style) -> Result<(), Trouble>
         Command::Snapshot(verb) => keep::snapshot(verb, reach, style),
         Command::Duty(verb) => rule::duty(verb, reach, style),
         Command::Token(verb) => rule::token(verb, reach, style),
+        Command::Keys(verb) => keys::keys(verb, reach, style),
         Command::Policy(verb) => rule::policy(&verb, reach, style),
         Command::Instruments(verb) => rule::instruments(verb, reach, style),
         Command::Gate(GateVerb::Check { asset, transfer }) => {

@@ -14,6 +14,7 @@ mod demo;
 mod door;
 mod init;
 mod keep;
+mod keys;
 mod let_go;
 mod log;
 mod monitor;

@@ -59,7 +59,7 @@ pub(crate) fn verify(args: &VerifyArgs, style: Style) -> Result<(), Trouble> {
     if hold { Ok(()) } else { Err(Trouble::Said(1)) }
 }
 
-fn read_key(vkey: &str) -> Result<Verifier, Trouble> {
+pub(crate) fn read_key(vkey: &str) -> Result<Verifier, Trouble> {
     Verifier::parse(vkey).map_err(|e| {
         let change = "give the key as its log publishes it: name+hash+base64";
         Trouble::usage("--key", e, change)

@@ -13,6 +13,7 @@ mod index;
 mod keep;
 mod notice;
 mod registry;
+mod rotation;
 
 use crate::event::{Event, Record};
 use crate::id::{Id, Table};
@@ -116,6 +117,11 @@ fn apply_event(s: &mut State, r: &Record) -> Applied {
         | E::ClearanceRevoked { .. }
         | E::ClearanceExpired { .. }
         | E::ClearanceLost { .. } => disposition::apply(s, r),
+        E::RotationProposed { .. }
+        | E::RotationBegun { .. }
+        | E::RotationEnded { .. }
+        | E::RotationCancelled { .. }
+        | E::LogContinued { .. } => rotation::apply(s, r),
         // Snapshots, access, costs, duties, tokens; anything else is refused there by name.
         _ => keep::apply(s, r),
     }

@@ -17,13 +17,14 @@ use crate::disposition::{
 use crate::hold::{Basis, EndReason, Hold, HoldStatus, Release};
 use crate::id::{
     AccessId, AccountId, AssetId, ClearanceId, DemandId, DispositionId, DutyId, EntityId, HoldId,
-    Id, MatterId, MeterId, NoticeId, ObjectionId, PartyId, SnapshotId, Table, TokenId,
+    Id, MatterId, MeterId, NoticeId, ObjectionId, PartyId, RotationId, SnapshotId, Table, TokenId,
 };
 use crate::instrument::Catalogue;
 use crate::notice::{About, Attempt, Evidence, Notice};
 use crate::party::{Party, Role, Who};
 use crate::plan::Intent;
 use crate::policy::{Duty, DutyKind, Policy, Token, TokenScope};
+use crate::rotation::{Continuation, KeyEnd, LogKeys, Ring, Rotation, RotationStatus};
 use crate::state::{Due, Named, State};
 use crate::time::Time;
 
@@ -42,7 +43,7 @@ macro_rules! ids {
 
 ids! {
     AccessId AccountId AssetId ClearanceId DemandId DispositionId DutyId EntityId HoldId MatterId
-    MeterId NoticeId ObjectionId PartyId SnapshotId TokenId
+    MeterId NoticeId ObjectionId PartyId RotationId SnapshotId TokenId
 }
 
 macro_rules! as_in_the_log {
@@ -66,7 +67,7 @@ macro_rules! as_in_the_log {
 
 as_in_the_log! {
     About AccessStatus AssetKind Catalogue DemandStatus DispositionKind DutyKind EndReason Evidence
-    Flag Identifier Lifecycle Medium Papers Policy Radius Role Scope TokenScope Who
+    Flag Identifier KeyEnd Lifecycle LogKeys Medium Papers Policy Radius Role Scope TokenScope Who
 }
 
 impl Image for Time {
@@ -124,6 +125,39 @@ variants! {
     Intent { 0 Erase(seq), 1 SendReceipt(id), 2 SendNotice(id, n), 3 PageHuman(id) }
 }
 
+impl Image for RotationStatus {
+    fn put(&self, out: &mut Vec<u8>) {
+        match self {
+            RotationStatus::Proposed => out.push(0),
+            RotationStatus::Overlap { since, until } => {
+                out.push(1);
+                (*since, *until).put(out);
+            }
+            RotationStatus::Ended { since, why } => {
+                out.push(2);
+                (*since, *why).put(out);
+            }
+            RotationStatus::Cancelled => out.push(3),
+        }
+    }
+
+    fn get(from: &mut &[u8]) -> Option<RotationStatus> {
+        Some(match u8::get(from)? {
+            0 => RotationStatus::Proposed,
+            1 => {
+                let (since, until) = Image::get(from)?;
+                RotationStatus::Overlap { since, until }
+            }
+            2 => {
+                let (since, why) = Image::get(from)?;
+                RotationStatus::Ended { since, why }
+            }
+            3 => RotationStatus::Cancelled,
+            _ => return None,
+        })
+    }
+}
+
 macro_rules! rows {
     ($($type:ident { $($field:ident)* })*) => {$(
         impl Image for $type {
@@ -171,6 +205,9 @@ rows! {
     }
     Duty { kind paged discharged }
     Token { party scope hash revoked }
+    Rotation { from to overlap_days proposer approver status }
+    Continuation { position origin keys before key size root note }
+    Ring { rotations continued current }
 }
 
 macro_rules! state {
@@ -190,7 +227,7 @@ macro_rules! state {
 
 state! {
     head clock policy catalogue parties entities accounts assets matters demands holds notices
-    objections dispositions clearances snapshots accesses meters duties tokens identifiers wanted
+    objections dispositions clearances snapshots accesses meters duties tokens ring identifiers wanted
     addresses phrases first_words letters waiting agenda pending open_clearances let_go
     token_hashes
 }

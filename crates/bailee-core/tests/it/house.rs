@@ -12,9 +12,10 @@ use bailee_core::id::{
 use bailee_core::instrument::{Catalogue, Ends, Instrument, Privacy};
 use bailee_core::notice::Evidence;
 use bailee_core::party::{Channel, ChannelKind, Role, Who};
+use bailee_core::rotation::LogKeys;
 use bailee_core::{
-    Action, By, Code, Command, DayRule, NewAsset, NewDemand, Reason, Record, Refusal, Replay,
-    State, Time, Triage, Until, Weekend, check, decide, run,
+    Action, By, Code, Command, Continue, DayRule, NewAsset, NewDemand, Reason, Record, Refusal,
+    Replay, State, Time, Triage, Until, Weekend, check, decide, run,
 };
 
 pub(crate) const COUNSEL: PartyId = PartyId(1);
@@ -99,6 +100,30 @@ pub(crate) fn proof() -> Reason {
 
 pub(crate) fn because() -> Reason {
     Reason { note: "because".into(), exhibits: vec![exhibit(9)] }
+}
+
+/// A pair of log keys, told apart by a number.
+pub(crate) fn log_keys(n: u8) -> LogKeys {
+    LogKeys { ed25519: [n; 32].into(), ml_dsa: Some([n + 100; 32].into()) }
+}
+
+/// Proposes to replace one pair by another, with thirty days of overlap.
+pub(crate) fn rotate(from: u8, to: u8) -> Action {
+    let (from, to) = (log_keys(from), log_keys(to));
+    Action::ProposeRotation { from, to, overlap_days: 30, reason: because() }
+}
+
+/// The log goes on under another name, with the pair of that number, after `size` entries.
+pub(crate) fn go_on(n: u8, size: u64) -> Continue {
+    Continue {
+        origin: "log.example/2027".into(),
+        keys: log_keys(n),
+        before: "log.example/2026".into(),
+        key: [1; 32],
+        size,
+        root: [5; 32],
+        note: [6; 32],
+    }
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {

@@ -12,5 +12,6 @@ mod letting_go;
 mod model;
 mod naive;
 mod permission;
+mod rotation;
 mod views;
 mod wire;

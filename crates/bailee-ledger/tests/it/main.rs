@@ -15,6 +15,7 @@ mod large;
 mod merkle;
 mod notes;
 mod policy;
+mod sign;
 mod stamps;
 mod strangers;
 mod tiles;

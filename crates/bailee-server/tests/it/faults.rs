@@ -72,7 +72,7 @@ fn day(house: &House, from: usize, acknowledged: &mut BTreeMap<Vec<u8>, u64>) {
 
 /// Never two roots for one size, over everything that was ever signed.
 pub(crate) fn one_root_per_size(signed: &Mutex<Vec<Vec<u8>>>, journal: &dyn Journal) {
-    let key = crate::common::keys().log.verifier().clone();
+    let key = crate::common::log_verifier();
     let tree: Tree = Projection::replay(journal).unwrap().tree;
     for bytes in signed.lock().unwrap().iter() {
         let (checkpoint, _) = Checkpoint::open(bytes, &key).unwrap();

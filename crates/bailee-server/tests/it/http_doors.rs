@@ -251,7 +251,7 @@ fn the_log_can_be_rebuilt_from_its_tiles_by_anybody() {
     let size = house.with_state(|s| s.head).unwrap();
     assert!(size > 300, "one full tile and one partial: {size}");
     house.checkpoint_over(size).unwrap();
-    let key = house.keys().log.verifier().clone();
+    let key = house.log_key().unwrap();
     let served = Served::start(house);
     let note = served.get("/checkpoint", "");
     assert_eq!((note.status, note.header("content-type")), (200, "text/plain; charset=utf-8"));

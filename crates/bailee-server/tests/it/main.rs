@@ -16,6 +16,7 @@ mod http_clearance;
 mod http_doors;
 mod http_end;
 mod http_intake;
+mod key_change;
 mod kill;
 mod let_go;
 mod monitors;

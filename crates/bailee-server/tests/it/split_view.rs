@@ -15,7 +15,7 @@ use bailee_server::web::Web;
 use bailee_server::witness::Init;
 use bailee_store::{MemoryJournal, MemoryObjects};
 
-use crate::common::{demand, keys, letter, load, on_disk, reopened, start, take};
+use crate::common::{demand, letter, load, log_verifier, on_disk, reopened, start, take};
 use crate::http::Served;
 use crate::standing::{POLICY, Standing, witnessed};
 
@@ -68,7 +68,7 @@ fn copy(from: &Path, to: &Path) {
 fn a_whole_directory_that_was_restored_is_noticed_by_the_witness() {
     let room = tempfile::tempdir().unwrap();
     let (dir, backup) = (room.path().join("house"), room.path().join("backup"));
-    let key = on_disk(&dir).keys().log.verifier().clone();
+    let key = on_disk(&dir).log_key().unwrap();
     let one = Standing::watching("w1", Init::Ed25519, &key);
     std::fs::write(dir.join(POLICY), format!("{}quorum w1\n", one.lines())).unwrap();
     let settings = std::fs::read_to_string(dir.join("bailee.toml")).unwrap();
@@ -124,10 +124,8 @@ fn two_views_shown_to_two_witnesses_are_seen_by_whoever_compares() {
         .into();
 
     // Anybody with both notes: each is signed by the log, and no proof joins them.
-    let trees: Vec<Checkpoint> = shown
-        .iter()
-        .map(|note| Checkpoint::open_note(note, keys().log.verifier()).unwrap())
-        .collect();
+    let trees: Vec<Checkpoint> =
+        shown.iter().map(|note| Checkpoint::open_note(note, &log_verifier()).unwrap()).collect();
     assert!(trees[0].size < trees[1].size);
     let proof = right
         .with_projection(|p| p.tree.consistency(trees[0].size, trees[1].size))
@@ -140,7 +138,7 @@ fn two_views_shown_to_two_witnesses_are_seen_by_whoever_compares() {
     // A monitor that is shown one view and asks both witnesses.
     let text = format!(
         "log {}\n{}{}group q any w1 w2\nquorum q\n",
-        keys().log.verifier().to_vkey(),
+        log_verifier().to_vkey(),
         one.lines(),
         two.lines()
     );
@@ -169,7 +167,7 @@ fn two_views_shown_to_two_witnesses_are_seen_by_whoever_compares() {
     // A monitor that has followed one view is shown the other.
     let left = Served::start(left);
     let other = tempfile::tempdir().unwrap();
-    let policy = Policy::for_log(keys().log.verifier().clone()).unwrap();
+    let policy = Policy::for_log(log_verifier()).unwrap();
     let look = monitor(&format!("http://{}", left.address), &policy, other.path()).look(2_000);
     assert_eq!(look.unwrap().alarms, []);
     let look = monitor(&url, &policy, other.path()).look(3_000).unwrap();

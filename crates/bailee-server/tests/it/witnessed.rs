@@ -267,7 +267,7 @@ fn the_public_sees_cosignatures_and_how_witnesses_are() {
     let token = crate::http::token(&house, ada, bailee_server::api::words::TokenScope::Reader);
     let head = house.with_state(|s| s.head).unwrap();
     until_complete(&house, head);
-    let key = house.keys().log.verifier().clone();
+    let key = house.log_key().unwrap();
     let served = Served::start(house);
     let shown = served.get("/checkpoint", "");
     let (tree, note) = Checkpoint::open(&shown.body, &key).unwrap();

@@ -4,8 +4,10 @@ mod asking;
 #[allow(dead_code, reason = "the ledger's tests use all of it")]
 #[path = "../../../bailee-ledger/tests/it/authority.rs"]
 mod authority;
+mod keys;
 mod letting_go;
 mod room;
+mod runbook;
 mod shell;
 mod stamping;
 mod stories;
