@@ -25,6 +25,7 @@ mod command;
 pub mod coverage;
 mod decide;
 pub mod demand;
+pub mod disclosure;
 pub mod disposition;
 mod event;
 pub mod gate;
@@ -47,7 +48,9 @@ pub mod wire;
 pub use apply::{Misfit, apply};
 pub use check::{Violation, check};
 pub use command::{Action, Command, NewAsset, NewDemand, Reason, Triage};
-pub use decide::{Decision, decide, owed, radius};
+pub use decide::{
+    Decision, LONGEST_EXHIBIT_NAME, LONGEST_NOTE, MOST_EXHIBITS, decide, owed, radius,
+};
 pub use event::{By, Event, Fact, Record};
 pub use plan::{Intent, plan};
 pub use policy::{Duty, DutyKind, LONGEST_LEASE, Policy, Token, TokenScope};

@@ -121,6 +121,7 @@ fn status(code: Code) -> u16 {
         Code::NotPermitted | Code::NotYourData => 403,
         Code::NotFound => 404,
         Code::BadValue
+        | Code::ReasonTooLong
         | Code::LineageCycle
         | Code::WrongKind
         | Code::NoSubject
