@@ -6,6 +6,7 @@
 mod clocks;
 mod codes;
 mod demands;
+mod disclosure;
 mod erasure;
 mod house;
 mod letting_go;
