@@ -42,6 +42,7 @@ mod refusal;
 pub mod scenario;
 mod state;
 mod time;
+pub mod timeline;
 pub mod view;
 pub mod wire;
 

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use super::part::{belongs, named, reached};
+use super::part::{belongs, named, reached, wrote};
 use crate::event::Event;
 use crate::id::{AccountId, AssetId, HoldId, MatterId, PartyId};
 use crate::notice::About;
@@ -36,7 +36,7 @@ impl Whole {
         whole.asked(s, &holds);
         whole.let_go(s, &holds);
         whole.kept(s, matter, &holds);
-        whole.people(s);
+        whole.people(s, matter);
         Some(whole)
     }
 
@@ -101,8 +101,10 @@ impl Whole {
         self.keys.extend(meters.map(|(id, _)| id.to_string()));
     }
 
-    /// Accounts on the assets, and whose they are.
-    fn people(&mut self, s: &State) {
+    /// Accounts on the assets, whose they are, and who wrote to the matter.
+    fn people(&mut self, s: &State, matter: MatterId) {
+        let wrote = s.parties.iter().filter(|(id, _)| wrote(s, matter, *id));
+        self.parties.extend(wrote.map(|(id, _)| id));
         let assets = self.assets.iter().filter_map(|id| s.assets.get(*id));
         self.accounts.extend(assets.flat_map(|asset| &asset.accounts));
         let accounts = self.accounts.iter().filter_map(|id| s.accounts.get(*id));

@@ -33,6 +33,14 @@ pub(super) fn reached(s: &State, asset: AssetId, holds: &BTreeSet<HoldId>) -> bo
     !holds.is_empty() && coverage::holds(s, asset).keys().any(|hold| holds.contains(hold))
 }
 
+/// True if a letter of the party is filed in the matter, and not erased.
+pub(super) fn wrote(s: &State, matter: MatterId, party: PartyId) -> bool {
+    let Some(found) = s.parties.get(party) else { return false };
+    // Positions come in the order of the log, so they are sorted.
+    let filed = s.matters.get(matter).map_or(&[][..], |matter| &matter.correspondence);
+    !filed.is_empty() && found.papers.iter().any(|at| filed.binary_search(at).is_ok())
+}
+
 /// Assets that the holds name, by themselves, by account or by identifier.
 pub(super) fn named(s: &State, holds: &BTreeSet<HoldId>) -> BTreeSet<AssetId> {
     let scopes: Vec<_> =
@@ -98,17 +106,13 @@ impl Part {
         let same = |id: &PartyId| person(&s.parties, *id) == human;
         let logins = s.parties.iter().map(|(id, _)| id).filter(same).collect();
         let (party_and, matter_and) = (Some(party), Some(matter));
-        let mut part =
-            Part { logins, party: party_and, matter: matter_and, ..Part::default() };
+        let mut part = Part { logins, party: party_and, matter: matter_and, ..Part::default() };
         part.asked(s, matter, party);
         part.owned(s, matter, party);
         part.told(s, matter, party);
         part.accesses(s, party);
         part.certificates(s, party);
-        part.wrote = s.parties.get(party).is_some_and(|found| {
-            let filed = s.matters.get(matter).map_or(&[][..], |matter| &matter.correspondence);
-            found.papers.iter().any(|position| filed.contains(position))
-        });
+        part.wrote = wrote(s, matter, party);
         let nothing = part.demands.is_empty()
             && part.covering.is_empty()
             && part.accepted.is_empty()
@@ -168,7 +172,12 @@ impl Part {
         }
         let of_matter = |id: &HoldId| s.holds.get(*id).is_some_and(|h| belongs(s, matter, h));
         for (id, found) in s.dispositions.iter().filter(|(_, found)| found.to == Some(party)) {
-            let accepted: Vec<HoldId> = found.accepted.iter().copied().filter(of_matter).collect();
+            // A hold can be accepted by number that has nothing to do with the assets: no window.
+            let on = |hold: &HoldId| {
+                found.assets.iter().any(|asset| reached(s, *asset, &[*hold].into()))
+            };
+            let accepted = found.accepted.iter().copied().filter(of_matter).filter(on);
+            let accepted: Vec<HoldId> = accepted.collect();
             if found.kind == DispositionKind::Transfer && !accepted.is_empty() {
                 self.accepted.extend(accepted);
                 self.dispositions.insert(id);
@@ -237,7 +246,8 @@ impl Part {
             let Some(found) = s.dispositions.get(clearance.disposition) else { continue };
             // A handover's papers name the receiver. A certificate of work that a demand overtook
             // tells of that demand, which may be silent: it stays closed, whosever it was.
-            let handover = matches!(found.kind, DispositionKind::Transfer | DispositionKind::Return);
+            let handover =
+                matches!(found.kind, DispositionKind::Transfer | DispositionKind::Return);
             if (!handover || found.to == Some(party)) && !late(id) {
                 self.with_papers.insert(id);
             }

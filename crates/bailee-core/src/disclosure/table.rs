@@ -26,9 +26,7 @@ pub(super) enum Grant {
 /// What the party is granted of an entry.
 pub(super) fn grant(part: &Part, event: &Event) -> Grant {
     match event {
-        Event::PartyRegistered { party, .. } | Event::PartyChanged { party }
-            if part.is(*party) =>
-        {
+        Event::PartyRegistered { party, .. } | Event::PartyChanged { party } if part.is(*party) => {
             Grant::Own(Shown::WITH_WHO)
         }
         Event::DetailsErased { party, .. } if part.is(*party) => Grant::Told(Shown::WHAT),

@@ -82,11 +82,14 @@ fn a_requester_sees_its_papers_the_decision_and_what_became_of_its_hold() {
 #[test]
 fn an_owner_sees_its_accounts_assets_open_holds_requests_and_proposals() {
     let (mut house, asset, _, hold) = asked();
-    house.yes(STAFF, Action::MoveAsset {
-        asset,
-        lifecycle: bailee_core::asset::Lifecycle::Stored,
-        place: "hall 3".into(),
-    });
+    house.yes(
+        STAFF,
+        Action::MoveAsset {
+            asset,
+            lifecycle: bailee_core::asset::Lifecycle::Stored,
+            place: "hall 3".into(),
+        },
+    );
     house.yes(OWNER, Action::RequestAccess { owner: OWNER, asset, reason: because() });
     let access = AccessId(1);
     let granted = reason("on a disk of your own");
@@ -237,7 +240,10 @@ fn what_names_somebody_else_stays_closed() {
         ("Your SRV-0001 is safe.", true),
     ] {
         let disposition = x;
-        house.yes(REQUESTER, Action::FileObjection { disposition, by: REQUESTER, reason: because() });
+        house.yes(
+            REQUESTER,
+            Action::FileObjection { disposition, by: REQUESTER, reason: because() },
+        );
         let objection = ObjectionId(house.state.objections.len() as u32);
         let decide = Action::DecideObjection { objection, upheld: false, reason: reason(note) };
         house.yes(COUNSEL, decide);
@@ -266,11 +272,14 @@ fn opened_to_owner(secret: AccountId) -> Vec<(u64, [Option<Vec<u8>>; 3])> {
     house.yes(STAFF, Action::DecideDemand { demand: order, triage, reason: because() });
     let asset = AssetId(if secret == MEGA { 1 } else { 2 });
     house.snapshot(asset);
-    house.yes(STAFF, Action::MoveAsset {
-        asset,
-        lifecycle: bailee_core::asset::Lifecycle::Stored,
-        place: format!("evidence room, for {silent}"),
-    });
+    house.yes(
+        STAFF,
+        Action::MoveAsset {
+            asset,
+            lifecycle: bailee_core::asset::Lifecycle::Stored,
+            place: format!("evidence room, for {silent}"),
+        },
+    );
     house.yes(OWNER, Action::RequestAccess { owner: OWNER, asset: AssetId(1), reason: because() });
     let deny = reason("Not while H-2 stands");
     let (access, granted) = (AccessId(1), false);
@@ -322,9 +331,8 @@ fn a_gag_that_ends_opens_the_hold() {
     let scope = on_assets(&[asset]);
     let (instrument, matter, silent) = ("letter".to_owned(), Some(M1), Some(true));
     house.yes(STAFF, Action::PlaceHold { scope, instrument, matter, silent });
-    let holds = |house: &House| {
-        to(house, OWNER).iter().filter(|line| line.ends_with("HoldPlaced")).count()
-    };
+    let holds =
+        |house: &House| to(house, OWNER).iter().filter(|line| line.ends_with("HoldPlaced")).count();
     assert_eq!(holds(&house), 1);
     let hold = HoldId(2);
     house.yes(COUNSEL, Action::SetGag { hold, until: None, reason: because() });

@@ -13,5 +13,6 @@ mod letting_go;
 mod model;
 mod naive;
 mod permission;
+mod strangers;
 mod views;
 mod wire;
