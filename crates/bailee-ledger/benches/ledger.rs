@@ -118,7 +118,7 @@ fn bundles(tree: &mut Tree) {
             .write(&signer, &mut bytes)
             .unwrap();
         line(&format!("{name}_build"), start.elapsed().as_secs_f64() * 1e3, "ms", "");
-        let trust = Trust::Pinned(policy.clone());
+        let trust = Trust::pinned(policy.clone());
         let runs = if size < 1 << 20 { 201 } else { 5 };
         let check = timed(runs, |_| {
             assert!(!verify_bundle(Cursor::new(&bytes), &trust).unwrap().failed());

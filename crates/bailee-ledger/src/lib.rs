@@ -35,7 +35,7 @@ pub use hash::Hash;
 pub use key::{KeyKind, Signer, Verifier};
 pub use leaf::Leaf;
 pub use note::Note;
-pub use policy::Policy;
+pub use policy::{Policy, SecondKey};
 pub use pq::PqSigner;
 pub use report::Report;
 pub use tile::TileId;

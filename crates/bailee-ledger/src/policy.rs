@@ -6,6 +6,10 @@
 //!
 //! A cosignature that states no time (ML-DSA allows that) counts for nothing: a quorum says "by t".
 //!
+//! A witness line whose key has the name of a log in the policy holds that log's own second key.
+//! It is evidence about the log ([`Policy::second_key`]) and never of others: it is in no group and
+//! no quorum, and not among [`Seen::cosigned`].
+//!
 //! Out of scope: URLs (kept, never used here); logs without an Ed25519 key.
 
 use std::fmt;
@@ -79,7 +83,8 @@ pub struct Seen {
     pub checkpoint: Checkpoint,
     /// Index of the log in the policy.
     pub log: usize,
-    /// Witnesses whose cosignatures verified, with the Unix seconds each states.
+    /// Witnesses (never the log itself) whose cosignatures verified, with the Unix seconds each
+    /// states.
     pub cosigned: Vec<(usize, u64)>,
     /// The quorum's answer.
     pub quorum: Quorum,
@@ -96,6 +101,20 @@ pub enum Quorum {
         by: u64,
     },
 }
+
+/// Did the log sign with its second key (ML-DSA-44) too?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SecondKey {
+    /// The policy lists no such key of this log, so nothing is known.
+    NotListed,
+    /// Listed, and no signature by it is on the checkpoint.
+    Absent,
+    /// Listed, and its signature verified.
+    Signed,
+}
+
+/// Why a line is refused that would let a log cosign itself.
+const OWN_KEY: &str = "a log's own second key cannot be its witness";
 
 impl Policy {
     /// A policy that trusts one log key and asks for no witness.
@@ -176,6 +195,11 @@ impl Policy {
         if self.logs.len() == MAX_ITEMS {
             return Err("more than 64 logs");
         }
+        let named = |member: Member| self.key_name(member) == Some(key.name());
+        let mut counted = self.groups.iter().flat_map(|group| &group.members).chain(&self.quorum);
+        if counted.any(|member| named(*member)) {
+            return Err(OWN_KEY);
+        }
         self.logs.push(PolicyLog { key, url: check_url(url)? });
         Ok(())
     }
@@ -216,6 +240,7 @@ impl Policy {
         let mut found = Vec::with_capacity(members.len());
         for member in members {
             let member = self.member(member).ok_or("a member is not defined above")?;
+            self.check_counts(member)?;
             let taken = |group: &Group| group.members.contains(&member);
             if found.contains(&member) || self.groups.iter().any(taken) {
                 return Err("a name can be a member only once");
@@ -238,7 +263,11 @@ impl Policy {
     pub fn set_quorum(&mut self, name: &str) -> Result<(), &'static str> {
         self.quorum = match name {
             "none" => None,
-            name => Some(self.member(name).ok_or("the quorum is not defined above")?),
+            name => {
+                let member = self.member(name).ok_or("the quorum is not defined above")?;
+                self.check_counts(member)?;
+                Some(member)
+            }
         };
         Ok(())
     }
@@ -273,12 +302,43 @@ impl Policy {
         Ok((log, checkpoint))
     }
 
+    /// Did the log of this origin sign with its second key? Error: it did, and that does not verify.
+    pub fn second_key(&self, note: &Note, origin: &str) -> Result<SecondKey, Error> {
+        let second = |key: &Verifier| key.kind() == KeyKind::MlDsa44 && key.name() == origin;
+        let keys = self.witnesses.iter().map(|witness| witness.key.clone());
+        let keys: Vec<Verifier> = keys.filter(second).collect();
+        match note.verify(&keys) {
+            _ if keys.is_empty() => Ok(SecondKey::NotListed),
+            Ok(_) => Ok(SecondKey::Signed),
+            Err(Error::NoKnownSignature { .. }) => Ok(SecondKey::Absent),
+            Err(error) => Err(error),
+        }
+    }
+
     fn cosignatures(&self, note: &Note) -> Result<Vec<(usize, u64)>, Error> {
         let keys: Vec<Verifier> = self.witnesses.iter().map(|w| w.key.clone()).collect();
+        let counts = |key: usize| self.check_counts(Member::Witness(key)).is_ok();
         match note.verify(&keys) {
-            Ok(found) => Ok(found.iter().filter_map(|v| Some((v.key, v.time?))).collect()),
+            Ok(found) => Ok(found
+                .iter()
+                .filter(|verified| counts(verified.key))
+                .filter_map(|verified| Some((verified.key, verified.time?)))
+                .collect()),
             Err(Error::NoKnownSignature { .. }) => Ok(Vec::new()),
             Err(error) => Err(error),
+        }
+    }
+
+    /// Refuses a log's own second key where others are counted.
+    fn check_counts(&self, member: Member) -> Result<(), &'static str> {
+        let own = |name| self.logs.iter().any(|log| log.key.name() == name);
+        if self.key_name(member).is_some_and(own) { Err(OWN_KEY) } else { Ok(()) }
+    }
+
+    fn key_name(&self, member: Member) -> Option<&str> {
+        match member {
+            Member::Witness(index) => Some(self.witnesses[index].key.name()),
+            Member::Group(_) => None,
         }
     }
 

@@ -10,7 +10,7 @@ use crate::bundle::Kind;
 use crate::encoding::{to_hex, utc};
 use crate::hash::Hash;
 use crate::leaf::SECTION_NAMES;
-use crate::policy::{Policy, Quorum, Seen};
+use crate::policy::{Policy, Quorum, SecondKey, Seen};
 
 /// State of one claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -148,15 +148,15 @@ pub(crate) fn documents(opened: usize, exhibits: usize, broken: bool) -> Claim {
     Claim { title: "documents", state, text }
 }
 
-/// Claim 2: the log signed the entries at their index.
+/// Claim 2: the log signed the entries at their index. `signed`: size of the tree and what the
+/// log's second key says, when signature and proofs hold.
 pub(crate) fn log_signed(
     indices: &[u64],
-    size: Option<u64>,
+    signed: Option<(u64, SecondKey)>,
     source: KeySource,
-    broken: bool,
 ) -> Claim {
     let title = "log";
-    let (Some(size), false) = (size, broken) else {
+    let Some((size, second)) = signed else {
         let text = "the log's signature or a proof does not hold; see the problems".to_owned();
         return Claim { title, state: ClaimState::Failed, text };
     };
@@ -164,12 +164,22 @@ pub(crate) fn log_signed(
         KeySource::Pinned => "by the key you pinned",
         KeySource::Bundle => "by a key that came out of this bundle",
     };
-    if indices.is_empty() {
-        let text = format!("a tree of {size} leaves is signed {key}, but no entry is shown");
-        return Claim { title, state: ClaimState::NotShown, text };
-    }
-    let text = format!("{} in the tree of {size} leaves signed {key}", list(indices));
-    Claim { title, state: ClaimState::Proven, text }
+    let second = match second {
+        SecondKey::Signed => "also signed with ML-DSA-44",
+        SecondKey::Absent => "NOT signed with the ML-DSA-44 key that the policy lists",
+        SecondKey::NotListed => "not shown to be signed with ML-DSA-44: no such key is listed",
+    };
+    let (state, tree) = match indices {
+        [] => {
+            let text = format!("a tree of {size} leaves is signed {key}, but no entry is shown");
+            (ClaimState::NotShown, text)
+        }
+        some => {
+            let text = format!("{} in the tree of {size} leaves signed {key}", list(some));
+            (ClaimState::Proven, text)
+        }
+    };
+    Claim { title, state, text: format!("{tree}; {second}") }
 }
 
 /// `entry 3 is`, `entries 3, 5 are`, `40 entries from 3 to 99 are`.

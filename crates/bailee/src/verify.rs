@@ -89,7 +89,7 @@ fn bundle(
     key: Option<&Verifier>,
 ) -> Result<Verdict, Trouble> {
     let trust = match key {
-        None => Trust::FromBundle,
+        None => Trust::from_bundle(),
         Some(key) => Trust::pinned_key(&key.to_vkey())
             .map_err(|e| Trouble::usage("--key", e, "give the key of the log itself"))?,
     };

@@ -1,15 +1,22 @@
 //! Building a bundle out of ready data.
 //!
 //! Invariant: whatever [`BundleBuilder::write`] returns `Ok` for passes the verifier under the
-//! policy it carries. Every check (signatures, inclusion, openings, exhibits named in papers) is
-//! made before the first byte is written; only streamed exhibits can still fail by changing.
+//! policy it carries. Every check (signatures, inclusion, openings, exhibits named in papers,
+//! timestamps) is made before the first byte is written; only streamed exhibits can still fail by
+//! changing.
+//!
+//! Memory: opened sections and the lists of names. Streamed exhibits are opened one after the
+//! other when the bundle is written; proofs, which repeat the checkpoint, are made again then.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
+use std::sync::Arc;
 
+use super::layout::{MAX_TOKENS, exhibit_name, text_name};
 use super::{
-    CERTIFICATE, CHECKPOINT, Kind, Listed, Listing, NOTE, POLICY, README, VERIFY, VERIFY_MD,
-    entry_dir, guide, is_for_people, strike_found,
+    BAG_INFO, BAGIT, BagInfo, CERTIFICATE, CHECKPOINT, DECLARATION, GUIDES, Kind, List, Listed,
+    MAX_TOKEN, Manifest, NOTE, POLICY, README, ROOT, Statement, check_authority, entry_dir, guide,
+    path_in_bag, roots_name, strike_found, token_name,
 };
 use crate::checkpoint::Checkpoint;
 use crate::encoding::to_hex;
@@ -23,6 +30,9 @@ use crate::proof::verify_inclusion;
 use crate::tlog_proof::TlogProof;
 use crate::tree::Tree;
 use crate::zip::{self, Input, Measure, ZipError};
+
+/// What `bag-info.txt` names as the writer.
+const AGENT: &str = concat!("bailee ", env!("CARGO_PKG_VERSION"));
 
 /// A section shown in the bundle: its exact bytes and salt.
 #[derive(Clone, PartialEq, Eq)]
@@ -73,18 +83,28 @@ pub enum BundleError {
     /// A text whose name is not for people, or belongs to something else.
     #[error("bundle not built: {0} is not a top-level .txt, .md, .html or .pdf name")]
     TextName(String),
+    /// Tokens of a timestamp authority that a verifier would not accept.
+    #[error("bundle not built: timestamps of {authority} are unfit: {why}")]
+    UnfitStamp {
+        /// The authority as the caller names it.
+        authority: String,
+        /// What is wrong with them.
+        why: String,
+    },
 }
 
 /// Collects the parts of a bundle.
 pub struct BundleBuilder<'a> {
     kind: Kind,
-    note: Note,
+    note: Arc<Note>,
     checkpoint: Checkpoint,
     policy: Policy,
-    members: BTreeMap<String, Input<'a>>,
+    identifier: Option<String>,
+    /// The payload, by member name.
+    payload: BTreeMap<String, Input<'a>>,
     entries: BTreeSet<u64>,
     unnamed: BTreeSet<Hash>,
-    papers: Vec<Vec<u8>>,
+    papers: Vec<Arc<[u8]>>,
 }
 
 impl<'a> BundleBuilder<'a> {
@@ -93,20 +113,27 @@ impl<'a> BundleBuilder<'a> {
         let seen = policy.evaluate(checkpoint)?;
         let mut builder = Self {
             kind,
-            note: checkpoint.clone(),
+            note: Arc::new(checkpoint.clone()),
             checkpoint: seen.checkpoint,
             policy: policy.clone(),
-            members: BTreeMap::new(),
+            identifier: None,
+            payload: BTreeMap::new(),
             entries: BTreeSet::new(),
             unnamed: BTreeSet::new(),
             papers: Vec::new(),
         };
         let readme = guide::readme(kind, &builder.checkpoint.origin);
-        builder.put(README.to_owned(), readme.into_bytes());
-        builder.put(VERIFY.to_owned(), VERIFY_MD.as_bytes().to_vec());
-        builder.put(CHECKPOINT.to_owned(), checkpoint.to_string().into_bytes());
-        builder.put(POLICY.to_owned(), policy.to_string().into_bytes());
+        builder.put(README, readme);
+        builder.put(CHECKPOINT, checkpoint.to_string());
+        builder.put(POLICY, policy.to_string());
         Ok(builder)
+    }
+
+    /// What the issuer calls the bundle (`External-Identifier` of the bag); if not said, it is made
+    /// of origin, kind, size of the tree and first entry.
+    pub fn identifier(mut self, identifier: &str) -> Self {
+        self.identifier = Some(identifier.to_owned());
+        self
     }
 
     /// Adds an entry of `tree`, which must have at least the checkpoint's size.
@@ -135,10 +162,9 @@ impl<'a> BundleBuilder<'a> {
         if !self.entries.insert(index) {
             return Err(BundleError::EntryTwice(index));
         }
-        let proof = TlogProof { extra: None, index, path, checkpoint: self.note.clone() };
         let dir = entry_dir(index);
-        self.put(format!("{dir}/leaf.bin"), leaf.to_vec());
-        self.put(format!("{dir}/proof.tlog-proof"), proof.to_string().into_bytes());
+        self.put(&format!("{dir}/leaf.bin"), leaf.to_vec());
+        self.put_proof(&format!("{dir}/proof.tlog-proof"), index, path);
         for (number, section) in opened.into_iter().enumerate() {
             let Some(Opened { bytes, salt }) = section else { continue };
             let name = SECTION_NAMES[number];
@@ -146,11 +172,12 @@ impl<'a> BundleBuilder<'a> {
             if !fits || !decoded.opens(number, &bytes, &salt) {
                 return Err(BundleError::NotOpening { index, section: name });
             }
+            let bytes: Arc<[u8]> = bytes.into();
             if name == "papers" {
-                self.papers.push(bytes.clone());
+                self.papers.push(Arc::clone(&bytes));
             }
-            self.put(format!("{dir}/opened/{name}.cbor"), bytes);
-            self.put(format!("{dir}/opened/{name}.salt"), salt.to_vec());
+            self.put(&format!("{dir}/opened/{name}.cbor"), bytes);
+            self.put(&format!("{dir}/opened/{name}.salt"), salt);
         }
         Ok(self)
     }
@@ -159,41 +186,79 @@ impl<'a> BundleBuilder<'a> {
     pub fn exhibit(mut self, bytes: Vec<u8>) -> Self {
         let digest = sha256(&bytes);
         self.unnamed.insert(digest);
-        self.put(format!("exhibits/{}", to_hex(&digest)), bytes);
+        self.put(&exhibit_name(&digest), bytes);
         self
     }
 
     /// Adds an exhibit streamed when the bundle is written; measure it with
     /// [`crate::zip::measure`] first.
-    pub fn exhibit_from(mut self, measure: Measure, content: impl Read + 'a) -> Self {
-        let name = format!("exhibits/{}", to_hex(&measure.sha256));
+    pub fn exhibit_from(self, measure: Measure, content: impl Read + 'a) -> Self {
+        self.exhibit_opened(measure, move || Ok(content))
+    }
+
+    /// As [`Self::exhibit_from`], opened only when its turn comes and closed after it, so that
+    /// thousands of files can ride along.
+    pub fn exhibit_opened<R: Read + 'a>(
+        mut self,
+        measure: Measure,
+        open: impl FnOnce() -> std::io::Result<R> + 'a,
+    ) -> Self {
         self.unnamed.insert(measure.sha256);
-        self.members.insert(name.clone(), Input::from_reader(&name, measure, content));
+        self.put_input(Input::from_opener(&exhibit_name(&measure.sha256), measure, open));
         self
     }
 
     /// Adds `certificate.json`; its SHA-256 must stand in an opened papers section.
     pub fn certificate(mut self, json: Vec<u8>) -> Self {
         self.unnamed.insert(sha256(&json));
-        self.put(CERTIFICATE.to_owned(), json);
+        self.put(CERTIFICATE, json);
         self
     }
 
     /// Adds (or, for `README.txt`, replaces) a text for people: a top-level .txt, .md, .html, .pdf.
     pub fn text(mut self, name: &str, bytes: Vec<u8>) -> Result<Self, BundleError> {
-        if !is_for_people(name) || name == VERIFY || zip::check_name(name).is_err() {
-            return Err(BundleError::TextName(name.to_owned()));
-        }
-        self.put(name.to_owned(), bytes);
+        let member = text_name(name).filter(|member| zip::check_name(member).is_ok());
+        let member = member.ok_or_else(|| BundleError::TextName(name.to_owned()))?;
+        self.put(&member, bytes);
         Ok(self)
     }
 
-    /// Signs the list with the log key and writes the bundle; returns its length in bytes.
+    /// Adds what a timestamp authority said (RFC 3161): raw responses, the first over the
+    /// checkpoint as it stands in this bundle, each later one over the one before; and the
+    /// certificates, in PEM, that the issuer offers as anchors.
+    pub fn stamp(
+        mut self,
+        authority: &str,
+        roots_pem: Vec<u8>,
+        tokens: Vec<Vec<u8>>,
+    ) -> Result<Self, BundleError> {
+        let unfit = |why: String| BundleError::UnfitStamp { authority: authority.to_owned(), why };
+        check_authority(authority).map_err(|why| unfit(why.to_owned()))?;
+        let roots_name = roots_name(authority);
+        if self.payload.contains_key(&roots_name) {
+            return Err(unfit("they were added before".to_owned()));
+        }
+        if tokens.is_empty() || tokens.len() > MAX_TOKENS {
+            return Err(unfit(format!("{} tokens, not 1 to {MAX_TOKENS}", tokens.len())));
+        }
+        let too_large = |bytes: &Vec<u8>| bytes.len() as u64 > MAX_TOKEN;
+        if tokens.iter().chain([&roots_pem]).any(too_large) {
+            return Err(unfit(format!("a file has more than {MAX_TOKEN} bytes")));
+        }
+        self.put(&roots_name, roots_pem);
+        for (number, token) in tokens.into_iter().enumerate() {
+            self.put(&token_name(authority, number), token);
+        }
+        Ok(self)
+    }
+
+    /// Signs with the log key and writes the bundle; returns its length in bytes.
     pub fn write(mut self, signer: &Signer, out: &mut dyn Write) -> Result<u64, BundleError> {
-        let origin = self.checkpoint.origin.clone();
+        let origin = &self.checkpoint.origin;
         let trusted = self.policy.logs().iter().any(|log| log.key == *signer.verifier());
         if signer.name() != origin || !trusted {
-            return Err(BundleError::WrongSigner { signer: signer.name().to_owned(), origin });
+            let (signer, origin) = (signer.name().to_owned(), origin.clone());
+            return Err(BundleError::WrongSigner { signer, origin });
         }
         for papers in &self.papers {
             strike_found(&mut self.unnamed, papers);
@@ -201,19 +266,73 @@ impl<'a> BundleBuilder<'a> {
         if let Some(digest) = self.unnamed.first() {
             return Err(BundleError::NotInPapers(*digest));
         }
-        let listed = |input: &Input<'_>| {
-            let Measure { size, sha256, .. } = input.measure;
-            Listed { sha256, size, name: input.name.clone() }
-        };
-        let members = self.members.values().map(listed).collect();
-        let listing = Listing { kind: self.kind, origin, members };
-        let note = Note::new(listing.to_text())?.sign(signer, 0);
-        self.put(NOTE.to_owned(), note.to_string().into_bytes());
-        Ok(zip::write(out, self.members.into_values().collect())?)
+        let mut members = self.tag_files()?;
+        let tags = list(List::Tags, &members)?.to_text();
+        let (kind, origin) = (self.kind, self.checkpoint.origin.clone());
+        let statement = Statement { kind, origin, tagmanifest: sha256(tags.as_bytes()) };
+        let note = Note::new(statement.to_text())?.sign(signer, 0);
+        members.push(Input::from_bytes(List::Tags.member(), tags));
+        members.push(Input::from_bytes(NOTE, note.to_string()));
+        members.extend(self.payload.into_values());
+        Ok(zip::write(out, members)?)
     }
 
-    fn put(&mut self, name: String, bytes: Vec<u8>) {
-        let input = Input::from_bytes(&name, bytes);
-        self.members.insert(name, input);
+    /// What the tag manifest lists.
+    fn tag_files(&self) -> Result<Vec<Input<'a>>, BundleError> {
+        let info = BagInfo {
+            origin: self.checkpoint.origin.clone(),
+            identifier: self.identifier.clone().unwrap_or_else(|| self.own_identifier()),
+            agent: AGENT.to_owned(),
+            octets: self
+                .payload
+                .values()
+                .fold(0, |sum, input| input.measure.size.saturating_add(sum)),
+            files: self.payload.len() as u64,
+        };
+        let payload = list(List::Payload, self.payload.values())?.to_text();
+        let mut files = vec![
+            Input::from_bytes(BAGIT, DECLARATION),
+            Input::from_bytes(BAG_INFO, info.to_text()?),
+            Input::from_bytes(List::Payload.member(), payload),
+        ];
+        let guide = |(path, text): &(&str, &'static str)| {
+            Input::from_bytes(&format!("{ROOT}{path}"), *text)
+        };
+        files.extend(GUIDES.iter().map(guide));
+        Ok(files)
     }
+
+    fn own_identifier(&self) -> String {
+        let Checkpoint { origin, size, .. } = &self.checkpoint;
+        let first = self.entries.first().map_or(String::new(), |index| format!("/{index}"));
+        format!("{origin}/{}/{size}{first}", self.kind.name())
+    }
+
+    fn put(&mut self, name: &str, bytes: impl AsRef<[u8]> + 'a) {
+        self.put_input(Input::from_bytes(name, bytes));
+    }
+
+    fn put_proof(&mut self, name: &str, index: u64, path: Vec<Hash>) {
+        let note = Arc::clone(&self.note);
+        let make = move || {
+            let (path, checkpoint) = (path.clone(), Note::clone(&note));
+            TlogProof { extra: None, index, path, checkpoint }.to_string().into_bytes()
+        };
+        self.put_input(Input::from_maker(name, make));
+    }
+
+    fn put_input(&mut self, input: Input<'a>) {
+        self.payload.insert(input.name.clone(), input);
+    }
+}
+
+fn list<'i, 'a: 'i>(
+    list: List,
+    inputs: impl IntoIterator<Item = &'i Input<'a>>,
+) -> Result<Manifest, Error> {
+    let listed = |input: &Input<'_>| {
+        let path = path_in_bag(&input.name).to_owned();
+        Listed { path, sha256: input.measure.sha256 }
+    };
+    Manifest::new(list, inputs.into_iter().map(listed).collect())
 }

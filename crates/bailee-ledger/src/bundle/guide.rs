@@ -1,13 +1,17 @@
-//! Texts in a bundle for people: how to check it by hand, and what it is.
+//! Files in a bundle for people: how to check it without this program, and what it is.
 //!
 //! The steps of `VERIFY.md` are run by a test exactly as they stand, so they cannot rot.
 
 use super::Kind;
 
-/// The member `VERIFY.md`.
-pub const VERIFY_MD: &str = include_str!("VERIFY.md");
+/// `VERIFY.md`: steps for a shell with openssl, sha256sum and base64.
+pub const VERIFY_MD: &str = include_str!("stranger/VERIFY.md");
 
-/// The member `README.txt` when the issuer gives none.
+/// Verifiers that are not ours to trust, by their path in the bag. All of `stranger/` goes into
+/// every bundle.
+pub const GUIDES: &[(&str, &str)] = &[("VERIFY.md", VERIFY_MD)];
+
+/// `README.txt` when the issuer gives none.
 pub(crate) fn readme(kind: Kind, origin: &str) -> String {
     let what = match kind {
         Kind::Receipt => "a receipt: it shows that one message or decision was recorded",
@@ -18,10 +22,11 @@ pub(crate) fn readme(kind: Kind, origin: &str) -> String {
         "This is {what},\nin the log {origin}.\n\n\
          Keep the file exactly as you received it; it can be checked without asking anybody:\n\
          with `bailee verify FILE`, or by hand with the steps in VERIFY.md.\n\n\
-         entries/     what the log committed to, with proofs, and the parts opened to you\n\
-         exhibits/    exact copies of documents, named by their SHA-256\n\
-         checkpoint   the log's signed state; policy.tlog-policy says whose keys count\n\
-         bundle.note  the signed list of all files\n\n\
+         data/entries/     what the log committed to, with proofs, and the parts opened to you\n\
+         data/exhibits/    exact copies of documents, named by their SHA-256\n\
+         data/timestamps/  what independent authorities say about the time of the checkpoint\n\
+         data/checkpoint   the log's signed state; policy.tlog-policy says whose keys count\n\
+         bundle.note       the log's signature over all files, through the lists beside it\n\n\
          The texts for people in this bundle explain; what proves is listed above.\n"
     )
 }

@@ -9,12 +9,11 @@ use std::io::{Read, Seek, SeekFrom, Write};
 
 use sha2::{Digest, Sha256};
 
-use super::{
-    CENTRAL_LENGTH, Crc32, DIRECTORY, END_LENGTH, Header, LOCAL_LENGTH, MAX_MEMBERS, MAX_NAME,
-    MAX_SIZE, Measure, ZipError, check_name, end_record,
-};
+use super::header::{CENTRAL_LENGTH, END_64_LENGTH, END_LENGTH, End, Header, MAX_EXTRA};
+use super::{DIRECTORY, Fit, MAX_MEMBERS, MAX_NAME, Measure, ZipError, check_name};
 
 const END_NAME: &str = "(end of archive)";
+const BUFFER: u64 = 64 << 10;
 
 /// A member of an opened archive.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,11 +21,13 @@ pub struct Member {
     /// Name, checked.
     pub name: String,
     /// Bytes.
-    pub size: u32,
+    pub size: u64,
     /// CRC-32 the content must have.
     pub crc: u32,
     /// Position of the local header.
-    offset: u32,
+    offset: u64,
+    /// Position of the content.
+    pub(super) start: u64,
 }
 
 /// An archive whose headers are all canonical.
@@ -38,32 +39,18 @@ pub struct Archive<R> {
 
 impl<R: Read + Seek> Archive<R> {
     /// Checks everything but the contents.
-    pub fn open(mut inner: R) -> Result<Self, ZipError> {
-        let length =
-            inner.seek(SeekFrom::End(0)).map_err(|source| ZipError::io(END_NAME, source))?;
-        if length > MAX_SIZE {
-            return Err(ZipError::TooLarge("(archive)".to_owned()));
-        }
-        let altered_end = |why| ZipError::altered(END_NAME, why);
-        let end_at = length.checked_sub(END_LENGTH as u64).ok_or(altered_end("it is cut off"))?;
-        let end = read_at(&mut inner, END_NAME, end_at, END_LENGTH)?;
-        let (size, offset) = (le32(&end, 12), le32(&end, 16));
-        let count = usize::from(u16::from_le_bytes([end[10], end[11]]));
-        if end != end_record(count, size, offset) || count > MAX_MEMBERS {
-            return Err(altered_end("not the end record of a bundle"));
-        }
-        if u64::from(offset) + u64::from(size) != end_at {
-            return Err(altered_end("the directory does not end where it should"));
-        }
-        if size as usize > count * (CENTRAL_LENGTH + MAX_NAME) {
-            return Err(altered_end("the directory is larger than its members allow"));
-        }
-        let directory = read_at(&mut inner, DIRECTORY, u64::from(offset), size as usize)?;
-        let members = parse_directory(&directory, count, offset)?;
+    pub fn open(inner: R) -> Result<Self, ZipError> {
+        Self::open_with(inner, Fit::ZIP)
+    }
+
+    pub(crate) fn open_with(mut inner: R, fit: Fit) -> Result<Self, ZipError> {
+        let end = read_end(&mut inner, fit)?;
+        // `read_end` has bounded the directory by the number of members.
+        let directory = read_at(&mut inner, DIRECTORY, end.offset, end.size as usize)?;
+        let members = parse_directory(&directory, &end, fit)?;
         for member in &members {
-            let wanted = member.header().local();
-            let at = u64::from(member.offset);
-            if read_at(&mut inner, &member.name, at, wanted.len())? != wanted {
+            let wanted = member.header().local(fit);
+            if read_at(&mut inner, &member.name, member.offset, wanted.len())? != wanted {
                 return Err(ZipError::altered(&member.name, "its header differs"));
             }
         }
@@ -84,7 +71,7 @@ impl<R: Read + Seek> Archive<R> {
     /// Whole content of a member of at most `limit` bytes.
     pub fn read(&mut self, name: &str, limit: u64) -> Result<Vec<u8>, ZipError> {
         let size = self.member(name).ok_or_else(|| ZipError::Missing(name.to_owned()))?.size;
-        if u64::from(size) > limit {
+        if size > limit {
             return Err(ZipError::TooLarge(name.to_owned()));
         }
         let mut bytes = Vec::new();
@@ -94,15 +81,15 @@ impl<R: Read + Seek> Archive<R> {
 
     /// Streams a content to `out`; what came out counts only when this returns `Ok`.
     pub fn copy(&mut self, name: &str, out: &mut dyn Write) -> Result<Measure, ZipError> {
-        let member = self.member(name).ok_or_else(|| ZipError::Missing(name.to_owned()))?.clone();
+        let member = self.member(name).ok_or_else(|| ZipError::Missing(name.to_owned()))?;
+        let (start, size, wanted_crc) = (member.start, member.size, member.crc);
         let failed = |source| ZipError::io(name, source);
-        let start = u64::from(member.offset) + (LOCAL_LENGTH + name.len()) as u64;
         self.inner.seek(SeekFrom::Start(start)).map_err(failed)?;
-        let mut left = u64::from(member.size);
-        let mut buffer = vec![0u8; (64 << 10).min(left as usize)];
-        let (mut crc, mut sha) = (Crc32::default(), Sha256::new());
+        let mut left = size;
+        let mut buffer = vec![0u8; BUFFER.min(left) as usize];
+        let (mut crc, mut sha) = (crc32fast::Hasher::new(), Sha256::new());
         while left > 0 {
-            let wanted = buffer.len().min(left as usize);
+            let wanted = BUFFER.min(left) as usize;
             let bytes = &mut buffer[..wanted];
             self.inner.read_exact(bytes).map_err(failed)?;
             crc.update(bytes);
@@ -110,11 +97,10 @@ impl<R: Read + Seek> Archive<R> {
             out.write_all(bytes).map_err(failed)?;
             left -= wanted as u64;
         }
-        if crc.value() != member.crc {
+        if crc.finalize() != wanted_crc {
             return Err(ZipError::altered(name, "its content does not have the CRC it should"));
         }
-        let (size, crc) = (u64::from(member.size), member.crc);
-        Ok(Measure { size, crc, sha256: sha.finalize().into() })
+        Ok(Measure { size, crc: wanted_crc, sha256: sha.finalize().into() })
     }
 }
 
@@ -124,19 +110,50 @@ impl Member {
     }
 }
 
-fn parse_directory(bytes: &[u8], count: usize, end: u32) -> Result<Vec<Member>, ZipError> {
+/// Reads and checks everything behind the directory.
+fn read_end(inner: &mut (impl Read + Seek), fit: Fit) -> Result<End, ZipError> {
+    let altered = |why| ZipError::altered(END_NAME, why);
+    let length = inner.seek(SeekFrom::End(0)).map_err(|source| ZipError::io(END_NAME, source))?;
+    if length < END_LENGTH as u64 {
+        return Err(altered("it is cut off"));
+    }
+    let tail_length = length.min(END_64_LENGTH as u64);
+    let tail = read_at(inner, END_NAME, length - tail_length, tail_length as usize)?;
+    let classic = &tail[tail.len() - END_LENGTH..];
+    let (members, size, offset) = (le16(classic, 10), le32(classic, 12), le32(classic, 16));
+    let wide = members == u16::MAX || size == u32::MAX || offset == u32::MAX;
+    let end = if wide && tail.len() == END_64_LENGTH {
+        End { members: le64(&tail, 32), size: le64(&tail, 40), offset: le64(&tail, 48) }
+    } else {
+        End { members: members.into(), size: size.into(), offset: offset.into() }
+    };
+    let encoded = end.encode(fit);
+    if !tail.ends_with(&encoded) {
+        return Err(altered("not the end of a bundle"));
+    }
+    let ends_at = end.offset.checked_add(end.size);
+    if ends_at.and_then(|at| at.checked_add(encoded.len() as u64)) != Some(length) {
+        return Err(altered("the directory does not end where it should"));
+    }
+    if end.members > MAX_MEMBERS as u64 {
+        return Err(ZipError::TooMany(end.members));
+    }
+    if end.size > end.members * (CENTRAL_LENGTH + MAX_NAME + MAX_EXTRA) as u64 {
+        return Err(altered("the directory is larger than its members allow"));
+    }
+    Ok(end)
+}
+
+fn parse_directory(bytes: &[u8], end: &End, fit: Fit) -> Result<Vec<Member>, ZipError> {
     let altered = |why| ZipError::altered(DIRECTORY, why);
     let mut rest = bytes;
-    let mut members: Vec<Member> = Vec::with_capacity(count);
+    let mut members: Vec<Member> = Vec::new();
     let mut lower = BTreeSet::new();
     let mut offset: u64 = 0;
-    for _ in 0..count {
-        let fixed = rest.get(..CENTRAL_LENGTH).ok_or(altered("it is cut off"))?;
-        let name_length = usize::from(u16::from_le_bytes([fixed[28], fixed[29]]));
-        let length = CENTRAL_LENGTH + name_length;
-        let record = rest.get(..length).ok_or(altered("it is cut off"))?;
-        let name = std::str::from_utf8(&record[CENTRAL_LENGTH..])
-            .map_err(|_| altered("a member name is not plain text"))?;
+    for _ in 0..end.members {
+        let (record, name, extra) = split_record(rest).ok_or(altered("it is cut off"))?;
+        let name =
+            std::str::from_utf8(name).map_err(|_| altered("a member name is not plain text"))?;
         check_name(name)?;
         if members.last().is_some_and(|before| before.name.as_str() >= name) {
             return Err(ZipError::altered(name, "members are not in order"));
@@ -144,20 +161,34 @@ fn parse_directory(bytes: &[u8], count: usize, end: u32) -> Result<Vec<Member>, 
         if !lower.insert(name.to_ascii_lowercase()) {
             return Err(ZipError::Duplicate(name.to_owned()));
         }
-        let (crc, size) = (le32(record, 16), le32(record, 20));
-        let at = u32::try_from(offset).map_err(|_| altered("members overlap the directory"))?;
-        let member = Member { name: name.to_owned(), size, crc, offset: at };
-        if record != member.header().central() {
+        let (crc, classic) = (le32(record, 16), le32(record, 24));
+        let size = match extra.get(4..12) {
+            Some(wide) if classic == u32::MAX => le64(wide, 0),
+            _ => u64::from(classic),
+        };
+        let header = Header { name, size, crc, offset };
+        if record != header.central(fit) {
             return Err(ZipError::altered(name, "its directory record differs"));
         }
-        offset += member.header().length();
-        members.push(member);
-        rest = &rest[length..];
+        let start = offset + header.local(fit).len() as u64;
+        let next = start.checked_add(size).filter(|next| *next <= end.offset);
+        let next = next.ok_or(ZipError::altered(name, "it reaches into the directory"))?;
+        members.push(Member { name: name.to_owned(), size, crc, offset, start });
+        offset = next;
+        rest = &rest[record.len()..];
     }
-    if !rest.is_empty() || offset != u64::from(end) {
+    if !rest.is_empty() || offset != end.offset {
         return Err(altered("it does not cover the file"));
     }
     Ok(members)
+}
+
+/// The first record of `bytes` by the lengths it states, its name, its extra field.
+fn split_record(bytes: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
+    let fixed = bytes.get(..CENTRAL_LENGTH)?;
+    let name_end = CENTRAL_LENGTH + usize::from(le16(fixed, 28));
+    let record = bytes.get(..name_end + usize::from(le16(fixed, 30)))?;
+    Some((record, &record[CENTRAL_LENGTH..name_end], &record[name_end..]))
 }
 
 fn read_at(
@@ -173,7 +204,19 @@ fn read_at(
     Ok(bytes)
 }
 
-/// The little-endian u32 at `at`, which every caller has checked to be inside.
+/// The little-endian number at `at`, which every caller has checked to be inside.
+fn le<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
+    std::array::from_fn(|n| bytes[at + n])
+}
+
+fn le16(bytes: &[u8], at: usize) -> u16 {
+    u16::from_le_bytes(le(bytes, at))
+}
+
 fn le32(bytes: &[u8], at: usize) -> u32 {
-    u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+    u32::from_le_bytes(le(bytes, at))
+}
+
+fn le64(bytes: &[u8], at: usize) -> u64 {
+    u64::from_le_bytes(le(bytes, at))
 }

@@ -7,7 +7,7 @@ use bailee_ledger::hash::sha256;
 use bailee_ledger::report::{ClaimState, KeySource};
 use bailee_ledger::verify::VerifyError;
 use bailee_ledger::zip::{Archive, Input, ZipError, measure, write};
-use bailee_ledger::{Report, Signer, Trust, to_hex, verify_bundle};
+use bailee_ledger::{Checkpoint, Policy, PqSigner, Report, Signer, Trust, to_hex, verify_bundle};
 
 use crate::common::{
     EXHIBIT, ORIGIN, builder, checkpoint, leaf, log_signer, plain_policy, receipt, receipt_under,
@@ -26,7 +26,7 @@ fn states(report: &Report) -> [ClaimState; 4] {
 fn a_receipt_proves_documents_and_log_and_says_what_it_does_not() {
     use ClaimState::{NotShown, Proven};
     let bytes = receipt();
-    let report = report(&bytes, &Trust::Pinned(plain_policy()));
+    let report = report(&bytes, &Trust::pinned(plain_policy()));
     assert_eq!(states(&report), [Proven, Proven, NotShown, NotShown], "{report}");
     assert!(!report.failed());
     assert_eq!((report.kind, report.origin.as_str()), (Kind::Receipt, ORIGIN));
@@ -42,7 +42,7 @@ fn a_receipt_proves_documents_and_log_and_says_what_it_does_not() {
 
 #[test]
 fn a_key_out_of_the_bundle_is_called_that() {
-    let report = report(&receipt(), &Trust::FromBundle);
+    let report = report(&receipt(), &Trust::from_bundle());
     assert!(!report.failed());
     assert_eq!(report.key_source, KeySource::Bundle);
     assert!(report.claims[1].text.contains("came out of this bundle"), "{report}");
@@ -54,24 +54,54 @@ fn another_pinned_key_refuses_the_bundle() {
     let stranger = Signer::from_seed(ORIGIN, &[9; 32]).unwrap();
     let trust = Trust::pinned_key(&stranger.verifier().to_vkey()).unwrap();
     let refused = verify_bundle(Cursor::new(receipt()), &trust).unwrap_err();
-    assert!(matches!(refused, VerifyError::Member { member: "bundle.note", .. }), "{refused}");
+    assert!(matches!(refused, VerifyError::Member { member: "bag/bundle.note", .. }), "{refused}");
 }
 
 #[test]
 fn the_pinned_quorum_counts_not_the_one_in_the_bundle() {
     let note = checkpoint().sign(&witness(1), 1_800_000_000).sign(&witness(3), 1_800_000_060);
     let bytes = receipt_under(&note, &witness_policy());
-    for trust in [Trust::Pinned(witness_policy()), Trust::FromBundle] {
+    for trust in [Trust::pinned(witness_policy()), Trust::from_bundle()] {
         let report = report(&bytes, &trust);
         assert_eq!(report.claims[2].state, ClaimState::Proven, "{report}");
         assert!(report.claims[2].text.contains("quorum two saw this tree by 2027-01-15T08:01:00Z"));
     }
     // The reader asks for witnesses; a bundle that carries none cannot lower that.
-    let report = report(&receipt(), &Trust::Pinned(witness_policy()));
+    let report = report(&receipt(), &Trust::pinned(witness_policy()));
     assert_eq!(report.claims[2].state, ClaimState::Failed, "{report}");
     assert_eq!(report.claims[1].state, ClaimState::Proven, "{report}");
     assert!(report.failed());
-    assert_eq!(report.problems[0].member, "checkpoint");
+    assert_eq!(report.problems[0].member, "bag/data/checkpoint");
+}
+
+#[test]
+fn the_logs_second_key_is_told_of_under_the_log() {
+    let pq = PqSigner::from_seed(ORIGIN, &[42; 32]).unwrap();
+    let (log, own) = (log_signer().verifier().to_vkey(), pq.verifier().to_vkey());
+    let text = format!("log {log}\nwitness second {own}\nquorum none\n");
+    let policy = Policy::parse(text.as_bytes()).unwrap();
+    let trust = Trust::pinned(policy.clone());
+    let tree = Checkpoint::of(ORIGIN, &tree());
+    let mut both = checkpoint();
+    both.add_signatures([pq.cosign(&tree, 60).unwrap()]);
+    let mut bad = both.signatures()[1].clone();
+    bad.bytes[100] ^= 1;
+    let mut forged = checkpoint();
+    forged.add_signatures([bad]);
+    for (note, trust, state, words) in [
+        (&both, &trust, ClaimState::Proven, "pinned; also signed with ML-DSA-44"),
+        (&checkpoint(), &trust, ClaimState::Proven, "; NOT signed with the ML-DSA-44 key"),
+        (&both, &Trust::pinned(plain_policy()), ClaimState::Proven, "no such key is listed"),
+        (&forged, &trust, ClaimState::Failed, "signature or a proof does not hold"),
+    ] {
+        // A builder would not issue the forged one under this policy.
+        let report = report(&receipt_under(note, &plain_policy()), trust);
+        assert_eq!(report.claims[1].state, state, "{report}");
+        assert!(report.claims[1].text.contains(words), "{words}: {report}");
+        assert!(!report.claims[2].text.contains("second"), "{report}");
+        assert_eq!(report.failed(), state == ClaimState::Failed, "{report}");
+    }
+    assert!(BundleBuilder::new(Kind::Receipt, &forged, &policy).is_err());
 }
 
 #[test]
@@ -85,7 +115,7 @@ fn a_bundle_that_opens_nothing_shows_no_document() {
         .unwrap()
         .write(&log_signer(), &mut bytes)
         .unwrap();
-    let report = report(&bytes, &Trust::Pinned(plain_policy()));
+    let report = report(&bytes, &Trust::pinned(plain_policy()));
     assert_eq!(states(&report)[..2], [ClaimState::NotShown, ClaimState::Proven], "{report}");
     assert!(!report.failed());
     assert_eq!(report.entries.len(), 2);
@@ -101,7 +131,7 @@ fn certificates_and_streamed_exhibits_ride_along() {
     let leaf = bailee_ledger::Leaf::commit(40, 0, [None, None, Some((&papers, &salt))]);
     let mut tree = tree();
     let index = tree.push(&leaf.encode());
-    let note = bailee_ledger::Checkpoint::of(ORIGIN, &tree).sign(&log_signer()).unwrap();
+    let note = Checkpoint::of(ORIGIN, &tree).sign(&log_signer()).unwrap();
     let mut bytes = Vec::new();
     let opened = [None, None, Some(Opened { bytes: papers, salt })];
     BundleBuilder::new(Kind::Certificate, &note, &plain_policy())
@@ -114,15 +144,15 @@ fn certificates_and_streamed_exhibits_ride_along() {
         .unwrap()
         .write(&log_signer(), &mut bytes)
         .unwrap();
-    let report = report(&bytes, &Trust::FromBundle);
+    let report = report(&bytes, &Trust::from_bundle());
     assert!(!report.failed(), "{report}");
     assert_eq!(report.kind, Kind::Certificate);
     assert_eq!(report.exhibits.len(), 2);
     let mut archive = Archive::open(Cursor::new(&bytes)).unwrap();
-    assert_eq!(archive.read("certificate.json", 100).unwrap(), certificate);
-    assert_eq!(archive.read("receipt.txt", 100).unwrap(), b"for people");
-    assert!(matches!(archive.read("receipt.txt", 9), Err(ZipError::TooLarge(_))));
-    assert!(matches!(archive.read("receipt.md", 9), Err(ZipError::Missing(_))));
+    assert_eq!(archive.read("bag/data/certificate.json", 100).unwrap(), certificate);
+    assert_eq!(archive.read("bag/data/receipt.txt", 100).unwrap(), b"for people");
+    assert!(matches!(archive.read("bag/data/receipt.txt", 9), Err(ZipError::TooLarge(_))));
+    assert!(matches!(archive.read("bag/data/receipt.md", 9), Err(ZipError::Missing(_))));
 }
 
 #[test]
@@ -139,7 +169,9 @@ fn a_builder_issues_only_what_holds() {
     assert!(new().entry_of(&tree(), 2, &bytes[1..], none()).is_err(), "not a leaf");
     let twice = new().entry_of(&tree(), 2, &bytes, none()).unwrap();
     assert!(matches!(twice.entry_of(&tree(), 2, &bytes, none()), Err(BundleError::EntryTwice(2))));
-    for name in ["VERIFY.md", "checkpoint", "a/b.txt", "evil.exe", "../x.txt", "ä.txt"] {
+    for name in
+        ["VERIFY.md", "Verify.HTML", "checkpoint", "a/b.txt", "evil.exe", "../x.txt", "ä.txt"]
+    {
         assert!(matches!(new().text(name, Vec::new()), Err(BundleError::TextName(_))), "{name}");
     }
     let unnamed = builder(&checkpoint(), &plain_policy()).exhibit(b"another".to_vec());
@@ -185,22 +217,13 @@ fn content_that_does_not_fit_its_crc_is_not_handed_out() {
 }
 
 #[test]
-fn sizes_above_four_gigabytes_are_a_named_error() {
-    let mut measured = measure(EXHIBIT).unwrap();
-    measured.size = u64::from(u32::MAX);
-    let input = Input::from_reader("exhibits/x", measured, EXHIBIT);
-    let refused = write(&mut Vec::new(), vec![input]).unwrap_err();
-    assert!(matches!(refused, ZipError::TooLarge(_)), "{refused}");
-}
-
-#[test]
 fn the_guide_is_in_the_bundle_and_exhibits_keep_their_bytes() {
     let mut archive = Archive::open(Cursor::new(receipt())).unwrap();
-    assert_eq!(archive.read("VERIFY.md", 1 << 20).unwrap(), VERIFY_MD.as_bytes());
-    let name = format!("exhibits/{}", to_hex(&sha256(EXHIBIT)));
+    assert_eq!(archive.read("bag/VERIFY.md", 1 << 20).unwrap(), VERIFY_MD.as_bytes());
+    let name = format!("bag/data/exhibits/{}", to_hex(&sha256(EXHIBIT)));
     assert_eq!(archive.read(&name, 1 << 20).unwrap(), EXHIBIT);
     let names: Vec<&str> = archive.members().iter().map(|m| m.name.as_str()).collect();
     let sorted = names.windows(2).all(|pair| pair[0] < pair[1]);
     assert!(sorted, "{names:?}");
-    assert!(names.contains(&"entries/000000002/opened/papers.salt"), "{names:?}");
+    assert!(names.contains(&"bag/data/entries/000000002/opened/papers.salt"), "{names:?}");
 }

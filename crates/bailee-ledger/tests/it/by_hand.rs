@@ -35,7 +35,7 @@ fn unpack(bytes: &[u8], into: &Path) {
 }
 
 fn run_steps(dir: &Path) -> Output {
-    Command::new("sh").arg("-c").arg(steps()).current_dir(dir).output().unwrap()
+    Command::new("sh").arg("-c").arg(steps()).current_dir(dir.join("bag")).output().unwrap()
 }
 
 #[test]
@@ -53,8 +53,8 @@ fn the_steps_hold_for_a_good_bundle() {
         assert!(output.status.success(), "{said}\n{complained}");
         for step in [
             "leaf 2 is in the tree of 7 leaves",
-            "entries/000000002/opened/what.cbor is what the leaf committed to",
-            "entries/000000002/opened/papers.cbor is what the leaf committed to",
+            "data/entries/000000002/opened/what.cbor is what the leaf committed to",
+            "data/entries/000000002/opened/papers.cbor is what the leaf committed to",
             "is committed to",
             "all steps hold",
         ] {
@@ -73,21 +73,21 @@ fn the_steps_stop_at_each_kind_of_damage() {
     // File, and the step that must stop when one of its bytes changes and the list is re-made to
     // fit (so that later steps are reached), or not.
     let damage = [
-        ("README.txt".to_owned(), "a file differs from the list"),
-        (format!("exhibits/{digest}"), "a file differs from the list"),
-        ("entries/000000002/leaf.bin".to_owned(), "a file differs from the list"),
-        ("checkpoint".to_owned(), "signature of checkpoint"),
+        ("data/README.txt".to_owned(), "a file differs from the list"),
+        (format!("data/exhibits/{digest}"), "a file differs from the list"),
+        ("data/entries/000000002/leaf.bin".to_owned(), "a file differs from the list"),
+        ("data/checkpoint".to_owned(), "signature of data/checkpoint"),
         ("bundle.note".to_owned(), "signature of bundle.note"),
     ];
     for (file, step) in damage {
         let dir = tempfile::tempdir().unwrap();
         unpack(&receipt(), dir.path());
-        let path = dir.path().join(&file);
+        let path = dir.path().join("bag").join(&file);
         let mut bytes = std::fs::read(&path).unwrap();
         // The last byte of the third line of a note; the middle of anything else.
         let third = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n').nth(2);
         let at = match third {
-            Some((end, _)) if file == "checkpoint" => end - 3,
+            Some((end, _)) if file == "data/checkpoint" => end - 3,
             Some((end, _)) if file == "bundle.note" => end + 3,
             _ => bytes.len() / 2,
         };
@@ -107,25 +107,26 @@ fn the_proof_and_commitment_steps_can_fail() {
     }
     // Without steps 2 and 3, so that 4 to 6 have to notice by themselves.
     let text = steps();
-    let from = text.find("for file in bundle.note checkpoint").unwrap();
+    let from = text.find("for file in bundle.note data/checkpoint").unwrap();
     let to = text.find("size=$(sed").unwrap();
     let late = format!("{}{}", &text[..from], &text[to..]);
     let root = tree().root();
     assert_ne!(root, [0; 32]);
     for (file, step) in [
-        ("entries/000000002/leaf.bin", "is not in the tree"),
-        ("entries/000000002/proof.tlog-proof", "is not in the tree"),
-        ("entries/000000002/opened/what.cbor", "what.cbor is not in its leaf"),
-        ("entries/000000002/opened/papers.salt", "papers.cbor is not in its leaf"),
+        ("data/entries/000000002/leaf.bin", "is not in the tree"),
+        ("data/entries/000000002/proof.tlog-proof", "is not in the tree"),
+        ("data/entries/000000002/opened/what.cbor", "what.cbor is not in its leaf"),
+        ("data/entries/000000002/opened/papers.salt", "papers.cbor is not in its leaf"),
     ] {
         let dir = tempfile::tempdir().unwrap();
         unpack(&receipt(), dir.path());
-        let path = dir.path().join(file);
+        let path = dir.path().join("bag").join(file);
         let mut bytes = std::fs::read(&path).unwrap();
         let at = if file.ends_with("tlog-proof") { 40 } else { bytes.len() - 1 };
         bytes[at] = if bytes[at] == b'A' { b'B' } else { b'A' };
         std::fs::write(&path, bytes).unwrap();
-        let output = Command::new("sh").arg("-c").arg(&late).current_dir(dir.path()).output();
+        let output =
+            Command::new("sh").arg("-c").arg(&late).current_dir(dir.path().join("bag")).output();
         let complained = String::from_utf8_lossy(&output.as_ref().unwrap().stderr).into_owned();
         assert!(!output.unwrap().status.success(), "{file}");
         assert!(complained.contains(step), "{file}: {complained}");

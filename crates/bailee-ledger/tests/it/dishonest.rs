@@ -3,9 +3,12 @@
 
 use std::io::Cursor;
 
-use bailee_ledger::bundle::{Kind, Listed, Listing};
+use bailee_ledger::bundle::{
+    BAG_INFO, BAGIT, BagInfo, Kind, List, Listed, Manifest, NOTE, Statement,
+};
 use bailee_ledger::hash::sha256;
 use bailee_ledger::report::ClaimState::{Failed, NotShown, Proven};
+use bailee_ledger::verify::VerifyError;
 use bailee_ledger::zip::{Archive, Input, write};
 use bailee_ledger::{Checkpoint, Note, Report, Signer, TlogProof, Trust, to_hex, verify_bundle};
 
@@ -16,8 +19,7 @@ type Members = Vec<(String, Vec<u8>)>;
 fn members() -> Members {
     let mut archive = Archive::open(Cursor::new(receipt())).unwrap();
     let names: Vec<String> = archive.members().iter().map(|m| m.name.clone()).collect();
-    let others = names.into_iter().filter(|name| name != "bundle.note");
-    others.map(|name| (name.clone(), archive.read(&name, 1 << 20).unwrap())).collect()
+    names.into_iter().map(|name| (name.clone(), archive.read(&name, 1 << 20).unwrap())).collect()
 }
 
 fn set(members: &mut Members, name: &str, bytes: Vec<u8>) {
@@ -25,22 +27,45 @@ fn set(members: &mut Members, name: &str, bytes: Vec<u8>) {
     members.push((name.to_owned(), bytes));
 }
 
-/// Lists the members, signs the list with the true log key, and verifies.
-fn issued(mut members: Members) -> Report {
-    members.sort();
-    let listed = members.iter().map(|(name, bytes)| Listed {
-        sha256: sha256(bytes),
-        size: bytes.len() as u64,
-        name: name.clone(),
-    });
-    let listing =
-        Listing { kind: Kind::Receipt, origin: ORIGIN.to_owned(), members: listed.collect() };
-    let note = Note::new(listing.to_text()).unwrap().sign(&log_signer(), 0).to_string();
-    members.push(("bundle.note".to_owned(), note.into_bytes()));
-    let inputs = members.iter().map(|(name, bytes)| Input::from_bytes(name, bytes.clone()));
+/// Makes `bag-info.txt` and the list of the payload fit the members.
+fn relisted(mut members: Members) -> Members {
+    let payload = members.iter().filter(|(name, _)| name.starts_with("bag/data/"));
+    let octets = payload.clone().map(|(_, bytes)| bytes.len() as u64).sum();
+    let files = payload.clone().count() as u64;
+    let listed = payload.map(|(name, bytes)| listed(name, bytes)).collect();
+    let payload = Manifest::new(List::Payload, listed).unwrap().to_text();
+    let (identifier, agent) = ("a".to_owned(), "b".to_owned());
+    let info = BagInfo { origin: ORIGIN.to_owned(), identifier, agent, octets, files };
+    set(&mut members, BAG_INFO, info.to_text().unwrap().into_bytes());
+    set(&mut members, List::Payload.member(), payload.into_bytes());
+    members
+}
+
+fn listed(name: &str, bytes: &[u8]) -> Listed {
+    Listed { path: name.strip_prefix("bag/").unwrap().to_owned(), sha256: sha256(bytes) }
+}
+
+/// Lists the bag's own files as they are, and signs with the true log key.
+fn signed(mut members: Members) -> Result<Report, VerifyError> {
+    let not_listed = [NOTE, List::Tags.member()];
+    let tags = members.iter().filter(|(name, _)| !name.starts_with("bag/data/"));
+    let tags = tags.filter(|(name, _)| !not_listed.contains(&name.as_str()));
+    let tags = tags.map(|(name, bytes)| listed(name, bytes)).collect();
+    let tags = Manifest::new(List::Tags, tags).unwrap().to_text().into_bytes();
+    let (kind, tagmanifest) = (Kind::Receipt, sha256(&tags));
+    set(&mut members, List::Tags.member(), tags);
+    let statement = Statement { kind, origin: ORIGIN.to_owned(), tagmanifest };
+    let note = Note::new(statement.to_text()).unwrap().sign(&log_signer(), 0).to_string();
+    set(&mut members, NOTE, note.into_bytes());
+    let inputs = members.iter().map(|(name, bytes)| Input::from_bytes(name, bytes));
     let mut out = Vec::new();
     write(&mut out, inputs.collect()).unwrap();
-    verify_bundle(Cursor::new(out), &Trust::Pinned(plain_policy())).unwrap()
+    verify_bundle(Cursor::new(out), &Trust::pinned(plain_policy()))
+}
+
+/// Lists the members, signs, and verifies.
+fn issued(members: Members) -> Report {
+    signed(relisted(members)).unwrap()
 }
 
 /// States of the first three claims, and the members with problems.
@@ -50,7 +75,7 @@ fn answer(report: &Report) -> ([bailee_ledger::report::ClaimState; 3], Vec<&str>
     ([documents.state, log.state, witnesses.state], problems)
 }
 
-const DIR: &str = "entries/000000002";
+const DIR: &str = "bag/data/entries/000000002";
 
 #[test]
 fn the_honest_one_passes_here_too() {
@@ -67,7 +92,7 @@ fn a_section_that_its_leaf_does_not_commit_to() {
         let report = issued(members);
         let (states, problems) = answer(&report);
         assert_eq!(states, [Failed, Proven, NotShown], "{report}");
-        assert!(problems[0].starts_with("entries/000000002/opened/what."), "{report}");
+        assert!(problems[0].starts_with("bag/data/entries/000000002/opened/what."), "{report}");
     }
     let mut members = members();
     members.retain(|(name, _)| !name.ends_with("what.salt"));
@@ -78,7 +103,7 @@ fn a_section_that_its_leaf_does_not_commit_to() {
 #[test]
 fn an_exhibit_that_no_papers_name() {
     let late = b"written afterwards".to_vec();
-    let name = format!("exhibits/{}", to_hex(&sha256(&late)));
+    let name = format!("bag/data/exhibits/{}", to_hex(&sha256(&late)));
     let mut with_exhibit = members();
     set(&mut with_exhibit, &name, late.clone());
     let report = issued(with_exhibit);
@@ -86,13 +111,14 @@ fn an_exhibit_that_no_papers_name() {
     assert!(!report.exhibits.contains(&sha256(&late)));
 
     let mut with_certificate = members();
-    set(&mut with_certificate, "certificate.json", late.clone());
+    set(&mut with_certificate, "bag/data/certificate.json", late.clone());
     let report = issued(with_certificate);
-    assert_eq!(answer(&report), ([Failed, Proven, NotShown], vec!["certificate.json"]));
+    assert_eq!(answer(&report), ([Failed, Proven, NotShown], vec!["bag/data/certificate.json"]));
 
     // Under the name of the exhibit that the papers do name.
     let mut swapped = members();
-    let named = swapped.iter().find(|(name, _)| name.starts_with("exhibits/")).unwrap().0.clone();
+    let named =
+        swapped.iter().find(|(name, _)| name.starts_with("bag/data/exhibits/")).unwrap().0.clone();
     set(&mut swapped, &named, late);
     let report = issued(swapped);
     assert_eq!(answer(&report).0, [Failed, Proven, NotShown], "{report}");
@@ -101,10 +127,10 @@ fn an_exhibit_that_no_papers_name() {
 
 #[test]
 fn an_exhibit_under_the_name_of_another() {
-    let name = format!("exhibits/{}", "0".repeat(64));
+    let name = format!("bag/data/exhibits/{}", "0".repeat(64));
     let mut members = members();
     for (member, _) in &mut members {
-        if member.starts_with("exhibits/") {
+        if member.starts_with("bag/data/exhibits/") {
             member.clone_from(&name);
         }
     }
@@ -120,7 +146,7 @@ fn papers_of_a_leaf_that_is_not_in_the_tree_tie_nothing() {
     let report = issued(members);
     let (states, problems) = answer(&report);
     assert_eq!(states, [Failed, Failed, NotShown], "{report}");
-    assert!(problems.contains(&"entries/000000002/proof.tlog-proof"), "{report}");
+    assert!(problems.contains(&"bag/data/entries/000000002/proof.tlog-proof"), "{report}");
     assert!(report.exhibits.is_empty() && !report.entries[0].included, "{report}");
 }
 
@@ -154,14 +180,14 @@ fn a_checkpoint_by_a_stranger_or_of_another_log() {
     let stranger = Signer::from_seed(ORIGIN, &[9; 32]).unwrap();
     let forged = Checkpoint::of(ORIGIN, &tree()).sign(&stranger).unwrap();
     let mut with_forged = members();
-    set(&mut with_forged, "checkpoint", forged.to_string().into_bytes());
+    set(&mut with_forged, "bag/data/checkpoint", forged.to_string().into_bytes());
     let report = issued(with_forged);
     assert_eq!(answer(&report).0[1..], [Failed, Failed], "{report}");
-    assert!(answer(&report).1.contains(&"checkpoint"), "{report}");
+    assert!(answer(&report).1.contains(&"bag/data/checkpoint"), "{report}");
     assert_eq!(report.tree, None);
 
     let mut without = members();
-    without.retain(|(name, _)| name != "checkpoint");
+    without.retain(|(name, _)| name != "bag/data/checkpoint");
     let report = issued(without);
     assert_eq!(answer(&report).0[1..], [Failed, Failed], "{report}");
 }
@@ -179,7 +205,14 @@ fn an_entry_without_leaf_or_proof() {
 
 #[test]
 fn a_listed_file_that_has_no_place_in_a_bundle() {
-    for name in ["run-me.exe", "texts/a.txt", "entries/000000002/more", "exhibits/a.pdf"] {
+    for name in [
+        "bag/data/run-me.exe",
+        "bag/data/texts/a.txt",
+        "bag/data/entries/000000002/more",
+        "bag/data/exhibits/a.pdf",
+        "bag/fetch.txt",
+        "bag/receipt.txt",
+    ] {
         let mut members = members();
         set(&mut members, name, b"x".to_vec());
         let report = issued(members);
@@ -189,16 +222,97 @@ fn a_listed_file_that_has_no_place_in_a_bundle() {
 }
 
 #[test]
-fn the_list_of_another_log() {
-    let text = Listing { kind: Kind::Receipt, origin: "other.example".to_owned(), members: vec![] };
-    let note = Note::new(text.to_text()).unwrap().sign(&log_signer(), 0).to_string();
+fn a_statement_about_another_log() {
+    let (kind, origin) = (Kind::Receipt, "other.example".to_owned());
+    let text = Statement { kind, origin, tagmanifest: [0; 32] }.to_text();
+    let note = Note::new(text).unwrap().sign(&log_signer(), 0).to_string();
     let mut out = Vec::new();
-    write(&mut out, vec![Input::from_bytes("bundle.note", note.into_bytes())]).unwrap();
-    let refused = verify_bundle(Cursor::new(out), &Trust::Pinned(plain_policy())).unwrap_err();
+    write(&mut out, vec![Input::from_bytes(NOTE, note)]).unwrap();
+    let refused = verify_bundle(Cursor::new(out), &Trust::pinned(plain_policy())).unwrap_err();
     assert_eq!(
         refused.to_string(),
-        format!("bundle.note: this is about log other.example, not about {ORIGIN}")
+        format!("bag/bundle.note: this is about log other.example, not about {ORIGIN}")
     );
+}
+
+#[test]
+fn a_bag_that_is_none() {
+    let info = |from: &str, to: &str| {
+        let mut members = relisted(members());
+        let (_, bytes) = members.iter_mut().find(|(name, _)| name == BAG_INFO).unwrap();
+        let text = String::from_utf8(bytes.clone()).unwrap();
+        assert!(text.contains(from), "{text}");
+        *bytes = text.replace(from, to).into_bytes();
+        members
+    };
+    let mut undeclared = relisted(members());
+    set(&mut undeclared, BAGIT, b"BagIt-Version: 0.97\n".to_vec());
+    for (bag, member, why) in [
+        (undeclared, BAGIT, "does not declare a bag of version 1.0"),
+        (info(ORIGIN, "other.example"), BAG_INFO, "it names other.example, not log.example/bailee"),
+        (info("Payload-Oxum: ", "Payload-Oxum: 1"), BAG_INFO, "Payload-Oxum says 1"),
+        (info("Payload-Oxum: ", "Payload-Oxum: 0"), BAG_INFO, "Payload-Oxum is not"),
+        (info("Bag-Software-Agent: b\n", ""), BAG_INFO, "does not have four lines"),
+        (info("External-Identifier", "external-identifier"), BAG_INFO, "another label"),
+        (info("External-Identifier: a", "External-Identifier:  a"), BAG_INFO, "a value is empty"),
+    ] {
+        let report = signed(bag).unwrap();
+        assert_eq!(answer(&report), ([Proven, Proven, NotShown], vec![member]), "{report}");
+        assert!(report.problems[0].what.contains(why), "{why}: {report}");
+    }
+    let mut bare = relisted(members());
+    bare.retain(|(name, _)| name != BAGIT && name != BAG_INFO);
+    assert_eq!(answer(&signed(bare).unwrap()).1, [BAG_INFO, BAGIT]);
+}
+
+#[test]
+fn lists_with_another_spelling() {
+    let good = relisted(members());
+    let list = List::Payload.member();
+    let text = good.iter().find(|(name, _)| name == list).unwrap().1.clone();
+    let text = String::from_utf8(text).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    let (first, second) = (lines[0], lines[1]);
+    for (bad, why) in [
+        (text.replacen(first, &format!("{first}\n{first}"), 1), "line 2: the files are not in"),
+        (text.replacen(first, &format!("{second}\n{first}"), 1), "line 2: the files are not in"),
+        (text.replacen("  ", " ", 1), "line 1: not `<sha256 in hex>  <path>`"),
+        (text.replacen("  ", " *", 1), "line 1: not `<sha256 in hex>  <path>`"),
+        (text.replacen("  data/", "   data/", 1), "line 1: this list has no place"),
+        (text.replacen("  data/", "  ./data/", 1), "line 1: this list has no place"),
+        (text.replacen("  data/", "  data/../", 1), "line 1: this list has no place"),
+        (text.replacen("  data/", "  ", 1), "line 1: this list has no place"),
+        (text.replacen(&first[..64], &first[..64].to_uppercase(), 1), "line 1: not `<sha256"),
+        (text.replace('\n', "\r\n"), "line 1: this list has no place"),
+        (format!("{text}\n"), "not `<sha256"),
+        (text.trim_end().to_owned(), "does not end in a newline"),
+        (String::new(), "does not end in a newline"),
+    ] {
+        let mut members = good.clone();
+        set(&mut members, list, bad.into_bytes());
+        let refused = signed(members).unwrap_err();
+        assert_eq!(refused.member(), list);
+        assert!(refused.to_string().contains(why), "{why}: {refused}");
+    }
+    let mut unlisted = good.clone();
+    unlisted.retain(|(name, _)| name != list);
+    let refused = signed(unlisted).unwrap_err().to_string();
+    assert!(refused.contains("it lists no manifest-sha256.txt"), "{refused}");
+}
+
+#[test]
+fn a_file_that_only_one_of_bundle_and_list_has() {
+    let listed_only = "bag/data/exhibits/gone.txt";
+    let mut members = relisted([members(), vec![(listed_only.to_owned(), vec![1])]].concat());
+    members.retain(|(name, _)| name != listed_only);
+    let report = signed(members).unwrap();
+    assert!(answer(&report).1.contains(&listed_only), "{report}");
+
+    let there_only = "bag/data/more.txt";
+    let mut unlisted = relisted(self::members());
+    unlisted.push((there_only.to_owned(), b"x".to_vec()));
+    let report = signed(unlisted).unwrap();
+    assert_eq!(answer(&report).1, [BAG_INFO, there_only], "{report}");
 }
 
 #[test]

@@ -91,7 +91,7 @@ fn clearance_v1() {
 #[test]
 fn receipt_v1() {
     let stored = fixture("receipt.bailee.zip", &receipt_under(&cosigned(), &witness_policy()));
-    let report = verify_bundle(Cursor::new(stored), &Trust::Pinned(witness_policy())).unwrap();
+    let report = verify_bundle(Cursor::new(stored), &Trust::pinned(witness_policy())).unwrap();
     assert!(!report.failed(), "{report}");
     let said = fixture("receipt.report.txt", report.to_string().as_bytes());
     assert_eq!(report.to_string().as_bytes(), said);

@@ -3,6 +3,7 @@
 use std::io::Cursor;
 use std::ops::Range;
 
+use bailee_ledger::bundle::{GUIDES, List, NOTE};
 use bailee_ledger::zip::{Archive, Input, write};
 use bailee_ledger::{Leaf, Note, Policy, TileId, TlogProof, Trust, Verifier, verify_bundle};
 use proptest::prelude::*;
@@ -49,13 +50,18 @@ fn rebuild(members: &[(String, Vec<u8>)]) -> Vec<u8> {
 #[test]
 fn a_flipped_bit_anywhere_is_found_and_its_member_named() {
     let good = receipt();
-    let pinned = Trust::Pinned(plain_policy());
+    let pinned = Trust::pinned(plain_policy());
     let places = layout(&good);
     assert_eq!(refused(&good, &pinned), None);
-    for position in 0..good.len() {
+    // The long verifiers for people prove nothing: of them each 16th byte will do.
+    let guides =
+        places.iter().filter(|(name, _)| GUIDES.iter().any(|(path, _)| name.ends_with(path)));
+    let guides: Vec<Range<usize>> = guides.map(|(_, range)| range.clone()).collect();
+    let skipped = |at: &usize| at % 16 != 0 && guides.iter().any(|guide| guide.contains(at));
+    for position in (0..good.len()).filter(|position| !skipped(position)) {
         let mut altered = good.clone();
         altered[position] ^= 1 << (position % 8);
-        let trust = if position % 2 == 0 { &pinned } else { &Trust::FromBundle };
+        let trust = if position % 2 == 0 { &pinned } else { &Trust::from_bundle() };
         let named = refused(&altered, trust);
         let named = named.unwrap_or_else(|| panic!("flip at {position} passes"));
         match places.iter().find(|(_, range)| range.contains(&position)) {
@@ -68,7 +74,7 @@ fn a_flipped_bit_anywhere_is_found_and_its_member_named() {
 #[test]
 fn every_truncation_and_every_growth_is_found() {
     let good = receipt();
-    let pinned = Trust::Pinned(plain_policy());
+    let pinned = Trust::pinned(plain_policy());
     for length in 0..good.len() {
         assert!(refused(&good[..length], &pinned).is_some(), "cut to {length} passes");
     }
@@ -108,7 +114,7 @@ fn there_is_no_room_to_hide_bytes_in() {
 #[test]
 fn whoever_repairs_the_crc_is_still_found() {
     let good = contents(&receipt());
-    let pinned = Trust::Pinned(plain_policy());
+    let pinned = Trust::pinned(plain_policy());
     assert_eq!(refused(&rebuild(&good), &pinned), None);
     for (number, (name, bytes)) in good.iter().enumerate() {
         let step = if bytes.len() > 1_000 { 97 } else { 1 };
@@ -116,11 +122,11 @@ fn whoever_repairs_the_crc_is_still_found() {
             let mut altered = good.clone();
             altered[number].1[position] ^= 1 << (position % 8);
             let altered = rebuild(&altered);
-            for trust in [&pinned, &Trust::FromBundle] {
+            for trust in [&pinned, &Trust::from_bundle()] {
                 let named = refused(&altered, trust);
                 let named = named.unwrap_or_else(|| panic!("{name} flipped at {position} passes"));
                 // Under the bundle's own policy, its key can become another than the list's.
-                let listed = named.contains(name) || named == ["bundle.note"];
+                let listed = named.contains(name) || named == ["bag/bundle.note"];
                 assert!(listed, "{name} at {position}: {named:?}");
             }
         }
@@ -131,7 +137,10 @@ fn whoever_repairs_the_crc_is_still_found() {
 fn a_claim_fails_with_the_members_it_rests_on_and_no_other() {
     use bailee_ledger::report::ClaimState::{Failed, NotShown, Proven};
     let good = contents(&receipt());
-    for (number, (name, _)) in good.iter().enumerate().filter(|(_, (n, _))| n != "bundle.note") {
+    // Without these there is no report at all.
+    let chain = [NOTE, List::Tags.member(), List::Payload.member()];
+    let others = good.iter().enumerate().filter(|(_, (name, _))| !chain.contains(&name.as_str()));
+    for (number, (name, _)) in others {
         let expected = match name.rsplit('/').next().unwrap() {
             "leaf.bin" => [Failed, Failed, NotShown],
             // The papers of a leaf that is not proven tie nothing.
@@ -140,7 +149,7 @@ fn a_claim_fails_with_the_members_it_rests_on_and_no_other() {
             file if file.ends_with(".cbor") || file.ends_with(".salt") => {
                 [Failed, Proven, NotShown]
             }
-            _ if name.starts_with("exhibits/") => [Failed, Proven, NotShown],
+            _ if name.starts_with("bag/data/exhibits/") => [Failed, Proven, NotShown],
             _ => [Proven, Proven, NotShown],
         };
         let mut altered = good.clone();
@@ -148,7 +157,7 @@ fn a_claim_fails_with_the_members_it_rests_on_and_no_other() {
         let mut without = good.clone();
         without.remove(number);
         for members in [altered, without] {
-            let trust = Trust::Pinned(plain_policy());
+            let trust = Trust::pinned(plain_policy());
             let report = verify_bundle(Cursor::new(rebuild(&members)), &trust).unwrap();
             let states = [0, 1, 2].map(|claim| report.claims[claim].state);
             assert_eq!(states, expected, "{name}: {report}");
@@ -160,7 +169,7 @@ fn a_claim_fails_with_the_members_it_rests_on_and_no_other() {
 #[test]
 fn removed_added_and_renamed_members_are_found() {
     let good = contents(&receipt());
-    let pinned = Trust::Pinned(plain_policy());
+    let pinned = Trust::pinned(plain_policy());
     for number in 0..good.len() {
         let mut fewer = good.clone();
         let (name, bytes) = fewer.remove(number);
@@ -181,11 +190,11 @@ fn removed_added_and_renamed_members_are_found() {
 #[test]
 fn a_second_signature_on_the_list_is_not_accepted() {
     let mut altered = contents(&receipt());
-    let note = altered.iter_mut().find(|(name, _)| name == "bundle.note").unwrap();
+    let note = altered.iter_mut().find(|(name, _)| name == "bag/bundle.note").unwrap();
     let line = "\u{2014} other.example AAAAAAA=\n";
     note.1.extend_from_slice(line.as_bytes());
-    let named = refused(&rebuild(&altered), &Trust::Pinned(plain_policy()));
-    assert_eq!(named, Some(vec!["bundle.note".to_owned()]));
+    let named = refused(&rebuild(&altered), &Trust::pinned(plain_policy()));
+    assert_eq!(named, Some(vec!["bag/bundle.note".to_owned()]));
 }
 
 proptest! {
@@ -202,7 +211,7 @@ proptest! {
             let _ = Verifier::parse(text);
             let _ = TileId::parse(text);
         }
-        prop_assert!(verify_bundle(Cursor::new(&bytes), &Trust::FromBundle).is_err());
+        prop_assert!(verify_bundle(Cursor::new(&bytes), &Trust::from_bundle()).is_err());
     }
 
     #[test]

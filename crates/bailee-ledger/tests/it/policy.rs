@@ -1,7 +1,7 @@
 //! Policies: what is refused, and who makes a quorum.
 
 use bailee_ledger::policy::Quorum;
-use bailee_ledger::{Checkpoint, Error, Policy, PqSigner};
+use bailee_ledger::{Checkpoint, Error, Policy, PqSigner, SecondKey};
 
 use crate::common::{ORIGIN, checkpoint, log_signer, witness, witness_policy};
 
@@ -95,11 +95,10 @@ fn bad_policies_name_the_line() {
 #[test]
 fn an_ml_dsa_cosigner_counts_when_it_states_a_time() {
     let (log, [w1, ..]) = keys();
-    let pq = PqSigner::from_seed(ORIGIN, &[42; 32]).unwrap();
+    let pq = PqSigner::from_seed("witness.example/pq", &[42; 32]).unwrap();
     let vkey = pq.verifier().to_vkey();
-    let text = format!(
-        "log {log}\nwitness a {w1}\nwitness log-pq {vkey}\ngroup both all a log-pq\nquorum both\n"
-    );
+    let text =
+        format!("log {log}\nwitness a {w1}\nwitness b {vkey}\ngroup both all a b\nquorum both\n");
     let policy = Policy::parse(text.as_bytes()).unwrap();
     let tree = Checkpoint::parse(checkpoint().text()).unwrap();
     let mut note = checkpoint().sign(&witness(1), 50);
@@ -109,4 +108,53 @@ fn an_ml_dsa_cosigner_counts_when_it_states_a_time() {
     assert!(matches!(policy.evaluate(&timeless), Err(Error::QuorumNotReached { have: 1, .. })));
     note.add_signatures([pq.cosign(&tree, 60).unwrap()]);
     assert_eq!(policy.evaluate(&note).unwrap().quorum, Quorum::Reached { by: 60 });
+}
+
+#[test]
+fn a_logs_second_key_speaks_for_the_log_and_never_as_a_witness() {
+    let (log, [w1, ..]) = keys();
+    let pq = PqSigner::from_seed(ORIGIN, &[42; 32]).unwrap();
+    let own = pq.verifier().to_vkey();
+    let head = format!("log {log}\nwitness own {own}\nwitness a {w1}\n");
+    for tail in ["quorum own\n", "group g any a own\nquorum a\n", "group g all own\nquorum none\n"]
+    {
+        let refused = Policy::parse(format!("{head}{tail}").as_bytes()).unwrap_err().to_string();
+        assert!(
+            refused.contains("line 4: a log's own second key cannot be its witness"),
+            "{refused}"
+        );
+    }
+    // Also when its log is named last.
+    for tail in ["quorum own\n", "group g any own\nquorum none\n"] {
+        let text = format!("witness own {own}\n{tail}log {log}\n");
+        let refused = Policy::parse(text.as_bytes()).unwrap_err().to_string();
+        assert!(refused.contains(": a log's own second key"), "{text}: {refused}");
+    }
+    // Whose log is not in the policy is anybody.
+    assert!(Policy::parse(format!("witness own {own}\nquorum own\n").as_bytes()).is_ok());
+
+    let policy = Policy::parse(format!("{head}quorum a\n").as_bytes()).unwrap();
+    let tree = Checkpoint::parse(checkpoint().text()).unwrap();
+    let alone = checkpoint();
+    assert_eq!(policy.second_key(&alone, ORIGIN).unwrap(), SecondKey::Absent);
+    let mut both = alone.clone();
+    both.add_signatures([pq.cosign(&tree, 60).unwrap()]);
+    assert_eq!(policy.second_key(&both, ORIGIN).unwrap(), SecondKey::Signed);
+    assert_eq!(policy.second_key(&both, "other.example").unwrap(), SecondKey::NotListed);
+    let plain = Policy::for_log(log_signer().verifier().clone()).unwrap();
+    assert_eq!(plain.second_key(&both, ORIGIN).unwrap(), SecondKey::NotListed);
+    let refused = policy.evaluate(&both);
+    assert!(matches!(refused, Err(Error::QuorumNotReached { have: 0, .. })), "{refused:?}");
+    let seen = policy.evaluate(&both.clone().sign(&witness(1), 70)).unwrap();
+    assert_eq!((seen.cosigned, seen.quorum), (vec![(1, 70)], Quorum::Reached { by: 70 }));
+    // Without a time it still says that the log signed.
+    let mut timeless = alone.clone();
+    timeless.add_signatures([pq.cosign(&tree, 0).unwrap()]);
+    assert_eq!(policy.second_key(&timeless, ORIGIN).unwrap(), SecondKey::Signed);
+    let mut bad = both.signatures()[1].clone();
+    bad.bytes[100] ^= 1;
+    let mut forged = alone;
+    forged.add_signatures([bad]);
+    let refused = policy.second_key(&forged, ORIGIN);
+    assert!(matches!(refused, Err(Error::BadSignature { .. })), "{refused:?}");
 }
