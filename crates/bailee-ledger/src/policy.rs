@@ -134,6 +134,13 @@ impl Policy {
         &self.witnesses
     }
 
+    /// The same policy without addresses, as it is given to people who verify offline.
+    pub fn without_urls(mut self) -> Self {
+        self.logs.iter_mut().for_each(|log| log.url = None);
+        self.witnesses.iter_mut().for_each(|witness| witness.url = None);
+        self
+    }
+
     /// Name of the quorum, `none` when no witness is asked for.
     pub fn quorum_name(&self) -> &str {
         self.quorum.map_or("none", |member| self.member_name(member))
@@ -278,8 +285,8 @@ impl Policy {
         let cosigned = self.cosignatures(note)?;
         let quorum = match self.quorum {
             None => Quorum::NotAsked,
-            Some(member) => {
-                let by = self.reached_by(member, &cosigned).ok_or(Error::QuorumNotReached {
+            Some(_) => {
+                let by = self.quorum_by(&cosigned).ok_or(Error::QuorumNotReached {
                     quorum: self.quorum_name().to_owned(),
                     have: cosigned.len(),
                 })?;
@@ -287,6 +294,12 @@ impl Policy {
             }
         };
         Ok(Seen { checkpoint, log, cosigned, quorum })
+    }
+
+    /// The time by which these cosignatures reach the quorum; `None` if they do not, or if the
+    /// policy asks for none.
+    pub fn quorum_by(&self, cosigned: &[(usize, u64)]) -> Option<u64> {
+        self.reached_by(self.quorum?, cosigned)
     }
 
     /// Verifies the log's signature alone: which log, and what it signed.
@@ -315,7 +328,9 @@ impl Policy {
         }
     }
 
-    fn cosignatures(&self, note: &Note) -> Result<Vec<(usize, u64)>, Error> {
+    /// The witnesses whose cosignatures on `note` verify, each with the Unix seconds it states.
+    /// Error: a known witness's signature that fails.
+    pub fn cosignatures(&self, note: &Note) -> Result<Vec<(usize, u64)>, Error> {
         let keys: Vec<Verifier> = self.witnesses.iter().map(|w| w.key.clone()).collect();
         let counts = |key: usize| self.check_counts(Member::Witness(key)).is_ok();
         match note.verify(&keys) {

@@ -18,7 +18,7 @@ const BUNDLE: &str = "entry bundle";
 /// Hashes in a full tile.
 pub const TILE_WIDTH: u16 = 256;
 /// log2 of [`TILE_WIDTH`].
-const TILE_HEIGHT: u32 = 8;
+pub const TILE_HEIGHT: u32 = 8;
 /// Highest level a path may name.
 pub const MAX_LEVEL: u8 = 63;
 /// Longest entry in a bundle, in bytes.

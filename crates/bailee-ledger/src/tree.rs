@@ -147,6 +147,6 @@ impl Tree {
 }
 
 /// Largest power of two smaller than `length` (RFC 6962's k); `length` is at least 2.
-fn split(length: u64) -> u64 {
+pub(crate) fn split(length: u64) -> u64 {
     1 << (63 - (length - 1).leading_zeros())
 }

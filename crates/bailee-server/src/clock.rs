@@ -32,6 +32,14 @@ impl Clock {
         }
     }
 
+    /// Unix seconds now; `None` for a told clock, which others' clocks cannot be held against.
+    pub(crate) fn unix_if_real(&self) -> Option<u64> {
+        match self {
+            Clock::Wall => u64::try_from(self.now().unix()).ok(),
+            Clock::Told(_) => None,
+        }
+    }
+
     /// Moves a told clock; a wall clock is not moved. Never backwards.
     pub fn tell(&self, time: Time) {
         if let Clock::Told(told) = self {

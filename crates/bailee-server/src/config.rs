@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::attest::Witnesses;
+
 /// The settings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -17,6 +19,9 @@ pub struct Config {
     /// Address a letter is sent to -> the legal entity (`E-2`) it is addressed to.
     #[serde(default)]
     pub entities: BTreeMap<String, String>,
+    /// Who is asked to cosign checkpoints.
+    #[serde(default)]
+    pub witnesses: Option<Witnesses>,
 }
 
 impl Config {
@@ -28,6 +33,7 @@ impl Config {
             mail_from: format!("custody@{host}"),
             operations: format!("operations@{host}"),
             entities: BTreeMap::new(),
+            witnesses: None,
         }
     }
 
@@ -47,6 +53,7 @@ impl Config {
         for (address, entity) in &self.entities {
             text.push_str(&format!("{address:?} = {entity:?}\n"));
         }
+        text.extend(self.witnesses.iter().map(Witnesses::to_text));
         text
     }
 }
@@ -59,6 +66,8 @@ mod tests {
     fn settings_survive_their_file() {
         let mut config = Config::for_origin("log.example.org/2026");
         config.entities.insert("us@example.org".into(), "E-2".into());
+        let policy = "witnesses.tlog-policy".into();
+        config.witnesses = Some(Witnesses { policy, timeout_ms: 700 });
         assert_eq!(Config::parse(&config.to_text()), Ok(config));
     }
 

@@ -49,6 +49,9 @@ pub enum HouseError {
     /// The published checkpoint is unfit.
     #[error("published checkpoint: {0}")]
     Published(String),
+    /// A note, key or proof is unfit.
+    #[error(transparent)]
+    Ledger(#[from] bailee_ledger::Error),
     /// Another process has the directory.
     #[error(transparent)]
     Lock(#[from] bailee_store::LockError),

@@ -1,7 +1,8 @@
 //! The house: an open data directory, its journal, its threads. The door for everything else.
 //!
 //! Layout of a directory: `bailee.toml` (settings), `keys/` (one secret a file, 0600),
-//! `journal.sqlite` (the truth), `objects/` (large exhibits, packs), `checkpoint` (last signed),
+//! `journal.sqlite` (the truth), `objects/` (large exhibits, packs, attested checkpoints),
+//! `checkpoint` (last signed),
 //! `outbox/` (mail to send), `lock`.
 //!
 //! Invariants: one process holds the directory's lock; threads end when the house is dropped, after
@@ -21,6 +22,7 @@ use bailee_store::{
     Digest, DirLock, DiskObjects, Entry, Exhibit, Journal, ObjectError, Objects, SqliteJournal,
 };
 
+use crate::attest::{self, Attesting};
 use crate::clock::Clock;
 use crate::config::Config;
 pub use crate::error::HouseError;
@@ -63,6 +65,7 @@ pub(crate) struct Inner {
     pub(crate) projection: RwLock<Projection>,
     pub(crate) published: Mutex<Published>,
     pub(crate) published_more: Condvar,
+    pub(crate) attesting: Attesting,
     /// Erasures whose bytes this process has seen destroyed.
     pub(crate) erased: Mutex<BTreeSet<u64>>,
     /// One thread at a time carries out intents.
@@ -129,7 +132,7 @@ impl Inner {
 
 /// An open house.
 pub struct House {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
     queue: Option<SyncSender<Ask>>,
     threads: Vec<JoinHandle<()>>,
     /// Given up last, after the threads.
@@ -196,6 +199,13 @@ impl House {
         let projection = Projection::replay(&*journal)?;
         let key = keys.log.verifier();
         let published = publish::resume(dir.as_deref(), &*journal, &projection, key)?;
+        let witnesses = config.witnesses.as_ref();
+        let policy = match witnesses {
+            Some(witnesses) => witnesses.read(dir.as_deref(), key)?,
+            None => Policy::for_log(key.clone()).map_err(|e| HouseError::Key(e.to_string()))?,
+        };
+        let timeout = witnesses.map(attest::Witnesses::timeout);
+        let (attesting, told) = Attesting::new(policy, timeout, 0, objects.clone());
         let inner = Arc::new(Inner {
             dir,
             config,
@@ -206,6 +216,7 @@ impl House {
             projection: RwLock::new(projection),
             published: Mutex::new(published),
             published_more: Condvar::new(),
+            attesting,
             erased: Mutex::new(BTreeSet::new()),
             settling: Mutex::new(()),
             exhibits: RwLock::new(()),
@@ -214,7 +225,8 @@ impl House {
             grown: Condvar::new(),
         });
         let (queue, asked) = sync_channel(QUEUE);
-        let (for_runner, for_publisher) = (inner.clone(), inner.clone());
+        let (for_runner, for_publisher, for_attester) =
+            (inner.clone(), inner.clone(), inner.clone());
         let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
             let thread = thread::Builder::new().name(name.into()).spawn(run);
             thread.map_err(|e| HouseError::io("start a thread", &e))
@@ -222,6 +234,7 @@ impl House {
         let threads = vec![
             spawn("runner", Box::new(move || runner::run(&for_runner, &asked)))?,
             spawn("publisher", Box::new(move || publish::run(&for_publisher)))?,
+            spawn("attester", Box::new(move || attest::run(&for_attester, &told)))?,
         ];
         Ok(House { inner, queue: Some(queue), threads, _lock: lock })
     }
@@ -287,10 +300,10 @@ impl House {
         }
     }
 
-    /// The policy offered with receipts: this log's key, no witness yet.
+    /// The policy offered with receipts: this log's key, its witnesses, groups and quorum, without
+    /// the addresses that only the house needs.
     pub fn policy(&self) -> Result<Policy, HouseError> {
-        let key = self.inner.keys.log.verifier().clone();
-        Policy::for_log(key).map_err(|e| HouseError::Key(e.to_string()))
+        Ok(self.inner.attesting.policy().clone().without_urls())
     }
 
     /// Entries from the journal.
@@ -375,6 +388,7 @@ impl Drop for House {
         _ = threads.next().map(JoinHandle::join);
         self.inner.growth.lock().unwrap_or_else(PoisonError::into_inner).closing = true;
         self.inner.grown.notify_all();
+        self.inner.attesting.close();
         threads.for_each(|thread| _ = thread.join());
     }
 }

@@ -2,9 +2,10 @@
 //!
 //! One demand's way from bytes to receipt: [`intake`] reads the letter and builds a command ->
 //! [`runner`] decides and appends, durable -> [`publish`] signs a checkpoint over it ->
-//! [`receipt`] builds the bundle -> [`steward`] mails it. Nothing on this way chooses anything.
+//! [`attest`] asks the witnesses -> [`receipt`] builds the bundle -> [`steward`] mails it. Nothing on this way chooses anything.
 
 pub mod api;
+pub mod attest;
 pub mod catalogue;
 mod clock;
 mod commit;
@@ -23,6 +24,7 @@ pub mod receipt;
 mod runner;
 pub mod scenario;
 mod steward;
+pub mod web;
 
 pub use clock::Clock;
 pub use config::Config;

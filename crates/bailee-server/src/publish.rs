@@ -117,6 +117,7 @@ fn hand_out(house: &Inner, size: u64, note: Note, bytes: Vec<u8>) -> Result<(), 
     (published.size, published.note, published.cell) = (size, Some(note), Some(bytes));
     published.stopped = None;
     house.published_more.notify_all();
+    house.attesting.look();
     Ok(())
 }
 

@@ -11,9 +11,11 @@ use std::io::Write;
 use bailee_core::hold::Hold;
 use bailee_core::id::{ClearanceId, DemandId, HoldId, MatterId};
 use bailee_core::{Record, State, coverage, wire};
+use bailee_ledger::Policy;
 use bailee_ledger::bundle::{BundleBuilder, Kind, Opened};
 use bailee_store::Entry;
 
+use crate::attest::Attested;
 use crate::house::{House, HouseError};
 use crate::runner::Failure;
 
@@ -174,8 +176,9 @@ fn write(
     out: &mut dyn Write,
 ) -> Result<(), ReceiptError> {
     let size = parts.positions.last().map_or(0, |last| last + 1);
-    let (_, checkpoint) = house.checkpoint_over(size)?;
-    let mut builder = BundleBuilder::new(kind, &checkpoint, &house.policy()?)?;
+    let (attested, policy) = (house.attested_over(size, house.patience())?, house.policy()?);
+    let text = text + &said_of(&attested, &policy);
+    let mut builder = BundleBuilder::new(kind, &attested.note, &policy)?;
     builder = builder.text(name, text.into_bytes())?;
     let mut shown = BTreeSet::new();
     for position in &parts.positions {
@@ -198,6 +201,25 @@ fn write(
     }
     builder.write(&house.keys().log, out)?;
     Ok(())
+}
+
+/// What others have said of the checkpoint, and what is missing.
+fn said_of(attested: &Attested, policy: &Policy) -> String {
+    let (size, missing) = (attested.size, attested.missing(policy));
+    let quorum = policy.quorum_name();
+    if quorum == "none" {
+        return "\nNo witness is asked to cosign this log: that others see the same log rests on its \
+                word.\n"
+            .to_owned();
+    }
+    if missing.is_empty() {
+        return format!("\nThe quorum {quorum} of its witnesses has cosigned {size} entries.\n");
+    }
+    format!(
+        "\nMISSING: the quorum {quorum} of witnesses. Not cosigned by {} when this was written.\n\
+         Ask for this file again later: the next one carries what they have said since.\n",
+        missing.join(", ")
+    )
 }
 
 /// The sections of an entry that are shown.

@@ -1,0 +1,139 @@
+//! Questions to machines of others (witnesses, logs that are followed), and their answers.
+//!
+//! Invariants: every question ends within its time, body included; an answer is read up to a limit
+//! and no further; redirects are not followed, so a question reaches whom it was meant for; status
+//! and body are handed on as they are, because what they mean is the caller's. TLS is rustls over
+//! aws-lc.
+//!
+//! Out of scope: retries, and any belief in what was answered.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ureq::http::Response;
+use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
+use ureq::{Agent, Body};
+
+/// Asks others. Clones share their connections.
+#[derive(Clone, Debug)]
+pub struct Web {
+    agent: Agent,
+}
+
+/// What came back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// Media type, as sent; empty if none was.
+    pub media: String,
+    /// The body, whole.
+    pub body: Vec<u8>,
+}
+
+/// Why nothing came back.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WebError {
+    /// Not within the time.
+    #[error("no whole answer within {} ms", .0.as_millis())]
+    Late(Duration),
+    /// More than is read.
+    #[error("an answer of more than {0} bytes")]
+    Large(u64),
+    /// The connection or the protocol fails.
+    #[error("no answer: {0}")]
+    Silent(String),
+    /// The certificates to trust are none.
+    #[error("there is no certificate in the file; give one with -----BEGIN CERTIFICATE-----")]
+    NoCertificate,
+}
+
+impl Default for Web {
+    fn default() -> Web {
+        Web::with(RootCerts::WebPki)
+    }
+}
+
+impl Web {
+    /// Trusts these certificates (PEM) instead of the public ones.
+    ///
+    /// # Errors
+    /// There is no certificate in it.
+    pub fn trusting(pem: &[u8]) -> Result<Web, WebError> {
+        let items = parse_pem(pem).filter_map(Result::ok);
+        let found: Vec<Certificate<'static>> = items
+            .filter_map(|item| match item {
+                PemItem::Certificate(one) => Some(one),
+                _ => None,
+            })
+            .collect();
+        if found.is_empty() {
+            return Err(WebError::NoCertificate);
+        }
+        Ok(Web::with(RootCerts::from(found)))
+    }
+
+    fn with(roots: RootCerts) -> Web {
+        let crypto = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let tls = TlsConfig::builder()
+            .provider(TlsProvider::Rustls)
+            .unversioned_rustls_crypto_provider(crypto)
+            .root_certs(roots)
+            .build();
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .user_agent(concat!("bailee/", env!("CARGO_PKG_VERSION")))
+            .tls_config(tls)
+            .build();
+        Web { agent: config.new_agent() }
+    }
+
+    /// Posts a body; the answer has at most `most` bytes and is whole `within` that time.
+    ///
+    /// # Errors
+    /// There was no such answer.
+    pub fn post(
+        &self,
+        url: &str,
+        media: &str,
+        body: &[u8],
+        most: u64,
+        within: Duration,
+    ) -> Result<Answer, WebError> {
+        let request = self.agent.post(url).config().timeout_global(Some(within)).build();
+        let sent = request.header("content-type", media).send(body);
+        whole(sent, most, within)
+    }
+
+    /// Fetches; the answer has at most `most` bytes and is whole `within` that time.
+    ///
+    /// # Errors
+    /// There was no such answer.
+    pub fn get(&self, url: &str, most: u64, within: Duration) -> Result<Answer, WebError> {
+        let request = self.agent.get(url).config().timeout_global(Some(within)).build();
+        whole(request.call(), most, within)
+    }
+}
+
+fn whole(
+    sent: Result<Response<Body>, ureq::Error>,
+    most: u64,
+    within: Duration,
+) -> Result<Answer, WebError> {
+    let failed = |error: ureq::Error| match error {
+        ureq::Error::Timeout(_) => WebError::Late(within),
+        ureq::Error::BodyExceedsLimit(_) => WebError::Large(most),
+        other => WebError::Silent(other.to_string()),
+    };
+    let mut response = sent.map_err(failed)?;
+    let media = response.headers().get("content-type").and_then(|media| media.to_str().ok());
+    let (status, media) = (response.status().as_u16(), media.unwrap_or_default().to_owned());
+    // One more than is taken, because the reader fails at its limit, not beyond it.
+    let read = response.body_mut().with_config().limit(most.saturating_add(1)).read_to_vec();
+    match read.map_err(failed)? {
+        body if body.len() as u64 > most => Err(WebError::Large(most)),
+        body => Ok(Answer { status, media, body }),
+    }
+}
