@@ -181,7 +181,7 @@ impl Teller {
             count: 1,
             at: when,
             until: when,
-            said: said(fact, shown),
+            said: said(fact, shown, openness),
             knew: self.knew(*by, &fact.event, openness),
             papers: papers
                 .map_or_else(Vec::new, |papers| papers.exhibits.iter().map(Paper::from).collect()),
@@ -253,13 +253,14 @@ impl From<&crate::demand::Exhibit> for Paper {
 }
 
 /// The entry in words, as far as it is shown.
-fn said(fact: &Fact, shown: Shown) -> String {
+fn said(fact: &Fact, shown: Shown, openness: Openness) -> String {
     let kind = kind(fact.event.name());
-    if !shown.what {
-        return match shown.papers {
-            true => format!("{kind}: the documents are shown, the rest of the entry is closed"),
-            false => format!("{kind}: this entry is closed"),
-        };
+    match openness {
+        Openness::PapersOnly => {
+            return format!("{kind}: the documents are shown, the rest of the entry is closed");
+        }
+        Openness::Closed => return format!("{kind}: this entry is closed"),
+        Openness::Open => {}
     }
     let hidden = Who { name: "(name not shown)".into(), channels: Vec::new() };
     let named = |who: &Who| if shown.who { who.clone() } else { hidden.clone() };

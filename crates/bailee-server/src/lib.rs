@@ -18,6 +18,8 @@ pub mod intake;
 pub mod keeping;
 pub mod keys;
 pub mod letting_go;
+pub mod matter;
+mod paper;
 mod projection;
 mod publish;
 pub mod receipt;

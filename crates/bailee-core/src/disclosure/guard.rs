@@ -24,16 +24,15 @@ const PREFIXES: [&str; 15] =
 
 /// What may not stand in what a party is shown.
 #[derive(Debug)]
-pub(super) struct Guard<'a> {
-    state: &'a State,
+pub(super) struct Guard {
     logins: BTreeSet<PartyId>,
     known: BTreeSet<String>,
     /// First word of a name or address -> the whole of it, and whose it is.
     others: BTreeMap<String, Vec<(String, PartyId)>>,
 }
 
-impl<'a> Guard<'a> {
-    pub(super) fn of(state: &'a State, part: &Part) -> Guard<'a> {
+impl Guard {
+    pub(super) fn of(state: &State, part: &Part) -> Guard {
         let mut others: BTreeMap<String, Vec<(String, PartyId)>> = BTreeMap::new();
         for (id, party) in state.parties.iter().filter(|(id, _)| !part.logins.contains(id)) {
             for phrase in phrases(party) {
@@ -41,7 +40,7 @@ impl<'a> Guard<'a> {
                 others.entry(first).or_default().push((phrase, id));
             }
         }
-        Guard { state, logins: part.logins.clone(), known: part.ids(), others }
+        Guard { logins: part.logins.clone(), known: part.ids(), others }
     }
 
     /// From now on this may be named.
@@ -50,40 +49,40 @@ impl<'a> Guard<'a> {
     }
 
     /// Does what happened name nobody else?
-    pub(super) fn passes_event(&self, record: &Record) -> bool {
+    pub(super) fn passes_event(&self, s: &State, record: &Record) -> bool {
         let event = &record.fact.event;
         let ids = event.mentions();
         let mut ids = ids.iter().filter(|id| !id.starts_with("E-"));
-        self.passes_actor(record.by)
+        self.passes_actor(s, record.by)
             && ids.all(|id| self.known.contains(id))
-            && texts(event).into_iter().all(|text| self.passes_text(record.by, text))
+            && texts(event).into_iter().all(|text| self.passes_text(s, record.by, text))
     }
 
     /// Do the words and names of documents name nobody else?
-    pub(super) fn passes_papers(&self, by: By, papers: &Papers) -> bool {
+    pub(super) fn passes_papers(&self, s: &State, by: By, papers: &Papers) -> bool {
         let Papers { exhibits, words, note } = papers;
         let names = exhibits.iter().flat_map(|paper| [&paper.name, &paper.media]);
-        names.chain([note, words]).all(|text| self.passes_text(by, text))
+        names.chain([note, words]).all(|text| self.passes_text(s, by, text))
     }
 
     /// Bailee itself, the party, or the house's people, who act for the house.
-    fn passes_actor(&self, by: By) -> bool {
+    fn passes_actor(&self, s: &State, by: By) -> bool {
         let By::Party(by) = by else { return true };
         let of_house = |party: &Party| party.is(Role::Staff) || party.is(Role::Counsel);
-        self.logins.contains(&by) || self.state.parties.get(by).is_some_and(of_house)
+        self.logins.contains(&by) || s.parties.get(by).is_some_and(of_house)
     }
 
-    fn passes_text(&self, by: By, text: &str) -> bool {
+    fn passes_text(&self, s: &State, by: By, text: &str) -> bool {
         let letter = matching::letter(text);
         if matching::words(text).len() + 4 >= matching::LONGEST_LETTER {
             return false;
         }
-        let scope = matching::named(self.state, &letter);
+        let scope = matching::named(s, &letter);
         let accounts = scope.accounts.iter().map(ToString::to_string);
         let mut named = accounts.chain(scope.assets.iter().map(ToString::to_string));
         named.all(|id| self.known.contains(&id))
             && self.passes_ids(text)
-            && self.passes_names(by, &letter)
+            && self.passes_names(s, by, &letter)
     }
 
     /// Everything written like an id is one that the party knows.
@@ -92,15 +91,15 @@ impl<'a> Guard<'a> {
         tokens.filter(|token| is_id(token)).all(|id| self.known.contains(&id.to_ascii_uppercase()))
     }
 
-    fn passes_names(&self, by: By, letter: &str) -> bool {
+    fn passes_names(&self, s: &State, by: By, letter: &str) -> bool {
         let author = match by {
             By::System => None,
-            By::Party(by) => Some(person(&self.state.parties, by)),
+            By::Party(by) => Some(person(&s.parties, by)),
         };
         let words: BTreeSet<&str> = letter.split(' ').filter(|word| !word.is_empty()).collect();
         let candidates = words.into_iter().filter_map(|word| self.others.get(word)).flatten();
         let mut named = candidates.filter(|(phrase, _)| matching::contains(letter, phrase));
-        named.all(|(_, whose)| Some(person(&self.state.parties, *whose)) == author)
+        named.all(|(_, whose)| Some(person(&s.parties, *whose)) == author)
     }
 }
 

@@ -84,22 +84,21 @@ impl Shown {
 
 /// What somebody may see of a matter.
 #[derive(Debug)]
-pub struct Disclosure<'a> {
-    state: &'a State,
+pub struct Disclosure {
     audience: Audience,
-    rule: Rule<'a>,
+    rule: Rule,
 }
 
 #[derive(Debug)]
-enum Rule<'a> {
+enum Rule {
     Counsel(Box<house::Whole>),
-    Party(Box<(Part, Guard<'a>)>),
+    Party(Box<(Part, Guard)>),
 }
 
-impl<'a> Disclosure<'a> {
+impl Disclosure {
     /// What the audience may see of the matter; `None` if there is no such matter or nothing in
     /// it is the party's to see: the two are not told apart.
-    pub fn of(state: &'a State, matter: MatterId, audience: Audience) -> Option<Disclosure<'a>> {
+    pub fn of(state: &State, matter: MatterId, audience: Audience) -> Option<Disclosure> {
         let rule = match audience {
             Audience::Counsel => Rule::Counsel(Box::new(house::Whole::of(state, matter)?)),
             Audience::Party(party) => {
@@ -108,7 +107,7 @@ impl<'a> Disclosure<'a> {
                 Rule::Party(Box::new((part, guard)))
             }
         };
-        Some(Disclosure { state, audience, rule })
+        Some(Disclosure { audience, rule })
     }
 
     /// For whom it is.
@@ -117,32 +116,33 @@ impl<'a> Disclosure<'a> {
     }
 
     /// The sections of an entry that are shown; `None`: the entry is not there at all. Entries are
-    /// looked at in the order of the log, each once.
-    pub fn look(&mut self, record: &Record) -> Option<Shown> {
+    /// looked at in the order of the log, each once. The state is the one this was made of, or a
+    /// later one: labels that came since are looked out for too.
+    pub fn look(&mut self, state: &State, record: &Record) -> Option<Shown> {
         match &mut self.rule {
             Rule::Counsel(whole) => whole.has(&record.fact.event).then_some(Shown::ALL),
             Rule::Party(rule) => {
                 let (part, guard) = &mut **rule;
                 part.learn(&record.fact.event, guard);
-                settle(table::grant(part, &record.fact.event), record, guard)
+                settle(state, table::grant(part, &record.fact.event), record, guard)
             }
         }
     }
 
     /// The name of a party, if the audience may read it: its own, or for counsel any that is not
     /// erased.
-    pub fn name(&self, party: PartyId) -> Option<&'a str> {
+    pub fn name<'s>(&self, state: &'s State, party: PartyId) -> Option<&'s str> {
         let known = match self.audience {
             Audience::Counsel => true,
             Audience::Party(own) => own == party,
         };
-        let found = self.state.parties.get(party).filter(|_| known)?;
+        let found = state.parties.get(party).filter(|_| known)?;
         found.who.as_ref().map(|who| who.name.as_str())
     }
 }
 
 /// What is left of a grant when the guard has looked.
-fn settle(grant: Grant, record: &Record, guard: &Guard<'_>) -> Option<Shown> {
+fn settle(state: &State, grant: Grant, record: &Record, guard: &Guard) -> Option<Shown> {
     let fact = &record.fact;
     let (granted, otherwise) = match grant {
         Grant::Nothing => return None,
@@ -150,13 +150,13 @@ fn settle(grant: Grant, record: &Record, guard: &Guard<'_>) -> Option<Shown> {
         Grant::Own(granted) | Grant::Told(granted) => (granted, None),
         Grant::Known(granted) => (granted, Some(Shown::CLOSED)),
     };
-    if granted.what && !guard.passes_event(record) {
+    if granted.what && !guard.passes_event(state, record) {
         return otherwise;
     }
     let own = matches!(grant, Grant::Own(_));
     let clean = || {
         let papers = fact.papers.as_ref();
-        papers.is_none_or(|papers| guard.passes_papers(record.by, papers))
+        papers.is_none_or(|papers| guard.passes_papers(state, record.by, papers))
     };
     let papers = granted.papers && (own || clean());
     let shown = Shown { papers, ..granted };

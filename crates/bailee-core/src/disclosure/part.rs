@@ -263,7 +263,7 @@ impl Part {
     }
 
     /// What only the entries tell: which clearances the party's own demand has revoked.
-    pub(super) fn learn(&mut self, event: &Event, guard: &mut Guard<'_>) {
+    pub(super) fn learn(&mut self, event: &Event, guard: &mut Guard) {
         if let Event::ClearanceRevoked { clearance, hold } = event
             && self.asked.contains(hold)
         {

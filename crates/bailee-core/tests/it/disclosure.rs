@@ -20,7 +20,7 @@ fn letters(shown: Shown) -> String {
 fn seen(house: &House, audience: Audience) -> Option<Vec<String>> {
     let mut disclosure = Disclosure::of(&house.state, M1, audience)?;
     let line = |record| {
-        let shown = disclosure.look(record)?;
+        let shown = disclosure.look(&house.state, record)?;
         Some(format!("{} {}", letters(shown), record.fact.event.name()))
     };
     Some(house.records.iter().filter_map(line).collect())
@@ -300,7 +300,7 @@ fn opened_to_owner(secret: AccountId) -> Vec<(u64, [Option<Vec<u8>>; 3])> {
     let mut disclosure = Disclosure::of(&house.state, M1, audience).unwrap();
     let mut opened = Vec::new();
     for record in &house.records {
-        let Some(shown) = disclosure.look(record) else { continue };
+        let Some(shown) = disclosure.look(&house.state, record) else { continue };
         let sections = wire::encode(record.at, record.by, &record.fact);
         let mut open = shown.sections().into_iter();
         let sections = sections.map(|bytes| bytes.filter(|_| open.next().unwrap()));

@@ -355,8 +355,8 @@ fn judge(tale: &Tale, party: PartyId, matter: MatterId) -> usize {
     let secrets = secrets(s, party);
     let mut opened = 0;
     for record in &tale.records {
-        let whole = counsel.look(record);
-        let Some(shown) = shown.look(record) else { continue };
+        let whole = counsel.look(s, record);
+        let Some(shown) = shown.look(s, record) else { continue };
         let event = &record.fact.event;
         assert!(whole.is_some(), "{party} sees entry {} and counsel does not", record.seq);
         let sections = wire::encode(record.at, record.by, &record.fact);

@@ -18,6 +18,7 @@ pub mod openapi;
 mod reply;
 pub mod routes;
 mod server;
+mod stream;
 mod tiles;
 
 pub use server::{GRACE, ServeError, Stop, serve, serve_until};
