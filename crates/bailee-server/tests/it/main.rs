@@ -13,5 +13,6 @@ mod http_end;
 mod http_intake;
 mod kill;
 mod let_go;
+mod matter;
 mod restored;
 mod through_runner;

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use pdf_writer::types::{CidFontType, FontFlags, SystemInfo, UnicodeCmap};
-use pdf_writer::{Filter, Name, Pdf, Rect, Ref, Str};
+use pdf_writer::{Filter, Finish, Name, Pdf, Rect, Ref, Str};
 use ttf_parser::GlyphId;
 
 const NOTO_SANS: &[u8] = include_bytes!("../font/NotoSans-Regular.ttf");
