@@ -18,6 +18,7 @@ const PROGRAMS: &[(&str, &str, &str)] = &[
     ("mount", "mount", "the same"),
     ("openssl", "openssl", "a second opinion on signatures, as VERIFY.md promises"),
     ("sha256sum", "coreutils", "a second opinion on digests"),
+    ("pdftotext", "poppler-utils", "papers of bundles are read back by somebody else's program"),
     ("cc", "gcc", "SQLite, zstd and AWS-LC are compiled from source"),
     ("c++", "g++", "libFuzzer is compiled from source"),
 ];

@@ -87,7 +87,7 @@ fn case() -> Case {
     let raw = letter_with(1, "Please keep srv-77, and the parrot.\r\n");
     take(&house, &raw).unwrap();
     let order = letter_with(2, &format!("{ORDER}: keep srv-77.\r\n"));
-    let cover = Cover { instrument: Some("eu-epoc-pr".into()), silent: Some(true), ..Cover::default() };
+    let cover = Cover { instrument: Some("epoc-pr".into()), silent: Some(true), ..Cover::default() };
     intake::take(&house, order, cover, By::System).unwrap();
     for demand in [1, 2].map(bailee_core::id::DemandId) {
         let triage = Triage::Accept(Some(M1));
@@ -153,7 +153,7 @@ fn each_party_gets_its_own_part_and_nothing_of_others_is_in_any_byte() {
     let case = case();
     let Case { house, owner, requester, authority, .. } = &case;
     let letters = ["and the parrot", "requester-1@law.example", "Requester 1"];
-    let secrets = [ORDER, "requester-2@law.example", "eu-epoc-pr", "H-2", "D-2"];
+    let secrets = [ORDER, "requester-2@law.example", "epoc-pr", "H-2", "D-2"];
     let owners = [OWNER, "dana@vos.example", LABEL, "My life's work"];
     for (party, own, others) in [
         (*requester, &letters[..], [&secrets[..], &owners].concat()),
@@ -235,7 +235,8 @@ fn the_form_is_a_form_and_its_digests_can_be_made_again_by_hand() {
     let parts = members(&bundle(&case.house, Audience::Counsel));
     let form = String::from_utf8(parts["certification-form.txt"].clone()).unwrap();
     assert!(form.contains("THIS IS A FORM AND NOT A CERTIFICATION"), "{form}");
-    assert!(form.contains("not legal advice") || form.contains("not\nlegal advice"), "{form}");
+    let words = form.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("Unsigned it certifies nothing") && words.contains("not legal advice"));
     let manifest = String::from_utf8(parts["bag/manifest-sha256.txt"].clone()).unwrap();
     let list: String = manifest
         .lines()
