@@ -112,8 +112,7 @@ fn gather(house: &House, matter: MatterId, audience: Audience) -> Result<Found, 
         });
     };
     let mut teller = Teller::of(audience);
-    let mut found =
-        Found { entries: Vec::new(), lines: Vec::new(), people: BTreeMap::new() };
+    let mut found = Found { entries: Vec::new(), lines: Vec::new(), people: BTreeMap::new() };
     let mut from = 0;
     while from < head {
         let most = usize::try_from(head - from).unwrap_or(PAGE).min(PAGE);
@@ -140,9 +139,9 @@ fn gather(house: &House, matter: MatterId, audience: Audience) -> Result<Found, 
     found.people = house.with_state(|s| {
         let knew = found.lines.iter().flat_map(|line| &line.knew);
         let parties: BTreeSet<PartyId> = knew.filter_map(|(whom, _)| party(*whom)).collect();
-        let named = parties.into_iter().filter_map(|party| {
-            Some((party.to_string(), disclosure.name(s, party)?.to_owned()))
-        });
+        let named = parties
+            .into_iter()
+            .filter_map(|party| Some((party.to_string(), disclosure.name(s, party)?.to_owned())));
         named.collect()
     })?;
     Ok(found)

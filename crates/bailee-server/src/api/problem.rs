@@ -190,7 +190,8 @@ impl From<ReceiptError> for Problem {
         match error {
             ReceiptError::NotFound(about) => Problem::not_found(about),
             ReceiptError::NothingToSee { party, matter } => {
-                let change = "check the ids; a bundle of a matter is for its parties and for counsel";
+                let change =
+                    "check the ids; a bundle of a matter is for its parties and for counsel";
                 let detail = format!("has no part in {matter} that it may see");
                 Problem::new(404, "nothing_to_see", party.to_string(), detail, change)
             }

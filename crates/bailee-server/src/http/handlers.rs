@@ -27,8 +27,8 @@ use crate::http::openapi;
 use crate::http::reply::{JSON, Reply, TEXT, ZIP};
 use crate::http::stream::Stream;
 use crate::intake::{self, Cover, Taken};
-use crate::receipt::{self, ReceiptError};
 use crate::matter;
+use crate::receipt::{self, ReceiptError};
 
 /// What all requests share.
 pub(crate) struct Shared {

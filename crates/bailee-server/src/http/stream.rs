@@ -41,9 +41,8 @@ impl Stream {
         let (sender, mut rest) = channel(WAITING);
         let maker = move || {
             let mut pieces = Pieces { held: Vec::with_capacity(PIECE), sender };
-            let made = make(&mut pieces).and_then(|()| {
-                pieces.flush().map_err(|e| stopped(&e.to_string()))
-            });
+            let made = make(&mut pieces)
+                .and_then(|()| pieces.flush().map_err(|e| stopped(&e.to_string())));
             if let Err(problem) = made {
                 // Nobody listens any more: then nobody misses it.
                 _ = pieces.sender.blocking_send(Err(problem));

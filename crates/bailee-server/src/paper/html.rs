@@ -36,7 +36,10 @@ pub(crate) fn html(document: &Document) -> String {
         }
         page.out.push_str("</ul>\n");
     }
-    _ = write!(page.out, "</main>\n<footer><p dir=\"auto\">{foot}</p></footer>\n</body>\n</html>\n");
+    _ = write!(
+        page.out,
+        "</main>\n<footer><p dir=\"auto\">{foot}</p></footer>\n</body>\n</html>\n"
+    );
     page.out
 }
 

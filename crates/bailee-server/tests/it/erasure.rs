@@ -317,12 +317,8 @@ fn in_a_log_of_a_hundred_thousand_entries_one_person_goes_and_nothing_else() {
         (40..80).map(|n| demand(take(&house, &letter(n)).unwrap()).0).collect();
     grow(&house, LONG);
     assert!(house.settle().is_empty());
-    let receipts: Vec<Vec<u8>> = others
-        .iter()
-        .chain(&more)
-        .chain(&demands)
-        .map(|id| receipt_of(&house, *id))
-        .collect();
+    let receipts: Vec<Vec<u8>> =
+        others.iter().chain(&more).chain(&demands).map(|id| receipt_of(&house, *id)).collect();
     let (tree, before) = leaves(&house);
     assert!(tree.size() >= LONG);
     let (size, root) = (tree.size(), tree.root());

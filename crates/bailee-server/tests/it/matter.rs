@@ -9,7 +9,9 @@ use std::process::Command;
 use bailee_core::demand::Exhibit as Paper;
 use bailee_core::disclosure::Audience;
 use bailee_core::disposition::DispositionKind;
-use bailee_core::id::{AccountId, AssetId, EntityId, HoldId, MatterId, NoticeId, ObjectionId, PartyId};
+use bailee_core::id::{
+    AccountId, AssetId, EntityId, HoldId, MatterId, NoticeId, ObjectionId, PartyId,
+};
 use bailee_core::notice::Evidence;
 use bailee_core::party::{Channel, ChannelKind, Role, Who};
 use bailee_core::{Action, By, Command as Order, NewAsset, Reason, Triage};
@@ -73,25 +75,34 @@ fn case() -> Case {
     let (entity, label, law) = (EntityId(1), LABEL.into(), "NL".into());
     let account = Action::RegisterAccount { owner, entity, label, law, retention_days: 1 };
     yes(&house, people.ada, account);
-    yes(&house, people.ada, Action::RegisterAsset(NewAsset {
-        kind: bailee_core::asset::AssetKind::Server,
-        label: "srv-77".into(),
-        accounts: vec![AccountId(1)],
-        identifiers: Vec::new(),
-        part_of: None,
-        copy_of: Vec::new(),
-        place: "rack 1".into(),
-        bytes: 1,
-    }));
+    yes(
+        &house,
+        people.ada,
+        Action::RegisterAsset(NewAsset {
+            kind: bailee_core::asset::AssetKind::Server,
+            label: "srv-77".into(),
+            accounts: vec![AccountId(1)],
+            identifiers: Vec::new(),
+            part_of: None,
+            copy_of: Vec::new(),
+            place: "rack 1".into(),
+            bytes: 1,
+        }),
+    );
     yes(&house, people.cora, Action::OpenMatter { title: "Requester against Vos".into() });
     let raw = letter_with(1, "Please keep srv-77, and the parrot.\r\n");
     take(&house, &raw).unwrap();
     let order = letter_with(2, &format!("{ORDER}: keep srv-77.\r\n"));
-    let cover = Cover { instrument: Some("epoc-pr".into()), silent: Some(true), ..Cover::default() };
+    let cover =
+        Cover { instrument: Some("epoc-pr".into()), silent: Some(true), ..Cover::default() };
     intake::take(&house, order, cover, By::System).unwrap();
     for demand in [1, 2].map(bailee_core::id::DemandId) {
         let triage = Triage::Accept(Some(M1));
-        yes(&house, people.cora, Action::DecideDemand { demand, triage, reason: reason("Granted.") });
+        yes(
+            &house,
+            people.cora,
+            Action::DecideDemand { demand, triage, reason: reason("Granted.") },
+        );
     }
     let from = |n| house.with_state(|s| s.demands.get(bailee_core::id::DemandId(n)).unwrap().from);
     let (requester, authority) = (from(1).unwrap(), from(2).unwrap());
@@ -101,15 +112,16 @@ fn case() -> Case {
     yes(&house, people.ada, propose);
     assert!(house.settle().is_empty());
     let disposition = bailee_core::id::DispositionId(1);
-    let to_owner = |id: &NoticeId| {
-        house.with_state(|s| s.notices.get(*id).unwrap().to == owner).unwrap()
-    };
+    let to_owner =
+        |id: &NoticeId| house.with_state(|s| s.notices.get(*id).unwrap().to == owner).unwrap();
     let notices = house.with_state(|s| s.dispositions.get(disposition).unwrap().notices.clone());
     let notice = notices.unwrap().into_iter().find(to_owner).unwrap();
     let (attempt, evidence) = (0, Evidence::Acknowledged);
-    let evidence = Action::RecordEvidence { notice, attempt, evidence, reason: reason("She said so.") };
+    let evidence =
+        Action::RecordEvidence { notice, attempt, evidence, reason: reason("She said so.") };
     yes(&house, people.ada, evidence);
-    let object = Action::FileObjection { disposition, by: owner, reason: reason("My life's work!") };
+    let object =
+        Action::FileObjection { disposition, by: owner, reason: reason("My life's work!") };
     yes(&house, people.ada, object);
     let (objection, upheld) = (ObjectionId(1), true);
     let decide = Action::DecideObjection { objection, upheld, reason: reason("It is kept.") };

@@ -132,9 +132,11 @@ impl Flow<'_> {
             }
             Block::Fields(fields) => {
                 for (name, value) in fields {
-                    self.row(&[(MARGIN, 130.0), (MARGIN + 138.0, WIDTH - 138.0)], BODY, &[
-                        name, value,
-                    ]);
+                    self.row(
+                        &[(MARGIN, 130.0), (MARGIN + 138.0, WIDTH - 138.0)],
+                        BODY,
+                        &[name, value],
+                    );
                 }
                 self.y -= 5.0;
             }
