@@ -17,7 +17,7 @@ pub(crate) fn save(
     if path == Path::new("-") {
         // Held back until it is whole: a refusal must not leave half of it in a pipe. In a file
         // without a name, because it may be larger than memory.
-        let io = |e: io::Error| Trouble::io("keep the output until it is whole".into(), &e);
+        let io = |e: io::Error| Trouble::io("keep the output until it is whole", &e);
         let mut whole = BufWriter::new(tempfile::tempfile().map_err(io)?);
         fill(&mut whole)?;
         let mut whole = whole.into_inner().map_err(|e| io(e.into_error()))?;
