@@ -22,6 +22,7 @@ const PROGRAMS: &[(&str, &str, &str)] = &[
     ("ssh-agent", "openssh-client", "the log's key in a real agent"),
     ("softhsm2-util", "softhsm2", "the log's key in a PKCS#11 token, in software"),
     ("pkcs11-tool", "opensc", "makes the key in the token, as the runbook says"),
+    ("pdftotext", "poppler-utils", "papers of bundles are read back by somebody else's program"),
     ("cc", "gcc", "SQLite, zstd and AWS-LC are compiled from source"),
     ("c++", "g++", "libFuzzer is compiled from source"),
     ("go", "golang-go", "verifiers/go, a second opinion on notes, proofs and tiles"),

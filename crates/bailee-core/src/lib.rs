@@ -25,6 +25,7 @@ mod command;
 pub mod coverage;
 mod decide;
 pub mod demand;
+pub mod disclosure;
 pub mod disposition;
 mod event;
 pub mod gate;
@@ -44,13 +45,16 @@ pub mod rotation;
 pub mod scenario;
 mod state;
 mod time;
+pub mod timeline;
 pub mod view;
 pub mod wire;
 
 pub use apply::{Misfit, apply};
 pub use check::{Violation, check};
 pub use command::{Action, Command, Continue, NewAsset, NewDemand, Reason, Triage};
-pub use decide::{Decision, decide, owed, radius};
+pub use decide::{
+    Decision, LONGEST_EXHIBIT_NAME, LONGEST_NOTE, MOST_EXHIBITS, decide, owed, radius,
+};
 pub use event::{By, Event, Fact, Record};
 pub use image::{ImageError, from_image, to_image};
 pub use plan::{Intent, plan};

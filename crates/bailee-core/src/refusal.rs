@@ -41,6 +41,7 @@ codes! {
     NotFound "not_found" "check the id"
     AlreadyDone "already_done" "nothing: it is so already"
     BadValue "bad_value" "correct the value"
+    ReasonTooLong "reason_too_long" "shorten it, and hand in the long text as a document"
     IdentifierTaken "identifier_taken" "use the asset that has it, or record a copy or merge"
     LineageCycle "lineage_cycle" "an asset cannot be part or copy of itself"
     ChannelTaken "channel_taken" "register as the same person"

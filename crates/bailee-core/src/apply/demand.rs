@@ -1,7 +1,7 @@
 //! Applies demands, matters and their correspondence.
 
 use super::index::{add_letter, add_wanted};
-use super::{Applied, push, row};
+use super::{Applied, file_papers, push, row};
 use crate::demand::{Demand, DemandStatus, Matter, Scope};
 use crate::event::{Event, Record};
 use crate::hold::HoldStatus;
@@ -15,7 +15,12 @@ pub(super) fn apply(s: &mut State, r: &Record) -> Applied {
             let hold = row(&mut s.demands, *demand)?.hold;
             widen(s, hold, more)
         }
-        Event::DemandDecided { demand, status, matter } => decided(s, *demand, *status, *matter),
+        Event::DemandDecided { demand, status, matter } => {
+            decided(s, *demand, *status, *matter)?;
+            // Written to the sender: it goes when the sender's details go.
+            let from = row(&mut s.demands, *demand)?.from;
+            file_papers(s, r, from)
+        }
         Event::ReceiptSent { demand } => {
             row(&mut s.demands, *demand)?.receipted = true;
             s.pending.remove(&Intent::SendReceipt(*demand));

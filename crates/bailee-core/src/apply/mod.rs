@@ -141,6 +141,14 @@ fn push<I: Id, T>(table: &mut Table<I, T>, id: I, new: T) -> Applied {
     }
 }
 
+/// Files the papers of an entry, if it has any, with the party they go with when it is erased.
+fn file_papers(s: &mut State, r: &Record, party: crate::id::PartyId) -> Applied {
+    if r.fact.papers.is_some() {
+        row(&mut s.parties, party)?.papers.push(r.seq);
+    }
+    Ok(())
+}
+
 /// The party who acts; an event that needs a person cannot come from the system.
 fn person(r: &Record) -> Result<crate::id::PartyId, String> {
     match r.by {

@@ -19,6 +19,7 @@ pub mod openapi;
 pub(crate) mod reply;
 pub mod routes;
 mod server;
+mod stream;
 mod tiles;
 
 pub use listen::{GRACE, ServeError, Stop};

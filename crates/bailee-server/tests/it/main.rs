@@ -19,6 +19,7 @@ mod http_intake;
 mod key_change;
 mod kill;
 mod let_go;
+mod matter;
 mod monitors;
 mod restored;
 mod split_view;

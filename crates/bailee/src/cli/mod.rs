@@ -168,7 +168,7 @@ pub(crate) enum Command {
     Expire(clearance::ExpireArgs),
     /// Write the receipt of a demand
     Receipt(prove::ReceiptArgs),
-    /// Write everything about a matter, for the house's counsel
+    /// Write what a party may see of a matter, or everything for the house's counsel
     Bundle(prove::BundleArgs),
     /// Write the certificate of a finished clearance
     Certificate(prove::CertificateArgs),
