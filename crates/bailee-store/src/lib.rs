@@ -11,6 +11,7 @@
 //! runner), encryption (the vault).
 
 pub mod conformance;
+pub mod direct;
 mod disk;
 mod durable;
 pub mod faulty;
@@ -25,7 +26,7 @@ pub use faulty::{Fault, FaultPlan, FaultyJournal, FaultyObjects};
 pub use journal::{Batch, Digest, Entry, Exhibit, Journal, JournalError, SECTIONS, Section};
 pub use lock::{DirLock, LockError};
 pub use memory::{MemoryJournal, MemoryObjects};
-pub use objects::{MAX_NAME, MAX_SEGMENT, ObjectError, Objects, Put, check_name};
+pub use objects::{MAX_NAME, MAX_SEGMENT, ObjectError, Objects, Put, Ranges, check_name};
 pub use sqlite::{OpenError, SqliteJournal};
 
 use sha2::{Digest as _, Sha256};

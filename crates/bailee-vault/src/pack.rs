@@ -148,29 +148,28 @@ impl Packer {
     }
 }
 
-/// Opens one record: authenticates, then decompresses to exactly the length promised.
+/// Opens one record into `plain`: authenticates, then decompresses to exactly the length promised.
 pub(crate) fn open_record(
     seal: &Seal,
     name: &str,
     info: &RecordInfo,
-    mut sealed: Vec<u8>,
-) -> Result<Vec<u8>, VaultError> {
-    if info.plain_len as usize > MAX_PLAIN {
+    sealed: &mut [u8],
+    plain: &mut Vec<u8>,
+) -> Result<(), VaultError> {
+    plain.clear();
+    let len = info.plain_len as usize;
+    if len > MAX_PLAIN {
         return Err(VaultError::damaged(name, "a chunk is larger than any chunk may be"));
     }
-    let stored = seal.unseal(name, info, &[], &mut sealed)?;
-    let plain = match info.codec {
-        RAW => {
-            let n = stored.len();
-            sealed.truncate(n);
-            sealed
-        }
-        ZSTD => inflate(stored, info.plain_len as usize)
+    let stored = seal.unseal(name, info, &[], sealed)?;
+    match info.codec {
+        RAW => plain.extend_from_slice(stored),
+        ZSTD => inflate(stored, len, plain)
             .map_err(|_| VaultError::damaged(name, "a chunk does not decompress"))?,
         _ => return Err(VaultError::damaged(name, "a chunk has an unknown codec")),
-    };
-    if plain.len() == info.plain_len as usize {
-        Ok(plain)
+    }
+    if plain.len() == len {
+        Ok(())
     } else {
         Err(VaultError::damaged(name, "a chunk has another length than recorded"))
     }
@@ -183,15 +182,16 @@ thread_local! {
     static INFLATER: RefCell<Option<Inflater>> = const { RefCell::new(None) };
 }
 
-fn inflate(stored: &[u8], len: usize) -> std::io::Result<Vec<u8>> {
+fn inflate(stored: &[u8], len: usize, plain: &mut Vec<u8>) -> std::io::Result<()> {
+    plain.reserve(len);
     INFLATER.with_borrow_mut(|slot| {
         let mut inflater = match slot.take() {
             Some(ready) => ready,
             None => Inflater::new()?,
         };
-        let plain = inflater.decompress(stored, len);
+        let done = inflater.decompress_to_buffer(stored, plain);
         *slot = Some(inflater);
-        plain
+        done.map(drop)
     })
 }
 

@@ -9,7 +9,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use bailee_store::Objects;
+use bailee_store::direct::Room;
+use bailee_store::{Objects, Ranges};
 
 use crate::chunker::Cutter;
 use crate::error::VaultError;
@@ -22,11 +23,25 @@ use crate::seal::{HEADER, Kind, Place, Seal};
 use crate::snapshot::Snapshot;
 use crate::wire::hex;
 
-/// Pack keys kept ready; a key schedule is about 600 bytes.
-const READY_SEALS: usize = 4096;
+/// Packs kept open: 4 GiB of data, and up to two descriptors each.
+const OPEN_PACKS: usize = 128;
 
 /// A segment, or why it cannot be used.
 type Read = Result<Segment, VaultError>;
+
+/// A pack that is being read from.
+struct OpenPack {
+    seal: Seal,
+    ranges: Option<Box<dyn Ranges>>,
+}
+
+/// What one reading thread keeps between chunks, so that memory is touched once.
+#[derive(Default)]
+pub(crate) struct Desk {
+    room: Room,
+    /// The chunk read last.
+    pub(crate) plain: Vec<u8>,
+}
 
 pub(crate) struct Unit {
     pub(crate) objects: Arc<dyn Objects>,
@@ -37,7 +52,7 @@ pub(crate) struct Unit {
     chunk_key: Secret,
     pub(crate) cutter: Cutter,
     table: RwLock<Arc<Table>>,
-    seals: Mutex<HashMap<Tag, Arc<Seal>>>,
+    open: Mutex<HashMap<Tag, Arc<OpenPack>>>,
     /// Shared by preserving and reading, exclusive for expiry and sweeping.
     pub(crate) gate: RwLock<()>,
 }
@@ -62,7 +77,7 @@ impl Unit {
             cutter: Cutter::new(&cut_key),
             dek,
             table: RwLock::default(),
-            seals: Mutex::default(),
+            open: Mutex::default(),
             gate: RwLock::default(),
         };
         unit.reload()?;
@@ -131,42 +146,50 @@ impl Unit {
         }
         table.sort();
         *self.table.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(table);
-        self.seals.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).clear();
         Ok(())
     }
 
-    fn seal_of(&self, kind: Kind, pack: Tag, name: &str) -> Result<Arc<Seal>, VaultError> {
-        let ready = self.seals.lock().unwrap_or_else(PoisonError::into_inner).get(&pack).cloned();
-        if let Some(seal) = ready {
-            return Ok(seal);
+    fn open_pack(&self, kind: Kind, pack: Tag, name: &str) -> Result<Arc<OpenPack>, VaultError> {
+        let ready = self.open.lock().unwrap_or_else(PoisonError::into_inner).get(&pack).cloned();
+        if let Some(ready) = ready {
+            return Ok(ready);
         }
         let header = self.objects.get_range(name, 0..HEADER as u64)?;
-        let seal = Arc::new(Seal::open(&self.dek, &self.place(kind, pack), name, &header)?);
-        let mut seals = self.seals.lock().unwrap_or_else(PoisonError::into_inner);
-        if seals.len() >= READY_SEALS {
-            seals.clear();
+        let seal = Seal::open(&self.dek, &self.place(kind, pack), name, &header)?;
+        let opened = Arc::new(OpenPack { seal, ranges: self.objects.ranges(name)? });
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if open.len() >= OPEN_PACKS {
+            open.clear();
         }
-        seals.insert(pack, Arc::clone(&seal));
-        Ok(seal)
+        open.insert(pack, Arc::clone(&opened));
+        Ok(opened)
     }
 
-    /// One chunk, authentic.
+    /// One chunk, authentic, in `desk.plain`.
     pub(crate) fn chunk(
         &self,
         table: &Table,
         id: &ChunkId,
         len: u32,
-    ) -> Result<Vec<u8>, VaultError> {
+        desk: &mut Desk,
+    ) -> Result<(), VaultError> {
         let (row, slot) = table
             .find(id)
             .ok_or_else(|| VaultError::MissingChunk { chunk: hex(id), unit: self.name.clone() })?;
         let name = self.object(row.kind, &row.id);
-        let seal = self.seal_of(row.kind, row.id, &name)?;
-        let sealed = self.objects.get_range(&name, slot.range())?;
-        let plain = open_record(&seal, &name, &slot.info, sealed)?;
-        if plain.len() == len as usize && self.chunk_id(&plain) == *id {
-            Ok(plain)
+        let pack = self.open_pack(row.kind, row.id, &name)?;
+        let Desk { room, plain } = desk;
+        if let Some(ranges) = &pack.ranges {
+            open_record(&pack.seal, &name, &slot.info, ranges.read(slot.range(), room)?, plain)?;
         } else {
+            let mut sealed = self.objects.get_range(&name, slot.range())?;
+            open_record(&pack.seal, &name, &slot.info, &mut sealed, plain)?;
+        }
+        if plain.len() == len as usize && self.chunk_id(plain) == *id {
+            Ok(())
+        } else {
+            plain.clear();
             Err(VaultError::damaged(&name, format!("chunk {} is not what its id says", hex(id))))
         }
     }
@@ -175,9 +198,10 @@ impl Unit {
     pub(crate) fn manifest(&self, snapshot: &Snapshot) -> Result<Vec<Stored>, VaultError> {
         let table = self.table();
         let name = names::snapshot(&self.place.tenant, &snapshot.info.id);
-        let mut bytes = Vec::new();
+        let (mut bytes, mut desk) = (Vec::new(), Desk::default());
         for (id, len) in &snapshot.manifest {
-            bytes.extend_from_slice(&self.chunk(&table, id, *len)?);
+            self.chunk(&table, id, *len, &mut desk)?;
+            bytes.extend_from_slice(&desk.plain);
         }
         let entries = read_all(&bytes).map_err(|e| VaultError::damaged(&name, e))?;
         check(&entries, snapshot.info.kind.shape()).map_err(|e| VaultError::damaged(&name, e))?;

@@ -11,6 +11,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use aws_lc_rs::digest::{Context, SHA256};
+use bailee_store::direct::Room;
 use bailee_store::{ObjectError, Objects};
 
 use crate::error::VaultError;
@@ -20,7 +21,11 @@ use crate::preserve::path_of;
 use crate::read::{read_file, spread};
 use crate::root::finish;
 use crate::seal::Kind;
+use crate::unit::Desk;
 use crate::vault::{Absent, Vault};
+
+/// Bytes hashed at a time.
+const STEP: u64 = 1024 * 1024;
 
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,8 +88,9 @@ impl Vault {
             entries.iter().enumerate().filter_map(|(i, s)| Some((i, s, s.entry.content()?)));
         spread(
             |hand_over| files.for_each(|(i, stored, content)| hand_over((i, content), stored)),
-            |(i, content), stored, fetch| {
-                let read = read_file(&unit, &table, stored, content, fetch, &mut |_| Ok(()));
+            |(i, content), stored, fetch, desk: &mut Desk| {
+                let with = (fetch, desk);
+                let read = read_file(&unit, &table, stored, content, with, &mut |_| Ok(()));
                 let mut outcome = outcome.lock().unwrap_or_else(PoisonError::into_inner);
                 outcome.0 += 1;
                 match read {
@@ -149,8 +155,19 @@ pub fn scrub_packs(objects: &dyn Objects) -> Result<ScrubReport, VaultError> {
 }
 
 fn hash_object(objects: &dyn Objects, name: &str) -> Result<(u64, [u8; 32]), String> {
-    let mut reader = objects.open(name).map_err(|e: ObjectError| e.to_string())?;
-    let (mut hash, mut size, mut buffer) = (Context::new(&SHA256), 0, vec![0; 1 << 20]);
+    let mut hash = Context::new(&SHA256);
+    let told = |e: ObjectError| e.to_string();
+    if let Some(ranges) = objects.ranges(name).map_err(told)? {
+        let (size, mut at, mut room) = (objects.size(name).map_err(told)?, 0, Room::default());
+        while at < size {
+            let end = size.min(at + STEP);
+            hash.update(ranges.read(at..end, &mut room).map_err(told)?);
+            at = end;
+        }
+        return Ok((size, finish(hash)));
+    }
+    let mut reader = objects.open(name).map_err(told)?;
+    let (mut size, mut buffer) = (0, vec![0; 1 << 20]);
     loop {
         match reader.read(&mut buffer) {
             Ok(0) => return Ok((size, finish(hash))),
