@@ -34,7 +34,7 @@ pub use key::Kek;
 pub use manifest::{Content, DeviceKind, Entry, Meta, Node};
 pub use names::SnapshotId;
 pub use pattern::Pattern;
-pub use preserve::{Progress, SnapshotReport, Source};
+pub use preserve::{Costs, Progress, SnapshotReport, Source, Stage, Unchanged};
 pub use reindex::ReindexReport;
 pub use restore::RestoreReport;
 pub use snapshot::{SnapshotInfo, SourceKind};

@@ -24,8 +24,6 @@ pub(crate) const PACK_TARGET: usize = 32 * 1024 * 1024;
 const END: &[u8; 8] = b"BAILPEND";
 const TRAILER: usize = 16;
 const RECORD: usize = 33;
-/// zstd's fastest ordinary level: it gives up early on what cannot be compressed.
-const LEVEL: i32 = 1;
 
 /// A chunk's keyed BLAKE3, truncated to 192 bits.
 pub(crate) type ChunkId = [u8; 24];
@@ -84,10 +82,11 @@ impl PackBuilder {
     pub(crate) fn add(
         &mut self,
         packer: &mut Packer,
+        level: i32,
         id: ChunkId,
         plain: &[u8],
     ) -> Result<(), VaultError> {
-        let (codec, stored) = packer.shrink(plain)?;
+        let (codec, stored) = packer.shrink(plain, level)?;
         let info = RecordInfo {
             ordinal: self.slots.len() as u64,
             id,
@@ -125,17 +124,24 @@ impl PackBuilder {
 /// The reusable compressor of one thread.
 pub(crate) struct Packer {
     zstd: zstd::bulk::Compressor<'static>,
+    level: i32,
     buffer: Vec<u8>,
 }
 
 impl Packer {
     pub(crate) fn new() -> Result<Self, VaultError> {
-        let zstd = zstd::bulk::Compressor::new(LEVEL)
+        let zstd = zstd::bulk::Compressor::new(1)
             .map_err(|_| VaultError::Crypto { doing: "set up the compressor" })?;
-        Ok(Self { zstd, buffer: vec![0; zstd::zstd_safe::compress_bound(MAX_PLAIN)] })
+        Ok(Self { zstd, level: 1, buffer: vec![0; zstd::zstd_safe::compress_bound(MAX_PLAIN)] })
     }
 
-    fn shrink<'a>(&'a mut self, plain: &'a [u8]) -> Result<(u8, &'a [u8]), VaultError> {
+    fn shrink<'a>(&'a mut self, plain: &'a [u8], level: i32) -> Result<(u8, &'a [u8]), VaultError> {
+        if level != self.level {
+            self.zstd
+                .set_compression_level(level)
+                .map_err(|_| VaultError::Crypto { doing: "set up the compressor" })?;
+            self.level = level;
+        }
         let n = self
             .zstd
             .compress_to_buffer(plain, &mut self.buffer)

@@ -25,7 +25,7 @@ use crate::unit::{Desk, Unit};
 use crate::vault::{Absent, Vault};
 
 /// Files above this size are fetched by all threads together.
-const TOGETHER: u64 = 64 * 1024 * 1024;
+const TOGETHER: u64 = 32 * 1024 * 1024;
 /// Chunks each thread may be ahead.
 const AHEAD: usize = 4;
 
@@ -86,6 +86,7 @@ fn alone(
                 hash_zeros(&mut hash, *n);
                 take(Bytes::Gap(*n))?;
             }
+            Extent::Identity(..) => {}
         }
     }
     Ok(finish(hash))
@@ -113,7 +114,7 @@ fn together(
                     let mut desk = Desk::default();
                     let data = stored.extents.iter().filter_map(|e| match e {
                         Extent::Data(id, len) => Some((id, *len)),
-                        Extent::Zeros(_) | Extent::Unreadable(_) => None,
+                        Extent::Zeros(_) | Extent::Unreadable(_) | Extent::Identity(..) => None,
                     });
                     for (id, len) in data.skip(lane).step_by(threads) {
                         desk.plain = spare.try_recv().unwrap_or_default();
@@ -136,6 +137,7 @@ fn together(
                         hash_zeros(&mut hash, *n);
                         Ok(Vec::new())
                     }
+                    Extent::Identity(..) => Ok(Vec::new()),
                 };
                 if ordered_in.send(piece).is_err() {
                     break; // whoever takes has stopped, for a reason of its own
@@ -257,6 +259,7 @@ impl Vault {
                     out.extend_from_slice(&desk.plain[inside]);
                 }
                 Extent::Zeros(_) => out.resize(out.len() + inside.len(), 0),
+                Extent::Identity(..) => {}
                 Extent::Unreadable(_) => {
                     return Err(VaultError::NeverRead { path: shown(), offset: from });
                 }
