@@ -188,9 +188,9 @@ impl Vault {
                 segment.packs.into_iter().filter(|(row, _)| live.contains(&row.id)).collect();
             if !packs.is_empty() {
                 let id = random()?;
-                let place = unit.place(Kind::Index, id);
+                let place = unit.place(Kind::Sorted, id);
                 let object = Segment { packs }.seal(unit.key(), &place)?;
-                self.objects.put(&unit.object(Kind::Index, &id), &object)?;
+                self.objects.put(&unit.object(Kind::Sorted, &id), &object)?;
             }
             self.objects.delete(&name)?;
         }
@@ -216,7 +216,7 @@ impl Vault {
             self.objects.delete(&name)?;
             report.snapshots += 1;
         }
-        for kind in [Kind::Draft, Kind::Index, Kind::MetaPack, Kind::DataPack] {
+        for kind in [Kind::Draft, Kind::Index, Kind::Sorted, Kind::MetaPack, Kind::DataPack] {
             for name in self.objects.list(&names::of_kind(&tenant.tag, &unit, kind))? {
                 if matches!(kind, Kind::MetaPack | Kind::DataPack) {
                     report.freed_bytes += self.objects.size(&name)?;

@@ -7,6 +7,7 @@
 //! Formats: docs/vault-format.md. Decisions: docs/decisions/0010 to 0014.
 
 mod chunker;
+mod compact;
 mod error;
 mod expire;
 mod index;
@@ -22,6 +23,7 @@ mod restore;
 mod root;
 mod seal;
 mod snapshot;
+mod sorted;
 mod split;
 mod unit;
 mod vault;

@@ -102,6 +102,7 @@ pub(crate) fn of_kind(tenant: &Tag, unit_tag: &Tag, kind: Kind) -> String {
         Kind::UnitKey => "key",
         Kind::Tombstone => "erased",
         Kind::Draft => "draft",
+        Kind::Sorted => "sorted",
         Kind::Config | Kind::TenantKey | Kind::Snapshot => "other",
     };
     format!("{}{folder}/", unit(tenant, unit_tag))

@@ -39,6 +39,7 @@ pub(crate) enum Kind {
     Snapshot = 6,
     Tombstone = 7,
     Draft = 8,
+    Sorted = 9,
 }
 
 /// Which object: bound into its key.

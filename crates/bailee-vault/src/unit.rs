@@ -21,6 +21,7 @@ use crate::names::{self, Tag};
 use crate::pack::{ChunkId, open_record};
 use crate::seal::{HEADER, Kind, Place, Seal};
 use crate::snapshot::Snapshot;
+use crate::sorted::Sorted;
 use crate::wire::hex;
 
 /// Packs kept open: 4 GiB of data, and up to two descriptors each.
@@ -28,6 +29,7 @@ const OPEN_PACKS: usize = 128;
 
 /// A segment, or why it cannot be used.
 type Read = Result<Segment, VaultError>;
+type Opened = Result<Arc<Sorted>, VaultError>;
 
 /// A pack that is being read from.
 struct OpenPack {
@@ -69,16 +71,16 @@ impl Unit {
         let derived = dek.derive(b"", &[b"bailee/vault/v1 cut key"]);
         cut_key.copy_from_slice(&derived.expose()[..16]);
         let unit = Self {
-            objects,
             tenant,
             name,
             place,
             chunk_key: dek.derive(b"", &[b"bailee/vault/v1 chunk id"]),
             cutter: Cutter::new(&cut_key),
             dek,
-            table: RwLock::default(),
+            table: RwLock::new(Arc::new(Table::new(Arc::clone(&objects)))),
             open: Mutex::default(),
             gate: RwLock::default(),
+            objects,
         };
         unit.reload()?;
         Ok(unit)
@@ -125,13 +127,38 @@ impl Unit {
     pub(crate) fn segments(&self) -> Result<Vec<(String, Read)>, VaultError> {
         let mut out = Vec::new();
         for name in self.objects.list(&self.prefix(Kind::Index))? {
+            out.push(self.old_segment(&name)?);
+        }
+        for (name, opened) in self.sorted(&Table::new(Arc::clone(&self.objects)))? {
+            out.push((name, opened.and_then(|sorted| sorted.load(&*self.objects))));
+        }
+        Ok(out)
+    }
+
+    fn old_segment(&self, name: &str) -> Result<(String, Read), VaultError> {
+        let id = names::last_id(name)
+            .ok_or_else(|| VaultError::damaged(name, "it is not named as an index"))?;
+        let place = self.place(Kind::Index, id);
+        match Segment::open(&self.dek, &place, name, self.objects.get(name)?) {
+            Err(e @ VaultError::UnknownFormat { .. }) => Err(e),
+            read => Ok((name.to_owned(), read)),
+        }
+    }
+
+    /// Sorted segments, taken from `before` where it has them open.
+    fn sorted(&self, before: &Table) -> Result<Vec<(String, Opened)>, VaultError> {
+        let mut out = Vec::new();
+        for name in self.objects.list(&self.prefix(Kind::Sorted))? {
+            if let Some(open) = before.segments().find(|s| s.name == name) {
+                out.push((name, Ok(Arc::clone(open))));
+                continue;
+            }
             let id = names::last_id(&name)
                 .ok_or_else(|| VaultError::damaged(&name, "it is not named as an index"))?;
-            let place = self.place(Kind::Index, id);
-            let segment = Segment::open(&self.dek, &place, &name, self.objects.get(&name)?);
-            match segment {
+            let place = self.place(Kind::Sorted, id);
+            match Sorted::open(&*self.objects, &self.dek, &place, &name) {
                 Err(e @ VaultError::UnknownFormat { .. }) => return Err(e),
-                read => out.push((name, read)),
+                opened => out.push((name, opened.map(Arc::new))),
             }
         }
         Ok(out)
@@ -140,11 +167,15 @@ impl Unit {
     /// Reads the table anew from the store. Damaged segments are left out: what they alone name
     /// shows as [`VaultError::MissingChunk`], the rest of the unit stays readable.
     pub(crate) fn reload(&self) -> Result<(), VaultError> {
-        let mut table = Table::default();
-        for segment in self.segments()?.into_iter().filter_map(|(_, read)| read.ok()) {
-            table.add(&segment);
+        let mut table = Table::new(Arc::clone(&self.objects));
+        for sorted in self.sorted(&self.table())?.into_iter().filter_map(|(_, open)| open.ok()) {
+            table.add(sorted);
         }
-        table.sort();
+        for name in self.objects.list(&self.prefix(Kind::Index))? {
+            if let Some(segment) = self.old_segment(&name)?.1.ok() {
+                table.add_old(&segment);
+            }
+        }
         *self.table.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(table);
         self.open.lock().unwrap_or_else(PoisonError::into_inner).clear();
         Ok(())
@@ -175,7 +206,7 @@ impl Unit {
         desk: &mut Desk,
     ) -> Result<(), VaultError> {
         let (row, slot) = table
-            .find(id)
+            .find(id)?
             .ok_or_else(|| VaultError::MissingChunk { chunk: hex(id), unit: self.name.clone() })?;
         let name = self.object(row.kind, &row.id);
         let pack = self.open_pack(row.kind, row.id, &name)?;

@@ -157,7 +157,7 @@ impl<'a> Collector<'a> {
         self.settle();
         let (durable, table) = (&self.durable, &self.session.table);
         let held = |e: &Extent| match e {
-            Extent::Data(id, _) => durable.contains(id) || table.find(id).is_some(),
+            Extent::Data(id, _) => durable.contains(id) || table.has(id),
             Extent::Zeros(_) | Extent::Unreadable(_) | Extent::Identity(..) => true,
         };
         let whole = |s: &Stored| {
@@ -183,8 +183,8 @@ impl<'a> Collector<'a> {
         }
         let segment = std::mem::take(&mut self.segment);
         let id = random()?;
-        let object = segment.seal(self.unit.key(), &self.unit.place(Kind::Index, id))?;
-        self.unit.objects.put(&self.unit.object(Kind::Index, &id), &object)?;
+        let object = segment.seal(self.unit.key(), &self.unit.place(Kind::Sorted, id))?;
+        self.unit.objects.put(&self.unit.object(Kind::Sorted, &id), &object)?;
         self.stored_bytes += object.len() as u64;
         Ok(())
     }
@@ -271,7 +271,7 @@ fn packs_of(
     });
     let mut packs = std::collections::BTreeSet::new();
     for id in data.chain(snapshot.manifest.iter().map(|(id, _)| id)) {
-        let (row, _) = table.find(id).ok_or_else(|| VaultError::MissingChunk {
+        let (row, _) = table.find(id)?.ok_or_else(|| VaultError::MissingChunk {
             chunk: crate::wire::hex(id),
             unit: unit.name.clone(),
         })?;

@@ -31,6 +31,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crossbeam_channel::bounded;
 
+use crate::compact::compact;
 use crate::error::VaultError;
 use crate::key::random;
 use crate::manifest::{Content, Entry, Extent, Stored};
@@ -201,7 +202,7 @@ impl Vault {
         let origin = feed::Origin::open(source)?;
         let tenant = self.tenant(tenant, Absent::Create)?;
         let unit = self.unit(&tenant, unit, Absent::Create)?;
-        let _shared = unit.gate.read().unwrap_or_else(PoisonError::into_inner);
+        let shared = unit.gate.read().unwrap_or_else(PoisonError::into_inner);
         if self.is_erased(&tenant, unit.tag())? {
             // Erased while this call waited: what it wrote could never be read.
             return Err(VaultError::UnitErased { unit: unit.name.clone() });
@@ -218,16 +219,23 @@ impl Vault {
         snapshot.info.id = SnapshotId::of_root(&snapshot.info.root);
         collector.commit(&session, &mut snapshot, &entries)?;
         collector.drop_drafts(&previous);
+        let unchanged = collector.unchanged();
+        let stored_bytes = collector.stored_bytes();
+        drop((collector, shared));
+        if let Ok(_alone) = unit.gate.try_write() {
+            // The snapshot is durable; a merge that fails is tried again next time.
+            drop(compact(&unit));
+        }
         let (unreadable, changed) = oddities(&entries);
         Ok(SnapshotReport {
             id: snapshot.info.id,
             root: snapshot.info.root,
             files,
             bytes,
-            stored_bytes: collector.stored_bytes(),
+            stored_bytes,
             unreadable,
             changed,
-            unchanged: collector.unchanged(),
+            unchanged,
             costs: session.meter.costs(),
             seconds: began.elapsed().as_secs_f64(),
         })

@@ -17,11 +17,11 @@ use super::feed::{HashJob, Job, Tally, has_moved};
 use super::stage::{self, Meter, Stage};
 use super::{Event, Stop};
 use crate::error::VaultError;
-use crate::index::{PackRow, Table};
+use crate::index::{PackHash, PackRow, Table};
 use crate::key::random;
 use crate::manifest::Extent;
 use crate::pack::{ChunkId, PACK_TARGET, Pack, PackBuilder, Packer};
-use crate::root::{finish, sha256};
+use crate::root::finish;
 use crate::seal::Kind;
 use crate::split::{Piece, split};
 use crate::unit::Unit;
@@ -97,7 +97,7 @@ impl<'a> Session<'a> {
 
     /// Whether the caller must store this chunk.
     fn take(&self, id: &ChunkId) -> bool {
-        if self.table.find(id).is_some() {
+        if self.table.has(id) {
             return false;
         }
         let shard = &self.taken[usize::from(id[0]) % self.taken.len()];
@@ -282,7 +282,8 @@ pub(super) fn upload(
 /// Puts a pack; durable on return.
 pub(super) fn put_pack(unit: &Unit, pack: &Pack) -> Result<PackRow, VaultError> {
     let (kind, id) = (pack.place.kind, pack.place.object);
-    let row = PackRow { id, kind, size: pack.bytes.len() as u64, sha256: sha256(&[&pack.bytes]) };
+    let hash = PackHash::Blake3(*blake3::hash(&pack.bytes).as_bytes());
+    let row = PackRow { id, kind, size: pack.bytes.len() as u64, hash };
     unit.objects.put(&unit.object(kind, &id), &pack.bytes)?;
     Ok(row)
 }
