@@ -10,6 +10,7 @@ mod chunker;
 mod compact;
 mod error;
 mod expire;
+mod export;
 mod index;
 mod key;
 mod manifest;
@@ -32,6 +33,7 @@ mod wire;
 
 pub use error::VaultError;
 pub use expire::{ExpireReport, Pins};
+pub use export::ExportReport;
 pub use key::Kek;
 pub use manifest::{Content, DeviceKind, Entry, Meta, Node};
 pub use names::SnapshotId;

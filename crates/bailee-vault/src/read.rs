@@ -25,7 +25,7 @@ use crate::unit::{Desk, Unit};
 use crate::vault::{Absent, Vault};
 
 /// Files above this size are fetched by all threads together.
-const TOGETHER: u64 = 32 * 1024 * 1024;
+pub(crate) const TOGETHER: u64 = 32 * 1024 * 1024;
 /// Chunks each thread may be ahead.
 const AHEAD: usize = 4;
 

@@ -329,15 +329,12 @@ fn summary(
         let end = at + (len + TAG) as u64;
         let mut part = objects.get_range(name, at..end)?;
         at = end;
-        let mut r = Reader(seal.unseal(name, &record(ordinal, len), &[], &mut part)?);
-        while !r.0.is_empty() {
-            let bad = |e| VaultError::damaged(name, e);
-            if ends.len() < buckets(plan.entries) {
-                ends.push(r.u32().map_err(bad)?);
-            } else {
-                prints.push(r.u16().map_err(bad)?);
-            }
-        }
+        let plain = seal.unseal(name, &record(ordinal, len), &[], &mut part)?;
+        // Parts have an even length and ends come first, so neither is ever divided.
+        let missing = buckets(plan.entries) - ends.len();
+        let (first, rest) = plain.split_at(plain.len().min(4 * missing));
+        ends.extend(first.as_chunks().0.iter().map(|b| u32::from_be_bytes(*b)));
+        prints.extend(rest.as_chunks().0.iter().map(|b| u16::from_be_bytes(*b)));
     }
     let whole = ends.is_sorted() && ends.last().map(|n| *n as usize) == Some(plan.entries);
     if whole && prints.len() == plan.entries {
@@ -470,6 +467,7 @@ mod tests {
         };
         let all: Vec<Sorted> = (0..segments).map(open).collect();
         let seconds = began.elapsed().as_secs_f64();
+        drop(bytes);
         let memory: usize = all.iter().map(Sorted::memory).sum();
         let per_chunk = memory as f64 / (segments * each) as f64;
         println!("{} chunks: {per_chunk} bytes each, opened in {seconds} s", segments * each);

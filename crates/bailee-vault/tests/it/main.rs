@@ -4,6 +4,7 @@
 
 mod again;
 mod crash;
+mod export;
 mod format;
 mod letgo;
 mod roundtrip;
