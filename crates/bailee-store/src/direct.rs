@@ -118,7 +118,7 @@ impl Reader {
                 Ok(0) => break,
                 Ok(n) => {
                     at += n;
-                    if at % BLOCK != 0 {
+                    if !at.is_multiple_of(BLOCK) {
                         break; // only the end of a file is not a whole block
                     }
                 }
@@ -209,7 +209,7 @@ impl<'f> Writer<'f> {
     pub fn skip(&mut self, len: u64) -> io::Result<()> {
         self.flush()?;
         self.at += len;
-        if self.at % BLOCK as u64 != 0 {
+        if !self.at.is_multiple_of(BLOCK as u64) {
             self.give_up()?;
         }
         Ok(())

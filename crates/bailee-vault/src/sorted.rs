@@ -101,7 +101,7 @@ impl Entry {
 
 fn bucket(id: &Prefix, buckets: usize) -> usize {
     let first = u64::from(u32::from_be_bytes([id[0], id[1], id[2], id[3]]));
-    usize::try_from(first * buckets as u64 >> 32).unwrap_or(0)
+    usize::try_from((first * buckets as u64) >> 32).unwrap_or(0)
 }
 
 fn fingerprint(id: &Prefix) -> u16 {

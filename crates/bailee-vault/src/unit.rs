@@ -172,7 +172,7 @@ impl Unit {
             table.add(sorted);
         }
         for name in self.objects.list(&self.prefix(Kind::Index))? {
-            if let Some(segment) = self.old_segment(&name)?.1.ok() {
+            if let Ok(segment) = self.old_segment(&name)?.1 {
                 table.add_old(&segment);
             }
         }

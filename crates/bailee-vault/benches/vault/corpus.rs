@@ -29,7 +29,7 @@ impl Corpus {
             Self { name, path, second }
         };
         let mut all = vec![
-            make("mix", |p| (text(p), media(p, 6)).1, mix_again),
+            make("mix", mix, mix_again),
             make("media", |p| media(p, MEDIA_FILES), media_again),
         ];
         let image = make("image", image, image_again);
@@ -106,6 +106,11 @@ fn text(root: &Path) {
     }
 }
 
+fn mix(root: &Path) {
+    text(root);
+    media(root, 6);
+}
+
 /// Every fourth file is the one before, shifted by a few bytes.
 fn media(root: &Path, files: usize) {
     std::fs::create_dir_all(root.join("media")).unwrap();
@@ -141,7 +146,8 @@ fn media_again(root: &Path) {
 fn image(root: &Path) {
     let tree = root.with_file_name("tree");
     std::fs::create_dir_all(&tree).unwrap();
-    (text(&tree), media(&tree, 4));
+    text(&tree);
+    media(&tree, 4);
     let image = root.join("disk.img");
     let file = std::fs::File::create(&image).unwrap();
     file.set_len(1 << 30).unwrap();

@@ -109,7 +109,7 @@ impl Tool {
             }
             Act::Restore => {
                 std::fs::create_dir_all(back).unwrap();
-                let script = "borg extract \"$1::$(borg list --short --last 1 \"$1\")\"";
+                let script = "exec borg extract \"$1::$(borg list --short --last 1 \"$1\")\"";
                 let mut shell = Command::new("sh");
                 shell.args(["-c", script, "sh"]).arg(&self.store).current_dir(back);
                 shell.env("BORG_BASE_DIR", &self.scratch).env("BORG_PASSPHRASE", "no secret");

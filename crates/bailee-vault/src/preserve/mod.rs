@@ -251,7 +251,7 @@ fn run(
 ) -> Result<(), VaultError> {
     let cores = thread::available_parallelism().map_or(2, usize::from);
     let (jobs_in, jobs) = bounded(4 * cores);
-    let (hashes_in, hashes) = bounded(64);
+    let (hashes_in, hashes) = bounded(16);
     let (packs_in, packs) = bounded(2);
     let (events_in, events) = bounded(1024);
     thread::scope(|scope| {

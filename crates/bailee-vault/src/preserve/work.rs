@@ -16,6 +16,7 @@ use rustix::fs::Stat;
 use super::feed::{HashJob, Job, Tally, has_moved};
 use super::stage::{self, Meter, Stage};
 use super::{Event, Stop};
+use crate::chunker::MAX;
 use crate::error::VaultError;
 use crate::index::{PackHash, PackRow, Table};
 use crate::key::random;
@@ -74,7 +75,8 @@ impl<'a> Session<'a> {
     }
 
     pub(super) fn chunk_buffer(&self) -> Vec<u8> {
-        self.chunks.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+        let spare = self.chunks.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        spare.unwrap_or_else(|| Vec::with_capacity(MAX))
     }
 
     /// Takes the buffer back from whoever is the last to need it.
