@@ -37,7 +37,7 @@ fn tree(root: &Path) {
 fn tar_gives_back_what_was_preserved() {
     let dir = tempfile::tempdir().unwrap();
     let (from, to) = (dir.path().join("from"), dir.path().join("to"));
-    [&from, &to].map(|dir| std::fs::create_dir(dir).unwrap());
+    [&from, &to].iter().for_each(|dir| std::fs::create_dir(dir).unwrap());
     tree(&from);
     let (_, vault) = memory_vault();
     let kept = vault.preserve("t", "A-1", &Source::Tree(from.clone()), &mut ()).unwrap();
