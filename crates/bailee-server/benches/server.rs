@@ -74,7 +74,7 @@ fn main() {
 fn witnessed(root: &Path) {
     let dir = root.join("witnessed");
     let mut config = Config::for_origin("bench.example/2");
-    let key = House::create(&dir, &config, Clock::Wall).unwrap().keys().log.verifier().to_vkey();
+    let key = House::create(&dir, &config, Clock::Wall).unwrap().log_key().unwrap().to_vkey();
     let stops = [Stop::default(), Stop::default()];
     let mut policy = String::new();
     for (n, stop) in stops.iter().enumerate() {

@@ -12,6 +12,7 @@
 //! runner), encryption (the vault).
 
 pub mod conformance;
+pub mod direct;
 mod disk;
 mod durable;
 pub mod faulty;
@@ -27,7 +28,7 @@ pub use faulty::{Fault, FaultPlan, FaultyJournal, FaultyObjects, FaultySlot};
 pub use journal::{Batch, Digest, Entry, Exhibit, Journal, JournalError, SECTIONS, Section};
 pub use lock::{DirLock, LockError};
 pub use memory::{MemoryJournal, MemoryObjects};
-pub use objects::{MAX_NAME, MAX_SEGMENT, ObjectError, Objects, Put, check_name};
+pub use objects::{MAX_NAME, MAX_SEGMENT, ObjectError, Objects, Put, Ranges, check_name};
 pub use slot::{DiskSlot, Slot, SlotError};
 pub use sqlite::{OpenError, SqliteJournal};
 
