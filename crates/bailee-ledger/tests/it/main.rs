@@ -19,3 +19,4 @@ mod policy;
 mod stamps;
 mod tiles;
 mod timestamp;
+mod witness;
