@@ -31,6 +31,7 @@ use crate::keys::{self, Keys};
 use crate::projection::Projection;
 use crate::publish::{self, Published};
 use crate::runner::{self, Ask, Done, Failure};
+use crate::stamping::{self, Stamping};
 use crate::{catalogue, steward};
 
 /// Exhibits up to this size ride in the group commit; larger ones stream to the objects first.
@@ -69,6 +70,7 @@ pub(crate) struct Inner {
     pub(crate) published: Mutex<Published>,
     pub(crate) published_more: Condvar,
     pub(crate) attesting: Attesting,
+    pub(crate) stamping: Stamping,
     /// Erasures whose bytes this process has seen destroyed.
     pub(crate) erased: Mutex<BTreeSet<u64>>,
     /// One thread at a time carries out intents.
@@ -219,7 +221,10 @@ impl House {
             None => Policy::for_log(key.clone()).map_err(|e| HouseError::Key(e.to_string()))?,
         };
         let timeout = witnesses.map(attest::Witnesses::timeout);
-        let (attesting, told) = Attesting::new(policy, timeout, 0, objects.clone());
+        let desks = stamping::read(&config.timestamp, dir.as_deref())?;
+        let stamping = Stamping::new(desks, config.stamping.clone());
+        let stamps = stamping.authorities();
+        let (attesting, told) = Attesting::new(policy, timeout, stamps, objects.clone());
         let inner = Arc::new(Inner {
             dir,
             config,
@@ -232,6 +237,7 @@ impl House {
             published: Mutex::new(published),
             published_more: Condvar::new(),
             attesting,
+            stamping,
             erased: Mutex::new(BTreeSet::new()),
             settling: Mutex::new(()),
             exhibits: RwLock::new(()),
@@ -240,8 +246,8 @@ impl House {
             grown: Condvar::new(),
         });
         let (queue, asked) = sync_channel(QUEUE);
-        let (for_runner, for_publisher, for_attester) =
-            (inner.clone(), inner.clone(), inner.clone());
+        let (for_runner, for_publisher) = (inner.clone(), inner.clone());
+        let (for_attester, for_stamper) = (inner.clone(), inner.clone());
         let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
             let thread = thread::Builder::new().name(name.into()).spawn(run);
             thread.map_err(|e| HouseError::io("start a thread", &e))
@@ -250,6 +256,7 @@ impl House {
             spawn("runner", Box::new(move || runner::run(&for_runner, &asked)))?,
             spawn("publisher", Box::new(move || publish::run(&for_publisher)))?,
             spawn("attester", Box::new(move || attest::run(&for_attester, &told)))?,
+            spawn("stamper", Box::new(move || stamping::run(&for_stamper)))?,
         ];
         Ok(House { inner, queue: Some(queue), threads, _lock: lock })
     }
@@ -314,6 +321,7 @@ impl House {
     /// Errors name what could not be done; it stays pending.
     pub fn settle(&self) -> Vec<HouseError> {
         let _alone = self.inner.settling.lock().unwrap_or_else(PoisonError::into_inner);
+        self.inner.stamping.look();
         steward::settle(self)
     }
 
@@ -372,6 +380,7 @@ impl Drop for House {
         self.inner.growth.lock().unwrap_or_else(PoisonError::into_inner).closing = true;
         self.inner.grown.notify_all();
         self.inner.attesting.close();
+        self.inner.stamping.close();
         threads.for_each(|thread| _ = thread.join());
     }
 }

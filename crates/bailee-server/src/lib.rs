@@ -1,9 +1,9 @@
 //! The imperative shell of Bailee. It wires; it has no opinions.
 //!
 //! One demand's way from bytes to receipt: [`intake`] reads the letter and builds a command ->
-//! [`runner`] decides and appends, durable -> [`publish`] signs a checkpoint over it -> [`attest`]
-//! asks the witnesses -> [`receipt`] builds the bundle -> [`steward`] mails it. Nothing on this way
-//! chooses anything.
+//! [`runner`] decides and appends, durable -> [`publish`] signs a checkpoint over it ->
+//! [`attest`] asks the witnesses, [`stamping`] the timestamp authorities -> [`receipt`] builds the
+//! bundle -> [`steward`] mails it. Nothing on this way chooses anything.
 
 pub mod api;
 pub mod attest;
@@ -25,6 +25,7 @@ mod publish;
 pub mod receipt;
 mod runner;
 pub mod scenario;
+pub mod stamping;
 mod steward;
 pub mod web;
 pub mod witness;

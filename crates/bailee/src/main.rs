@@ -21,6 +21,7 @@ mod print;
 mod rule;
 mod save;
 mod scenario;
+mod stamps;
 mod steps;
 mod trouble;
 mod verify;

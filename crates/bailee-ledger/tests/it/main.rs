@@ -3,6 +3,7 @@
 #![allow(clippy::print_stderr)] // to say that a test of foreign programs did not run
 
 mod authority;
+mod bagit;
 mod bundle;
 mod by_hand;
 mod clearance;
@@ -11,6 +12,7 @@ mod dishonest;
 mod formats;
 mod hostile;
 mod issuer;
+mod large;
 mod merkle;
 mod notes;
 mod policy;

@@ -228,7 +228,11 @@ pub(crate) fn readyz(shared: &Shared, _: &Ask) -> Result<Reply, Problem> {
                 Some(format!("witness {}: {}\n", one.name, what.word()))
             });
             let told: String = wrong.collect();
-            Ok(Reply::bytes(TEXT, format!("ready\n{told}").into_bytes()))
+            let stands = shared.house.timestamp_authorities();
+            let mute = stands.iter().filter(|stand| stand.trouble.is_some());
+            let mute = mute.map(|one| format!("timestamp authority {}: no tokens\n", one.name));
+            let mute: String = mute.collect();
+            Ok(Reply::bytes(TEXT, format!("ready\n{told}{mute}").into_bytes()))
         }
         None => {
             let detail = "has not signed a checkpoint yet";

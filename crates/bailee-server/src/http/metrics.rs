@@ -89,6 +89,7 @@ impl Metrics {
             _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}");
         }
         write_witnesses(&mut out, &house.watched());
+        crate::stamping::write_metrics(house, &mut out);
         Ok(out)
     }
 

@@ -2,6 +2,9 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod arrows;
+#[allow(dead_code, reason = "the ledger's tests use all of it")]
+#[path = "../../../bailee-ledger/tests/it/authority.rs"]
+mod authority;
 mod checks;
 mod common;
 mod erasure;
@@ -19,7 +22,9 @@ mod let_go;
 mod monitors;
 mod restored;
 mod split_view;
+mod stamps;
 mod standing;
 mod through_runner;
+mod tsa;
 mod witness_server;
 mod witnessed;

@@ -176,6 +176,15 @@ pub(crate) enum Command {
     /// Carry out what is due: clocks, receipts, notices, pages
     #[command(after_long_help = "EXAMPLE\n  bailee settle")]
     Settle,
+    /// What timestamp authorities have stamped, until when, and what is missing
+    #[command(
+        long_about = "Lists the checkpoints under a token of an independent timestamp authority \
+                      (RFC 3161): when it was given, until when its chain of certificates lasts, \
+                      how often it was renewed. Then how each authority of the settings stands, \
+                      and what is not stamped yet.",
+        after_long_help = "EXAMPLE\n  bailee timestamps"
+    )]
+    Timestamps(ask::ListArgs),
     /// Name, size and keys of the log
     #[command(after_long_help = "EXAMPLE\n  bailee status")]
     Status,
