@@ -64,7 +64,7 @@ fn more_members_than_a_directory_in_memory_allows_are_a_named_error() {
 
 /// Bytes of the large exhibit: zeros, five more than a field of four bytes can count.
 const LARGE: u64 = (4 << 30) + 5;
-const ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 
 /// What [`LARGE`] zeros measure. Writing measures them again, so a slip here would be found.
 fn large() -> Measure {

@@ -3,6 +3,7 @@
 #![allow(clippy::print_stderr)] // to say that a test of foreign programs did not run
 
 mod authority;
+mod bagit;
 mod bundle;
 mod clearance;
 mod common;

@@ -73,7 +73,7 @@ pub(crate) struct OutArgs {
                   --key.\n\nWithout --key or --policy the key comes out of the bundle itself, and \
                   that is said: compare it with the one the log publishes. The same goes for the \
                   certificates of timestamp authorities without --roots.",
-    after_long_help = "EXAMPLES\n  bailee verify letter.bailee.zip\n  \
+    after_long_help = "EXAMPLE\n  bailee verify letter.bailee.zip\n  \
                        bailee verify --policy mine.tlog-policy --roots tsa.pem letter.bailee.zip"
 )]
 pub(crate) struct VerifyArgs {
