@@ -135,6 +135,11 @@ impl Note {
         Ok(found)
     }
 
+    /// The signature lines alone, as a witness answers them.
+    pub fn signature_lines(&self) -> String {
+        self.signatures.iter().map(ToString::to_string).collect()
+    }
+
     /// Parses signature lines alone, as a witness answers them.
     pub fn parse_signature_lines(text: &str) -> Result<Vec<NoteSignature>, Error> {
         let lines =
@@ -146,12 +151,16 @@ impl Note {
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.text)?;
-        for signature in &self.signatures {
-            let mut bytes = signature.key_id.to_be_bytes().to_vec();
-            bytes.extend_from_slice(&signature.bytes);
-            writeln!(f, "{DASH}{} {}", signature.name, to_base64(&bytes))?;
-        }
-        Ok(())
+        self.signatures.iter().try_for_each(|signature| signature.fmt(f))
+    }
+}
+
+impl fmt::Display for NoteSignature {
+    /// One line, with its newline.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut bytes = self.key_id.to_be_bytes().to_vec();
+        bytes.extend_from_slice(&self.bytes);
+        writeln!(f, "{DASH}{} {}", self.name, to_base64(&bytes))
     }
 }
 

@@ -26,17 +26,19 @@ mod asking;
 mod kept;
 mod round;
 mod settings;
+mod stamped;
 mod watch;
 
 pub(crate) use asking::run;
 pub use settings::Witnesses;
+pub(crate) use stamped::Quorum;
 pub use watch::{Lapse, Watched};
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use bailee_ledger::{Note, Policy};
+use bailee_ledger::{Note, Policy, Verifier};
 
 use crate::attest::kept::Kept;
 use crate::attest::round::{Gathered, Tell};
@@ -136,8 +138,9 @@ impl Attesting {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The smallest kept checkpoint over `size` leaves that has quorum and stamps; else the smallest
-    /// that has the quorum. An object that cannot be read is as good as none, and is named.
+    /// The smallest kept checkpoint over `size` leaves that has quorum and stamps; else the one
+    /// with the quorum that has most stamps. An object that cannot be read is as good as none, and
+    /// is named.
     fn complete(&self, size: u64) -> Option<Attested> {
         self.look_for(size).unwrap_or_else(|error| {
             tracing::warn!(%error, "attested checkpoints cannot be read");
@@ -146,7 +149,7 @@ impl Attesting {
     }
 
     fn look_for(&self, size: u64) -> Result<Option<Attested>, HouseError> {
-        let mut cosigned = None;
+        let mut cosigned: Option<Attested> = None;
         for size in self.kept.from(size, LOOKED_AT)? {
             let attested = self.kept.load(size)?;
             let gathered = Gathered::of(attested.note.clone(), &self.policy)?;
@@ -156,7 +159,8 @@ impl Attesting {
             if attested.stamps.len() >= self.authorities {
                 return Ok(Some(attested));
             }
-            cosigned = cosigned.or(Some(attested));
+            let most = cosigned.as_ref().is_some_and(|it| it.stamps.len() >= attested.stamps.len());
+            cosigned = if most { cosigned } else { Some(attested) };
         }
         Ok(cosigned)
     }
@@ -188,7 +192,7 @@ impl Attesting {
     }
 
     /// Puts what was gathered, if it has the quorum, and hands it to whoever waits.
-    fn settle(&self, mut gathered: Gathered, watched: &[Watched]) {
+    fn settle(&self, mut gathered: Gathered, watched: Vec<Watched>) {
         let mut is_kept = false;
         if gathered.satisfies(&self.policy) {
             let put = self.kept.put(gathered.about.size, &gathered.note);
@@ -199,7 +203,7 @@ impl Attesting {
         }
         let mut state = self.state();
         (state.gathered, state.is_kept) = (Some(gathered), is_kept);
-        state.watched = watched.to_vec();
+        state.watched = watched;
         self.ended.notify_all();
     }
 }
@@ -212,6 +216,17 @@ impl House {
     /// # Errors
     /// No checkpoint over these entries is signed.
     pub fn attested_over(&self, size: u64, patience: Duration) -> Result<Attested, HouseError> {
+        let end = Instant::now() + patience;
+        let cosigned = self.cosigned_over(size, patience)?;
+        let stamping = &self.inner.stamping;
+        if cosigned.stamps.len() >= stamping.authorities() || patience.is_zero() {
+            return Ok(cosigned);
+        }
+        stamping.wait_over(size, end.saturating_duration_since(Instant::now()));
+        self.cosigned_over(size, Duration::ZERO)
+    }
+
+    fn cosigned_over(&self, size: u64, patience: Duration) -> Result<Attested, HouseError> {
         let attesting = &self.inner.attesting;
         let (signed, note) = self.checkpoint_over(size)?;
         if let Some(found) = attesting.complete(size) {
@@ -231,9 +246,11 @@ impl House {
         Ok(there.fold(plain, |best, other| if other.says() > best.says() { other } else { best }))
     }
 
-    /// How long a receipt waits for witnesses: one round, and what is left of the one before.
+    /// How long a receipt waits for witnesses (one round, and what is left of the one before) and
+    /// for timestamps.
     pub fn patience(&self) -> Duration {
-        self.inner.attesting.timeout.map_or(Duration::ZERO, |timeout| timeout.saturating_mul(2))
+        let witnesses = self.inner.attesting.timeout.unwrap_or_default().saturating_mul(2);
+        witnesses + self.inner.stamping.patience()
     }
 
     /// Makes this note the attested one of its size, for ever, as it is, and gives the one that is:
@@ -329,8 +346,9 @@ impl Attested {
         if policy.quorum_name() == "none" || policy.quorum_by(&cosigned).is_some() {
             return Vec::new();
         }
+        let own = |key: &Verifier| policy.logs().iter().any(|log| log.key.name() == key.name());
         let absent = |index: &usize| cosigned.iter().all(|(witness, _)| witness != index);
-        let all = policy.witnesses().iter().enumerate();
-        all.filter(|(index, _)| absent(index)).map(|(_, witness)| witness.name.clone()).collect()
+        let others = policy.witnesses().iter().enumerate().filter(|(_, one)| !own(&one.key));
+        others.filter(|(index, _)| absent(index)).map(|(_, one)| one.name.clone()).collect()
     }
 }

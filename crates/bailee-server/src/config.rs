@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::attest::Witnesses;
+use crate::stamping::{Authority, Pace};
 
 /// The settings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +23,12 @@ pub struct Config {
     /// Who is asked to cosign checkpoints.
     #[serde(default)]
     pub witnesses: Option<Witnesses>,
+    /// Who is asked for timestamps.
+    #[serde(default)]
+    pub timestamp: Vec<Authority>,
+    /// How often, and for how long.
+    #[serde(default)]
+    pub stamping: Pace,
 }
 
 impl Config {
@@ -34,6 +41,8 @@ impl Config {
             operations: format!("operations@{host}"),
             entities: BTreeMap::new(),
             witnesses: None,
+            timestamp: Vec::new(),
+            stamping: Pace::default(),
         }
     }
 
@@ -54,6 +63,8 @@ impl Config {
             text.push_str(&format!("{address:?} = {entity:?}\n"));
         }
         text.extend(self.witnesses.iter().map(Witnesses::to_text));
+        text.push_str(&self.stamping.to_text());
+        text.extend(self.timestamp.iter().map(Authority::to_text));
         text
     }
 }
@@ -68,6 +79,13 @@ mod tests {
         config.entities.insert("us@example.org".into(), "E-2".into());
         let policy = "witnesses.tlog-policy".into();
         config.witnesses = Some(Witnesses { policy, timeout_ms: 700 });
+        assert_eq!(Config::parse(&config.to_text()).as_ref(), Ok(&config));
+        config.stamping.every_s = 60;
+        for policy in [None, Some("2.999.1".to_owned())] {
+            let (name, url) = ("tsa-a".to_owned(), "http://tsa.example/".to_owned());
+            let roots = "tsa-a.pem".into();
+            config.timestamp.push(Authority { name, url, roots, policy });
+        }
         assert_eq!(Config::parse(&config.to_text()), Ok(config));
     }
 

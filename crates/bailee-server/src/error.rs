@@ -64,6 +64,9 @@ pub enum HouseError {
     /// The objects do not answer.
     #[error(transparent)]
     Object(#[from] ObjectError),
+    /// The checkpoint file does not answer.
+    #[error(transparent)]
+    Slot(#[from] bailee_store::SlotError),
     /// The journal cannot be replayed.
     #[error(transparent)]
     Replay(#[from] ReplayError),

@@ -17,9 +17,10 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock, RwLockWriteGuard};
 use std::thread::{self, JoinHandle};
 
 use bailee_core::{Action, Command, State};
-use bailee_ledger::{Note, Policy};
+use bailee_ledger::Policy;
 use bailee_store::{
-    Digest, DirLock, DiskObjects, Entry, Exhibit, Journal, ObjectError, Objects, SqliteJournal,
+    Digest, DirLock, DiskObjects, DiskSlot, Entry, Exhibit, Journal, ObjectError, Objects, Slot,
+    SqliteJournal,
 };
 
 use crate::attest::{self, Attesting};
@@ -30,6 +31,7 @@ use crate::keys::{self, Keys};
 use crate::projection::Projection;
 use crate::publish::{self, Published};
 use crate::runner::{self, Ask, Done, Failure};
+use crate::stamping::{self, Stamping};
 use crate::{catalogue, steward};
 
 /// Exhibits up to this size ride in the group commit; larger ones stream to the objects first.
@@ -62,10 +64,13 @@ pub(crate) struct Inner {
     pub(crate) clock: Clock,
     pub(crate) journal: Arc<dyn Journal>,
     pub(crate) objects: Arc<dyn Objects>,
+    /// The checkpoint outside of the journal.
+    pub(crate) slot: Option<Arc<dyn Slot>>,
     pub(crate) projection: RwLock<Projection>,
     pub(crate) published: Mutex<Published>,
     pub(crate) published_more: Condvar,
     pub(crate) attesting: Attesting,
+    pub(crate) stamping: Stamping,
     /// Erasures whose bytes this process has seen destroyed.
     pub(crate) erased: Mutex<BTreeSet<u64>>,
     /// One thread at a time carries out intents.
@@ -181,7 +186,8 @@ impl House {
             config,
             clock,
         };
-        let house = House::start(parts, Some(lock))?;
+        let slot = slot_in(&parts);
+        let house = House::start(parts, slot, Some(lock))?;
         if house.with_state(|s| s.head)? == 0 {
             let standard = catalogue::standard();
             house.submit(Command::system(Action::LoadInstruments(standard)), Vec::new())?;
@@ -191,21 +197,34 @@ impl House {
 
     /// A house of given parts: in memory, with faults, or on other stores.
     pub fn of(parts: Parts) -> Result<House, HouseError> {
-        House::start(parts, None)
+        let slot = slot_in(&parts);
+        House::start(parts, slot, None)
     }
 
-    fn start(parts: Parts, lock: Option<DirLock>) -> Result<House, HouseError> {
+    /// As [`House::of`], with the signed checkpoint kept elsewhere than in the directory.
+    pub fn with_slot(parts: Parts, slot: Arc<dyn Slot>) -> Result<House, HouseError> {
+        House::start(parts, Some(slot), None)
+    }
+
+    fn start(
+        parts: Parts,
+        slot: Option<Arc<dyn Slot>>,
+        lock: Option<DirLock>,
+    ) -> Result<House, HouseError> {
         let Parts { dir, config, keys, clock, journal, objects } = parts;
         let projection = Projection::replay(&*journal)?;
         let key = keys.log.verifier();
-        let published = publish::resume(dir.as_deref(), &*journal, &projection, key)?;
+        let published = publish::resume(slot.as_deref(), &*journal, &projection, key)?;
         let witnesses = config.witnesses.as_ref();
         let policy = match witnesses {
             Some(witnesses) => witnesses.read(dir.as_deref(), key)?,
             None => Policy::for_log(key.clone()).map_err(|e| HouseError::Key(e.to_string()))?,
         };
         let timeout = witnesses.map(attest::Witnesses::timeout);
-        let (attesting, told) = Attesting::new(policy, timeout, 0, objects.clone());
+        let desks = stamping::read(&config.timestamp, dir.as_deref())?;
+        let stamping = Stamping::new(desks, config.stamping.clone());
+        let stamps = stamping.authorities();
+        let (attesting, told) = Attesting::new(policy, timeout, stamps, objects.clone());
         let inner = Arc::new(Inner {
             dir,
             config,
@@ -213,10 +232,12 @@ impl House {
             clock,
             journal,
             objects,
+            slot,
             projection: RwLock::new(projection),
             published: Mutex::new(published),
             published_more: Condvar::new(),
             attesting,
+            stamping,
             erased: Mutex::new(BTreeSet::new()),
             settling: Mutex::new(()),
             exhibits: RwLock::new(()),
@@ -225,8 +246,8 @@ impl House {
             grown: Condvar::new(),
         });
         let (queue, asked) = sync_channel(QUEUE);
-        let (for_runner, for_publisher, for_attester) =
-            (inner.clone(), inner.clone(), inner.clone());
+        let (for_runner, for_publisher) = (inner.clone(), inner.clone());
+        let (for_attester, for_stamper) = (inner.clone(), inner.clone());
         let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
             let thread = thread::Builder::new().name(name.into()).spawn(run);
             thread.map_err(|e| HouseError::io("start a thread", &e))
@@ -235,6 +256,7 @@ impl House {
             spawn("runner", Box::new(move || runner::run(&for_runner, &asked)))?,
             spawn("publisher", Box::new(move || publish::run(&for_publisher)))?,
             spawn("attester", Box::new(move || attest::run(&for_attester, &told)))?,
+            spawn("stamper", Box::new(move || stamping::run(&for_stamper)))?,
         ];
         Ok(House { inner, queue: Some(queue), threads, _lock: lock })
     }
@@ -268,38 +290,6 @@ impl House {
         self.inner.read(look)
     }
 
-    /// The newest signed checkpoint, if there is one.
-    pub fn checkpoint(&self) -> Option<Note> {
-        let published = self.inner.published.lock().unwrap_or_else(PoisonError::into_inner);
-        published.note.clone()
-    }
-
-    /// Waits until a signed checkpoint covers the first `size` entries, and gives it. An attempt
-    /// to sign that failed before is made again; one that fails while this waits is the error.
-    pub fn checkpoint_over(&self, size: u64) -> Result<(u64, Note), HouseError> {
-        let have = self.with_projection(|projection| projection.tree.size())?;
-        if size > have {
-            let why = format!("the log has {have} entries, not {size}: nothing to sign over");
-            return Err(HouseError::Published(why));
-        }
-        let mut published = self.inner.published.lock().unwrap_or_else(PoisonError::into_inner);
-        let failed_before = published.failures;
-        if published.size < size {
-            self.inner.appended();
-        }
-        loop {
-            if let Some(note) = published.note.as_ref().filter(|_| published.size >= size) {
-                return Ok((published.size, note.clone()));
-            }
-            let failed = published.failures > failed_before;
-            if let Some(why) = published.stopped.as_ref().filter(|_| failed) {
-                return Err(HouseError::Published(why.clone()));
-            }
-            let more = self.inner.published_more.wait(published);
-            published = more.unwrap_or_else(PoisonError::into_inner);
-        }
-    }
-
     /// The policy offered with receipts: this log's key, its witnesses, groups and quorum, without
     /// the addresses that only the house needs.
     pub fn policy(&self) -> Result<Policy, HouseError> {
@@ -331,6 +321,7 @@ impl House {
     /// Errors name what could not be done; it stays pending.
     pub fn settle(&self) -> Vec<HouseError> {
         let _alone = self.inner.settling.lock().unwrap_or_else(PoisonError::into_inner);
+        self.inner.stamping.look();
         steward::settle(self)
     }
 
@@ -389,8 +380,15 @@ impl Drop for House {
         self.inner.growth.lock().unwrap_or_else(PoisonError::into_inner).closing = true;
         self.inner.grown.notify_all();
         self.inner.attesting.close();
+        self.inner.stamping.close();
         threads.for_each(|thread| _ = thread.join());
     }
+}
+
+/// Where the signed checkpoint lies, beside the journal.
+fn slot_in(parts: &Parts) -> Option<Arc<dyn Slot>> {
+    let dir = parts.dir.as_deref()?;
+    Some(Arc::new(DiskSlot::new(dir, publish::CHECKPOINT)))
 }
 
 /// Where a large exhibit is kept.

@@ -12,19 +12,16 @@
 //! Out of scope: a restored copy of the whole directory. Only witnesses and receipts in others'
 //! hands can show that (docs/threat-model.md).
 
-use std::fs::{self, File};
-use std::io::Write;
-use std::path::Path;
 use std::sync::{Arc, PoisonError};
 
 use bailee_ledger::{Checkpoint, Note, Verifier};
-use bailee_store::JournalError;
+use bailee_store::{JournalError, Slot};
 
-use crate::house::{HouseError, Inner};
+use crate::house::{House, HouseError, Inner};
 use crate::projection::Projection;
 
 /// Name of the cell and of the file.
-const CHECKPOINT: &str = "checkpoint";
+pub(crate) const CHECKPOINT: &str = "checkpoint";
 
 /// The newest checkpoint that was handed out.
 #[derive(Clone, Debug, Default)]
@@ -43,18 +40,13 @@ pub(crate) struct Published {
 
 /// Reads what was published before and holds it against the journal.
 pub(crate) fn resume(
-    house_dir: Option<&Path>,
+    slot: Option<&dyn Slot>,
     journal: &dyn bailee_store::Journal,
     projection: &Projection,
     key: &Verifier,
 ) -> Result<Published, HouseError> {
     let cell = journal.cell(CHECKPOINT)?;
-    let file = match house_dir.map(|dir| fs::read(dir.join(CHECKPOINT))) {
-        None => None,
-        Some(Ok(bytes)) => Some(bytes),
-        Some(Err(error)) if error.kind() == std::io::ErrorKind::NotFound => None,
-        Some(Err(error)) => return Err(HouseError::io("read the published checkpoint", &error)),
-    };
+    let file = slot.map(Slot::read).transpose()?.flatten();
     let mut published = Published { cell: cell.clone(), ..Published::default() };
     for bytes in cell.iter().chain(&file) {
         let (checkpoint, note) =
@@ -74,6 +66,40 @@ fn fits(projection: &Projection, checkpoint: &Checkpoint) -> Result<(), HouseErr
         Err(_) => Err(HouseError::Restored { have, signed: checkpoint.size }),
         Ok(root) if root != checkpoint.root => Err(HouseError::Forked { size: checkpoint.size }),
         Ok(_) => Ok(()),
+    }
+}
+
+impl House {
+    /// The newest signed checkpoint, if there is one.
+    pub fn checkpoint(&self) -> Option<Note> {
+        let published = self.inner.published.lock().unwrap_or_else(PoisonError::into_inner);
+        published.note.clone()
+    }
+
+    /// Waits until a signed checkpoint covers the first `size` entries, and gives it. An attempt
+    /// to sign that failed before is made again; one that fails while this waits is the error.
+    pub fn checkpoint_over(&self, size: u64) -> Result<(u64, Note), HouseError> {
+        let have = self.with_projection(|projection| projection.tree.size())?;
+        if size > have {
+            let why = format!("the log has {have} entries, not {size}: nothing to sign over");
+            return Err(HouseError::Published(why));
+        }
+        let mut published = self.inner.published.lock().unwrap_or_else(PoisonError::into_inner);
+        let failed_before = published.failures;
+        if published.size < size {
+            self.inner.appended();
+        }
+        loop {
+            if let Some(note) = published.note.as_ref().filter(|_| published.size >= size) {
+                return Ok((published.size, note.clone()));
+            }
+            let failed = published.failures > failed_before;
+            if let Some(why) = published.stopped.as_ref().filter(|_| failed) {
+                return Err(HouseError::Published(why.clone()));
+            }
+            let more = self.inner.published_more.wait(published);
+            published = more.unwrap_or_else(PoisonError::into_inner);
+        }
     }
 }
 
@@ -110,14 +136,15 @@ fn publish(house: &Inner) -> Result<(), HouseError> {
 
 /// The file first, then those who wait.
 fn hand_out(house: &Inner, size: u64, note: Note, bytes: Vec<u8>) -> Result<(), HouseError> {
-    if let Some(dir) = &house.dir {
-        replace(dir, &bytes).map_err(|e| HouseError::io("publish the checkpoint", &e))?;
+    if let Some(slot) = &house.slot {
+        slot.replace(&bytes)?;
     }
     let mut published = house.published.lock().unwrap_or_else(PoisonError::into_inner);
     (published.size, published.note, published.cell) = (size, Some(note), Some(bytes));
     published.stopped = None;
     house.published_more.notify_all();
     house.attesting.look();
+    house.stamping.look();
     Ok(())
 }
 
@@ -147,14 +174,4 @@ fn adopt(house: &Inner) -> Result<(), HouseError> {
     }
     house.appended();
     Ok(())
-}
-
-/// Replaces the file: written aside, synced, renamed, directory synced.
-fn replace(dir: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let aside = dir.join("checkpoint.new");
-    let mut file = File::create(&aside)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&aside, dir.join(CHECKPOINT))?;
-    File::open(dir)?.sync_all()
 }

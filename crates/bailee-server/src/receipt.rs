@@ -177,9 +177,12 @@ fn write(
 ) -> Result<(), ReceiptError> {
     let size = parts.positions.last().map_or(0, |last| last + 1);
     let (attested, policy) = (house.attested_over(size, house.patience())?, house.policy()?);
-    let text = text + &said_of(&attested, &policy);
+    let text = text + &said_of(&attested, &policy) + &stamped_by(house, &attested);
     let mut builder = BundleBuilder::new(kind, &attested.note, &policy)?;
     builder = builder.text(name, text.into_bytes())?;
+    for stamp in &attested.stamps {
+        builder = builder.stamp(&stamp.authority, stamp.roots.clone(), stamp.tokens.clone())?;
+    }
     let mut shown = BTreeSet::new();
     for position in &parts.positions {
         let entry = house.entries(*position, 1)?.pop();
@@ -220,6 +223,29 @@ fn said_of(attested: &Attested, policy: &Policy) -> String {
          Ask for this file again later: the next one carries what they have said since.\n",
         missing.join(", ")
     )
+}
+
+/// Whose tokens are there, and whose are missing.
+fn stamped_by(house: &House, attested: &Attested) -> String {
+    let given: Vec<&str> = attested.stamps.iter().map(|stamp| stamp.authority.as_str()).collect();
+    let asked = &house.config().timestamp;
+    let missing = asked.iter().map(|one| one.name.as_str()).filter(|name| !given.contains(name));
+    let missing: Vec<&str> = missing.collect();
+    let mut text = match given.as_slice() {
+        [] if asked.is_empty() => {
+            "\nNo independent authority is asked for the time: it rests on this log's word.\n"
+                .to_owned()
+        }
+        [] => String::new(),
+        given => format!("\nThe time is attested by {}.\n", given.join(", ")),
+    };
+    if !missing.is_empty() {
+        text.push_str(&format!(
+            "\nMISSING: a timestamp of {}. Ask for this file again later.\n",
+            missing.join(", ")
+        ));
+    }
+    text
 }
 
 /// The sections of an entry that are shown.

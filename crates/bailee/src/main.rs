@@ -15,13 +15,17 @@ mod door;
 mod init;
 mod keep;
 mod let_go;
+mod log;
+mod monitor;
 mod print;
 mod rule;
 mod save;
 mod scenario;
+mod stamps;
 mod steps;
 mod trouble;
 mod verify;
+mod witness;
 
 use std::process::ExitCode;
 

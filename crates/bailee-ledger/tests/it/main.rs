@@ -19,3 +19,4 @@ mod stamps;
 mod strangers;
 mod tiles;
 mod timestamp;
+mod witness;

@@ -101,8 +101,8 @@ pub(crate) struct Table {
     seats: Vec<Seat>,
     web: Web,
     tell: Sender<Tell>,
-    /// By the policy's witnesses.
-    pub(crate) watched: Vec<Watched>,
+    /// By the policy's witnesses; the log's own second key stands among them and is not asked.
+    watched: Vec<Watched>,
 }
 
 impl Table {
@@ -124,6 +124,13 @@ impl Table {
         }
         let watched = policy.witnesses().iter().map(|w| Watched::named(&w.name)).collect();
         Table { policy, timeout, seats, web: Web::default(), tell, watched }
+    }
+
+    /// What is known of everybody who is asked.
+    pub(crate) fn watched(&self) -> Vec<Watched> {
+        let asked = |index: &usize| self.seats.iter().any(|seat| seat.witnesses.contains(index));
+        let all = self.watched.iter().enumerate();
+        all.filter(|(index, _)| asked(index)).map(|(_, one)| one.clone()).collect()
     }
 
     /// Whoever cosigned this earlier note has come as far as it.

@@ -1,10 +1,10 @@
 //! The log for everybody: checkpoint and tiles (c2sp.org/tlog-tiles), computed, never stored.
 //!
 //! Invariants: only what the published checkpoint covers is served, so a reader never gets a hash
-//! that was not signed; a path has one spelling (bailee-ledger says which), anything else is not
-//! found; a tile's bytes never change, so everyone may keep them for ever. The checkpoint changes
-//! and is never cached. Nothing here tells more than the leaves do: a type code, an hour, and
-//! commitments.
+//! that was not signed; with witnesses, the checkpoint goes out with what they said of it; a path
+//! has one spelling (bailee-ledger says which), anything else is not found; a tile's bytes never
+//! change, so everyone may keep them for ever. The checkpoint changes and is never cached. Nothing
+//! here tells more than the leaves do: a type code, an hour, and commitments.
 
 use bailee_ledger::tile::{TileKind, encode_entries, hash_tile};
 use bailee_ledger::{Checkpoint, TileId};
@@ -15,7 +15,7 @@ use crate::http::handlers::{Ask, Shared};
 use crate::http::reply::{BYTES, Reply, TEXT};
 
 pub(crate) fn checkpoint(shared: &Shared, _: &Ask) -> Result<Reply, Problem> {
-    let note = shared.house.checkpoint().ok_or_else(nothing_signed)?;
+    let note = shared.house.public_checkpoint().ok_or_else(nothing_signed)?;
     Ok(Reply::bytes(TEXT, note.to_string().into_bytes()))
 }
 
