@@ -17,7 +17,7 @@ const PROGRAMS: &[(&str, &str, &str)] = &[
     ("mkfs.ext4", "e2fsprogs", "a mounted file system must be refused by sanitize"),
     ("losetup", "util-linux", "block devices to preserve and to overwrite"),
     ("mount", "mount", "the same"),
-    ("openssl", "openssl", "a second opinion on signatures, as VERIFY.md promises"),
+    ("openssl", "openssl", "a second opinion on signatures, and a timestamp authority of our own"),
     ("sha256sum", "coreutils", "a second opinion on digests"),
     ("cc", "gcc", "SQLite, zstd and AWS-LC are compiled from source"),
     ("c++", "g++", "libFuzzer is compiled from source"),
