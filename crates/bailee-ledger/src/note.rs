@@ -12,7 +12,8 @@ use std::fmt;
 
 use crate::encoding::{from_base64, to_base64};
 use crate::error::Error;
-use crate::key::{Signer, Verifier, check_name};
+use crate::key::{KeyKind, Signer, Verifier, check_name};
+use crate::sign::{Sign, SignError};
 
 const WHAT: &str = "signed note";
 const DASH: &str = "\u{2014} ";
@@ -106,6 +107,24 @@ impl Note {
         self
     }
 
+    /// Adds a plain note signature by a key that may live elsewhere, once it verifies. Errors: the
+    /// key is no note key; its holder did not sign.
+    pub fn sign_by(mut self, signer: &dyn Sign) -> Result<Self, Error> {
+        let verifier = signer.verifier();
+        let (name, key_id) = (verifier.name().to_owned(), verifier.id());
+        if verifier.kind() != KeyKind::Note {
+            return Err(Error::UnknownKeyType { name, kind: verifier.kind().byte() });
+        }
+        let bytes = signer.sign(self.text.as_bytes())?.to_vec();
+        if verifier.verify(&self.text, &bytes).is_err() {
+            return Err(
+                SignError::WrongSignature { holder: format!("the holder of {name}") }.into()
+            );
+        }
+        self.signatures.push(NoteSignature { name, key_id, bytes });
+        Ok(self)
+    }
+
     /// Adds signature lines made elsewhere (a witness's answer), skipping ones already there.
     pub fn add_signatures(&mut self, more: impl IntoIterator<Item = NoteSignature>) {
         for signature in more {
@@ -135,6 +154,11 @@ impl Note {
         Ok(found)
     }
 
+    /// The signature lines alone, as a witness answers them.
+    pub fn signature_lines(&self) -> String {
+        self.signatures.iter().map(ToString::to_string).collect()
+    }
+
     /// Parses signature lines alone, as a witness answers them.
     pub fn parse_signature_lines(text: &str) -> Result<Vec<NoteSignature>, Error> {
         let lines =
@@ -146,12 +170,16 @@ impl Note {
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.text)?;
-        for signature in &self.signatures {
-            let mut bytes = signature.key_id.to_be_bytes().to_vec();
-            bytes.extend_from_slice(&signature.bytes);
-            writeln!(f, "{DASH}{} {}", signature.name, to_base64(&bytes))?;
-        }
-        Ok(())
+        self.signatures.iter().try_for_each(|signature| signature.fmt(f))
+    }
+}
+
+impl fmt::Display for NoteSignature {
+    /// One line, with its newline.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut bytes = self.key_id.to_be_bytes().to_vec();
+        bytes.extend_from_slice(&self.bytes);
+        writeln!(f, "{DASH}{} {}", self.name, to_base64(&bytes))
     }
 }
 

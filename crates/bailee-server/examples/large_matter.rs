@@ -45,7 +45,7 @@ fn main() -> Outcome {
     told("bundle written", start, path.metadata()?.len())?;
     forget_peak()?;
     let start = Instant::now();
-    let trust = Trust::pinned_key(&house.keys().log.verifier().to_vkey())?;
+    let trust = Trust::pinned_key(&house.log_key()?.to_vkey())?;
     let report = verify_bundle(BufReader::new(File::open(&path)?), &trust)?;
     if report.failed() || report.exhibits.len() as u64 != count {
         return Err(format!("does not verify: {report}").into());

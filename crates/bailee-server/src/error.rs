@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use bailee_store::{JournalError, ObjectError};
 
+use crate::keys::KeyError;
 use crate::projection::ReplayError;
 use crate::runner::Failure;
 
@@ -26,9 +27,9 @@ pub enum HouseError {
         /// What is wrong.
         detail: String,
     },
-    /// A key is missing or unfit.
+    /// A key is missing or unfit, or does not sign.
     #[error("key: {0}")]
-    Key(String),
+    Key(#[from] KeyError),
     /// The journal is older than what was signed.
     #[error(
         "the journal has {have} entries but a checkpoint over {signed} was published: an old copy \
@@ -64,6 +65,9 @@ pub enum HouseError {
     /// The objects do not answer.
     #[error(transparent)]
     Object(#[from] ObjectError),
+    /// The checkpoint file does not answer.
+    #[error(transparent)]
+    Slot(#[from] bailee_store::SlotError),
     /// The journal cannot be replayed.
     #[error(transparent)]
     Replay(#[from] ReplayError),

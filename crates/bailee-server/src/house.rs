@@ -2,8 +2,8 @@
 //!
 //! Layout of a directory: `bailee.toml` (settings), `keys/` (one secret a file, 0600),
 //! `journal.sqlite` (the truth), `objects/` (large exhibits, packs, attested checkpoints),
-//! `checkpoint` (last signed),
-//! `outbox/` (mail to send), `lock`.
+//! `checkpoint` (last signed), `outbox/` (mail to send), `image/` (of the state, for a quick start),
+//! `lock`.
 //!
 //! Invariants: one process holds the directory's lock; threads end when the house is dropped, after
 //! the last answer and the last checkpoint; readers never see a state that is not durable.
@@ -16,20 +16,24 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock, RwLockWriteGuard};
 use std::thread::{self, JoinHandle};
 
+use bailee_core::rotation::Ring;
 use bailee_core::{Action, Command, State};
-use bailee_ledger::{Note, Policy};
+use bailee_ledger::{Checkpoint, Note, Policy, Sign, Verifier};
 use bailee_store::{
-    Digest, DirLock, DiskObjects, Entry, Exhibit, Journal, ObjectError, Objects, SqliteJournal,
+    Digest, DirLock, DiskObjects, DiskSlot, Entry, Exhibit, Journal, ObjectError, Objects, Slot,
+    SqliteJournal,
 };
 
 use crate::attest::{self, Attesting};
 use crate::clock::Clock;
 use crate::config::Config;
 pub use crate::error::HouseError;
-use crate::keys::{self, Keys};
+use crate::image::{self, Image};
+use crate::keys::{self, Keys, Own, Secret, Secrets, lost};
 use crate::projection::Projection;
 use crate::publish::{self, Published};
 use crate::runner::{self, Ask, Done, Failure};
+use crate::stamping::{self, Stamping};
 use crate::{catalogue, steward};
 
 /// Exhibits up to this size ride in the group commit; larger ones stream to the objects first.
@@ -62,10 +66,15 @@ pub(crate) struct Inner {
     pub(crate) clock: Clock,
     pub(crate) journal: Arc<dyn Journal>,
     pub(crate) objects: Arc<dyn Objects>,
+    /// The checkpoint outside of the journal.
+    pub(crate) slot: Option<Arc<dyn Slot>>,
     pub(crate) projection: RwLock<Projection>,
     pub(crate) published: Mutex<Published>,
     pub(crate) published_more: Condvar,
     pub(crate) attesting: Attesting,
+    pub(crate) stamping: Stamping,
+    /// Witnesses, groups and quorum, without any key of the log.
+    others: Policy,
     /// Erasures whose bytes this process has seen destroyed.
     pub(crate) erased: Mutex<BTreeSet<u64>>,
     /// One thread at a time carries out intents.
@@ -95,6 +104,12 @@ impl Inner {
 
     pub(crate) fn is_stale(&self) -> bool {
         self.stale.load(Ordering::SeqCst)
+    }
+
+    /// The image of the state, if the house has a directory.
+    pub(crate) fn image(&self) -> Option<Image<'_>> {
+        let dir = self.dir.as_deref()?;
+        Some(Image::of(dir, &self.config.origin, self.keys.image()))
     }
 
     /// Tells the publisher that the journal may have grown.
@@ -142,7 +157,17 @@ pub struct House {
 impl House {
     /// Makes a new house in `dir` (absent or empty) and loads the standard instruments.
     pub fn create(dir: &Path, config: &Config, clock: Clock) -> Result<House, HouseError> {
-        let path = dir.join("bailee.toml");
+        House::create_protected(dir, config, clock, None)
+    }
+
+    /// As [`House::create`], with the key files under a passphrase.
+    pub fn create_protected(
+        dir: &Path,
+        config: &Config,
+        clock: Clock,
+        passphrase: Option<&Secret>,
+    ) -> Result<House, HouseError> {
+        let path = dir.join(Config::FILE);
         if path.exists() {
             return Err(HouseError::AlreadyAHouse(dir.to_owned()));
         }
@@ -152,36 +177,43 @@ impl House {
             let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
             fs::set_permissions(&part, mode).map_err(|e| io("close the directory", e))?;
         }
-        Keys::create(&dir.join("keys"))?;
+        Keys::create(dir, &config.keys, passphrase)?;
         let mut file = fs::File::create_new(&path).map_err(|e| io("create the settings", e))?;
         std::io::Write::write_all(&mut file, config.to_text().as_bytes())
             .and_then(|()| file.sync_all())
             .map_err(|e| io("write the settings", e))?;
         keys::sync_dir(dir)?;
-        House::open(dir, clock)
+        let told = passphrase.map(|passphrase| Secrets::told(passphrase));
+        House::open_with(dir, clock, &told.unwrap_or_else(Secrets::from_environment))
     }
 
     /// Opens the house in `dir`. One whose creation was cut short gets its instruments here.
+    /// Passphrases and PINs come from the environment, or from whoever is at the terminal.
     pub fn open(dir: &Path, clock: Clock) -> Result<House, HouseError> {
-        let path = dir.join("bailee.toml");
-        let text = match fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Err(HouseError::NotAHouse(dir.to_owned()));
-            }
-            Err(error) => return Err(HouseError::io("read the settings", &error)),
-        };
-        let config = Config::parse(&text).map_err(|detail| HouseError::Config { path, detail })?;
+        House::open_with(dir, clock, &Secrets::from_environment())
+    }
+
+    /// As [`House::open`], with the secrets from elsewhere.
+    pub fn open_with(dir: &Path, clock: Clock, secrets: &Secrets) -> Result<House, HouseError> {
+        let config = Config::read(dir)?;
         let lock = DirLock::acquire(dir)?;
+        let journal = Arc::new(SqliteJournal::open(&dir.join("journal.sqlite"))?);
+        let key_dir = Keys::dir(dir, secrets);
+        let secret = Keys::image_secret(&key_dir)?;
+        let image = Image::of(dir, &config.origin, &secret);
+        let projection = image::project(&*journal, &image)?;
+        let log = &projection.state.ring;
+        let config = lost::settle(dir, config, log)?;
         let parts = Parts {
-            keys: Keys::open(&dir.join("keys"), &config.origin)?,
-            journal: Arc::new(SqliteJournal::open(&dir.join("journal.sqlite"))?),
+            keys: Keys::open(dir, &key_dir, &config, log)?,
+            journal,
             objects: Arc::new(DiskObjects::open(&dir.join("objects"))?),
             dir: Some(dir.to_owned()),
             config,
             clock,
         };
-        let house = House::start(parts, Some(lock))?;
+        let slot = slot_in(&parts);
+        let house = House::start(parts, projection, slot, Some(lock))?;
         if house.with_state(|s| s.head)? == 0 {
             let standard = catalogue::standard();
             house.submit(Command::system(Action::LoadInstruments(standard)), Vec::new())?;
@@ -191,21 +223,37 @@ impl House {
 
     /// A house of given parts: in memory, with faults, or on other stores.
     pub fn of(parts: Parts) -> Result<House, HouseError> {
-        House::start(parts, None)
+        let slot = slot_in(&parts);
+        let projection = Projection::replay(&*parts.journal)?;
+        House::start(parts, projection, slot, None)
     }
 
-    fn start(parts: Parts, lock: Option<DirLock>) -> Result<House, HouseError> {
+    /// As [`House::of`], with the signed checkpoint kept elsewhere than in the directory.
+    pub fn with_slot(parts: Parts, slot: Arc<dyn Slot>) -> Result<House, HouseError> {
+        let projection = Projection::replay(&*parts.journal)?;
+        House::start(parts, projection, Some(slot), None)
+    }
+
+    fn start(
+        parts: Parts,
+        projection: Projection,
+        slot: Option<Arc<dyn Slot>>,
+        lock: Option<DirLock>,
+    ) -> Result<House, HouseError> {
         let Parts { dir, config, keys, clock, journal, objects } = parts;
-        let projection = Projection::replay(&*journal)?;
-        let key = keys.log.verifier();
-        let published = publish::resume(dir.as_deref(), &*journal, &projection, key)?;
+        let published = publish::resume(slot.as_deref(), &*journal, &projection, &keys)?;
         let witnesses = config.witnesses.as_ref();
-        let policy = match witnesses {
-            Some(witnesses) => witnesses.read(dir.as_deref(), key)?,
-            None => Policy::for_log(key.clone()).map_err(|e| HouseError::Key(e.to_string()))?,
+        let others = match witnesses {
+            Some(witnesses) => witnesses.read(dir.as_deref(), &config.origin)?,
+            None => Policy::default(),
         };
+        // Notes of earlier keys are kept among the objects, and keys change while a house is open.
+        let wide = keys.known(&projection.state.ring, others.clone());
         let timeout = witnesses.map(attest::Witnesses::timeout);
-        let (attesting, told) = Attesting::new(policy, timeout, 0, objects.clone());
+        let desks = stamping::read(&config.timestamp, dir.as_deref())?;
+        let stamping = Stamping::new(desks, config.stamping.clone());
+        let stamps = stamping.authorities();
+        let (attesting, told) = Attesting::new(wide, timeout, stamps, objects.clone());
         let inner = Arc::new(Inner {
             dir,
             config,
@@ -213,10 +261,13 @@ impl House {
             clock,
             journal,
             objects,
+            slot,
             projection: RwLock::new(projection),
             published: Mutex::new(published),
             published_more: Condvar::new(),
             attesting,
+            stamping,
+            others,
             erased: Mutex::new(BTreeSet::new()),
             settling: Mutex::new(()),
             exhibits: RwLock::new(()),
@@ -225,8 +276,8 @@ impl House {
             grown: Condvar::new(),
         });
         let (queue, asked) = sync_channel(QUEUE);
-        let (for_runner, for_publisher, for_attester) =
-            (inner.clone(), inner.clone(), inner.clone());
+        let (for_runner, for_publisher) = (inner.clone(), inner.clone());
+        let (for_attester, for_stamper) = (inner.clone(), inner.clone());
         let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
             let thread = thread::Builder::new().name(name.into()).spawn(run);
             thread.map_err(|e| HouseError::io("start a thread", &e))
@@ -235,6 +286,7 @@ impl House {
             spawn("runner", Box::new(move || runner::run(&for_runner, &asked)))?,
             spawn("publisher", Box::new(move || publish::run(&for_publisher)))?,
             spawn("attester", Box::new(move || attest::run(&for_attester, &told)))?,
+            spawn("stamper", Box::new(move || stamping::run(&for_stamper)))?,
         ];
         Ok(House { inner, queue: Some(queue), threads, _lock: lock })
     }
@@ -268,42 +320,38 @@ impl House {
         self.inner.read(look)
     }
 
-    /// The newest signed checkpoint, if there is one.
-    pub fn checkpoint(&self) -> Option<Note> {
-        let published = self.inner.published.lock().unwrap_or_else(PoisonError::into_inner);
-        published.note.clone()
-    }
-
-    /// Waits until a signed checkpoint covers the first `size` entries, and gives it. An attempt
-    /// to sign that failed before is made again; one that fails while this waits is the error.
-    pub fn checkpoint_over(&self, size: u64) -> Result<(u64, Note), HouseError> {
-        let have = self.with_projection(|projection| projection.tree.size())?;
-        if size > have {
-            let why = format!("the log has {have} entries, not {size}: nothing to sign over");
-            return Err(HouseError::Published(why));
-        }
-        let mut published = self.inner.published.lock().unwrap_or_else(PoisonError::into_inner);
-        let failed_before = published.failures;
-        if published.size < size {
-            self.inner.appended();
-        }
-        loop {
-            if let Some(note) = published.note.as_ref().filter(|_| published.size >= size) {
-                return Ok((published.size, note.clone()));
-            }
-            let failed = published.failures > failed_before;
-            if let Some(why) = published.stopped.as_ref().filter(|_| failed) {
-                return Err(HouseError::Published(why.clone()));
-            }
-            let more = self.inner.published_more.wait(published);
-            published = more.unwrap_or_else(PoisonError::into_inner);
-        }
-    }
-
-    /// The policy offered with receipts: this log's key, its witnesses, groups and quorum, without
-    /// the addresses that only the house needs.
+    /// The policy offered with receipts: the keys of this log that count now, its witnesses, groups
+    /// and quorum, without the addresses that only the house needs.
     pub fn policy(&self) -> Result<Policy, HouseError> {
-        Ok(self.inner.attesting.policy().clone().without_urls())
+        let others = self.inner.others.clone().without_urls();
+        Ok(self.inner.keys.policy(&self.ring()?, others)?)
+    }
+
+    /// The Ed25519 keys that sign this log now; the one that signs bundles first.
+    pub fn log_keys(&self) -> Result<Vec<Verifier>, HouseError> {
+        Ok(self.inner.keys.verifiers(&self.ring()?)?)
+    }
+
+    /// The public half of the key that signs bundles.
+    pub fn log_key(&self) -> Result<Verifier, HouseError> {
+        Ok(self.log_keys()?.swap_remove(0))
+    }
+
+    /// The key that signs bundles.
+    pub fn signer(&self) -> Result<Arc<dyn Sign>, HouseError> {
+        Ok(self.inner.keys.signer(&self.ring()?)?)
+    }
+
+    /// Reads a checkpoint that this house signed.
+    pub(crate) fn own_checkpoint(&self, note: &Note) -> Result<Checkpoint, HouseError> {
+        match self.inner.keys.own(&self.ring()?, note.to_string().as_bytes())? {
+            Own::Now(checkpoint, _) | Own::Before(checkpoint) => Ok(checkpoint),
+        }
+    }
+
+    /// What the log tells of its own keys.
+    pub(crate) fn ring(&self) -> Result<Ring, HouseError> {
+        Ok(self.with_state(|s| s.ring.clone())?)
     }
 
     /// Entries from the journal.
@@ -331,6 +379,7 @@ impl House {
     /// Errors name what could not be done; it stays pending.
     pub fn settle(&self) -> Vec<HouseError> {
         let _alone = self.inner.settling.lock().unwrap_or_else(PoisonError::into_inner);
+        self.inner.stamping.look();
         steward::settle(self)
     }
 
@@ -377,6 +426,13 @@ impl House {
     pub(crate) fn journal(&self) -> &dyn Journal {
         &*self.inner.journal
     }
+
+    /// An image that is older than the erasure at `position` has what it destroys: it goes.
+    pub(crate) fn forget_image_before(&self, position: u64) -> Result<(), HouseError> {
+        let image = self.inner.image().filter(|image| image.size() <= position);
+        let discarded = image.map_or(Ok(()), |image| image.discard());
+        discarded.map_err(|e| HouseError::io("take the image of the state away", &e))
+    }
 }
 
 impl Drop for House {
@@ -389,8 +445,18 @@ impl Drop for House {
         self.inner.growth.lock().unwrap_or_else(PoisonError::into_inner).closing = true;
         self.inner.grown.notify_all();
         self.inner.attesting.close();
+        self.inner.stamping.close();
         threads.for_each(|thread| _ = thread.join());
+        let Some(image) = self.inner.image() else { return };
+        // A projection that cannot be read leaves no image; the next start replays.
+        _ = self.inner.read(|projection| image.keep(image.size(), projection));
     }
+}
+
+/// Where the signed checkpoint lies, beside the journal.
+fn slot_in(parts: &Parts) -> Option<Arc<dyn Slot>> {
+    let dir = parts.dir.as_deref()?;
+    Some(Arc::new(DiskSlot::new(dir, publish::CHECKPOINT)))
 }
 
 /// Where a large exhibit is kept.

@@ -89,7 +89,7 @@ pub fn bundle(
     for (name, bytes) in papers(&about, &found.lines, &facts) {
         builder = builder.text(name, bytes)?;
     }
-    builder.write(&house.keys().log, out)?;
+    builder.write(&*house.signer()?, out)?;
     Ok(())
 }
 

@@ -12,19 +12,17 @@
 //! Out of scope: a restored copy of the whole directory. Only witnesses and receipts in others'
 //! hands can show that (docs/threat-model.md).
 
-use std::fs::{self, File};
-use std::io::Write;
-use std::path::Path;
 use std::sync::{Arc, PoisonError};
 
-use bailee_ledger::{Checkpoint, Note, Verifier};
-use bailee_store::JournalError;
+use bailee_ledger::{Checkpoint, Note};
+use bailee_store::{JournalError, Slot};
 
-use crate::house::{HouseError, Inner};
+use crate::house::{House, HouseError, Inner};
+use crate::keys::{Keys, Own};
 use crate::projection::Projection;
 
 /// Name of the cell and of the file.
-const CHECKPOINT: &str = "checkpoint";
+pub(crate) const CHECKPOINT: &str = "checkpoint";
 
 /// The newest checkpoint that was handed out.
 #[derive(Clone, Debug, Default)]
@@ -43,37 +41,70 @@ pub(crate) struct Published {
 
 /// Reads what was published before and holds it against the journal.
 pub(crate) fn resume(
-    house_dir: Option<&Path>,
+    slot: Option<&dyn Slot>,
     journal: &dyn bailee_store::Journal,
     projection: &Projection,
-    key: &Verifier,
+    keys: &Keys,
 ) -> Result<Published, HouseError> {
     let cell = journal.cell(CHECKPOINT)?;
-    let file = match house_dir.map(|dir| fs::read(dir.join(CHECKPOINT))) {
-        None => None,
-        Some(Ok(bytes)) => Some(bytes),
-        Some(Err(error)) if error.kind() == std::io::ErrorKind::NotFound => None,
-        Some(Err(error)) => return Err(HouseError::io("read the published checkpoint", &error)),
-    };
+    let file = slot.map(Slot::read).transpose()?.flatten();
     let mut published = Published { cell: cell.clone(), ..Published::default() };
     for bytes in cell.iter().chain(&file) {
-        let (checkpoint, note) =
-            Checkpoint::open(bytes, key).map_err(|e| HouseError::Published(e.to_string()))?;
-        fits(projection, &checkpoint)?;
-        if checkpoint.size >= published.size {
-            (published.size, published.note) = (checkpoint.size, Some(note));
+        match keys.own(&projection.state.ring, bytes)? {
+            // Under a name that the log had: it binds the entries, and the next one is signed anew.
+            Own::Before(checkpoint) => fits(projection, &checkpoint)?,
+            Own::Now(checkpoint, note) => {
+                fits(projection, &checkpoint)?;
+                if checkpoint.size >= published.size {
+                    (published.size, published.note) = (checkpoint.size, Some(note));
+                }
+            }
         }
     }
     Ok(published)
 }
 
 /// The journal must still contain what was signed.
-fn fits(projection: &Projection, checkpoint: &Checkpoint) -> Result<(), HouseError> {
+pub(crate) fn fits(projection: &Projection, checkpoint: &Checkpoint) -> Result<(), HouseError> {
     let have = projection.tree.size();
     match projection.tree.root_at(checkpoint.size) {
         Err(_) => Err(HouseError::Restored { have, signed: checkpoint.size }),
         Ok(root) if root != checkpoint.root => Err(HouseError::Forked { size: checkpoint.size }),
         Ok(_) => Ok(()),
+    }
+}
+
+impl House {
+    /// The newest signed checkpoint, if there is one.
+    pub fn checkpoint(&self) -> Option<Note> {
+        let published = self.inner.published.lock().unwrap_or_else(PoisonError::into_inner);
+        published.note.clone()
+    }
+
+    /// Waits until a signed checkpoint covers the first `size` entries, and gives it. An attempt
+    /// to sign that failed before is made again; one that fails while this waits is the error.
+    pub fn checkpoint_over(&self, size: u64) -> Result<(u64, Note), HouseError> {
+        let have = self.with_projection(|projection| projection.tree.size())?;
+        if size > have {
+            let why = format!("the log has {have} entries, not {size}: nothing to sign over");
+            return Err(HouseError::Published(why));
+        }
+        let mut published = self.inner.published.lock().unwrap_or_else(PoisonError::into_inner);
+        let failed_before = published.failures;
+        if published.size < size {
+            self.inner.appended();
+        }
+        loop {
+            if let Some(note) = published.note.as_ref().filter(|_| published.size >= size) {
+                return Ok((published.size, note.clone()));
+            }
+            let failed = published.failures > failed_before;
+            if let Some(why) = published.stopped.as_ref().filter(|_| failed) {
+                return Err(HouseError::Published(why.clone()));
+            }
+            let more = self.inner.published_more.wait(published);
+            published = more.unwrap_or_else(PoisonError::into_inner);
+        }
     }
 }
 
@@ -93,13 +124,13 @@ pub(crate) fn run(house: &Arc<Inner>) {
 /// Signs and publishes the tree as it is now, if it has grown.
 fn publish(house: &Inner) -> Result<(), HouseError> {
     // `read` gives a durable state only: after a failed append, the journal's own.
-    let checkpoint = house.read(|p| Checkpoint::of(&house.config.origin, &p.tree))?;
+    let of = |p: &Projection| Checkpoint::of(&house.config.origin, &p.tree);
+    let (checkpoint, ring) = house.read(|p| (of(p), p.state.ring.clone()))?;
     let before = house.published.lock().unwrap_or_else(PoisonError::into_inner).clone();
     if checkpoint.size <= before.size {
         return Ok(());
     }
-    let sign = |e: bailee_ledger::Error| HouseError::Published(e.to_string());
-    let note = checkpoint.sign(&house.keys.log).map_err(sign)?;
+    let note = house.keys.sign(house.dir.as_deref(), &checkpoint, &ring)?;
     let bytes = note.to_string().into_bytes();
     match house.journal.swap_cell(CHECKPOINT, before.cell.as_deref(), &bytes) {
         Ok(()) => hand_out(house, checkpoint.size, note, bytes),
@@ -110,14 +141,15 @@ fn publish(house: &Inner) -> Result<(), HouseError> {
 
 /// The file first, then those who wait.
 fn hand_out(house: &Inner, size: u64, note: Note, bytes: Vec<u8>) -> Result<(), HouseError> {
-    if let Some(dir) = &house.dir {
-        replace(dir, &bytes).map_err(|e| HouseError::io("publish the checkpoint", &e))?;
+    if let Some(slot) = &house.slot {
+        slot.replace(&bytes)?;
     }
     let mut published = house.published.lock().unwrap_or_else(PoisonError::into_inner);
     (published.size, published.note, published.cell) = (size, Some(note), Some(bytes));
     published.stopped = None;
     house.published_more.notify_all();
     house.attesting.look();
+    house.stamping.look();
     Ok(())
 }
 
@@ -129,8 +161,11 @@ fn adopt(house: &Inner) -> Result<(), HouseError> {
         house.appended();
         return Ok(());
     };
-    let (checkpoint, note) = Checkpoint::open(&bytes, house.keys.log.verifier())
-        .map_err(|e| HouseError::Published(e.to_string()))?;
+    let ring = house.read(|p| p.state.ring.clone())?;
+    let Own::Now(checkpoint, note) = house.keys.own(&ring, &bytes)? else {
+        let why = "another process signs under a name that this log had";
+        return Err(HouseError::Published(why.into()));
+    };
     let behind = house.read(|p| p.tree.size() < checkpoint.size)?;
     if behind {
         // The other process has appended more than this one has read.
@@ -147,14 +182,4 @@ fn adopt(house: &Inner) -> Result<(), HouseError> {
     }
     house.appended();
     Ok(())
-}
-
-/// Replaces the file: written aside, synced, renamed, directory synced.
-fn replace(dir: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let aside = dir.join("checkpoint.new");
-    let mut file = File::create(&aside)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&aside, dir.join(CHECKPOINT))?;
-    File::open(dir)?.sync_all()
 }

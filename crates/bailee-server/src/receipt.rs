@@ -8,8 +8,8 @@
 use std::collections::BTreeSet;
 use std::io::Write;
 
-use bailee_core::id::{ClearanceId, DemandId, MatterId, PartyId};
-use bailee_core::{Record, wire};
+use bailee_core::id::{ClearanceId, DemandId, MatterId, PartyId, RotationId};
+use bailee_core::{Event, Record, wire};
 use bailee_ledger::Policy;
 use bailee_ledger::bundle::{BundleBuilder, Kind, Opened};
 use bailee_store::Entry;
@@ -17,6 +17,9 @@ use bailee_store::Entry;
 use crate::attest::Attested;
 use crate::house::{House, HouseError};
 use crate::runner::Failure;
+
+/// Entries read at once while a change of keys is searched.
+const PAGE: usize = 4096;
 
 /// Why a bundle was not written.
 #[derive(Debug, thiserror::Error)]
@@ -94,6 +97,60 @@ pub fn certificate(
     write(house, Kind::Certificate, &parts, ("certificate.txt", text), out)
 }
 
+/// A change of the log's keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyChange {
+    /// New keys beside the old ones.
+    Rotation(RotationId),
+    /// The log went on under another name; the last time it did.
+    Continuation,
+}
+
+/// Writes the proof of a change of keys, for those who know the log by its old ones.
+pub fn key_change(
+    house: &House,
+    change: KeyChange,
+    out: &mut dyn Write,
+) -> Result<(), ReceiptError> {
+    let mut from = 0;
+    let mut positions = BTreeSet::new();
+    loop {
+        let page = house.entries(from, PAGE)?;
+        for (n, entry) in page.iter().enumerate() {
+            let record = read(from + n as u64, entry)?;
+            match (&record.fact.event, change) {
+                (Event::LogContinued { .. }, KeyChange::Continuation) => {
+                    positions = [record.seq].into();
+                }
+                (event, KeyChange::Rotation(id)) => {
+                    let about = event.mentions().contains(&id.to_string());
+                    positions.extend(about.then_some(record.seq));
+                }
+                _ => {}
+            }
+        }
+        from += page.len() as u64;
+        if page.len() < PAGE {
+            break;
+        }
+    }
+    if positions.is_empty() {
+        let what = match change {
+            KeyChange::Rotation(id) => id.to_string(),
+            KeyChange::Continuation => "an entry that lets the log go on".to_owned(),
+        };
+        return Err(ReceiptError::NotFound(what));
+    }
+    let text = format!(
+        "The keys of the log {} have changed\n\nThe entries in this bundle say how: who proposed \
+         it, who approved it, which key takes over.\nTheir papers have the policy, or the last \
+         checkpoint of the log before. Verify them with the key\nthat you have.\n",
+        house.config().origin,
+    );
+    let parts = Parts { positions, show: Show::All, certificate: None };
+    write(house, Kind::Matter, &parts, ("keys.txt", text), out)
+}
+
 struct Parts {
     positions: BTreeSet<u64>,
     show: Show,
@@ -110,9 +167,12 @@ fn write(
 ) -> Result<(), ReceiptError> {
     let size = parts.positions.last().map_or(0, |last| last + 1);
     let (attested, policy) = (house.attested_over(size, house.patience())?, house.policy()?);
-    let text = text + &said_of(&attested, &policy);
+    let text = text + &said_of(&attested, &policy) + &stamped_by(house, &attested);
     let mut builder = BundleBuilder::new(kind, &attested.note, &policy)?;
     builder = builder.text(name, text.into_bytes())?;
+    for stamp in &attested.stamps {
+        builder = builder.stamp(&stamp.authority, stamp.roots.clone(), stamp.tokens.clone())?;
+    }
     let mut shown = BTreeSet::new();
     for position in &parts.positions {
         let entry = house.entries(*position, 1)?.pop();
@@ -132,7 +192,7 @@ fn write(
             };
         }
     }
-    builder.write(&house.keys().log, out)?;
+    builder.write(&house.signer()?, out)?;
     Ok(())
 }
 
@@ -141,8 +201,8 @@ fn said_of(attested: &Attested, policy: &Policy) -> String {
     let (size, missing) = (attested.size, attested.missing(policy));
     let quorum = policy.quorum_name();
     if quorum == "none" {
-        return "\nNo witness is asked to cosign this log: that others see the same log rests on its \
-                word.\n"
+        return "\nNo witness is asked to cosign this log: that others see the same one rests on \
+                its word.\n"
             .to_owned();
     }
     if missing.is_empty() {
@@ -153,6 +213,29 @@ fn said_of(attested: &Attested, policy: &Policy) -> String {
          Ask for this file again later: the next one carries what they have said since.\n",
         missing.join(", ")
     )
+}
+
+/// Whose tokens are there, and whose are missing.
+fn stamped_by(house: &House, attested: &Attested) -> String {
+    let given: Vec<&str> = attested.stamps.iter().map(|stamp| stamp.authority.as_str()).collect();
+    let asked = &house.config().timestamp;
+    let missing = asked.iter().map(|one| one.name.as_str()).filter(|name| !given.contains(name));
+    let missing: Vec<&str> = missing.collect();
+    let mut text = match given.as_slice() {
+        [] if asked.is_empty() => {
+            "\nNo independent authority is asked for the time: it rests on this log's word.\n"
+                .to_owned()
+        }
+        [] => String::new(),
+        given => format!("\nThe time is attested by {}.\n", given.join(", ")),
+    };
+    if !missing.is_empty() {
+        text.push_str(&format!(
+            "\nMISSING: a timestamp of {}. Ask for this file again later.\n",
+            missing.join(", ")
+        ));
+    }
+    text
 }
 
 /// The sections of an entry that are shown.

@@ -15,7 +15,9 @@ use std::io::Read;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::{Batch, Digest, Entry, Journal, JournalError, ObjectError, Objects, Put};
+use crate::{
+    Batch, Digest, Entry, Journal, JournalError, ObjectError, Objects, Put, Slot, SlotError,
+};
 
 /// What happens to one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -222,6 +224,34 @@ impl<O: Objects> Objects for FaultyObjects<O> {
 
     fn delete(&self, name: &str) -> Result<(), ObjectError> {
         self.plan.run(|| self.inner.delete(name), object_fault("delete", name))
+    }
+}
+
+/// A slot whose calls fail as planned.
+#[derive(Clone, Debug)]
+pub struct FaultySlot<S> {
+    inner: S,
+    plan: FaultPlan,
+}
+
+impl<S: Slot> FaultySlot<S> {
+    /// Wraps `inner`.
+    pub fn new(inner: S, plan: FaultPlan) -> FaultySlot<S> {
+        FaultySlot { inner, plan }
+    }
+}
+
+fn slot_fault(doing: &'static str) -> impl Fn() -> SlotError {
+    move || SlotError { doing, path: "the slot".to_owned(), detail: "planned fault".to_owned() }
+}
+
+impl<S: Slot> Slot for FaultySlot<S> {
+    fn read(&self) -> Result<Option<Vec<u8>>, SlotError> {
+        self.plan.run(|| self.inner.read(), slot_fault("read"))
+    }
+
+    fn replace(&self, bytes: &[u8]) -> Result<(), SlotError> {
+        self.plan.run(|| self.inner.replace(bytes), slot_fault("replace"))
     }
 }
 

@@ -1,16 +1,18 @@
-//! The I/O seam of Bailee: a [`Journal`] that is the truth, and [`Objects`] that are put once.
+//! The I/O seam of Bailee: a [`Journal`] that is the truth, [`Objects`] that are put once, and a
+//! [`Slot`] for the one file that lies outside of both.
 //!
 //! | store | journal | objects | for |
 //! |---|---|---|---|
 //! | [`memory`] | [`MemoryJournal`] | [`MemoryObjects`] | simulation, tests of callers |
 //! | embedded | [`SqliteJournal`] | [`DiskObjects`] | one data directory, nothing to install |
-//! | [`faulty`] | [`FaultyJournal`] | [`FaultyObjects`] | fault matrices around either |
+//! | [`faulty`] | [`FaultyJournal`] | [`FaultyObjects`] | fault matrices, [`FaultySlot`] too |
 //!
 //! Every implementation passes the same suites of [`conformance`]; so must any that is added.
 //! Out of scope: what the bytes mean (bailee-core, bailee-ledger), grouping of commits (the
 //! runner), encryption (the vault).
 
 pub mod conformance;
+pub mod direct;
 mod disk;
 mod durable;
 pub mod faulty;
@@ -18,14 +20,16 @@ mod journal;
 mod lock;
 pub mod memory;
 mod objects;
+mod slot;
 mod sqlite;
 
 pub use disk::DiskObjects;
-pub use faulty::{Fault, FaultPlan, FaultyJournal, FaultyObjects};
+pub use faulty::{Fault, FaultPlan, FaultyJournal, FaultyObjects, FaultySlot};
 pub use journal::{Batch, Digest, Entry, Exhibit, Journal, JournalError, SECTIONS, Section};
 pub use lock::{DirLock, LockError};
 pub use memory::{MemoryJournal, MemoryObjects};
-pub use objects::{MAX_NAME, MAX_SEGMENT, ObjectError, Objects, Put, check_name};
+pub use objects::{MAX_NAME, MAX_SEGMENT, ObjectError, Objects, Put, Ranges, check_name};
+pub use slot::{DiskSlot, Slot, SlotError};
 pub use sqlite::{OpenError, SqliteJournal};
 
 use sha2::{Digest as _, Sha256};

@@ -10,11 +10,13 @@ use serde_json::json;
 
 use crate::cli::run::{CompletionsArgs, ManArgs, ServeArgs};
 use crate::cli::{Cli, Reach};
+use crate::log;
 use crate::print::{self, Style};
 use crate::trouble::Trouble;
 
 /// Answers over HTTP until it is told to stop.
 pub(crate) fn serve(args: &ServeArgs, reach: &Reach) -> Result<(), Trouble> {
+    log::to_standard_error();
     let house = House::open(&reach.dir, Clock::Wall)?;
     let origin = house.config().origin.clone();
     let ready = move |address| {

@@ -15,7 +15,9 @@ use crate::door::{Bundle, Door, Letter, read_id};
 use crate::print::{self, Style};
 use crate::save::save;
 use crate::trouble::Trouble;
-use crate::{about, demo, init, keep, let_go, rule, scenario, verify};
+use crate::{
+    about, demo, init, keep, keys, let_go, monitor, rule, scenario, stamps, verify, witness,
+};
 
 /// Does what was typed.
 pub(crate) fn act(cli: Cli) -> Result<ExitCode, Trouble> {
@@ -50,7 +52,7 @@ pub(crate) fn ordinary(ask: Ask, reach: &Reach, style: Style) -> Result<(), Trou
     }
 }
 
-fn page(name: &str, part: &ListArgs) -> String {
+pub(crate) fn page(name: &str, part: &ListArgs) -> String {
     let after = part.after.as_ref().map(|after| format!("after={}", encoded(after)));
     let limit = part.limit.map(|limit| format!("limit={limit}"));
     let query: Vec<String> = after.into_iter().chain(limit).collect();
@@ -65,6 +67,7 @@ fn special(command: Command, reach: &Reach, style: Style) -> Result<(), Trouble>
         Command::Snapshot(verb) => keep::snapshot(verb, reach, style),
         Command::Duty(verb) => rule::duty(verb, reach, style),
         Command::Token(verb) => rule::token(verb, reach, style),
+        Command::Keys(verb) => keys::keys(verb, reach, style),
         Command::Policy(verb) => rule::policy(&verb, reach, style),
         Command::Instruments(verb) => rule::instruments(verb, reach, style),
         Command::Gate(GateVerb::Check { asset, transfer }) => {
@@ -86,8 +89,11 @@ fn special(command: Command, reach: &Reach, style: Style) -> Result<(), Trouble>
         Command::Verify(args) => verify::verify(&args, style),
         Command::Check => check(reach, style),
         Command::Settle => settle(reach, style),
+        Command::Timestamps(part) => stamps::list(&part, reach, style),
         Command::Status => print::thing(&Door::open(reach)?.show("status")?, style),
         Command::Serve(args) => about::serve(&args, reach),
+        Command::Witness(verb) => witness::witness(&verb, style),
+        Command::Monitor(args) => monitor::monitor(&args, reach, style),
         Command::Scenario(verb) => scenario::run(&verb, style),
         Command::Completions(args) => about::completions(&args),
         Command::Man(args) => about::man(&args),
@@ -172,7 +178,8 @@ fn check(reach: &Reach, style: Style) -> Result<(), Trouble> {
 
 fn settle(reach: &Reach, style: Style) -> Result<(), Trouble> {
     let door = Door::open(reach)?;
-    let left = door.here("`settle`")?.settle();
+    let here = door.here("`settle`")?;
+    let left = here.settle() + stamps::settle(&here.house);
     match style {
         Style::Json => print::json(&json!({ "still_pending": left }))?,
         Style::Words if left == 0 => print::out("nothing is left to do\n")?,

@@ -14,18 +14,27 @@ mod demo;
 mod door;
 mod init;
 mod keep;
+mod keys;
 mod let_go;
+mod log;
+mod monitor;
 mod print;
 mod rule;
 mod save;
 mod scenario;
+mod stamps;
 mod steps;
 mod trouble;
 mod verify;
+mod witness;
 
 use std::process::ExitCode;
 
 use clap::Parser;
+
+/// A house is millions of small things, made by one thread and let go of by another.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();

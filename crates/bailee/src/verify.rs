@@ -1,16 +1,20 @@
 //! `bailee verify`: checks what somebody was given, offline, without a data directory.
 //!
-//! Invariants: the claims are told apart, none is summed up as "valid"; a key that came out of the
-//! bundle itself is named as such; every file is told of, also after one that does not hold; exit 1
-//! if anything contradicts any of them.
+//! Invariants: the claims are told apart, none is summed up as "valid"; keys and roots that came
+//! out of the bundle itself are named as such; every file is told of, also after one that does not
+//! hold; exit 1 if anything contradicts any of them.
 
 use std::fs::File;
 use std::io::Cursor;
 use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use bailee_ledger::clearance::{self, Terms};
-use bailee_ledger::report::{ClaimState, KeySource};
-use bailee_ledger::{Checkpoint, Report, Trust, Verifier, to_hex, verify_bundle};
+use bailee_ledger::report::{ClaimState, Source, StampReport};
+use bailee_ledger::timestamp::{Roots, Token};
+use bailee_ledger::{
+    Checkpoint, Policy, Report, SecondKey, Trust, Verifier, to_hex, verify_bundle,
+};
 use serde_json::{Value, json};
 
 use crate::cli::ask;
@@ -35,11 +39,11 @@ struct Verdict {
 
 /// Verifies every file.
 pub(crate) fn verify(args: &VerifyArgs, style: Style) -> Result<(), Trouble> {
-    let key = args.key.as_deref().map(read_key).transpose()?;
+    let reader = Reader::of(args)?;
     let mut all = Vec::new();
     let mut hold = true;
     for path in &args.files {
-        let verdict = file(path, key.as_ref())?;
+        let verdict = file(path, &reader)?;
         hold &= verdict.holds;
         let name = print::safe(&path.display().to_string());
         match style {
@@ -55,51 +59,74 @@ pub(crate) fn verify(args: &VerifyArgs, style: Style) -> Result<(), Trouble> {
     if hold { Ok(()) } else { Err(Trouble::Said(1)) }
 }
 
-fn read_key(vkey: &str) -> Result<Verifier, Trouble> {
+pub(crate) fn read_key(vkey: &str) -> Result<Verifier, Trouble> {
     Verifier::parse(vkey).map_err(|e| {
         let change = "give the key as its log publishes it: name+hash+base64";
         Trouble::usage("--key", e, change)
     })
 }
 
+/// What the reader brought along.
+struct Reader {
+    key: Option<Verifier>,
+    trust: Trust,
+}
+
+impl Reader {
+    fn of(args: &VerifyArgs) -> Result<Self, Trouble> {
+        let key = args.key.as_deref().map(read_key).transpose()?;
+        let mut trust = match (&key, &args.policy) {
+            (Some(key), _) => Trust::pinned_key(&key.to_vkey())
+                .map_err(|e| Trouble::usage("--key", e, "give the key of the log itself"))?,
+            (None, Some(path)) => {
+                let policy = Policy::parse(&ask::read(path)?);
+                let change = "give a tlog-policy: lines log, witness, group, quorum";
+                Trust::pinned(policy.map_err(|e| Trouble::usage("--policy", e, change))?)
+            }
+            (None, None) => Trust::from_bundle(),
+        };
+        if let Some(path) = &args.roots {
+            let roots = Roots::from_pem(&ask::read(path)?);
+            let change = "give a file of PEM certificates, self-signed ones among them";
+            trust = trust.with_roots(roots.map_err(|e| Trouble::usage("--roots", e, change))?);
+        }
+        if let Ok(now) = SystemTime::now().duration_since(UNIX_EPOCH) {
+            trust = trust.at(now.as_secs());
+        }
+        Ok(Self { key, trust })
+    }
+}
+
 fn indented(words: &str) -> String {
     words.lines().map(|line| format!("  {}\n", print::safe(line))).collect()
 }
 
-fn file(path: &Path, key: Option<&Verifier>) -> Result<Verdict, Trouble> {
+fn file(path: &Path, reader: &Reader) -> Result<Verdict, Trouble> {
     if path == Path::new("-") {
         let bytes = ask::read(path)?;
-        return match bytes.starts_with(ZIP) {
-            true => bundle(Cursor::new(bytes), key),
-            false => Ok(signed_text(&bytes, key)),
-        };
+        return Ok(match bytes.starts_with(ZIP) {
+            true => bundle(Cursor::new(bytes), &reader.trust),
+            false => signed_text(&bytes, reader.key.as_ref()),
+        });
     }
     let io = |e: std::io::Error| Trouble::io(format!("read {}", path.display()), &e);
     let mut opened = File::open(path).map_err(io)?;
     let mut head = [0; 2];
     let got = std::io::Read::read(&mut opened, &mut head).map_err(io)?;
     if &head[..got] == ZIP || opened.metadata().map_err(io)?.len() > LONGEST_NOTE {
-        return bundle(File::open(path).map_err(io)?, key);
+        return Ok(bundle(File::open(path).map_err(io)?, &reader.trust));
     }
-    Ok(signed_text(&ask::read(path)?, key))
+    Ok(signed_text(&ask::read(path)?, reader.key.as_ref()))
 }
 
-fn bundle(
-    reader: impl std::io::Read + std::io::Seek,
-    key: Option<&Verifier>,
-) -> Result<Verdict, Trouble> {
-    let trust = match key {
-        None => Trust::from_bundle(),
-        Some(key) => Trust::pinned_key(&key.to_vkey())
-            .map_err(|e| Trouble::usage("--key", e, "give the key of the log itself"))?,
-    };
-    Ok(match verify_bundle(reader, &trust) {
+fn bundle(reader: impl std::io::Read + std::io::Seek, trust: &Trust) -> Verdict {
+    match verify_bundle(reader, trust) {
         Ok(report) => {
             let words = report.to_string();
             Verdict { words, json: as_json(&report), holds: !report.failed() }
         }
         Err(error) => fails(error.member(), error.to_string()),
-    })
+    }
 }
 
 fn fails(member: &str, what: String) -> Verdict {
@@ -163,14 +190,9 @@ fn token_holds(terms: &Terms, key: &Verifier) -> Verdict {
 }
 
 fn as_json(report: &Report) -> Value {
-    let claims = report.claims.iter().map(|claim| {
-        let state = match claim.state {
-            ClaimState::Proven => "proven",
-            ClaimState::NotShown => "not-shown",
-            ClaimState::Failed => "failed",
-        };
-        json!({ "claim": claim.title, "state": state, "text": claim.text })
-    });
+    let claims = report.claims.iter().map(
+        |claim| json!({ "claim": claim.title, "state": state(claim.state), "text": claim.text }),
+    );
     let entries = report.entries.iter().map(|entry| {
         json!({
             "index": entry.index, "type": entry.type_code, "hour": entry.hours,
@@ -185,13 +207,41 @@ fn as_json(report: &Report) -> Value {
         "origin": report.origin,
         "key": format!("{:08x}", report.key_id),
         "key_source": match report.key_source {
-            KeySource::Pinned => "pinned",
-            KeySource::Bundle => "bundle",
+            Source::Pinned => "pinned",
+            Source::Bundle => "bundle",
         },
         "tree": tree,
+        "ml_dsa_44": report.second_key.map(|second| match second {
+            SecondKey::Signed => "signed",
+            SecondKey::Absent => "absent",
+            SecondKey::NotListed => "not-listed",
+        }),
         "entries": entries.collect::<Vec<_>>(),
         "exhibits": report.exhibits.iter().map(|digest| to_hex(digest)).collect::<Vec<_>>(),
+        "timestamps": report.stamps.iter().map(stamp).collect::<Vec<_>>(),
         "claims": claims.collect::<Vec<_>>(),
         "problems": problems.collect::<Vec<_>>(),
+    })
+}
+
+fn state(state: ClaimState) -> &'static str {
+    match state {
+        ClaimState::Proven => "proven",
+        ClaimState::NotShown => "not-shown",
+        ClaimState::Failed => "failed",
+    }
+}
+
+/// What one timestamp authority says; times are Unix seconds.
+fn stamp(stamp: &StampReport) -> Value {
+    let token = |token: &Token| {
+        json!({
+            "authority": token.authority, "time": token.time, "policy": token.policy,
+            "serial": token.serial, "expires": token.expires,
+        })
+    };
+    json!({
+        "name": stamp.name, "state": state(stamp.state), "text": stamp.text,
+        "tokens": stamp.tokens.iter().map(token).collect::<Vec<_>>(),
     })
 }

@@ -17,6 +17,7 @@ mod notice;
 mod permission;
 mod reason;
 mod registry;
+mod rotation;
 mod snapshot;
 mod tick;
 
@@ -150,6 +151,15 @@ fn decide_letting_go(s: &State, command: &Command, now: Time) -> Decision {
         Action::IssueToken { party, scope, hash } => duty::issue_token(s, *party, *scope, *hash),
         Action::RevokeToken { token } => duty::revoke_token(s, *token),
         Action::Tick => tick::tick(s, now),
+        Action::ProposeRotation { from, to, overlap_days, reason } => {
+            rotation::propose(s, from, to, *overlap_days, reason)
+        }
+        Action::ApproveRotation { rotation } => rotation::approve(s, *rotation, actor(by)?, now),
+        Action::EndRotation { rotation, why, reason } => {
+            rotation::end(s, *rotation, *why, reason, now)
+        }
+        Action::CancelRotation { rotation, reason } => rotation::cancel(s, *rotation, reason),
+        Action::ContinueLog { to, reason } => rotation::go_on(s, to, reason),
         _ => unreachable!("`decide` handles the first half of the actions"),
     }
 }

@@ -55,7 +55,11 @@ fn of(action: &Action) -> Option<&Reason> {
         | Action::RequestAccess { reason, .. }
         | Action::DecideAccess { reason, .. }
         | Action::FulfilAccess { reason, .. }
-        | Action::DischargeDuty { reason, .. } => Some(reason),
+        | Action::DischargeDuty { reason, .. }
+        | Action::ProposeRotation { reason, .. }
+        | Action::EndRotation { reason, .. }
+        | Action::CancelRotation { reason, .. }
+        | Action::ContinueLog { reason, .. } => Some(reason),
         Action::SetPolicy(_)
         | Action::LoadInstruments(_)
         | Action::RegisterParty { .. }
@@ -91,6 +95,7 @@ fn of(action: &Action) -> Option<&Reason> {
         | Action::DutyPaged { .. }
         | Action::IssueToken { .. }
         | Action::RevokeToken { .. }
+        | Action::ApproveRotation { .. }
         | Action::Tick => None,
     }
 }

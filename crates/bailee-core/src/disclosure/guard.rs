@@ -19,8 +19,8 @@ use crate::party::{Party, Role, person};
 use crate::state::State;
 
 /// Prefixes of ids, without that of the house's own entities.
-const PREFIXES: [&str; 15] =
-    ["P", "AC", "A", "M", "D", "H", "N", "O", "X", "C", "S", "Q", "K", "Y", "T"];
+const PREFIXES: [&str; 16] =
+    ["P", "AC", "A", "M", "D", "H", "N", "O", "X", "C", "S", "Q", "K", "Y", "T", "R"];
 
 /// What may not stand in what a party is shown.
 #[derive(Debug)]

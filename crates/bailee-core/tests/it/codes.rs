@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use bailee_core::disposition::DispositionKind;
 use bailee_core::id::*;
+use bailee_core::rotation::KeyEnd;
 use bailee_core::{
     Action, Code, LONGEST_EXHIBIT_NAME, LONGEST_NOTE, MOST_EXHIBITS, NewAsset, Reason, Refusal,
     Triage,
@@ -358,6 +359,37 @@ fn of_clearances() -> Vec<Case> {
     ]
 }
 
+fn with_rotation(act: fn(&mut House, RotationId) -> Code) -> Code {
+    let mut house = House::new();
+    house.yes(COUNSEL, rotate(1, 2));
+    act(&mut house, RotationId(1))
+}
+
+fn of_rotations() -> Vec<Case> {
+    vec![
+        (Code::RotationOpen, || with_rotation(|house, _| house.no(STAFF, rotate(1, 3)))),
+        (Code::RotationNotBegun, || {
+            with_rotation(|house, rotation| {
+                let why = KeyEnd::Stolen;
+                house.no(STAFF, Action::EndRotation { rotation, why, reason: because() })
+            })
+        }),
+        (Code::OverlapRunning, || {
+            with_rotation(|house, rotation| {
+                house.yes(OPS, Action::ApproveRotation { rotation });
+                let why = KeyEnd::Retired;
+                house.no(STAFF, Action::EndRotation { rotation, why, reason: because() })
+            })
+        }),
+        (Code::RotationClosed, || {
+            with_rotation(|house, rotation| {
+                house.yes(STAFF, Action::CancelRotation { rotation, reason: because() });
+                house.no(STAFF, Action::ApproveRotation { rotation })
+            })
+        }),
+    ]
+}
+
 #[test]
 fn every_code_is_reached_by_what_it_is_for() {
     let mut reached = BTreeSet::new();
@@ -368,6 +400,7 @@ fn every_code_is_reached_by_what_it_is_for() {
         of_dispositions(),
         of_subjects(),
         of_clearances(),
+        of_rotations(),
     ];
     for (code, case) in groups.into_iter().flatten() {
         assert_eq!(case(), code);

@@ -13,6 +13,7 @@ mod letting_go;
 mod model;
 mod naive;
 mod permission;
+mod rotation;
 mod strangers;
 mod views;
 mod wire;

@@ -6,6 +6,7 @@ use bailee_core::disposition::DispositionKind;
 use bailee_core::id::*;
 use bailee_core::notice::Evidence;
 use bailee_core::party::Role;
+use bailee_core::rotation::KeyEnd;
 use bailee_core::{Action, By, Code, Command, Policy, TokenScope, Triage, decide};
 
 use crate::house::*;
@@ -89,6 +90,11 @@ fn table() -> Vec<(May, Action)> {
         (House, Action::DischargeDuty { duty: DutyId(1), reason: r() }),
         (House, Action::IssueToken { party: OWNER, scope: TokenScope::Agent, hash: [0; 32] }),
         (House, Action::RevokeToken { token: TokenId(1) }),
+        (Person, Action::ProposeRotation { from: log_keys(1), to: log_keys(2), overlap_days: 30, reason: r() }),
+        (Person, Action::ApproveRotation { rotation: RotationId(1) }),
+        (Person, Action::EndRotation { rotation: RotationId(1), why: KeyEnd::Retired, reason: r() }),
+        (Person, Action::CancelRotation { rotation: RotationId(1), reason: r() }),
+        (Counsel, Action::ContinueLog { to: go_on(3, 0), reason: r() }),
     ]
 }
 

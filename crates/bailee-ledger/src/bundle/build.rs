@@ -1,9 +1,9 @@
 //! Building a bundle out of ready data.
 //!
-//! Invariant: whatever [`BundleBuilder::write`] returns `Ok` for passes the verifier under the
-//! policy it carries. Every check (signatures, inclusion, openings, exhibits named in papers,
-//! timestamps) is made before the first byte is written; only streamed exhibits can still fail by
-//! changing.
+//! Invariant: nothing contradicts what [`BundleBuilder::write`] returns `Ok` for, when it is
+//! verified under the policy and roots it carries. Every check (signatures, inclusion, openings,
+//! exhibits named in papers, timestamps) is made before the first byte is written; only streamed
+//! exhibits can still fail by changing.
 //!
 //! Memory: opened sections and the lists of names. Streamed exhibits are opened one after the
 //! other when the bundle is written; proofs, which repeat the checkpoint, are made again then.
@@ -15,18 +15,19 @@ use std::sync::Arc;
 use super::layout::{MAX_TOKENS, exhibit_name, text_name};
 use super::{
     BAG_INFO, BAGIT, BagInfo, CERTIFICATE, CHECKPOINT, DECLARATION, GUIDES, Kind, List, Listed,
-    MAX_TOKEN, Manifest, NOTE, POLICY, README, ROOT, Statement, check_authority, entry_dir, guide,
+    Manifest, NOTE, POLICY, README, ROOT, Statement, check_authority, entry_dir, guide,
     path_in_bag, roots_name, strike_found, token_name,
 };
 use crate::checkpoint::Checkpoint;
 use crate::encoding::to_hex;
 use crate::error::Error;
 use crate::hash::{Hash, leaf_hash, sha256};
-use crate::key::Signer;
 use crate::leaf::{Leaf, SECTION_NAMES, SECTIONS};
 use crate::note::Note;
 use crate::policy::Policy;
 use crate::proof::verify_inclusion;
+use crate::sign::Sign;
+use crate::timestamp::{Roots, verify_series};
 use crate::tlog_proof::TlogProof;
 use crate::tree::Tree;
 use crate::zip::{self, Input, Measure, ZipError};
@@ -52,8 +53,8 @@ impl std::fmt::Debug for Opened {
 /// Why a bundle was not built.
 #[derive(Debug, thiserror::Error)]
 pub enum BundleError {
-    /// Checkpoint, policy, proof or leaf do not fit together.
-    #[error("bundle not built, entry or checkpoint is unfit: {0}")]
+    /// Checkpoint, policy, proof or leaf do not fit together, or whoever holds the key did not sign.
+    #[error("bundle not built: {0}")]
     Unfit(#[from] Error),
     /// The archive could not be written.
     #[error("bundle not written: {0}")]
@@ -108,13 +109,16 @@ pub struct BundleBuilder<'a> {
 }
 
 impl<'a> BundleBuilder<'a> {
-    /// Starts a bundle over a signed checkpoint that `policy` accepts.
+    /// Starts a bundle over a checkpoint that a log of `policy` signed. Error: it did not, or a key
+    /// of the policy has a signature on it that does not verify.
     pub fn new(kind: Kind, checkpoint: &Note, policy: &Policy) -> Result<Self, BundleError> {
-        let seen = policy.evaluate(checkpoint)?;
+        // A quorum that is not reached yet keeps nobody waiting: the verifier tells of it.
+        policy.cosignatures(checkpoint)?;
+        let (_, opened) = policy.open_log(checkpoint)?;
         let mut builder = Self {
             kind,
             note: Arc::new(checkpoint.clone()),
-            checkpoint: seen.checkpoint,
+            checkpoint: opened,
             policy: policy.clone(),
             identifier: None,
             payload: BTreeMap::new(),
@@ -163,7 +167,7 @@ impl<'a> BundleBuilder<'a> {
             return Err(BundleError::EntryTwice(index));
         }
         let dir = entry_dir(index);
-        self.put(&format!("{dir}/leaf.bin"), leaf.to_vec());
+        self.put(&format!("{dir}/leaf.bin"), Vec::from(leaf));
         self.put_proof(&format!("{dir}/proof.tlog-proof"), index, path);
         for (number, section) in opened.into_iter().enumerate() {
             let Some(Opened { bytes, salt }) = section else { continue };
@@ -241,10 +245,10 @@ impl<'a> BundleBuilder<'a> {
         if tokens.is_empty() || tokens.len() > MAX_TOKENS {
             return Err(unfit(format!("{} tokens, not 1 to {MAX_TOKENS}", tokens.len())));
         }
-        let too_large = |bytes: &Vec<u8>| bytes.len() as u64 > MAX_TOKEN;
-        if tokens.iter().chain([&roots_pem]).any(too_large) {
-            return Err(unfit(format!("a file has more than {MAX_TOKEN} bytes")));
-        }
+        let imprint = sha256(self.note.to_string().as_bytes());
+        Roots::from_pem(&roots_pem)
+            .and_then(|roots| verify_series(&tokens, &imprint, &roots, 0))
+            .map_err(|error| unfit(error.to_string()))?;
         self.put(&roots_name, roots_pem);
         for (number, token) in tokens.into_iter().enumerate() {
             self.put(&token_name(authority, number), token);
@@ -253,11 +257,12 @@ impl<'a> BundleBuilder<'a> {
     }
 
     /// Signs with the log key and writes the bundle; returns its length in bytes.
-    pub fn write(mut self, signer: &Signer, out: &mut dyn Write) -> Result<u64, BundleError> {
+    pub fn write(mut self, signer: &dyn Sign, out: &mut dyn Write) -> Result<u64, BundleError> {
         let origin = &self.checkpoint.origin;
         let trusted = self.policy.logs().iter().any(|log| log.key == *signer.verifier());
-        if signer.name() != origin || !trusted {
-            let (signer, origin) = (signer.name().to_owned(), origin.clone());
+        let signer_name = signer.verifier().name();
+        if signer_name != origin || !trusted {
+            let (signer, origin) = (signer_name.to_owned(), origin.clone());
             return Err(BundleError::WrongSigner { signer, origin });
         }
         for papers in &self.papers {
@@ -270,7 +275,7 @@ impl<'a> BundleBuilder<'a> {
         let tags = list(List::Tags, &members)?.to_text();
         let (kind, origin) = (self.kind, self.checkpoint.origin.clone());
         let statement = Statement { kind, origin, tagmanifest: sha256(tags.as_bytes()) };
-        let note = Note::new(statement.to_text())?.sign(signer, 0);
+        let note = Note::new(statement.to_text())?.sign_by(signer)?;
         members.push(Input::from_bytes(List::Tags.member(), tags));
         members.push(Input::from_bytes(NOTE, note.to_string()));
         members.extend(self.payload.into_values());

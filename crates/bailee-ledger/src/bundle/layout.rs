@@ -25,8 +25,6 @@ pub const README: &str = "bag/data/README.txt";
 pub const CERTIFICATE: &str = "bag/data/certificate.json";
 /// Largest section read, in bytes.
 pub const MAX_SECTION: u64 = 16 << 20;
-/// Largest timestamp token, and largest file of roots, in bytes.
-pub const MAX_TOKEN: u64 = 1 << 20;
 /// Longest name of a timestamp authority, in bytes.
 const MAX_AUTHORITY: usize = 64;
 /// Most tokens of one authority: yearly renewals for longer than anybody will ask.

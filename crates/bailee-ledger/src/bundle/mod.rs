@@ -22,9 +22,7 @@ pub(crate) use bag::MAX_BAG_INFO;
 pub use bag::{BAG_INFO, BAGIT, BagInfo, DECLARATION};
 pub use build::{BundleBuilder, BundleError, Opened};
 pub use guide::{GUIDES, VERIFY_MD};
-pub use layout::{
-    CERTIFICATE, CHECKPOINT, MAX_SECTION, MAX_TOKEN, POLICY, README, ROOT, check_authority,
-};
+pub use layout::{CERTIFICATE, CHECKPOINT, MAX_SECTION, POLICY, README, ROOT, check_authority};
 pub(crate) use layout::{
     Part, TimestampFile, entry_dir, is_payload, path_in_bag, roots_name, token_name,
 };

@@ -23,7 +23,7 @@ pub(super) struct Entries {
     pub(super) named: Vec<Hash>,
 }
 
-impl<R: Read + Seek> Check<R> {
+impl<R: Read + Seek> Check<'_, R> {
     pub(super) fn entries(&mut self, signed: Option<&Signed>) -> Entries {
         let mut indices = BTreeSet::new();
         for member in self.archive.members() {

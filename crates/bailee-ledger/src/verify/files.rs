@@ -9,7 +9,7 @@ use crate::bundle::{
     is_payload, path_in_bag,
 };
 
-impl<R: Read + Seek> Check<R> {
+impl<R: Read + Seek> Check<'_, R> {
     /// Compares every member with its list, every list with the members, and checks the bag.
     pub(super) fn files(&mut self, chain: &Chain) {
         let names: Vec<String> = self.archive.members().iter().map(|m| m.name.clone()).collect();

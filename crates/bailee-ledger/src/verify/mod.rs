@@ -24,7 +24,10 @@ use crate::hash::{Hash, leaf_hash};
 use crate::key::Verifier;
 use crate::note::Note;
 use crate::policy::{MAX_POLICY, Policy, SecondKey, Seen};
-use crate::report::{KeySource, Problem, Report, documents, log_signed, quorum_saw};
+use crate::report::{
+    Claim, Problem, Report, Source, documents, log_signed, no_quorum, quorum_missing, quorum_saw,
+};
+use crate::timestamp::Roots;
 use crate::tlog_proof::TlogProof;
 use crate::zip::{Archive, ZipError};
 
@@ -35,12 +38,16 @@ use chain::Chain;
 pub struct Trust {
     /// `None`: the policy in the bundle.
     policy: Option<Policy>,
+    /// Anchors of timestamp authorities. `None`: those in the bundle.
+    roots: Option<Roots>,
+    /// The reader's clock, Unix seconds.
+    now: Option<u64>,
 }
 
 impl Trust {
     /// Trusts the reader's own policy. The one in the bundle is then only a listed file.
     pub fn pinned(policy: Policy) -> Self {
-        Trust { policy: Some(policy) }
+        Trust { policy: Some(policy), ..Trust::default() }
     }
 
     /// Trusts the policy in the bundle; the report says so.
@@ -51,6 +58,17 @@ impl Trust {
     /// Trusts one log key, given as vkey, and asks for no witness.
     pub fn pinned_key(vkey: &str) -> Result<Self, Error> {
         Ok(Trust::pinned(Policy::for_log(Verifier::parse(vkey)?)?))
+    }
+
+    /// Trusts these anchors of timestamp authorities and no others. The ones in the bundle are then
+    /// only listed files.
+    pub fn with_roots(self, roots: Roots) -> Self {
+        Trust { roots: Some(roots), ..self }
+    }
+
+    /// Adds the reader's clock (Unix seconds), so that the report can say what has expired.
+    pub fn at(self, now: u64) -> Self {
+        Trust { now: Some(now), ..self }
     }
 }
 
@@ -110,17 +128,17 @@ pub(crate) fn verify_archive(
     trust: &Trust,
 ) -> Result<Report, VerifyError> {
     let (policy, source) = match &trust.policy {
-        Some(policy) => (policy.clone(), KeySource::Pinned),
+        Some(policy) => (policy.clone(), Source::Pinned),
         None => {
             let bytes = archive.read(POLICY, MAX_POLICY as u64)?;
             let policy = Policy::parse(&bytes);
             let policy = policy.map_err(|error| VerifyError::Member { member: POLICY, error })?;
-            (policy, KeySource::Bundle)
+            (policy, Source::Bundle)
         }
     };
     let chain = Chain::follow(&mut archive, &policy)?;
     let (digests, problems) = (BTreeMap::new(), BTreeSet::new());
-    let mut check = Check { archive, policy, source, digests, problems };
+    let mut check = Check { archive, trust, policy, source, digests, problems };
     check.files(&chain);
     Ok(check.report(chain))
 }
@@ -140,16 +158,18 @@ struct Signed {
     second: SecondKey,
 }
 
-struct Check<R> {
+struct Check<'t, R> {
     archive: Archive<R>,
+    trust: &'t Trust,
+    /// The policy that counts, and where it is from.
     policy: Policy,
-    source: KeySource,
+    source: Source,
     /// SHA-256 of every member read in full, by name.
     digests: BTreeMap<String, Hash>,
     problems: BTreeSet<Problem>,
 }
 
-impl<R: Read + Seek> Check<R> {
+impl<R: Read + Seek> Check<'_, R> {
     fn report(mut self, chain: Chain) -> Report {
         let statement = chain.statement;
         let signed = self.checkpoint(&statement.origin);
@@ -157,21 +177,16 @@ impl<R: Read + Seek> Check<R> {
         let tree = signed.as_ref().map(|signed| (signed.size, signed.root));
         // Before the quorum is looked at, whose problems are the checkpoint's but not the log's.
         let broken = [DOCUMENTS, LOG].map(|parts| self.problem_in(parts));
-        let stamped = self.timestamps();
-        let quorum = match &signed {
-            Some(signed) => self.policy.evaluate(&signed.note).map_err(|error| {
-                self.problem(CHECKPOINT, &error);
-                error.to_string()
-            }),
-            None => Err("the checkpoint does not hold".to_owned()),
-        };
+        let witnesses = self.witnesses(signed.as_ref());
+        let (stamps, timestamp) = self.timestamps(signed.is_some());
         let indices: Vec<u64> = entries.reports.iter().map(|entry| entry.index).collect();
+        let second = signed.as_ref().map(|signed| signed.second);
         let signed = signed.filter(|_| !broken[1]).map(|signed| (signed.size, signed.second));
         let claims = [
             documents(entries.opened, entries.named.len(), broken[0]),
             log_signed(&indices, signed, self.source),
-            quorum_saw(&self.policy, quorum.as_ref().map_err(String::clone)),
-            stamped,
+            witnesses,
+            timestamp,
         ];
         Report {
             kind: statement.kind,
@@ -179,10 +194,28 @@ impl<R: Read + Seek> Check<R> {
             key_source: self.source,
             key_id: chain.key.id(),
             tree,
+            second_key: second,
             entries: entries.reports,
             exhibits: entries.named,
+            stamps,
             claims,
             problems: self.problems.into_iter().collect(),
+        }
+    }
+
+    /// Claim 3.
+    fn witnesses(&mut self, signed: Option<&Signed>) -> Claim {
+        let Some(signed) = signed else { return no_quorum("the checkpoint does not hold") };
+        match self.policy.evaluate(&signed.note) {
+            Ok(seen) => quorum_saw(&self.policy, &seen),
+            // Whoever wrote this policy also wrote what falls short of it, and hides nothing.
+            Err(Error::QuorumNotReached { quorum, have }) if self.source == Source::Bundle => {
+                quorum_missing(&quorum, have)
+            }
+            Err(error) => {
+                self.problem(CHECKPOINT, &error);
+                no_quorum(&error.to_string())
+            }
         }
     }
 

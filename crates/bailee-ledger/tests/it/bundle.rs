@@ -4,7 +4,7 @@ use std::io::Cursor;
 
 use bailee_ledger::bundle::{BundleBuilder, BundleError, Kind, Opened, VERIFY_MD};
 use bailee_ledger::hash::sha256;
-use bailee_ledger::report::{ClaimState, KeySource};
+use bailee_ledger::report::{ClaimState, Source};
 use bailee_ledger::verify::VerifyError;
 use bailee_ledger::zip::{Archive, Input, ZipError, measure, write};
 use bailee_ledger::{Checkpoint, Policy, PqSigner, Report, Signer, Trust, to_hex, verify_bundle};
@@ -30,7 +30,7 @@ fn a_receipt_proves_documents_and_log_and_says_what_it_does_not() {
     assert_eq!(states(&report), [Proven, Proven, NotShown, NotShown], "{report}");
     assert!(!report.failed());
     assert_eq!((report.kind, report.origin.as_str()), (Kind::Receipt, ORIGIN));
-    assert_eq!(report.key_source, KeySource::Pinned);
+    assert_eq!(report.key_source, Source::Pinned);
     assert_eq!(report.key_id, log_signer().verifier().id());
     assert_eq!(report.tree, Some((7, tree().root())));
     assert_eq!(report.exhibits, [sha256(EXHIBIT)]);
@@ -44,7 +44,7 @@ fn a_receipt_proves_documents_and_log_and_says_what_it_does_not() {
 fn a_key_out_of_the_bundle_is_called_that() {
     let report = report(&receipt(), &Trust::from_bundle());
     assert!(!report.failed());
-    assert_eq!(report.key_source, KeySource::Bundle);
+    assert_eq!(report.key_source, Source::Bundle);
     assert!(report.claims[1].text.contains("came out of this bundle"), "{report}");
     assert!(report.to_string().contains("NOT pinned"), "{report}");
 }
@@ -72,6 +72,22 @@ fn the_pinned_quorum_counts_not_the_one_in_the_bundle() {
     assert_eq!(report.claims[1].state, ClaimState::Proven, "{report}");
     assert!(report.failed());
     assert_eq!(report.problems[0].member, "bag/data/checkpoint");
+}
+
+#[test]
+fn a_quorum_that_is_not_reached_yet_is_missing_not_hidden() {
+    let note = checkpoint().sign(&witness(2), 1_800_000_000);
+    let bytes = receipt_under(&note, &witness_policy());
+    let own = report(&bytes, &Trust::from_bundle());
+    assert_eq!(own.claims[2].state, ClaimState::NotShown, "{own}");
+    let text = "quorum two, which the policy in this bundle asks for, is not reached (1 of its";
+    assert!(own.claims[2].text.starts_with(text), "{own}");
+    assert!(!own.failed(), "{own}");
+    // Who asks for it on their own does not get less.
+    let pinned = report(&bytes, &Trust::pinned(witness_policy()));
+    assert_eq!(pinned.claims[2].state, ClaimState::Failed, "{pinned}");
+    assert!(pinned.failed(), "{pinned}");
+    assert_eq!(pinned.claims[1].state, ClaimState::Proven, "{pinned}");
 }
 
 #[test]
@@ -180,7 +196,8 @@ fn a_builder_issues_only_what_holds() {
     let stranger = Signer::from_seed(ORIGIN, &[9; 32]).unwrap();
     let refused = new().write(&stranger, &mut Vec::new()).unwrap_err();
     assert!(matches!(refused, BundleError::WrongSigner { .. }));
-    assert!(BundleBuilder::new(Kind::Receipt, &checkpoint(), &witness_policy()).is_err());
+    let stranger = Checkpoint::of(ORIGIN, &tree()).sign(&stranger).unwrap();
+    assert!(BundleBuilder::new(Kind::Receipt, &stranger, &plain_policy()).is_err());
     let measured = measure(EXHIBIT).unwrap();
     let changed = new()
         .entry_of(&tree(), 2, &bytes, [None, None, Some(sections(2)[2].clone())])
@@ -209,7 +226,7 @@ fn archives_refuse_names_that_could_leave_or_collide() {
 #[test]
 fn content_that_does_not_fit_its_crc_is_not_handed_out() {
     let mut bytes = Vec::new();
-    write(&mut bytes, vec![Input::from_bytes("a.txt", b"content".to_vec())]).unwrap();
+    write(&mut bytes, vec![Input::from_bytes("a.txt", b"content")]).unwrap();
     bytes[30 + "a.txt".len()] ^= 1;
     let mut archive = Archive::open(Cursor::new(bytes)).unwrap();
     let refused = archive.read("a.txt", 100).unwrap_err();

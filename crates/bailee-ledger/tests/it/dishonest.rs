@@ -3,64 +3,27 @@
 
 use std::io::Cursor;
 
-use bailee_ledger::bundle::{
-    BAG_INFO, BAGIT, BagInfo, Kind, List, Listed, Manifest, NOTE, Statement,
-};
+use bailee_ledger::bundle::{BAG_INFO, BAGIT, Kind, List, NOTE, Statement};
 use bailee_ledger::hash::sha256;
 use bailee_ledger::report::ClaimState::{Failed, NotShown, Proven};
 use bailee_ledger::verify::VerifyError;
-use bailee_ledger::zip::{Archive, Input, write};
+use bailee_ledger::zip::{Input, write};
 use bailee_ledger::{Checkpoint, Note, Report, Signer, TlogProof, Trust, to_hex, verify_bundle};
 
 use crate::common::{ORIGIN, checkpoint, leaf, log_signer, plain_policy, receipt, sections, tree};
-
-type Members = Vec<(String, Vec<u8>)>;
+use crate::issuer::{self, Members, relisted, sealed, set};
 
 fn members() -> Members {
-    let mut archive = Archive::open(Cursor::new(receipt())).unwrap();
-    let names: Vec<String> = archive.members().iter().map(|m| m.name.clone()).collect();
-    names.into_iter().map(|name| (name.clone(), archive.read(&name, 1 << 20).unwrap())).collect()
+    issuer::members(&receipt())
 }
 
-fn set(members: &mut Members, name: &str, bytes: Vec<u8>) {
-    members.retain(|(other, _)| other != name);
-    members.push((name.to_owned(), bytes));
+fn verified(bundle: &[u8]) -> Result<Report, VerifyError> {
+    verify_bundle(Cursor::new(bundle), &Trust::pinned(plain_policy()))
 }
 
-/// Makes `bag-info.txt` and the list of the payload fit the members.
-fn relisted(mut members: Members) -> Members {
-    let payload = members.iter().filter(|(name, _)| name.starts_with("bag/data/"));
-    let octets = payload.clone().map(|(_, bytes)| bytes.len() as u64).sum();
-    let files = payload.clone().count() as u64;
-    let listed = payload.map(|(name, bytes)| listed(name, bytes)).collect();
-    let payload = Manifest::new(List::Payload, listed).unwrap().to_text();
-    let (identifier, agent) = ("a".to_owned(), "b".to_owned());
-    let info = BagInfo { origin: ORIGIN.to_owned(), identifier, agent, octets, files };
-    set(&mut members, BAG_INFO, info.to_text().unwrap().into_bytes());
-    set(&mut members, List::Payload.member(), payload.into_bytes());
-    members
-}
-
-fn listed(name: &str, bytes: &[u8]) -> Listed {
-    Listed { path: name.strip_prefix("bag/").unwrap().to_owned(), sha256: sha256(bytes) }
-}
-
-/// Lists the bag's own files as they are, and signs with the true log key.
-fn signed(mut members: Members) -> Result<Report, VerifyError> {
-    let not_listed = [NOTE, List::Tags.member()];
-    let tags = members.iter().filter(|(name, _)| !name.starts_with("bag/data/"));
-    let tags = tags.filter(|(name, _)| !not_listed.contains(&name.as_str()));
-    let tags = tags.map(|(name, bytes)| listed(name, bytes)).collect();
-    let tags = Manifest::new(List::Tags, tags).unwrap().to_text().into_bytes();
-    let (kind, tagmanifest) = (Kind::Receipt, sha256(&tags));
-    set(&mut members, List::Tags.member(), tags);
-    let statement = Statement { kind, origin: ORIGIN.to_owned(), tagmanifest };
-    let note = Note::new(statement.to_text()).unwrap().sign(&log_signer(), 0).to_string();
-    set(&mut members, NOTE, note.into_bytes());
-    let inputs = members.iter().map(|(name, bytes)| Input::from_bytes(name, bytes));
-    let mut out = Vec::new();
-    write(&mut out, inputs.collect()).unwrap();
-    verify_bundle(Cursor::new(out), &Trust::pinned(plain_policy()))
+/// Signs and verifies members whose lists are as they are.
+fn signed(members: Members) -> Result<Report, VerifyError> {
+    verified(&sealed(members))
 }
 
 /// Lists the members, signs, and verifies.

@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 
 use crate::house::HouseError;
 use crate::keeping::KeepError;
+use crate::keys::KeyError;
 use crate::letting_go::LetGoError;
 use crate::receipt::ReceiptError;
 use crate::runner::Failure;
@@ -176,12 +177,22 @@ impl From<HouseError> for Problem {
             HouseError::Config { .. } => {
                 Problem::new(422, "bad_settings", "bailee.toml", detail, "correct the file")
             }
+            HouseError::Key(error) => {
+                let (status, code, change) = error.told();
+                Problem::new(status, code, "a key of this house", detail, change)
+            }
             HouseError::Restored { .. } | HouseError::Forked { .. } => {
                 let change = "restore the newest copy of the directory; nothing is signed on this";
                 Problem::new(500, "log_contradicts_checkpoint", "the log", detail, change)
             }
             _ => Problem::failure("house_failed", "the house", detail),
         }
+    }
+}
+
+impl From<KeyError> for Problem {
+    fn from(error: KeyError) -> Problem {
+        HouseError::Key(error).into()
     }
 }
 

@@ -27,7 +27,7 @@ pub(crate) fn run(house: &Arc<Inner>, told: &Receiver<Tell>) {
     let attesting = &house.attesting;
     let Some(timeout) = attesting.timeout else { return };
     let mut table = Table::new(attesting.policy.clone(), timeout, attesting.tell.clone());
-    attesting.state().watched = table.watched.clone();
+    attesting.state().watched = table.watched();
     let mut begun = Instant::now();
     let mut resumed = false;
     while !attesting.state().closed {
@@ -104,5 +104,5 @@ fn round(house: &Arc<Inner>, table: &mut Table, told: &Receiver<Tell>) {
     let same = before.filter(|gathered| gathered.about == newest.about);
     let mut gathered = same.unwrap_or(newest);
     table.round(house, &mut gathered, told);
-    attesting.settle(gathered, &table.watched);
+    attesting.settle(gathered, table.watched());
 }

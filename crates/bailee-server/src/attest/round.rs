@@ -16,6 +16,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use bailee_ledger::note::NoteSignature;
+use bailee_ledger::policy::PolicyWitness;
 use bailee_ledger::witness::AddCheckpoint;
 use bailee_ledger::{Checkpoint, Note, Policy};
 
@@ -88,6 +89,21 @@ impl Gathered {
         }
     }
 
+    /// The cosignatures in the order of the policy, whoever answered first.
+    fn put_in_order(&mut self, policy: &Policy) {
+        let place = |line: &NoteSignature| {
+            let ours = |one: &PolicyWitness| one.key.id() == line.key_id;
+            // The log's own signatures come first, as they were.
+            policy.witnesses().iter().position(ours).map_or(0, |index| index + 1)
+        };
+        let Ok(mut note) = Note::new(self.note.text().to_owned()) else { return };
+        let mut lines = self.note.signatures().to_vec();
+        lines.sort_by_key(place);
+        note.add_signatures(lines);
+        self.note = note;
+        self.cosigned.sort_unstable();
+    }
+
     fn lacks(&self, seat: &Seat) -> bool {
         let missing = |index: &usize| self.cosigned.iter().all(|(witness, _)| witness != index);
         seat.witnesses.iter().any(missing)
@@ -101,8 +117,8 @@ pub(crate) struct Table {
     seats: Vec<Seat>,
     web: Web,
     tell: Sender<Tell>,
-    /// By the policy's witnesses.
-    pub(crate) watched: Vec<Watched>,
+    /// By the policy's witnesses; the log's own second key stands among them and is not asked.
+    watched: Vec<Watched>,
 }
 
 impl Table {
@@ -124,6 +140,13 @@ impl Table {
         }
         let watched = policy.witnesses().iter().map(|w| Watched::named(&w.name)).collect();
         Table { policy, timeout, seats, web: Web::default(), tell, watched }
+    }
+
+    /// What is known of everybody who is asked.
+    pub(crate) fn watched(&self) -> Vec<Watched> {
+        let asked = |index: &usize| self.seats.iter().any(|seat| seat.witnesses.contains(index));
+        let all = self.watched.iter().enumerate();
+        all.filter(|(index, _)| asked(index)).map(|(_, one)| one.clone()).collect()
     }
 
     /// Whoever cosigned this earlier note has come as far as it.
@@ -172,6 +195,7 @@ impl Table {
         for (seat, _) in self.seats.iter().zip(asked).filter(|(seat, n)| *n > 0 && seat.busy) {
             seat.witnesses.iter().for_each(|index| self.watched[*index].lapsed(Lapse::Late));
         }
+        gathered.put_in_order(&self.policy);
     }
 
     /// Takes an answer that came between rounds.

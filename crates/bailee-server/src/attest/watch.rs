@@ -67,6 +67,11 @@ impl Watched {
         Watched { name: name.to_owned(), ..Watched::default() }
     }
 
+    /// Has it said that it saw another tree?
+    pub fn contradicts(&self) -> bool {
+        self.contradiction.is_some()
+    }
+
     /// It cosigned a tree of this size.
     pub(crate) fn cosigned(&mut self, size: u64) {
         if self.lapse.take().is_some() {

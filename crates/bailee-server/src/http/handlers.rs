@@ -242,11 +242,24 @@ pub(crate) fn livez(_: &Shared, _: &Ask) -> Result<Reply, Problem> {
     Ok(Reply::bytes(TEXT, b"alive\n".to_vec()))
 }
 
-/// Ready: the state can be read and a checkpoint has been signed.
+/// Ready: the state can be read and a checkpoint has been signed. What is wrong with witnesses is
+/// told, and changes nothing: no witness may keep the house from taking letters.
 pub(crate) fn readyz(shared: &Shared, _: &Ask) -> Result<Reply, Problem> {
     shared.house.with_state(|s| s.head)?;
     match shared.house.checkpoint() {
-        Some(_) => Ok(Reply::bytes(TEXT, b"ready\n".to_vec())),
+        Some(_) => {
+            let watched = shared.house.watched();
+            let wrong = watched.iter().filter_map(|one| {
+                let what = one.contradiction.as_ref().or(one.lapse.as_ref())?;
+                Some(format!("witness {}: {}\n", one.name, what.word()))
+            });
+            let told: String = wrong.collect();
+            let stands = shared.house.timestamp_authorities();
+            let mute = stands.iter().filter(|stand| stand.trouble.is_some());
+            let mute = mute.map(|one| format!("timestamp authority {}: no tokens\n", one.name));
+            let mute: String = mute.collect();
+            Ok(Reply::bytes(TEXT, format!("ready\n{told}{mute}").into_bytes()))
+        }
         None => {
             let detail = "has not signed a checkpoint yet";
             Err(Problem::new(503, "nothing_signed", "the log", detail, "ask again in a second"))

@@ -1,7 +1,8 @@
 //! Metrics in Prometheus' text form (version 0.0.4): what an operator watches.
 //!
-//! Invariant: numbers only, no names or ids. They count holds, silent ones too, so they are shown
-//! to the house alone (routes.rs); a data owner must not learn of a hold from a count.
+//! Invariant: numbers only, no names or ids but those of witnesses. They count holds, silent ones
+//! too, so they are shown to the house alone (routes.rs); a data owner must not learn of a hold
+//! from a count.
 
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,6 +12,7 @@ use bailee_core::plan;
 use bailee_ledger::Checkpoint;
 
 use crate::api::Problem;
+use crate::attest::Watched;
 use crate::house::House;
 use crate::http::routes::ROUTES;
 
@@ -86,6 +88,8 @@ impl Metrics {
         for (name, help, value) in gauges {
             _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}");
         }
+        write_witnesses(&mut out, &house.watched());
+        crate::stamping::write_metrics(house, &mut out);
         Ok(out)
     }
 
@@ -120,4 +124,45 @@ impl Metrics {
             _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} counter\n{name} {value}");
         }
     }
+}
+
+/// How far each witness has come, and what it did wrong.
+fn write_witnesses(out: &mut String, watched: &[Watched]) {
+    let about = [
+        (
+            "bailee_witness_size",
+            "gauge",
+            "Entries of the largest tree it is known to have cosigned",
+        ),
+        ("bailee_witness_contradicts", "gauge", "1 if it has said that it saw another tree"),
+        ("bailee_witness_cosignatures_total", "counter", "Cosignatures that verified"),
+    ];
+    for (name, kind, help) in about {
+        for (n, one) in watched.iter().enumerate() {
+            if n == 0 {
+                _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}");
+            }
+            let value = match name {
+                "bailee_witness_size" => one.size,
+                "bailee_witness_contradicts" => u64::from(one.contradicts()),
+                _ => one.cosigned,
+            };
+            _ = writeln!(out, "{name}{{witness=\"{}\"}} {value}", label(&one.name));
+        }
+    }
+    let name = "bailee_witness_lapses_total";
+    if !watched.is_empty() {
+        _ = writeln!(out, "# HELP {name} Questions without a cosignature\n# TYPE {name} counter");
+    }
+    for one in watched {
+        for (word, count) in &one.lapses {
+            let labels = format!("witness=\"{}\",what=\"{word}\"", label(&one.name));
+            _ = writeln!(out, "{name}{{{labels}}} {count}");
+        }
+    }
+}
+
+/// A value of a label: backslash and quote escaped. Names have no control characters.
+pub(crate) fn label(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('"', "\\\"")
 }

@@ -10,15 +10,18 @@
 //! Out of scope: TLS. A reverse proxy in front terminates it; without one, listen on loopback only.
 
 mod auth;
-mod body;
+pub(crate) mod body;
 mod clearances;
 mod handlers;
-mod metrics;
+pub(crate) mod listen;
+pub(crate) mod metrics;
 pub mod openapi;
-mod reply;
+pub(crate) mod reply;
 pub mod routes;
 mod server;
 mod stream;
 mod tiles;
 
-pub use server::{GRACE, ServeError, Stop, serve, serve_until};
+pub use listen::{GRACE, ServeError, Stop};
+pub use server::{serve, serve_until};
+pub use tiles::Serving;

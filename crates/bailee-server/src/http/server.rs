@@ -1,8 +1,7 @@
-//! The service: accepts connections, runs the table of routes, settles in the background, ends in
-//! peace.
+//! The service: runs the table of routes, settles in the background, ends in peace.
 //!
 //! Invariants
-//! 1. Requests in work, connections, header bytes and waiting times are all bounded; beyond a bound
+//! 1. Requests in work and their bodies are bounded, as connections are (listen.rs); beyond a bound
 //!    the answer is `busy`, never a queue without end.
 //! 2. The house is synchronous and is only touched on blocking threads.
 //! 3. End (SIGTERM, SIGINT, or [`Stop`]): no new connections -> requests in work are finished, for
@@ -21,79 +20,25 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, Response};
 use axum::routing::{MethodFilter, on};
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 
 use crate::api::Problem;
 use crate::house::House;
 use crate::http::handlers::{Ask, Shared};
+use crate::http::listen::{self, GRACE, ServeError, Stop, system};
 use crate::http::metrics::Metrics;
 use crate::http::reply::{Reply, problem};
 use crate::http::routes::{Method, ROUTES, Route, filled_in};
 use crate::http::{auth, body};
 
-/// Longest wait for requests in work when the service ends.
-pub const GRACE: Duration = Duration::from_secs(30);
-/// Connections at once.
-const CONNECTIONS: usize = 1024;
 /// Requests in work at once.
 const IN_WORK: usize = 256;
 /// Bodies above a megabyte in memory at once.
 const LARGE_BODIES: usize = 8;
 /// Threads for the house.
 const THREADS: usize = 128;
-/// Largest header, bytes.
-const HEADER: usize = 16 << 10;
-/// Longest wait for a request's header, and for the next request on a connection.
-const HEADER_PATIENCE: Duration = Duration::from_secs(15);
 /// Longest pause between two looks at what is due.
 const SETTLE: Duration = Duration::from_millis(250);
-
-/// Why the service does not run.
-#[derive(Debug, thiserror::Error)]
-pub enum ServeError {
-    /// The address cannot be listened on.
-    #[error("cannot listen on {address}: {detail}; choose another with --listen")]
-    Listen {
-        /// The address.
-        address: SocketAddr,
-        /// The system's words.
-        detail: String,
-    },
-    /// The machine gives no threads, signals or sockets.
-    #[error("could not {doing}: {detail}")]
-    System {
-        /// The operation.
-        doing: &'static str,
-        /// The system's words.
-        detail: String,
-    },
-}
-
-fn system(doing: &'static str) -> impl FnOnce(std::io::Error) -> ServeError {
-    move |error| ServeError::System { doing, detail: error.to_string() }
-}
-
-/// Ends a service from within the process. Dropping it without `now` ends nothing.
-#[derive(Clone, Debug)]
-pub struct Stop(watch::Sender<bool>);
-
-impl Default for Stop {
-    fn default() -> Stop {
-        Stop(watch::Sender::new(false))
-    }
-}
-
-impl Stop {
-    /// Ends it, in peace.
-    pub fn now(&self) {
-        self.0.send_replace(true);
-    }
-}
 
 /// Serves until SIGTERM or SIGINT. `ready` gets the address that is listened on (with the port the
 /// system chose, if 0 was asked for).
@@ -118,24 +63,20 @@ pub fn serve_until(
     stop: &Stop,
     ready: impl FnOnce(SocketAddr),
 ) -> Result<(), ServeError> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .worker_threads(2)
-        .max_blocking_threads(THREADS)
-        .thread_name("http")
-        .build()
-        .map_err(system("start the service's threads"))?;
+    let runtime = listen::runtime(THREADS)?;
     let (nudge, nudged) = sync_channel(1);
     let house = Arc::new(house);
     let shared = Arc::new(Shared { house: house.clone(), metrics: Metrics::new(), nudge });
     let for_settler = shared.clone();
     let settling = Stop::default();
-    let until = settling.0.subscribe();
+    let until = settling.subscribe();
     let settler = std::thread::Builder::new()
         .name("settler".into())
         .spawn(move || settle(&for_settler, &nudged, &until))
         .map_err(system("start the settling thread"))?;
-    let outcome = runtime.block_on(accept(&shared, listen, stop, ready));
+    let turned_away = &shared.metrics.turned_away;
+    let served = listen::accept(router(&shared), turned_away, listen, stop, ready);
+    let outcome = runtime.block_on(served);
     // Blocking threads in work are waited for: an answer that is being recorded is recorded.
     runtime.shutdown_timeout(GRACE);
     settling.now();
@@ -165,83 +106,6 @@ fn settle(shared: &Shared, nudged: &Receiver<()>, until: &watch::Receiver<bool>)
             Err(RecvTimeoutError::Disconnected) => return,
         }
     }
-}
-
-/// Listens and accepts until a signal or `stop`; then waits for what is in work.
-async fn accept(
-    shared: &Arc<Shared>,
-    listen: SocketAddr,
-    stop: &Stop,
-    ready: impl FnOnce(SocketAddr),
-) -> Result<(), ServeError> {
-    let failed = |e: std::io::Error| ServeError::Listen { address: listen, detail: e.to_string() };
-    let listener = TcpListener::bind(listen).await.map_err(failed)?;
-    let address = listener.local_addr().map_err(failed)?;
-    let mut ended = std::pin::pin!(end(stop)?);
-    tracing::info!(%address, "listening");
-    ready(address);
-    let router = router(shared);
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
-    let graceful = GracefulShutdown::new();
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = &mut ended => break,
-        };
-        let Ok((stream, _)) = accepted else {
-            // Out of descriptors, most likely: those in work will give some back.
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            continue;
-        };
-        let Ok(place) = places.clone().try_acquire_owned() else {
-            shared.metrics.turned_away.fetch_add(1, Ordering::Relaxed);
-            continue;
-        };
-        let connection = graceful.watch(connection(stream, router.clone()));
-        tokio::spawn(async move {
-            // A connection's error is its client's: gone, or not speaking HTTP.
-            _ = connection.await;
-            drop(place);
-        });
-    }
-    drop(listener);
-    tracing::info!("ending: finishing requests in work");
-    if tokio::time::timeout(GRACE, graceful.shutdown()).await.is_err() {
-        tracing::warn!("some requests were not finished in time and are cut off");
-    }
-    Ok(())
-}
-
-/// Ends with the first signal, or when `stop` says so.
-fn end(stop: &Stop) -> Result<impl Future<Output = ()> + use<>, ServeError> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate()).map_err(system("wait for signals"))?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(system("wait for signals"))?;
-    let mut told = stop.0.subscribe();
-    let told = async move {
-        if told.wait_for(|stop| *stop).await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    };
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-            () = told => {}
-        }
-    })
-}
-
-type Served = http1::Connection<TokioIo<TcpStream>, TowerToHyperService<Router>>;
-
-fn connection(stream: TcpStream, router: Router) -> Served {
-    // Small answers leave at once; a client that cannot be told so is served all the same.
-    _ = stream.set_nodelay(true);
-    http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_PATIENCE)
-        .max_buf_size(HEADER)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
 }
 
 /// What requests compete for.

@@ -300,7 +300,7 @@ fn over_http_a_party_gets_its_own_part_and_the_house_anybodys() {
     let of = |party, scope| token(&case.house, party, scope);
     let of_owner = of(owner, TokenScope::Reader);
     let of_staff = of(case.people.ada, TokenScope::Reader);
-    let key = case.house.keys().log.verifier().to_vkey();
+    let key = case.house.log_key().unwrap().to_vkey();
     let served = Served::start(case.house);
     let checked = |body: &[u8]| {
         let trust = bailee_ledger::Trust::pinned_key(&key).unwrap();

@@ -14,12 +14,14 @@ pub(crate) mod demand;
 pub(crate) mod disposition;
 pub(crate) mod hold;
 pub(crate) mod keep;
+pub(crate) mod keys;
 pub(crate) mod matter;
 pub(crate) mod notice;
 pub(crate) mod party;
 pub(crate) mod prove;
 pub(crate) mod rule;
 pub(crate) mod run;
+pub(crate) mod witness;
 
 #[cfg(test)]
 mod doc;
@@ -141,6 +143,9 @@ pub(crate) enum Command {
     /// Tokens for programs and people who speak to `bailee serve`
     #[command(subcommand, after_long_help = "EXAMPLE\n  bailee token list")]
     Token(rule::TokenVerb),
+    /// What signs the log: kept, rotated, lost
+    #[command(subcommand, after_long_help = "EXAMPLE\n  bailee keys show")]
+    Keys(keys::KeysVerb),
     /// Waiting times and limits
     #[command(subcommand, after_long_help = "EXAMPLE\n  bailee policy show")]
     Policy(rule::PolicyVerb),
@@ -175,11 +180,25 @@ pub(crate) enum Command {
     /// Carry out what is due: clocks, receipts, notices, pages
     #[command(after_long_help = "EXAMPLE\n  bailee settle")]
     Settle,
+    /// What timestamp authorities have stamped, until when, and what is missing
+    #[command(
+        long_about = "Lists the checkpoints under a token of an independent timestamp authority \
+                      (RFC 3161): when it was given, until when its chain of certificates lasts, \
+                      how often it was renewed. Then how each authority of the settings stands, \
+                      and what is not stamped yet.",
+        after_long_help = "EXAMPLE\n  bailee timestamps"
+    )]
+    Timestamps(ask::ListArgs),
     /// Name, size and keys of the log
     #[command(after_long_help = "EXAMPLE\n  bailee status")]
     Status,
     /// Answer over HTTP
     Serve(run::ServeArgs),
+    /// Cosign the checkpoints of other people's logs
+    #[command(subcommand, after_long_help = "EXAMPLE\n  bailee witness status witness")]
+    Witness(witness::WitnessVerb),
+    /// Follow somebody's log, and raise an alarm on what it must not do
+    Monitor(witness::MonitorArgs),
     /// Play a story of custody
     #[command(
         subcommand,

@@ -80,9 +80,11 @@ pub(crate) struct OutArgs {
                   Four claims are stated apart: the documents are what the log committed to; the \
                   log signed the entries; a quorum of witnesses saw the tree; an independent \
                   authority stamped the time. A signed checkpoint alone is checked too; it needs \
-                  --key.\n\nWithout --key the key comes out of the bundle itself, and that is \
-                  said: compare it with the one the log publishes.",
-    after_long_help = "EXAMPLE\n  bailee verify letter.bailee.zip"
+                  --key.\n\nWithout --key or --policy the key comes out of the bundle itself, and \
+                  that is said: compare it with the one the log publishes. The same goes for the \
+                  certificates of timestamp authorities without --roots.",
+    after_long_help = "EXAMPLE\n  bailee verify letter.bailee.zip\n  \
+                       bailee verify --policy mine.tlog-policy --roots tsa.pem letter.bailee.zip"
 )]
 pub(crate) struct VerifyArgs {
     /// Bundles or signed checkpoints; `-` is standard input
@@ -91,4 +93,10 @@ pub(crate) struct VerifyArgs {
     /// The log's key, as it publishes it
     #[arg(long, value_name = "VKEY")]
     pub(crate) key: Option<String>,
+    /// Your own policy: which logs, which witnesses, which quorum
+    #[arg(long, value_name = "FILE", conflicts_with = "key")]
+    pub(crate) policy: Option<PathBuf>,
+    /// Certificates (PEM) of the timestamp authorities you trust
+    #[arg(long, value_name = "FILE")]
+    pub(crate) roots: Option<PathBuf>,
 }

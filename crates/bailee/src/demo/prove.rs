@@ -36,7 +36,7 @@ pub(super) fn prove(stage: &mut Stage, case: &Case, ended: &Ended) -> Result<()>
         &mut File::create(stage.proofs.join(&name))?,
     )?;
     names.push(name);
-    let vkey = stage.house.keys().log.verifier().to_vkey();
+    let vkey = stage.house.log_key()?.to_vkey();
     fs::write(stage.proofs.join("log.vkey"), format!("{vkey}\n"))?;
     let trust = Trust::pinned_key(&vkey)?;
     for name in &names {

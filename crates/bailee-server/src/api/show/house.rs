@@ -1,7 +1,7 @@
 //! The house itself: its policy, its instruments, and how it is.
 
 use bailee_core::{State, Until, Weekend, plan};
-use bailee_ledger::Checkpoint;
+use bailee_ledger::{Checkpoint, Verifier};
 use serde_json::{Value, json};
 
 use super::{at, maybe};
@@ -46,8 +46,10 @@ pub(super) fn instruments(s: &State) -> Value {
 pub(super) fn status(house: &House) -> Result<Value, Problem> {
     let note = house.checkpoint();
     let signed = note.as_ref().and_then(|note| Checkpoint::parse(note.text()).ok());
-    let key = house.keys().log.verifier().to_vkey();
+    let key = house.log_keys()?.first().map(Verifier::to_vkey);
     let clearance_key = house.keys().clearance.verifier().to_vkey();
+    let quorum = house.policy()?.quorum_name().to_owned();
+    let witnesses: Vec<String> = house.watched().iter().map(ToString::to_string).collect();
     Ok(house.with_state(|s| {
         let open = s.demands.iter().filter(|(_, demand)| demand.is_open()).count();
         let in_force = s.holds.iter().filter(|(_, hold)| hold.in_force()).count();
@@ -59,6 +61,8 @@ pub(super) fn status(house: &House) -> Result<Value, Problem> {
             "clearance_key": clearance_key,
             "position": s.head,
             "signed_to": signed.as_ref().map(|checkpoint| checkpoint.size),
+            "quorum": quorum,
+            "witnesses": witnesses,
             "last_entry": at(s.clock),
             "next_due": maybe(s.next_due()),
             "pending": plan(s, COUNTED).len(),
