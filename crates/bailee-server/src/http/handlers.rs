@@ -227,7 +227,10 @@ pub(crate) fn readyz(shared: &Shared, _: &Ask) -> Result<Reply, Problem> {
                 let what = one.contradiction.as_ref().or(one.lapse.as_ref())?;
                 Some(format!("witness {}: {}\n", one.name, what.word()))
             });
-            let told: String = wrong.collect();
+            let mut told: String = wrong.collect();
+            if !shared.house.signs() {
+                told.push_str("signing: stopped; `bailee keys show` says why\n");
+            }
             Ok(Reply::bytes(TEXT, format!("ready\n{told}").into_bytes()))
         }
         None => {

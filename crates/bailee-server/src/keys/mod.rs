@@ -1,6 +1,7 @@
 //! Keys of a house: two that sign the log, one for clearances, one for the vault.
 //!
-//! Where they live: source.rs (settings), file.rs and protected.rs (files), agent.rs, token.rs.
+//! Where they live: source.rs (settings), file.rs and protected.rs (files), agent.rs, token.rs;
+//! holder.rs asks them.
 //! Which of them sign: ring.rs. How they change: rotate.rs, lost.rs. What is published: policies.rs.
 //! An operator reads docs/keys.md.
 //!
@@ -11,6 +12,8 @@
 mod agent;
 mod error;
 mod file;
+mod holder;
+mod house;
 pub mod lost;
 mod policies;
 mod protected;
@@ -192,7 +195,7 @@ impl Keys {
 }
 
 /// Puts every key file of the house in `dir` under a passphrase; the names of those there are. The
-/// house must not be open.
+/// house must not be open. After a crash the same again finishes it.
 pub fn protect(dir: &Path, secrets: &Secrets, new: &Secret) -> Result<Vec<&'static str>, KeyError> {
-    KeyDir::new(&dir.join(DIR), secrets, None).protect(&Lock::new(new)?)
+    KeyDir::new(&dir.join(DIR), secrets, None).or(new).protect(&Lock::new(new)?)
 }
