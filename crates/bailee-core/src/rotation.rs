@@ -145,6 +145,13 @@ impl Ring {
         begun.max(current).unwrap_or(0)
     }
 
+    /// Did this Ed25519 key sign the log, and does it no more?
+    pub fn retired(&self, ed25519: &[u8; 32]) -> bool {
+        let ended = |r: &Rotation| matches!(r.status, RotationStatus::Ended { .. });
+        self.rotations.iter().any(|(_, r)| ended(r) && *r.from.ed25519 == *ed25519)
+            || self.continued.iter().any(|c| c.key == *ed25519)
+    }
+
     /// Was this Ed25519 key ever one of the log's, or is it meant to be?
     pub fn knows(&self, ed25519: &[u8; 32]) -> bool {
         let named = |keys: &LogKeys| *keys.ed25519 == *ed25519;

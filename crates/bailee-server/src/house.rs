@@ -17,9 +17,8 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock, RwLockWriteGuard};
 use std::thread::JoinHandle;
 
-use bailee_core::rotation::Ring;
 use bailee_core::{Command, State};
-use bailee_ledger::{Checkpoint, Note, Policy, Sign, Verifier};
+use bailee_ledger::Policy;
 use bailee_store::{Digest, DirLock, Entry, Exhibit, Journal, ObjectError, Objects, Slot};
 
 use crate::attest::Attesting;
@@ -27,7 +26,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 pub use crate::error::HouseError;
 use crate::image::Image;
-use crate::keys::{Keys, Own};
+use crate::keys::Keys;
 use crate::projection::Projection;
 use crate::publish::Published;
 use crate::runner::{Ask, Done, Failure};
@@ -69,7 +68,7 @@ pub(crate) struct Inner {
     pub(crate) attesting: Attesting,
     pub(crate) stamping: Stamping,
     /// Witnesses, groups and quorum, without any key of the log.
-    others: Policy,
+    pub(crate) others: Policy,
     /// Erasures whose bytes this process has seen destroyed.
     pub(crate) erased: Mutex<BTreeSet<u64>>,
     /// One thread at a time carries out intents.
@@ -178,40 +177,6 @@ impl House {
     /// Looks at state and tree.
     pub fn with_projection<R>(&self, look: impl FnOnce(&Projection) -> R) -> Result<R, Failure> {
         self.inner.read(look)
-    }
-
-    /// The policy offered with receipts: the keys of this log that count now, its witnesses, groups
-    /// and quorum, without the addresses that only the house needs.
-    pub fn policy(&self) -> Result<Policy, HouseError> {
-        let others = self.inner.others.clone().without_urls();
-        Ok(self.inner.keys.policy(&self.ring()?, others)?)
-    }
-
-    /// The Ed25519 keys that sign this log now; the one that signs bundles first.
-    pub fn log_keys(&self) -> Result<Vec<Verifier>, HouseError> {
-        Ok(self.inner.keys.verifiers(&self.ring()?)?)
-    }
-
-    /// The public half of the key that signs bundles.
-    pub fn log_key(&self) -> Result<Verifier, HouseError> {
-        Ok(self.log_keys()?.swap_remove(0))
-    }
-
-    /// The key that signs bundles.
-    pub fn signer(&self) -> Result<Arc<dyn Sign>, HouseError> {
-        Ok(self.inner.keys.signer(&self.ring()?)?)
-    }
-
-    /// Reads a checkpoint that this house signed.
-    pub(crate) fn own_checkpoint(&self, note: &Note) -> Result<Checkpoint, HouseError> {
-        match self.inner.keys.own(&self.ring()?, note.to_string().as_bytes())? {
-            Own::Now(checkpoint, _) | Own::Before(checkpoint) => Ok(checkpoint),
-        }
-    }
-
-    /// What the log tells of its own keys.
-    pub(crate) fn ring(&self) -> Result<Ring, HouseError> {
-        Ok(self.with_state(|s| s.ring.clone())?)
     }
 
     /// Entries from the journal.

@@ -34,6 +34,7 @@ fn both_pairs_sign_from_the_approval_to_the_end_and_then_only_the_new_one() {
     let ring = &house.state.ring;
     assert_eq!((ring.current(), ring.since()), (Some(&log_keys(2)), ended + 1));
     assert!(ring.overlap().is_none() && ring.open().is_none());
+    assert!(ring.retired(&[1; 32]) && !ring.retired(&[2; 32]));
 }
 
 #[test]
@@ -76,6 +77,7 @@ fn a_key_never_comes_back_unless_it_never_signed() {
     house.yes(STAFF, Action::ApproveRotation { rotation: RotationId(2) });
     house.yes(STAFF, cancel(RotationId(2)));
     assert_eq!(house.state.ring.current(), Some(&log_keys(1)), "the old pair goes on");
+    assert!(![[1; 32], [2; 32]].iter().any(|key| house.state.ring.retired(key)));
     assert_eq!(house.no(COUNSEL, rotate(1, 2)), Code::BadValue);
     assert_eq!(house.no(COUNSEL, rotate(2, 3)), Code::BadValue, "the old pair is another");
     assert_eq!(house.no(COUNSEL, rotate(1, 1)), Code::BadValue);

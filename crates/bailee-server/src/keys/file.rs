@@ -93,6 +93,8 @@ pub(crate) struct KeyDir<'a> {
     dir: PathBuf,
     secrets: &'a Secrets,
     said: RefCell<Option<Secret>>,
+    /// Tried where the other passphrase does not open: files that a crash left under the new one.
+    spare: Option<Secret>,
     /// What the last protected file took; the others have the same salt, as a rule.
     lock: RefCell<Option<Arc<Lock>>>,
 }
@@ -100,7 +102,13 @@ pub(crate) struct KeyDir<'a> {
 impl<'a> KeyDir<'a> {
     pub(crate) fn new(dir: &Path, secrets: &'a Secrets, lock: Option<Arc<Lock>>) -> KeyDir<'a> {
         let (said, lock) = (RefCell::new(None), RefCell::new(lock));
-        KeyDir { dir: dir.to_owned(), secrets, said, lock }
+        KeyDir { dir: dir.to_owned(), secrets, said, spare: None, lock }
+    }
+
+    /// With a second passphrase that some files may be under.
+    pub(crate) fn or(mut self, spare: &Secret) -> KeyDir<'a> {
+        self.spare = Some(spare.clone());
+        self
     }
 
     pub(crate) fn secrets(&self) -> &Secrets {
@@ -151,8 +159,13 @@ impl<'a> KeyDir<'a> {
             Some(passphrase) => passphrase,
             None => self.secrets.say(What::Passphrase, &self.dir.display().to_string())?,
         };
-        let lock = file.lock(&passphrase)?;
-        let seed = file.open(&lock, path)?;
+        let mut lock = file.lock(&passphrase)?;
+        let mut opened = file.open(&lock, path);
+        if let Some(spare) = self.spare.as_ref().filter(|_| opened.is_err()) {
+            lock = file.lock(spare)?;
+            opened = file.open(&lock, path);
+        }
+        let seed = opened?;
         self.said.replace(Some(passphrase));
         self.lock.replace(Some(Arc::new(lock)));
         Ok(seed)
@@ -295,9 +308,21 @@ mod tests {
         }
         let wrong = seeds(dir.path(), &Secrets::told(b"wrong")).unwrap_err();
         assert_eq!(wrong, KeyError::WrongPassphrase(dir.path().join("log.key")));
+        // A crash between two files of a change: both passphrases are needed, and both are there.
+        let (old, new) = (Secrets::told(b"open sesame"), b"close sesame".to_vec().into());
+        let first = fs::read(dir.path().join("log.key")).unwrap();
+        let change = |new: &Secret| {
+            KeyDir::new(dir.path(), &old, None).or(new).protect(&Lock::new(new).unwrap())
+        };
+        change(&new).unwrap();
+        fs::write(dir.path().join("log.key"), first).unwrap();
+        change(&new).unwrap();
+        let changed = seeds(dir.path(), &Secrets::told(b"close sesame")).unwrap();
+        assert!(before.iter().zip(&changed).all(|(a, b)| a.0 == b.0));
+        change(&b"open sesame".to_vec().into()).unwrap_err();
         let swapped = fs::read(dir.path().join("vault.key")).unwrap();
         fs::write(dir.path().join("log.key"), swapped).unwrap();
-        let swapped = seeds(dir.path(), &Secrets::told(b"open sesame")).unwrap_err().to_string();
+        let swapped = seeds(dir.path(), &Secrets::told(b"close sesame")).unwrap_err().to_string();
         assert!(swapped.contains("swapped"), "{swapped}");
     }
 

@@ -1,8 +1,8 @@
 //! Keys of a house: two that sign the log, one for clearances, one for the vault.
 //!
-//! Where they live: source.rs (settings), file.rs and protected.rs (files), agent.rs, token.rs.
-//! Which of them sign: ring.rs. How they change: rotate.rs, lost.rs. What is published:
-//! policies.rs. An operator reads docs/keys.md.
+//! Where they live: source.rs (settings), file.rs and protected.rs (files), agent.rs, token.rs;
+//! holder.rs asks them. Which of them sign: ring.rs. How they change: rotate.rs, lost.rs. What is
+//! published: policies.rs. An operator reads docs/keys.md.
 //!
 //! Invariants: no secret is in any error or debug output; passphrases are asked for when a house is
 //! opened and not kept; what is kept is the key made of one, so that new files get the same
@@ -11,6 +11,8 @@
 mod agent;
 mod error;
 mod file;
+mod holder;
+mod house;
 pub mod lost;
 mod policies;
 mod protected;
@@ -220,7 +222,7 @@ fn derived(purpose: &[u8], key: &[u8; 32]) -> Seed {
 }
 
 /// Puts every key file of the house in `dir` under a passphrase; the names of those there are. The
-/// house must not be open.
+/// house must not be open. After a crash the same again finishes it.
 pub fn protect(dir: &Path, secrets: &Secrets, new: &Secret) -> Result<Vec<&'static str>, KeyError> {
-    KeyDir::new(&dir.join(DIR), secrets, None).protect(&Lock::new(new)?)
+    KeyDir::new(&dir.join(DIR), secrets, None).or(new).protect(&Lock::new(new)?)
 }

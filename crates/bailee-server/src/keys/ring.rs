@@ -8,99 +8,21 @@
 //!    overlap, one that does not answer does not stop the other; what is missing is named.
 //! 3. The ML-DSA signature states no time: it is the log's own, which is no witness of time, and
 //!    the same tree gets the same bytes.
-//! 4. A holder that did not answer is asked again at the next signature; a refused PIN is not.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bailee_core::rotation::{LogKeys, Ring};
 use bailee_ledger::checkpoint::parse_note;
 use bailee_ledger::hash::sha256;
-use bailee_ledger::{
-    Checkpoint, KeyKind, Note, Policy, PqSigner, Sign, SignError, Signer, Verifier,
-};
+use bailee_ledger::{Checkpoint, KeyKind, Note, Policy, PqSigner, Signer, Verifier};
 
-use super::agent::{AgentKey, fingerprint};
+use super::agent::fingerprint;
 use super::error::KeyError;
 use super::file::{Kept, KeyDir, KeyFile};
+use super::holder::{Got, Holder, Place};
 use super::policies::Record;
 use super::secrets::Secrets;
 use super::source::{KeySettings, Source};
-use super::token::TokenKey;
-
-/// Where an Ed25519 key lives.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
-    /// In a file of `keys/`, or in memory.
-    File(KeyFile, Kept),
-    /// In an agent or token.
-    Elsewhere(Source),
-}
-
-impl Place {
-    /// For people.
-    pub(crate) fn word(&self) -> String {
-        match self {
-            Place::File(file, kept) => format!("{}: {}", file.name(), kept.word()),
-            Place::Elsewhere(source) => source.to_string(),
-        }
-    }
-}
-
-/// An Ed25519 key, or where to ask for it.
-struct First {
-    place: Place,
-    key: OnceLock<Arc<dyn Sign>>,
-    /// Why it could not be had, the last time.
-    failed: Mutex<Option<KeyError>>,
-}
-
-impl First {
-    fn elsewhere(source: &Source) -> First {
-        let place = Place::Elsewhere(source.clone());
-        First { place, key: OnceLock::new(), failed: Mutex::new(None) }
-    }
-
-    fn here(place: Place, key: Signer) -> First {
-        First {
-            place,
-            key: OnceLock::from(Arc::new(key) as Arc<dyn Sign>),
-            failed: Mutex::default(),
-        }
-    }
-
-    /// The key; asked for if it was not had yet.
-    fn get(&self, origin: &str, known: &[Verifier], secrets: &Secrets) -> Got {
-        if let Some(key) = self.key.get() {
-            return Ok(key.clone());
-        }
-        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(error @ KeyError::Sign(SignError::WrongPin { .. })) = &*failed {
-            return Err(error.clone());
-        }
-        let asked: Result<Arc<dyn Sign>, KeyError> = match &self.place {
-            Place::Elsewhere(Source::Agent(wanted)) => {
-                AgentKey::find(origin, wanted, known).map(|key| Arc::new(key) as _)
-            }
-            Place::Elsewhere(Source::Token(uri)) => {
-                TokenKey::find(origin, uri, secrets).map(|key| Arc::new(key) as _)
-            }
-            Place::Elsewhere(Source::File) | Place::File(..) => {
-                Err(KeyError::io("read a key", "it is in a file that was not read"))
-            }
-        };
-        let key = asked.inspect_err(|error| *failed = Some(error.clone()))?;
-        *failed = None;
-        Ok(self.key.get_or_init(|| key).clone())
-    }
-}
-
-type Got = Result<Arc<dyn Sign>, KeyError>;
-
-/// The public half of a key that lives elsewhere.
-pub(crate) fn ask(origin: &str, source: &Source) -> Result<Verifier, KeyError> {
-    let key = First::elsewhere(source).get(origin, &[], &Secrets::from_environment())?;
-    Ok(key.verifier().clone())
-}
 
 /// Every Ed25519 key that the log or its first policy names as one of its own.
 pub(crate) fn named(origin: &str, ring: &Ring, recorded: Option<&Record>) -> Vec<Verifier> {
@@ -136,7 +58,7 @@ pub(crate) enum Own {
 /// Every log key that is here.
 pub(crate) struct KeyRing {
     origin: String,
-    firsts: Vec<First>,
+    firsts: Vec<Holder>,
     seconds: Vec<Second>,
     /// What the first policy file says, of a house that never rotated.
     recorded: Option<Record>,
@@ -147,7 +69,7 @@ pub(crate) struct KeyRing {
 impl KeyRing {
     /// A ring of one key in memory.
     pub(crate) fn of(origin: &str, log: Signer) -> KeyRing {
-        let firsts = vec![First::here(Place::File(KeyFile::Log, Kept::Plain), log)];
+        let firsts = vec![Holder::here(Place::File(KeyFile::Log, Kept::Plain), log)];
         let (seconds, missing) = (Vec::new(), Mutex::default());
         KeyRing { origin: origin.to_owned(), firsts, seconds, recorded: None, missing }
     }
@@ -170,12 +92,13 @@ impl KeyRing {
         let (mut firsts, mut seconds) = (Vec::new(), Vec::new());
         for source in [&settings.log, &settings.next] {
             if *source != Source::File {
-                firsts.push(First::elsewhere(source));
+                firsts.push(Holder::elsewhere(source));
             }
         }
         for file in [KeyFile::Log, KeyFile::NextLog] {
             if let Some((seed, kept)) = dir.find(file)? {
-                let first = First::here(Place::File(file, kept), Signer::from_seed(origin, &seed)?);
+                let first =
+                    Holder::here(Place::File(file, kept), Signer::from_seed(origin, &seed)?);
                 // What the settings name as `log` comes first, in a house that has no record yet.
                 let at = if file == KeyFile::Log && settings.log == Source::File {
                     0
@@ -319,8 +242,7 @@ impl KeyRing {
 
     /// A policy of witnesses, with every key that the log has, had, or may get.
     pub(crate) fn known(&self, ring: &Ring, mut policy: Policy) -> Policy {
-        let here = self.firsts.iter().filter_map(|first| first.key.get());
-        let here = here.map(|key| key.verifier().clone());
+        let here = self.firsts.iter().filter_map(|first| first.had().ok());
         let before = ring.continued.iter();
         let before = before.filter_map(|c| Verifier::new(&c.before, KeyKind::Note, &c.key).ok());
         for key in self.recorded_keys(ring).into_iter().chain(here).chain(before) {
@@ -353,11 +275,7 @@ impl KeyRing {
 
     /// Each Ed25519 key: where it lives, and the key or why it is not to be had.
     pub(crate) fn firsts(&self) -> impl Iterator<Item = (&Place, Result<Verifier, String>)> {
-        self.firsts.iter().map(|first| {
-            let failed = first.failed.lock().unwrap_or_else(PoisonError::into_inner);
-            let why = failed.as_ref().map_or("not asked yet".to_owned(), ToString::to_string);
-            (&first.place, first.key.get().map(|key| key.verifier().clone()).ok_or(why))
-        })
+        self.firsts.iter().map(|first| (&first.place, first.had()))
     }
 
     /// Each ML-DSA-44 key, with its file.

@@ -24,10 +24,10 @@ use zeroize::Zeroizing;
 use super::error::KeyError;
 use super::file::{KeyDir, KeyFile, rename, sync_dir};
 use super::policies::Record;
-use super::ring::{self, Pair};
+use super::ring::Pair;
 use super::secrets::Secrets;
 use super::source::Source;
-use super::{DIR, policies};
+use super::{DIR, holder, policies};
 use crate::config::Config;
 use crate::house::{House, HouseError};
 use crate::runner::Failure;
@@ -63,7 +63,9 @@ pub fn propose(
     let (digest, size) = (digest(&text), text.len() as u64);
     let (media, name) = ("text/plain".to_owned(), "policy.tlog-policy".to_owned());
     reason.exhibits.push(Paper { digest, size, media, name });
-    let (from, to) = (public(&from), public(&to));
+    // As the log has it, even if one of the two is lost.
+    let from = log.current().cloned().unwrap_or_else(|| public(&from));
+    let to = public(&to);
     let action = Action::ProposeRotation { from, to, overlap_days, reason };
     exhibits.push(Exhibit { digest, bytes: text });
     Ok(house.submit(Command::by(by, action), exhibits)?.records)
@@ -87,7 +89,7 @@ pub(crate) fn make(files: &KeyDir<'_>, origin: &str, next: &Source) -> Result<Re
             let seed = files.create(KeyFile::NextLog)?;
             Signer::from_seed(origin, &seed)?.verifier().clone()
         }
-        elsewhere => ring::ask(origin, elsewhere)?,
+        elsewhere => holder::ask(origin, elsewhere)?,
     };
     let seed = files.create(KeyFile::NextSecond)?;
     let second = Some(PqSigner::from_seed(origin, &seed)?.verifier().clone());
@@ -117,7 +119,7 @@ pub(crate) fn settle(files: &KeyDir<'_>, log: &Ring) -> Result<(), KeyError> {
         rename(&files.path(KeyFile::NextLog), &files.path(KeyFile::Log))?;
     } else if let Some(old) = ed25519(files, KeyFile::Log)?
         && old != *current.ed25519
-        && log.knows(&old)
+        && log.retired(&old)
     {
         // The key in force lives elsewhere.
         files.remove(KeyFile::Log)?;

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::agent::fingerprint;
 use super::file::{Kept, KeyFile};
+use super::holder::Place;
 use super::policies::Record;
-use super::ring::Place;
 use super::{KeyError, Keys, Source};
 use crate::api::Problem;
 use crate::house::{House, HouseError};
@@ -110,7 +110,13 @@ fn rotation(log: &Ring, id: bailee_core::id::RotationId) -> Value {
 pub(crate) fn remarks(house: &House) -> Result<Vec<String>, HouseError> {
     let log = house.with_state(|s| s.ring.clone())?;
     let keys = house.keys();
+    let head = house.with_state(|s| s.head)?;
+    // Signs what is not signed yet, or learns why not.
+    let unsigned_yet = house.checkpoint_over(head).err().map(|error| error.to_string());
     let mut remarks = keys.ring.missing();
+    if remarks.is_empty() {
+        remarks.extend(unsigned_yet);
+    }
     for pair in keys.ring.pairs(&log) {
         remarks.extend(pair.first.err().map(|error| error.to_string()));
         remarks.extend(pair.second.err().map(|error| error.to_string()));

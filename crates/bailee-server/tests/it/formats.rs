@@ -11,7 +11,7 @@ use bailee_server::web::Web;
 use bailee_server::witness::{Cosigner, Init, Witness};
 use bailee_store::{Journal, MemoryJournal, SqliteJournal};
 
-use crate::common::{ORIGIN, keys};
+use crate::common::{ORIGIN, log_verifier};
 use crate::witness_server::{request, tree};
 
 fn fixtures(of: &str) -> PathBuf {
@@ -56,7 +56,7 @@ fn a_witness_of_the_first_version_goes_on() {
         pq: Some(PqSigner::from_seed("witness.example", &seed).unwrap()),
     };
     let store = Arc::new(MemoryJournal::new());
-    let again = Witness::of(cosigner, vec![keys().log.verifier().clone()], store.clone());
+    let again = Witness::of(cosigner, vec![log_verifier()], store.clone());
     again.add_checkpoint(request(&tree(5, "a"), 0).as_bytes(), 1_800_000_000).unwrap();
     assert_eq!(store.cell(&format!("witness/{ORIGIN}")).unwrap(), Some(record));
     assert!(witness.add_checkpoint(request(&tree(9, "b"), 5).as_bytes(), 9).is_err());
@@ -72,7 +72,7 @@ fn a_monitor_of_the_first_version_goes_on() {
     std::fs::copy(fixtures.join("seen.json"), room.path().join("seen.json")).unwrap();
     let watch = Watch {
         url: "http://127.0.0.1:9".to_owned(),
-        policy: Policy::for_log(keys().log.verifier().clone()).unwrap(),
+        policy: Policy::for_log(log_verifier()).unwrap(),
         dir: room.path().to_owned(),
         silence: Some(10),
         patience: Duration::from_secs(1),

@@ -301,6 +301,34 @@ fn a_stolen_key_ends_at_once_and_a_cancelled_rotation_leaves_the_old_one() {
 }
 
 #[test]
+fn a_lost_second_key_is_named_and_comes_back_with_a_rotation_however_often() {
+    let dir = tempfile::tempdir().unwrap();
+    let house = on_disk(dir.path());
+    let people = people(&house);
+    drop(house);
+    for n in 1..=2 {
+        fs::remove_file(dir.path().join("keys/log-ml-dsa.key")).unwrap();
+        let house = reopened(dir.path(), start()).unwrap();
+        take(&house, &letter(n)).unwrap();
+        assert_eq!(signed(&house).signatures().len(), 1, "Ed25519 is enough to go on");
+        let told = check(&house, &mut |_| {}).unwrap().keys.join("\n");
+        assert!(told.contains("second key (ML-DSA-44) is not here"), "{told}");
+        propose(&house, people.staff).unwrap();
+        drop(house);
+        let house = reopened(dir.path(), start()).unwrap();
+        let rotation = RotationId(n as u32);
+        yes(&house, people.counsel, Action::ApproveRotation { rotation });
+        assert_eq!(signed(&house).signatures().len(), 3);
+        let (why, reason) = (KeyEnd::Stolen, because());
+        yes(&house, people.staff, Action::EndRotation { rotation, why, reason });
+        drop(house);
+        let house = reopened(dir.path(), start()).unwrap();
+        assert_eq!(signed(&house).signatures().len(), 2);
+        assert_eq!(check(&house, &mut |_| {}).unwrap().keys.len(), 4, "four plain files, no more");
+    }
+}
+
+#[test]
 fn a_key_exchanged_by_hand_is_not_taken_for_the_logs() {
     let dir = tempfile::tempdir().unwrap();
     let house = on_disk(dir.path());

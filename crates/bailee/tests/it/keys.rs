@@ -164,10 +164,11 @@ fn while_an_agent_is_locked_or_gone_letters_are_recorded_and_receipted_later() {
     room.file("letter.eml", LETTER.as_bytes());
     shell(&room, &format!("{AGENT} {INIT} --log-key $source")).ok();
     // Recorded, frozen, exit code 0: what is pending is its receipt.
-    let script = format!("{AGENT} ssh-add -q -x; bailee intake letter.eml");
+    let script = format!("{AGENT} ssh-add -q -x; bailee intake letter.eml; bailee check");
     let said = shell(&room, &script);
     assert_eq!(said.code, 0, "{said:?}");
     assert!(said.out.contains("D-1") && said.err.contains("is locked or empty"), "{said:?}");
+    assert!(said.out.contains("is locked or empty"), "check says it too: {said:?}");
     let said = shell(&room, "bailee keys show");
     assert!(said.err.contains("SSH_AUTH_SOCK is not set"), "{said:?}");
     let gone = format!(
