@@ -221,7 +221,8 @@ proptest! {
 
     #[test]
     fn lists_that_parse_print_as_they_were(
-        which in 0usize..4, at: prop::sample::Index, more in prop::sample::select(ODD), cut in 0usize..3,
+        which in 0usize..4, at: prop::sample::Index, more in prop::sample::select(ODD),
+        cut in 0usize..3,
     ) {
         let files = [BAG_INFO, List::Payload.member(), List::Tags.member(), NOTE];
         let mut archive = Archive::open(Cursor::new(receipt())).unwrap();
