@@ -100,15 +100,16 @@ fn a_passphrase_that_is_wrong_missing_or_public_is_named() {
         said.err
     };
     let said = no("BAILEE_PASSPHRASE_FILE=wrong bailee status");
-    assert!(said.contains("wrong_passphrase") && said.contains("log.key"), "{said}");
+    assert!(said.contains("wrong_passphrase") && said.contains("clearance.key"), "{said}");
     let said = no("setsid -w bailee status");
     assert!(said.contains("secret_not_given") && said.contains("BAILEE_PASSPHRASE_FILE"), "{said}");
     let said = no("chmod 644 passphrase; BAILEE_PASSPHRASE_FILE=passphrase bailee status");
     assert!(said.contains("can be read by others"), "{said}");
     let said = no("BAILEE_PASSPHRASE_FILE=absent bailee status");
     assert!(said.contains("absent"), "{said}");
+    secret(&room, "other", "another staple\n");
     let said = no("chmod 600 passphrase; BAILEE_PASSPHRASE_FILE=wrong bailee keys protect \
-                   --passphrase-file passphrase");
+                   --passphrase-file other");
     assert!(said.contains("wrong_passphrase"), "{said}");
     shell(&room, "BAILEE_PASSPHRASE_FILE=passphrase bailee check").ok();
 }
