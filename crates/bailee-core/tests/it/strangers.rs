@@ -103,7 +103,8 @@ impl Tale {
     fn register(&mut self, a: u16, b: u16, c: u16) {
         let n = self.state.assets.next().0;
         let accounts = pick(&[&[MEGA][..], &[BLUE], &[MEGA, BLUE], &[]], a).to_vec();
-        let near = |n: u16| (n % 4 == 0).then_some(AssetId(u32::from(n / 4) % n_or(n, 1) + 1));
+        let near =
+            |n: u16| n.is_multiple_of(4).then_some(AssetId(u32::from(n / 4) % n_or(n, 1) + 1));
         let (part_of, copy_of) = (near(b), near(c).into_iter().collect());
         let place = careless(c).note;
         let new = NewAsset { accounts, part_of, copy_of, place, ..new_asset(n) };
@@ -198,7 +199,7 @@ impl Tale {
             let subject = subject(asset.0);
             self.act(By::System, Action::Reserve { disposition: x, asset, subject });
             self.act(By::System, Action::Begin { clearance });
-            if c % 3 == 0 {
+            if c.is_multiple_of(3) {
                 self.demand(c, c / 3, a);
             }
             let reason = careless(c / 2);
@@ -223,14 +224,14 @@ impl Tale {
         let by = id(&self.state.parties, b);
         self.by(STAFF, Action::FileObjection { disposition, by, reason });
         let objection = id(&self.state.objections, a);
-        let (upheld, reason) = (b % 3 == 0, careless(b / 3));
+        let (upheld, reason) = (b.is_multiple_of(3), careless(b / 3));
         self.by(COUNSEL, Action::DecideObjection { objection, upheld, reason });
     }
 
     fn access(&mut self, a: u16, b: u16, c: u16) {
         let (owner, asset) = (pick(&[OWNER, STRANGER], a), id(&self.state.assets, b));
         self.by(STAFF, Action::RequestAccess { owner, asset, reason: careless(a / 2) });
-        let (access, granted) = (id(&self.state.accesses, b), c % 2 == 0);
+        let (access, granted) = (id(&self.state.accesses, b), c.is_multiple_of(2));
         self.by(STAFF, Action::DecideAccess { access, granted, reason: careless(c / 2) });
         let (matter, from) = (id(&self.state.matters, a), id(&self.state.parties, c));
         self.by(STAFF, Action::FileCorrespondence { matter, from, reason: careless(b) });

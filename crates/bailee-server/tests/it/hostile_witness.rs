@@ -145,7 +145,8 @@ fn one_that_has_seen_another_tree_stays_named() {
     let larger = |stream: &mut TcpStream, _: &str| reply(stream, 409, SIZE_MEDIA, "999\n");
     let other_root = |stream: &mut TcpStream, _: &str| reply(stream, 409, "text/plain", "forked");
     let no_proof = |stream: &mut TcpStream, _: &str| reply(stream, 422, "text/plain", "");
-    let all: [(&str, Box<dyn Fn(&mut TcpStream, &str) + Send + Sync>); 3] = [
+    type Answer = Box<dyn Fn(&mut TcpStream, &str) + Send + Sync>;
+    let all: [(&str, Answer); 3] = [
         ("999", Box::new(larger)),
         ("another tree", Box::new(other_root)),
         ("does not extend", Box::new(no_proof)),

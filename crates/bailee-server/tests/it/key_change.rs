@@ -99,7 +99,11 @@ fn a_new_house_signs_with_both_keys_and_a_reader_can_check_each() {
     let second = &policy.witnesses()[0].key;
     assert_eq!(by(&note), [house.log_key().unwrap().id(), second.id()]);
     assert_eq!(second.name(), ORIGIN);
-    assert_eq!(note.verify(&[second.clone()]).unwrap()[0].time, None, "it states no time");
+    assert_eq!(
+        note.verify(std::slice::from_ref(second)).unwrap()[0].time,
+        None,
+        "it states no time"
+    );
     let seen = policy.evaluate(&note).unwrap();
     assert!(seen.cosigned.is_empty(), "a log is no witness of itself");
     let dir_policy = fs::read(dir.path().join(format!("policies/{:020}.tlog-policy", 0))).unwrap();
@@ -191,7 +195,8 @@ fn a_rotation_cut_off_after_any_step_goes_on_with_the_keys_that_the_log_names() 
     let people = people(&house);
     signed(&house);
     drop(house);
-    let steps: [(&str, usize, fn(&House, &People)); 3] = [
+    type Step = fn(&House, &People);
+    let steps: [(&str, usize, Step); 3] = [
         ("proposed", 2, |house, people| propose(house, people.staff).unwrap()),
         ("begun", 4, |house, people| approve(house, people.counsel).unwrap()),
         ("ended", 2, |house, people| retire(house, people.staff).unwrap()),

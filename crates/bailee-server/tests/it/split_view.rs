@@ -26,7 +26,10 @@ fn history(dir: &Path, policy: &str, letters: std::ops::Range<usize>) -> (House,
     let (journal, objects) = (Arc::new(MemoryJournal::new()), Arc::new(MemoryObjects::new()));
     let house = House::of(witnessed(dir, policy, 60_000, journal, objects)).unwrap();
     load(&house).unwrap();
-    let last = letters.map(|n| demand(take(&house, &letter(n)).unwrap()).1).last();
+    let mut last = None;
+    for n in letters {
+        last = Some(demand(take(&house, &letter(n)).unwrap()).1);
+    }
     (house, last.unwrap() + 1)
 }
 
@@ -76,7 +79,10 @@ fn a_whole_directory_that_was_restored_is_noticed_by_the_witness() {
     std::fs::write(dir.join("bailee.toml"), settings + &section).unwrap();
     let attested = |letters: std::ops::Range<usize>| {
         let house = reopened(&dir, start()).unwrap();
-        let last = letters.map(|n| demand(take(&house, &letter(n)).unwrap()).1).last().unwrap();
+        let mut last = 0;
+        for n in letters {
+            last = demand(take(&house, &letter(n)).unwrap()).1;
+        }
         let attested = house.attested_over(last + 1, LONG).unwrap();
         (attested.missing(&house.policy().unwrap()), house.watched().remove(0))
     };

@@ -26,7 +26,7 @@ pub(crate) fn shell(room: &Room, script: &str) -> Said {
 
 fn secret(room: &Room, name: &str, text: &str) {
     let path = room.file(name, text.as_bytes());
-    fs::set_permissions(path, PermissionsExt::from_mode(0o600)).unwrap();
+    fs::set_permissions(path, PermissionsExt::from_mode(0o600)).expect("a file of ours");
 }
 
 /// A house whose key files are under the passphrase in `passphrase`.
@@ -44,7 +44,8 @@ fn json(said: Said) -> Value {
 
 /// Sources of the keys, as `keys show` tells them.
 fn sources(shown: &Value) -> Vec<&str> {
-    shown["keys"].as_array().unwrap().iter().map(|key| key["source"].as_str().unwrap()).collect()
+    let keys = shown["keys"].as_array().expect("a list of keys").iter();
+    keys.map(|key| key["source"].as_str().expect("each has a source")).collect()
 }
 
 #[test]

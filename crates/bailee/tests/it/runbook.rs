@@ -23,8 +23,11 @@ fn blocks(page: &str) -> Vec<String> {
 /// A block whose first command waits for the end of an overlap.
 fn later(block: &str) -> String {
     let (first, rest) = block.split_once('\n').expect("two commands");
-    let (retire, rest) =
-        if first.starts_with('#') { rest.split_once('\n').unwrap() } else { panic!("{block}") };
+    let (retire, rest) = if first.starts_with('#') {
+        rest.split_once('\n').expect("more commands")
+    } else {
+        panic!("{block}")
+    };
     format!(
         "if {retire} 2> refused; then echo 'the overlap was not waited for'; exit 9; fi\n\
          grep -q overlap_running refused\n{retire} --stolen \
