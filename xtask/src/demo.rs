@@ -1,6 +1,7 @@
 //! The demonstration as a check: run it into an empty directory, then verify every bundle it left,
-//! offline, with the same binary and the log's key beside the bundle; damage bytes all over each
-//! and see it refused; last, let the binary check every rule on the journal it left.
+//! offline, with the same binary and the log's key beside the bundle, and with the Python program
+//! that the bundle itself carries; damage bytes all over each and see it refused; last, let the
+//! binary check every rule on the journal it left.
 //!
 //! Bundles are found by name (`*.bailee.zip`) wherever they lie. A demonstration that leaves none
 //! fails: there would be nothing to show to anybody.
@@ -31,10 +32,12 @@ pub(crate) fn check(tree: &Tree, binary: &Path) -> Result<String> {
     if bundles.is_empty() {
         bail!("the demonstration left no *.bailee.zip in {}", directory.display());
     }
+    let python = crate::python::venv(tree)?.join("bin/python");
     for bundle in &bundles {
         let key = std::fs::read_to_string(bundle.with_file_name("log.vkey"))
             .with_context(|| format!("no log.vkey beside {}", bundle.display()))?;
         visibly(&mut verify(binary, key.trim(), bundle))?;
+        visibly(Command::new(&python).arg(tree.root.join(STRANGER)).arg(bundle))?;
         refuses_damage(binary, key.trim(), bundle)?;
     }
     visibly(Command::new(binary).args(["check", "--dir"]).arg(directory.join("house")))?;
@@ -59,6 +62,9 @@ fn find_bundles(directory: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
     }
     Ok(())
 }
+
+/// What every bundle carries for people with Python.
+const STRANGER: &str = "crates/bailee-ledger/src/bundle/stranger/verify.py";
 
 /// Bytes damaged of each bundle, spread over all of it, its first and its last among them. (The
 /// ledger's own tests damage every byte of a small one.)

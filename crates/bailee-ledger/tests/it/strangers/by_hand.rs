@@ -22,6 +22,16 @@ pub(super) fn run_steps(bag: &Bag, whose: Whose) -> Output {
     steps_in(directory.path(), whose)
 }
 
+/// Runs the steps in a directory with a bag, under the reader's own roots of timestamps.
+pub(super) fn steps_under(directory: &Path, roots: &[u8]) -> Output {
+    std::fs::write(directory.join("own.pem"), roots).unwrap();
+    run(Command::new("sh")
+        .arg("-c")
+        .arg(steps())
+        .env("ROOTS", "../own.pem")
+        .current_dir(directory.join("bag")))
+}
+
 fn steps_in(directory: &Path, whose: Whose) -> Output {
     let mut command = Command::new("sh");
     command.arg("-c").arg(steps()).current_dir(directory.join("bag"));

@@ -7,14 +7,15 @@ use std::sync::OnceLock;
 use super::answer::{Answer, Whose};
 use super::{run, said, target};
 
-/// The program, built once a process; Go's own cache makes the next time short.
+/// The program, built once a process; Go's own cache makes the next time short. It comes to its
+/// place whole, since other tests may be running it there.
 fn program() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../verifiers/go");
         let program = target().join("tools/verify-go");
+        let fresh = target().join(format!("tools/verify-go.{}", std::process::id()));
         let mut build = Command::new("go");
-        build.args(["build", "-o"]).arg(&program).arg(".").current_dir(source);
+        build.args(["build", "-o"]).arg(&fresh).arg(".").current_dir(source());
         // Nothing is fetched: golang.org/x/mod is where `replace` says.
         build.env("GOFLAGS", "-mod=mod").env("GOPROXY", "off").env("GOTOOLCHAIN", "local");
         build
@@ -22,8 +23,19 @@ fn program() -> &'static Path {
             .env("GOPATH", target().join("tools/go"));
         let output = run(&mut build);
         assert!(output.status.success(), "go build: {}; try `cargo xtask setup`", said(&output));
+        std::fs::rename(fresh, &program).unwrap();
         program
     })
+}
+
+fn source() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../verifiers/go")
+}
+
+#[test]
+fn the_go_source_is_formatted() {
+    let output = run(Command::new("gofmt").args(["-l", "."]).current_dir(source()));
+    assert_eq!((output.status.code(), said(&output).as_str()), (Some(0), ""));
 }
 
 /// Runs the program with arguments.

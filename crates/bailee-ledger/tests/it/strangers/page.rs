@@ -27,6 +27,21 @@ pub(super) fn open() -> Browser {
     Browser::open(&stranger("verify.html"))
 }
 
+/// What the page says of the timestamps of a bundle, under the reader's own roots.
+pub(super) fn timestamp_under(bundle: &Path, roots: &[u8]) -> String {
+    let mut browser = open();
+    browser.evaluate(INPUT);
+    browser.choose("cases", &[bundle.to_string_lossy().into_owned()]);
+    let roots = json!(String::from_utf8(roots.to_vec()).unwrap());
+    let ask = format!("verifyBundle(cases.files[0], {{ roots: {roots} }})");
+    let said = browser.evaluate(&format!("{ask}.then(found => found.claims[3].state)"));
+    said.as_str().unwrap().to_owned()
+}
+
+/// An input that is not on the page, for bundles to be checked by its function alone.
+const INPUT: &str = "globalThis.cases = Object.assign(document.createElement('input'), \
+                     { type: 'file', multiple: true }); true";
+
 /// One answer for each of these files.
 pub(super) fn answers(directory: &Path, names: &[String], whose: Whose) -> Vec<Answer> {
     let policy = match whose {
@@ -34,10 +49,7 @@ pub(super) fn answers(directory: &Path, names: &[String], whose: Whose) -> Vec<A
         Whose::Key(text) | Whose::Policy(text) => text,
     };
     let mut browser = open();
-    browser.evaluate(
-        "globalThis.cases = Object.assign(document.createElement('input'), \
-         { type: 'file', multiple: true }); true",
-    );
+    browser.evaluate(INPUT);
     let paths: Vec<String> =
         names.iter().map(|name| directory.join(name).to_string_lossy().into_owned()).collect();
     browser.choose("cases", &paths);

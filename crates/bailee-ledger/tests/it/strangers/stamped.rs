@@ -1,7 +1,5 @@
 //! Claim 4 by others: tokens of a real authority (`openssl ts`), under the bundle's roots.
 
-use std::path::Path;
-
 use super::answer::{Answer, Verdict, Whose};
 use super::bag::Bag;
 use super::{by_hand, log, page, python};
@@ -103,19 +101,30 @@ fn every_byte_of_a_token_counts() {
     assert!(python.len() <= 16, "{python:?} of {}", names.len());
 }
 
-/// The page and Python take the reader's own roots.
+/// Those who can take the reader's own roots do: under others nothing is shown, nothing fails.
 #[test]
 fn roots_of_the_reader_count() {
     let authority = log::authority();
     let directory = tempfile::tempdir().unwrap();
-    std::fs::write(directory.path().join("b.zip"), log::stamped(&authority, &["root"])).unwrap();
-    let say = |roots: &Authority, path: &Path| {
-        std::fs::write(path.join("roots.pem"), roots.pem(&["root"])).unwrap();
-        let output = python::verify(path, &["--roots", "roots.pem", "b.zip"]);
-        assert_eq!(output.status.code(), Some(0), "{}", super::said(&output));
-        String::from_utf8(output.stdout).unwrap()
-    };
-    assert!(say(&authority, directory.path()).contains("PROVEN      timestamp"));
+    let bundle = log::stamped(&authority, &["root"]);
+    std::fs::write(directory.path().join("b.zip"), &bundle).unwrap();
     let stranger = Authority::with_signer(Key::P256);
-    assert!(say(&stranger, directory.path()).contains("NOT SHOWN   timestamp"));
+    for (roots, wanted) in [(&authority, "proven"), (&stranger, "not shown")] {
+        let roots = roots.pem(&["root"]);
+        std::fs::write(directory.path().join("roots.pem"), &roots).unwrap();
+        let output = python::verify(directory.path(), &["--roots", "roots.pem", "b.zip"]);
+        assert_eq!(output.status.code(), Some(0), "{}", super::said(&output));
+        let line = format!("{:11} timestamp", wanted.to_uppercase());
+        assert!(super::said(&output).contains(&line), "{}", super::said(&output));
+
+        let unpacked = tempfile::tempdir().unwrap();
+        Bag::of(&bundle).unpack(unpacked.path());
+        let output = by_hand::steps_under(unpacked.path(), &roots);
+        assert!(output.status.success(), "{}", super::said(&output));
+        let line = format!("CLAIM timestamp: {wanted}");
+        assert!(super::said(&output).contains(&line), "{}", super::said(&output));
+
+        let said = page::timestamp_under(&directory.path().join("b.zip"), &roots);
+        assert_eq!(said, wanted);
+    }
 }

@@ -55,12 +55,20 @@ fn valid() -> Vec<Case> {
         ("valid, no entry", closed(0)),
         ("valid, all seven entries, none opened", closed(7)),
         ("valid, a text for people", issued(witnessed().set("data/notes.txt", "read me"))),
+        ("valid, the first that was written", fixture()),
         ("valid, with the verifiers for people", Bag::of(&receipt())),
         (
             "valid, the exhibit as certificate too",
             issued(witnessed().set("data/certificate.json", EXHIBIT)),
         ),
     ])
+}
+
+/// The bundle of version 1 that is kept for ever.
+fn fixture() -> Bag {
+    let path = "../../fixtures/formats/v1/ledger/receipt.bailee.zip";
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    Bag::of(&std::fs::read(path).unwrap())
 }
 
 /// Every file cut by a byte, longer by a byte, emptied, and gone, listed and signed again.
