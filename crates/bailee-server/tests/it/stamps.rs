@@ -386,6 +386,7 @@ fn a_stamped_checkpoint_is_found_behind_many_that_are_not() {
     let house = stores.house(&Clock::Wall, &[&tsa]);
     assert_eq!(house.stamp(LONG), [""; 0]);
     let attested = house.attested_over(position + 1, LONG).unwrap();
+    assert_eq!(attested.stamps.len(), 1, "{:?} {} {position}", stores.tokens(), attested.size);
     assert_eq!(hold(&attested, &tsa.authority().pem(&["root"]), "tsa"), 1);
 }
 
