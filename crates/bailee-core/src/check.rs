@@ -15,6 +15,7 @@ use crate::hold::{Hold, HoldStatus};
 use crate::id::{AssetId, ClearanceId, DispositionId, PartyId};
 use crate::matching;
 use crate::party::{Role, person};
+use crate::rotation::RotationStatus;
 use crate::state::{Due, State};
 use crate::view;
 
@@ -42,6 +43,7 @@ pub fn check(state: &State) -> Vec<Violation> {
     held(state, &mut found);
     let_go(state, &mut found);
     released(state, &mut found);
+    rotated(state, &mut found);
     private(state, &mut found);
     indexed(state, &mut found);
     found.0
@@ -203,6 +205,25 @@ fn released(s: &State, found: &mut Found) {
         let approved = hold.release.as_ref();
         let approved = approved.is_some_and(|r| four_eyes(s, r.proposer, &r.approvals));
         found.unless(refused(hold) || approved, 7, id, "thaws without a decision of persons");
+    }
+}
+
+/// Rule 7: no pair of keys came to sign the log through one person.
+fn rotated(s: &State, found: &mut Found) {
+    for (id, rotation) in s.ring.rotations.iter() {
+        let begun = matches!(
+            rotation.status,
+            RotationStatus::Overlap { .. } | RotationStatus::Ended { .. }
+        );
+        let Some(approver) = rotation.approver else {
+            found.unless(!begun, 7, id, "began and nobody approved it");
+            continue;
+        };
+        let two = person(&s.parties, approver) != person(&s.parties, rotation.proposer);
+        found.unless(two, 7, id, "was approved by its proposer");
+        let counsel = |party| s.parties.get(party).is_some_and(|p| p.is(Role::Counsel));
+        let seen = counsel(approver) || counsel(rotation.proposer);
+        found.unless(seen, 7, id, "was approved without counsel");
     }
 }
 

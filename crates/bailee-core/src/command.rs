@@ -8,12 +8,13 @@ use crate::disposition::DispositionKind;
 use crate::event::By;
 use crate::id::{
     AccessId, AccountId, AssetId, ClearanceId, DemandId, DispositionId, DutyId, EntityId, HoldId,
-    MatterId, MeterId, NoticeId, ObjectionId, PartyId, SnapshotId, TokenId,
+    MatterId, MeterId, NoticeId, ObjectionId, PartyId, RotationId, SnapshotId, TokenId,
 };
 use crate::instrument::Catalogue;
 use crate::notice::Evidence;
 use crate::party::{Role, Who};
 use crate::policy::{Policy, TokenScope};
+use crate::rotation::{KeyEnd, LogKeys};
 use crate::time::Time;
 
 /// Who wants what.
@@ -72,6 +73,19 @@ pub struct NewDemand {
     pub silent: Option<bool>,
     /// Parts of the letter could not be read.
     pub damaged: bool,
+}
+
+/// Under which name and keys a log goes on whose key was lost, and where it ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the fields of Continuation")]
+pub struct Continue {
+    pub origin: String,
+    pub keys: LogKeys,
+    pub before: String,
+    pub key: [u8; 32],
+    pub size: u64,
+    pub root: Digest,
+    pub note: Digest,
 }
 
 /// Free text and exhibits that go with an act of a person.
@@ -325,6 +339,28 @@ pub enum Action {
     },
     RevokeToken {
         token: TokenId,
+    },
+    ProposeRotation {
+        from: LogKeys,
+        to: LogKeys,
+        overlap_days: u32,
+        reason: Reason,
+    },
+    ApproveRotation {
+        rotation: RotationId,
+    },
+    EndRotation {
+        rotation: RotationId,
+        why: KeyEnd,
+        reason: Reason,
+    },
+    CancelRotation {
+        rotation: RotationId,
+        reason: Reason,
+    },
+    ContinueLog {
+        to: Continue,
+        reason: Reason,
     },
     Tick,
 }

@@ -10,12 +10,13 @@ use crate::disposition::{DispositionKind, Radius};
 use crate::hold::EndReason;
 use crate::id::{
     AccessId, AccountId, AssetId, ClearanceId, DemandId, DispositionId, DutyId, EntityId, HoldId,
-    MatterId, MeterId, NoticeId, ObjectionId, PartyId, SnapshotId, TokenId,
+    MatterId, MeterId, NoticeId, ObjectionId, PartyId, RotationId, SnapshotId, TokenId,
 };
 use crate::instrument::Catalogue;
 use crate::notice::{About, Evidence};
 use crate::party::{Role, Who};
 use crate::policy::{DutyKind, Policy, TokenScope};
+use crate::rotation::{KeyEnd, LogKeys};
 use crate::time::Time;
 
 /// Who caused an entry.
@@ -289,4 +290,21 @@ events! {
     }
     /// A token is void.
     94 TokenRevoked { 0 token: TokenId }
+    /// New keys for the log are proposed; the policy with both is in the papers.
+    100 RotationProposed {
+        0 rotation: RotationId, 1 from: LogKeys, 2 to: LogKeys, 3 overlap_days: u32,
+    }
+    /// A second person approved: from here on both pairs sign, until `until` at least.
+    101 RotationBegun { 0 rotation: RotationId, 1 until: Time }
+    /// From here on only the new pair signs.
+    102 RotationEnded { 0 rotation: RotationId, 1 why: KeyEnd }
+    /// The new pair is dropped.
+    103 RotationCancelled { 0 rotation: RotationId }
+    /// The key of log `before` is lost; its entries go on under `origin`. Its last checkpoint that
+    /// others saw is in the papers.
+    104 LogContinued {
+        0 origin: String, 1 keys: LogKeys, 2 before: String,
+        3 key: minicbor::bytes::ByteArray<32>, 4 size: u64,
+        5 root: minicbor::bytes::ByteArray<32>, 6 note: minicbor::bytes::ByteArray<32>,
+    }
 }

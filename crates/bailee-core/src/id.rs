@@ -94,6 +94,8 @@ ids! {
     DutyId "Y"
     /// An API token.
     TokenId "T"
+    /// A rotation of the log's keys.
+    RotationId "R"
 }
 
 /// A dense table: the `n`-th row has id `n`.
@@ -136,6 +138,11 @@ impl<I: Id, T> Table<I, T> {
             self.rows.push(row);
         }
         next
+    }
+
+    /// A table of these rows, numbered as they come.
+    pub(crate) fn from_rows(rows: Vec<T>) -> Self {
+        Table { rows, of: PhantomData }
     }
 
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {

@@ -9,6 +9,7 @@ use crate::hold::EndReason;
 use crate::id;
 use crate::notice::{About, Evidence};
 use crate::policy::{DutyKind, Policy, TokenScope};
+use crate::rotation::{KeyEnd, LogKeys};
 use crate::time::Time;
 
 /// Collects the ids in a value, as people write them (`H-17`).
@@ -37,14 +38,14 @@ macro_rules! silent {
 
 ids! {
     PartyId EntityId AccountId AssetId MatterId DemandId HoldId NoticeId ObjectionId
-    DispositionId ClearanceId SnapshotId AccessId MeterId DutyId TokenId
+    DispositionId ClearanceId SnapshotId AccessId MeterId DutyId TokenId RotationId
 }
 
 silent! {
     bool, u8, u32, u64, String, Time, Policy, crate::instrument::Catalogue, crate::party::Role,
     crate::asset::AssetKind, crate::asset::Lifecycle, crate::asset::Identifier, Medium, Flag,
     DemandStatus, EndReason, DispositionKind, Evidence, AccessStatus, TokenScope,
-    minicbor::bytes::ByteArray<32>,
+    minicbor::bytes::ByteArray<32>, LogKeys, KeyEnd,
 }
 
 impl<T: Mention> Mention for Vec<T> {

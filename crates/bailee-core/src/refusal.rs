@@ -41,6 +41,7 @@ codes! {
     NotFound "not_found" "check the id"
     AlreadyDone "already_done" "nothing: it is so already"
     BadValue "bad_value" "correct the value"
+    ReasonTooLong "reason_too_long" "shorten it, and hand in the long text as a document"
     IdentifierTaken "identifier_taken" "use the asset that has it, or record a copy or merge"
     LineageCycle "lineage_cycle" "an asset cannot be part or copy of itself"
     ChannelTaken "channel_taken" "register as the same person"
@@ -74,8 +75,12 @@ codes! {
     LeaseLapsed "lease_lapsed" "stop at once and report what is gone"
     NotVerified "not_verified" "verify the sanitization before finishing"
     CertificateMissing "certificate_missing" "hand in the certificate with the finish"
-    ErasureBlocked "erasure_blocked" "release the hold that needs these papers first"
+    ErasureBlocked "erasure_blocked" "end the account, or release the hold, that needs this first"
     WrongKind "wrong_kind" "choose the disposition that fits the asset"
+    RotationOpen "rotation_open" "end or cancel that rotation first"
+    RotationNotBegun "rotation_not_begun" "another person must approve it first"
+    RotationClosed "rotation_closed" "propose a new rotation"
+    OverlapRunning "overlap_running" "wait until then, or say that the old key was stolen"
 }
 
 /// A named no.

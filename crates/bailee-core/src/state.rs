@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::apply::Filing;
 use crate::asset::{Account, Asset, Entity, Snapshot};
 use crate::demand::{Access, Demand, Digest, Matter, Meter};
 use crate::disposition::{Clearance, Disposition, Objection};
@@ -19,6 +20,7 @@ use crate::notice::Notice;
 use crate::party::Party;
 use crate::plan::Intent;
 use crate::policy::{Duty, Policy, Token};
+use crate::rotation::Ring;
 use crate::time::Time;
 
 /// Something that falls due.
@@ -73,6 +75,7 @@ pub struct State {
     pub meters: Table<MeterId, Meter>,
     pub duties: Table<DutyId, Duty>,
     pub tokens: Table<TokenId, Token>,
+    pub ring: Ring,
     /// Normal form of an identifier -> the asset that has it now.
     pub(crate) identifiers: BTreeMap<Box<str>, AssetId>,
     /// Normal form of an identifier somebody wants kept -> the holds that name it.
@@ -97,6 +100,8 @@ pub struct State {
     pub(crate) let_go: BTreeMap<i64, Vec<AssetId>>,
     /// Token hash -> token.
     pub(crate) token_hashes: BTreeMap<[u8; 32], TokenId>,
+    /// Notes of a replay that are not in the indices yet; `None` in every state anybody sees.
+    pub(crate) filing: Option<Box<Filing>>,
 }
 
 impl State {

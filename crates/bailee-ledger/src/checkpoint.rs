@@ -7,8 +7,9 @@
 use crate::encoding::{decimal, hash_from_base64, to_base64};
 use crate::error::Error;
 use crate::hash::Hash;
-use crate::key::{Signer, Verifier, check_name};
+use crate::key::{Verifier, check_name};
 use crate::note::Note;
+use crate::sign::Sign;
 use crate::tree::Tree;
 
 const WHAT: &str = "checkpoint";
@@ -64,12 +65,13 @@ impl Checkpoint {
         Ok(text)
     }
 
-    /// Signs as the log. Error: the signer's name is not the origin.
-    pub fn sign(&self, signer: &Signer) -> Result<Note, Error> {
-        if signer.name() != self.origin {
-            return Err(self.wrong_origin(signer.name()));
+    /// Signs as the log. Errors: the signer's name is not the origin; its holder does not sign.
+    pub fn sign(&self, signer: &dyn Sign) -> Result<Note, Error> {
+        let name = signer.verifier().name();
+        if name != self.origin {
+            return Err(self.wrong_origin(name));
         }
-        Ok(Note::new(self.to_text()?)?.sign(signer, 0))
+        Note::new(self.to_text()?)?.sign_by(signer)
     }
 
     /// Parses and verifies a signed checkpoint by the log `key`. Other signatures are not looked

@@ -5,6 +5,8 @@
 //!
 //! Out of scope: refusals of the domain (core), failures of disks and networks (callers).
 
+use crate::sign::SignError;
+
 /// Why a log structure, note, key, leaf, tile, proof or policy was not accepted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
@@ -100,6 +102,9 @@ pub enum Error {
         /// `inclusion` or `consistency`.
         what: &'static str,
     },
+    /// Whoever holds the key did not sign.
+    #[error("not signed: {0}")]
+    NotSigned(#[from] SignError),
     /// The policy's quorum of witnesses did not cosign.
     #[error("quorum {quorum} is not reached: {have} witnesses cosigned")]
     QuorumNotReached {

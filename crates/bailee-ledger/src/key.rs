@@ -18,6 +18,7 @@ use crate::encoding::{from_base64, to_base64, u32_from_hex};
 use crate::error::Error;
 use crate::hash::sha256;
 use crate::pq;
+use crate::sign::{Sign, SignError};
 
 const VKEY: &str = "verifier key";
 const SKEY: &str = "signer key";
@@ -239,6 +240,16 @@ impl Signer {
         let message = cosigned_message(text, time);
         out.extend_from_slice(&self.key.sign(message.as_bytes()).to_bytes());
         out
+    }
+}
+
+impl Sign for Signer {
+    fn verifier(&self) -> &Verifier {
+        &self.verifier
+    }
+
+    fn sign(&self, message: &[u8]) -> Result<[u8; 64], SignError> {
+        Ok(self.key.sign(message).to_bytes())
     }
 }
 

@@ -12,7 +12,8 @@ use std::fmt;
 
 use crate::encoding::{from_base64, to_base64};
 use crate::error::Error;
-use crate::key::{Signer, Verifier, check_name};
+use crate::key::{KeyKind, Signer, Verifier, check_name};
+use crate::sign::{Sign, SignError};
 
 const WHAT: &str = "signed note";
 const DASH: &str = "\u{2014} ";
@@ -104,6 +105,24 @@ impl Note {
             bytes: signer.sign_text(&self.text, time),
         });
         self
+    }
+
+    /// Adds a plain note signature by a key that may live elsewhere, once it verifies. Errors: the
+    /// key is no note key; its holder did not sign.
+    pub fn sign_by(mut self, signer: &dyn Sign) -> Result<Self, Error> {
+        let verifier = signer.verifier();
+        let (name, key_id) = (verifier.name().to_owned(), verifier.id());
+        if verifier.kind() != KeyKind::Note {
+            return Err(Error::UnknownKeyType { name, kind: verifier.kind().byte() });
+        }
+        let bytes = signer.sign(self.text.as_bytes())?.to_vec();
+        if verifier.verify(&self.text, &bytes).is_err() {
+            return Err(
+                SignError::WrongSignature { holder: format!("the holder of {name}") }.into()
+            );
+        }
+        self.signatures.push(NoteSignature { name, key_id, bytes });
+        Ok(self)
     }
 
     /// Adds signature lines made elsewhere (a witness's answer), skipping ones already there.

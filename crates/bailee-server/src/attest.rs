@@ -5,8 +5,8 @@
 //! note is put into the objects (attest/kept.rs) -> who waits for it gets it.
 //!
 //! Invariants
-//! 1. Fail-open: nothing but the making of a receipt ever waits, and a receipt no longer than it was
-//!    told to. It then carries the cosignatures there are, and says which are missing.
+//! 1. Fail-open: nothing but the making of a receipt ever waits, and a receipt no longer than it
+//!    was told to. It then carries the cosignatures there are, and says which are missing.
 //! 2. Only the newest checkpoint is offered, so appends never queue up questions: one round at a
 //!    time, at once if somebody waits, else at most [`asking::PAUSE`] after growth.
 //! 3. One size has one attested note, put once. A note without its quorum is not put on its own
@@ -72,7 +72,7 @@ pub struct Stamp {
 
 /// What the attesting thread and those who wait share.
 pub(crate) struct Attesting {
-    /// Log, witnesses, quorum, with addresses.
+    /// Witnesses, quorum, with addresses, and every key that the log has or had.
     policy: Policy,
     /// How long a round may take; `None`: nobody is asked.
     timeout: Option<Duration>,
@@ -130,10 +130,6 @@ impl Attesting {
         _ = self.tell.send(Tell::Close);
     }
 
-    pub(crate) fn policy(&self) -> &Policy {
-        &self.policy
-    }
-
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -182,11 +178,11 @@ impl Attesting {
 
     /// Waits until a round over `size` has ended, or patience has.
     fn wait(&self, size: u64, patience: Duration) {
-        let end = Instant::now() + patience;
+        let begun = Instant::now();
         let mut state = self.state();
         loop {
             let over = |gathered: &Gathered| gathered.about.size >= size;
-            let left = end.saturating_duration_since(Instant::now());
+            let left = patience.saturating_sub(begun.elapsed());
             if state.gathered.as_ref().is_some_and(over) || state.closed || left.is_zero() {
                 return;
             }
@@ -243,6 +239,8 @@ impl House {
 
     fn cosigned_over(&self, size: u64, patience: Duration) -> Result<Attested, HouseError> {
         let attesting = &self.inner.attesting;
+        // What other keys signed before is not for those who know the ones that count now.
+        let size = size.max(self.ring()?.since());
         let (signed, note) = self.checkpoint_over(size)?;
         if let Some(found) = attesting.complete(size) {
             return Ok(found);
@@ -315,24 +313,29 @@ impl House {
         self.inner.attesting.kept.load(size)
     }
 
-    /// The checkpoint for the public: with cosignatures as soon as a round has ended, and never over
-    /// fewer entries than the one given before.
+    /// The checkpoint for the public: with cosignatures as soon as a round has ended, and never
+    /// over fewer entries than the one given before.
     pub fn public_checkpoint(&self) -> Option<Note> {
         let newest = self.checkpoint();
         if !self.inner.attesting.asks() {
             return newest;
         }
+        let offered = match self.inner.attesting.gathered(0) {
+            Some(note) => Attested::of(note).ok()?,
+            None => {
+                let plain = Attested::of(newest?).ok()?;
+                // Before the first round: an earlier process may have had it attested.
+                let kept = self.inner.attesting.kept.from(plain.size, 1).unwrap_or_default();
+                let kept = kept.contains(&plain.size).then(|| self.attested_at(plain.size).ok());
+                kept.flatten().unwrap_or(plain)
+            }
+        };
         let mut state = self.inner.attesting.state();
-        let gathered = state.gathered.as_ref().map(|found| found.note.clone());
-        let (offered, size) = gathered.or(newest).and_then(|note| {
-            let size = Attested::of(note.clone()).ok()?.size;
-            Some((note, size))
-        })?;
         match &state.shown {
-            Some((shown, note)) if *shown > size => Some(note.clone()),
+            Some((shown, note)) if *shown > offered.size => Some(note.clone()),
             _ => {
-                state.shown = Some((size, offered.clone()));
-                Some(offered)
+                state.shown = Some((offered.size, offered.note.clone()));
+                Some(offered.note)
             }
         }
     }

@@ -1,10 +1,16 @@
 //! Configuration of a house: `bailee.toml` in its directory. Unknown keys are errors.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use crate::attest::Witnesses;
+use crate::house::HouseError;
+use crate::http::Serving;
+use crate::keys::KeySettings;
 use crate::stamping::{Authority, Pace};
 
 /// The settings.
@@ -20,9 +26,15 @@ pub struct Config {
     /// Address a letter is sent to -> the legal entity (`E-2`) it is addressed to.
     #[serde(default)]
     pub entities: BTreeMap<String, String>,
+    /// Where the log's keys are.
+    #[serde(default)]
+    pub keys: KeySettings,
     /// Who is asked to cosign checkpoints.
     #[serde(default)]
     pub witnesses: Option<Witnesses>,
+    /// What is served of the log.
+    #[serde(default)]
+    pub serving: Serving,
     /// Who is asked for timestamps.
     #[serde(default)]
     pub timestamp: Vec<Authority>,
@@ -32,6 +44,9 @@ pub struct Config {
 }
 
 impl Config {
+    /// Name of the file.
+    pub(crate) const FILE: &str = "bailee.toml";
+
     /// Settings for a log of that name.
     pub fn for_origin(origin: &str) -> Config {
         let host = origin.split('/').next().unwrap_or(origin);
@@ -40,10 +55,24 @@ impl Config {
             mail_from: format!("custody@{host}"),
             operations: format!("operations@{host}"),
             entities: BTreeMap::new(),
+            keys: KeySettings::default(),
             witnesses: None,
+            serving: Serving::default(),
             timestamp: Vec::new(),
             stamping: Pace::default(),
         }
+    }
+
+    /// Reads the settings of the house in `dir`.
+    pub(crate) fn read(dir: &Path) -> Result<Config, HouseError> {
+        let path = dir.join(Config::FILE);
+        let text = match fs::read_to_string(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return Err(HouseError::NotAHouse(dir.to_owned()));
+            }
+            read => read.map_err(|e| HouseError::io("read the settings", &e))?,
+        };
+        Config::parse(&text).map_err(|detail| HouseError::Config { path, detail })
     }
 
     /// Parses the file. Error: what is wrong, with its line.
@@ -62,7 +91,13 @@ impl Config {
         for (address, entity) in &self.entities {
             text.push_str(&format!("{address:?} = {entity:?}\n"));
         }
+        if self.keys != KeySettings::default() {
+            let KeySettings { log, next } = &self.keys;
+            let (log, next) = (log.to_string(), next.to_string());
+            text.push_str(&format!("\n[keys]\nlog = {log:?}\nnext = {next:?}\n"));
+        }
         text.extend(self.witnesses.iter().map(Witnesses::to_text));
+        text.push_str(&self.serving.to_text());
         text.push_str(&self.stamping.to_text());
         text.extend(self.timestamp.iter().map(Authority::to_text));
         text
@@ -77,8 +112,11 @@ mod tests {
     fn settings_survive_their_file() {
         let mut config = Config::for_origin("log.example.org/2026");
         config.entities.insert("us@example.org".into(), "E-2".into());
+        let token = "pkcs11:token=t;object=log?module-path=/m.so".parse().unwrap();
+        config.keys.next = token;
         let policy = "witnesses.tlog-policy".into();
         config.witnesses = Some(Witnesses { policy, timeout_ms: 700 });
+        config.serving.entries_days = Some(3650);
         assert_eq!(Config::parse(&config.to_text()).as_ref(), Ok(&config));
         config.stamping.every_s = 60;
         for policy in [None, Some("2.999.1".to_owned())] {

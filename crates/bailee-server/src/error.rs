@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use bailee_store::{JournalError, ObjectError};
 
+use crate::keys::KeyError;
 use crate::projection::ReplayError;
 use crate::runner::Failure;
 
@@ -26,9 +27,9 @@ pub enum HouseError {
         /// What is wrong.
         detail: String,
     },
-    /// A key is missing or unfit.
+    /// A key is missing or unfit, or does not sign.
     #[error("key: {0}")]
-    Key(String),
+    Key(#[from] KeyError),
     /// The journal is older than what was signed.
     #[error(
         "the journal has {have} entries but a checkpoint over {signed} was published: an old copy \

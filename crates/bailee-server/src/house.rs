@@ -2,43 +2,39 @@
 //!
 //! Layout of a directory: `bailee.toml` (settings), `keys/` (one secret a file, 0600),
 //! `journal.sqlite` (the truth), `objects/` (large exhibits, packs, attested checkpoints),
-//! `checkpoint` (last signed),
-//! `outbox/` (mail to send), `lock`.
+//! `checkpoint` (last signed), `outbox/` (mail to send), `image/` (of the state, for a quick
+//! start), `lock`.
 //!
 //! Invariants: one process holds the directory's lock; threads end when the house is dropped, after
 //! the last answer and the last checkpoint; readers never see a state that is not durable.
 
+mod opening;
+
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock, RwLockWriteGuard};
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 
-use bailee_core::{Action, Command, State};
+use bailee_core::{Command, State};
 use bailee_ledger::Policy;
-use bailee_store::{
-    Digest, DirLock, DiskObjects, DiskSlot, Entry, Exhibit, Journal, ObjectError, Objects, Slot,
-    SqliteJournal,
-};
+use bailee_store::{Digest, DirLock, Entry, Exhibit, Journal, ObjectError, Objects, Slot};
 
-use crate::attest::{self, Attesting};
+use crate::attest::Attesting;
 use crate::clock::Clock;
 use crate::config::Config;
 pub use crate::error::HouseError;
-use crate::keys::{self, Keys};
+use crate::image::Image;
+use crate::keys::Keys;
 use crate::projection::Projection;
-use crate::publish::{self, Published};
-use crate::runner::{self, Ask, Done, Failure};
-use crate::stamping::{self, Stamping};
-use crate::{catalogue, steward};
+use crate::publish::Published;
+use crate::runner::{Ask, Done, Failure};
+use crate::stamping::Stamping;
+use crate::steward;
 
 /// Exhibits up to this size ride in the group commit; larger ones stream to the objects first.
 pub const SMALL_EXHIBIT: usize = 256 * 1024;
-
-/// Commands waiting for the runner before senders are held back.
-const QUEUE: usize = 1024;
 
 /// The parts a house is made of.
 pub struct Parts {
@@ -71,6 +67,8 @@ pub(crate) struct Inner {
     pub(crate) published_more: Condvar,
     pub(crate) attesting: Attesting,
     pub(crate) stamping: Stamping,
+    /// Witnesses, groups and quorum, without any key of the log.
+    pub(crate) others: Policy,
     /// Erasures whose bytes this process has seen destroyed.
     pub(crate) erased: Mutex<BTreeSet<u64>>,
     /// One thread at a time carries out intents.
@@ -82,6 +80,7 @@ pub(crate) struct Inner {
     grown: Condvar,
 }
 
+/// Has the journal grown, is the house to close?
 #[derive(Default)]
 struct Growth {
     unseen: bool,
@@ -100,6 +99,12 @@ impl Inner {
 
     pub(crate) fn is_stale(&self) -> bool {
         self.stale.load(Ordering::SeqCst)
+    }
+
+    /// The image of the state, if the house has a directory.
+    pub(crate) fn image(&self) -> Option<Image<'_>> {
+        let dir = self.dir.as_deref()?;
+        Some(Image::of(dir, &self.config.origin, self.keys.image()))
     }
 
     /// Tells the publisher that the journal may have grown.
@@ -145,122 +150,6 @@ pub struct House {
 }
 
 impl House {
-    /// Makes a new house in `dir` (absent or empty) and loads the standard instruments.
-    pub fn create(dir: &Path, config: &Config, clock: Clock) -> Result<House, HouseError> {
-        let path = dir.join("bailee.toml");
-        if path.exists() {
-            return Err(HouseError::AlreadyAHouse(dir.to_owned()));
-        }
-        let io = |doing: &str, e: std::io::Error| HouseError::io(doing, &e);
-        for part in [dir.to_owned(), dir.join("keys"), dir.join("outbox")] {
-            fs::create_dir_all(&part).map_err(|e| io("create the directory", e))?;
-            let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
-            fs::set_permissions(&part, mode).map_err(|e| io("close the directory", e))?;
-        }
-        Keys::create(&dir.join("keys"))?;
-        let mut file = fs::File::create_new(&path).map_err(|e| io("create the settings", e))?;
-        std::io::Write::write_all(&mut file, config.to_text().as_bytes())
-            .and_then(|()| file.sync_all())
-            .map_err(|e| io("write the settings", e))?;
-        keys::sync_dir(dir)?;
-        House::open(dir, clock)
-    }
-
-    /// Opens the house in `dir`. One whose creation was cut short gets its instruments here.
-    pub fn open(dir: &Path, clock: Clock) -> Result<House, HouseError> {
-        let path = dir.join("bailee.toml");
-        let text = match fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Err(HouseError::NotAHouse(dir.to_owned()));
-            }
-            Err(error) => return Err(HouseError::io("read the settings", &error)),
-        };
-        let config = Config::parse(&text).map_err(|detail| HouseError::Config { path, detail })?;
-        let lock = DirLock::acquire(dir)?;
-        let parts = Parts {
-            keys: Keys::open(&dir.join("keys"), &config.origin)?,
-            journal: Arc::new(SqliteJournal::open(&dir.join("journal.sqlite"))?),
-            objects: Arc::new(DiskObjects::open(&dir.join("objects"))?),
-            dir: Some(dir.to_owned()),
-            config,
-            clock,
-        };
-        let slot = slot_in(&parts);
-        let house = House::start(parts, slot, Some(lock))?;
-        if house.with_state(|s| s.head)? == 0 {
-            let standard = catalogue::standard();
-            house.submit(Command::system(Action::LoadInstruments(standard)), Vec::new())?;
-        }
-        Ok(house)
-    }
-
-    /// A house of given parts: in memory, with faults, or on other stores.
-    pub fn of(parts: Parts) -> Result<House, HouseError> {
-        let slot = slot_in(&parts);
-        House::start(parts, slot, None)
-    }
-
-    /// As [`House::of`], with the signed checkpoint kept elsewhere than in the directory.
-    pub fn with_slot(parts: Parts, slot: Arc<dyn Slot>) -> Result<House, HouseError> {
-        House::start(parts, Some(slot), None)
-    }
-
-    fn start(
-        parts: Parts,
-        slot: Option<Arc<dyn Slot>>,
-        lock: Option<DirLock>,
-    ) -> Result<House, HouseError> {
-        let Parts { dir, config, keys, clock, journal, objects } = parts;
-        let projection = Projection::replay(&*journal)?;
-        let key = keys.log.verifier();
-        let published = publish::resume(slot.as_deref(), &*journal, &projection, key)?;
-        let witnesses = config.witnesses.as_ref();
-        let policy = match witnesses {
-            Some(witnesses) => witnesses.read(dir.as_deref(), key)?,
-            None => Policy::for_log(key.clone()).map_err(|e| HouseError::Key(e.to_string()))?,
-        };
-        let timeout = witnesses.map(attest::Witnesses::timeout);
-        let desks = stamping::read(&config.timestamp, dir.as_deref())?;
-        let stamping = Stamping::new(desks, config.stamping.clone());
-        let stamps = stamping.authorities();
-        let (attesting, told) = Attesting::new(policy, timeout, stamps, objects.clone());
-        let inner = Arc::new(Inner {
-            dir,
-            config,
-            keys,
-            clock,
-            journal,
-            objects,
-            slot,
-            projection: RwLock::new(projection),
-            published: Mutex::new(published),
-            published_more: Condvar::new(),
-            attesting,
-            stamping,
-            erased: Mutex::new(BTreeSet::new()),
-            settling: Mutex::new(()),
-            exhibits: RwLock::new(()),
-            stale: AtomicBool::new(false),
-            growth: Mutex::new(Growth { unseen: true, closing: false }),
-            grown: Condvar::new(),
-        });
-        let (queue, asked) = sync_channel(QUEUE);
-        let (for_runner, for_publisher) = (inner.clone(), inner.clone());
-        let (for_attester, for_stamper) = (inner.clone(), inner.clone());
-        let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
-            let thread = thread::Builder::new().name(name.into()).spawn(run);
-            thread.map_err(|e| HouseError::io("start a thread", &e))
-        };
-        let threads = vec![
-            spawn("runner", Box::new(move || runner::run(&for_runner, &asked)))?,
-            spawn("publisher", Box::new(move || publish::run(&for_publisher)))?,
-            spawn("attester", Box::new(move || attest::run(&for_attester, &told)))?,
-            spawn("stamper", Box::new(move || stamping::run(&for_stamper)))?,
-        ];
-        Ok(House { inner, queue: Some(queue), threads, _lock: lock })
-    }
-
     /// Decides a command and makes it durable; exhibits it names are made durable with it. Large
     /// ones are put to the objects first, so that no entry names what is not there.
     pub fn submit(&self, command: Command, exhibits: Vec<Exhibit>) -> Result<Done, Failure> {
@@ -288,12 +177,6 @@ impl House {
     /// Looks at state and tree.
     pub fn with_projection<R>(&self, look: impl FnOnce(&Projection) -> R) -> Result<R, Failure> {
         self.inner.read(look)
-    }
-
-    /// The policy offered with receipts: this log's key, its witnesses, groups and quorum, without
-    /// the addresses that only the house needs.
-    pub fn policy(&self) -> Result<Policy, HouseError> {
-        Ok(self.inner.attesting.policy().clone().without_urls())
     }
 
     /// Entries from the journal.
@@ -368,6 +251,13 @@ impl House {
     pub(crate) fn journal(&self) -> &dyn Journal {
         &*self.inner.journal
     }
+
+    /// An image that is older than the erasure at `position` has what it destroys: it goes.
+    pub(crate) fn forget_image_before(&self, position: u64) -> Result<(), HouseError> {
+        let image = self.inner.image().filter(|image| image.size() <= position);
+        let discarded = image.map_or(Ok(()), |image| image.discard());
+        discarded.map_err(|e| HouseError::io("take the image of the state away", &e))
+    }
 }
 
 impl Drop for House {
@@ -382,13 +272,10 @@ impl Drop for House {
         self.inner.attesting.close();
         self.inner.stamping.close();
         threads.for_each(|thread| _ = thread.join());
+        let Some(image) = self.inner.image() else { return };
+        // A projection that cannot be read leaves no image; the next start replays.
+        _ = self.inner.read(|projection| image.keep(image.size(), projection));
     }
-}
-
-/// Where the signed checkpoint lies, beside the journal.
-fn slot_in(parts: &Parts) -> Option<Arc<dyn Slot>> {
-    let dir = parts.dir.as_deref()?;
-    Some(Arc::new(DiskSlot::new(dir, publish::CHECKPOINT)))
 }
 
 /// Where a large exhibit is kept.

@@ -16,7 +16,6 @@ use bailee_vault::{
 use bailee_vault::{SnapshotId as VaultId, VerifyReport};
 
 use crate::house::{House, HouseError};
-use crate::keys;
 use crate::runner::Failure;
 
 /// Why data was not kept or given back.
@@ -55,7 +54,7 @@ pub struct Kept {
 /// The vault of the house; created at first use.
 pub fn vault(house: &House) -> Result<Vault, KeepError> {
     let dir = house.dir().ok_or(KeepError::NoVault)?;
-    let key = keys::read(&dir.join("keys/vault.key"))?;
+    let key = house.keys().vault(dir).map_err(HouseError::from)?;
     let kek = Kek::from_bytes(*key);
     let objects = Arc::clone(house.objects());
     match Vault::open(objects.clone(), &kek) {

@@ -21,6 +21,7 @@ use bailee_store::{Exhibit, digest};
 
 use crate::house::{House, HouseError};
 use crate::keeping::{self, KeepError};
+use crate::keys::KeyError;
 use crate::runner::{Done, Failure};
 
 /// How often the end of a run is told to a log that does not answer.
@@ -174,7 +175,7 @@ pub fn sanitize(
     let token = reserved.token.as_bytes();
     let clearance = open_token(house, token, order.asset, Act::Sanitize, subject)?;
     let mut seed = [0; 32];
-    getrandom::fill(&mut seed).map_err(|e| HouseError::Key(e.to_string()))?;
+    getrandom::fill(&mut seed).map_err(|e| HouseError::Key(KeyError::io("draw a seed", e)))?;
     let clock = HouseClock { house };
     let mut options = Options::new(order.asset.0, seed, order.log);
     options.clock = &clock;

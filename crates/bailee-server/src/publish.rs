@@ -14,10 +14,11 @@
 
 use std::sync::{Arc, PoisonError};
 
-use bailee_ledger::{Checkpoint, Note, Verifier};
+use bailee_ledger::{Checkpoint, Note};
 use bailee_store::{JournalError, Slot};
 
 use crate::house::{House, HouseError, Inner};
+use crate::keys::{Keys, Own};
 use crate::projection::Projection;
 
 /// Name of the cell and of the file.
@@ -43,24 +44,29 @@ pub(crate) fn resume(
     slot: Option<&dyn Slot>,
     journal: &dyn bailee_store::Journal,
     projection: &Projection,
-    key: &Verifier,
+    keys: &Keys,
 ) -> Result<Published, HouseError> {
     let cell = journal.cell(CHECKPOINT)?;
     let file = slot.map(Slot::read).transpose()?.flatten();
     let mut published = Published { cell: cell.clone(), ..Published::default() };
     for bytes in cell.iter().chain(&file) {
-        let (checkpoint, note) =
-            Checkpoint::open(bytes, key).map_err(|e| HouseError::Published(e.to_string()))?;
-        fits(projection, &checkpoint)?;
-        if checkpoint.size >= published.size {
-            (published.size, published.note) = (checkpoint.size, Some(note));
+        let own = keys.own(&projection.state.ring, bytes);
+        match own.map_err(|e| HouseError::Published(e.to_string()))? {
+            // Under a name that the log had: it binds the entries, and the next one is signed anew.
+            Own::Before(checkpoint) => fits(projection, &checkpoint)?,
+            Own::Now(checkpoint, note) => {
+                fits(projection, &checkpoint)?;
+                if checkpoint.size >= published.size {
+                    (published.size, published.note) = (checkpoint.size, Some(note));
+                }
+            }
         }
     }
     Ok(published)
 }
 
 /// The journal must still contain what was signed.
-fn fits(projection: &Projection, checkpoint: &Checkpoint) -> Result<(), HouseError> {
+pub(crate) fn fits(projection: &Projection, checkpoint: &Checkpoint) -> Result<(), HouseError> {
     let have = projection.tree.size();
     match projection.tree.root_at(checkpoint.size) {
         Err(_) => Err(HouseError::Restored { have, signed: checkpoint.size }),
@@ -119,13 +125,13 @@ pub(crate) fn run(house: &Arc<Inner>) {
 /// Signs and publishes the tree as it is now, if it has grown.
 fn publish(house: &Inner) -> Result<(), HouseError> {
     // `read` gives a durable state only: after a failed append, the journal's own.
-    let checkpoint = house.read(|p| Checkpoint::of(&house.config.origin, &p.tree))?;
+    let of = |p: &Projection| Checkpoint::of(&house.config.origin, &p.tree);
+    let (checkpoint, ring) = house.read(|p| (of(p), p.state.ring.clone()))?;
     let before = house.published.lock().unwrap_or_else(PoisonError::into_inner).clone();
     if checkpoint.size <= before.size {
         return Ok(());
     }
-    let sign = |e: bailee_ledger::Error| HouseError::Published(e.to_string());
-    let note = checkpoint.sign(&house.keys.log).map_err(sign)?;
+    let note = house.keys.sign(house.dir.as_deref(), &checkpoint, &ring)?;
     let bytes = note.to_string().into_bytes();
     match house.journal.swap_cell(CHECKPOINT, before.cell.as_deref(), &bytes) {
         Ok(()) => hand_out(house, checkpoint.size, note, bytes),
@@ -156,8 +162,11 @@ fn adopt(house: &Inner) -> Result<(), HouseError> {
         house.appended();
         return Ok(());
     };
-    let (checkpoint, note) = Checkpoint::open(&bytes, house.keys.log.verifier())
-        .map_err(|e| HouseError::Published(e.to_string()))?;
+    let ring = house.read(|p| p.state.ring.clone())?;
+    let Own::Now(checkpoint, note) = house.keys.own(&ring, &bytes)? else {
+        let why = "another process signs under a name that this log had";
+        return Err(HouseError::Published(why.into()));
+    };
     let behind = house.read(|p| p.tree.size() < checkpoint.size)?;
     if behind {
         // The other process has appended more than this one has read.

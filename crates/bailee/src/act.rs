@@ -11,11 +11,13 @@ use crate::cli::clearance::GateVerb;
 use crate::cli::prove::{IntakeArgs, OutArgs};
 use crate::cli::{Cli, Command, Reach};
 use crate::client::encoded;
-use crate::door::{Bundle, Door, Letter};
+use crate::door::{Bundle, Door, Letter, read_id};
 use crate::print::{self, Style};
 use crate::save::save;
 use crate::trouble::Trouble;
-use crate::{about, demo, init, keep, let_go, monitor, rule, scenario, stamps, verify, witness};
+use crate::{
+    about, demo, init, keep, keys, let_go, monitor, rule, scenario, stamps, verify, witness,
+};
 
 /// Does what was typed.
 pub(crate) fn act(cli: Cli) -> Result<ExitCode, Trouble> {
@@ -65,6 +67,7 @@ fn special(command: Command, reach: &Reach, style: Style) -> Result<(), Trouble>
         Command::Snapshot(verb) => keep::snapshot(verb, reach, style),
         Command::Duty(verb) => rule::duty(verb, reach, style),
         Command::Token(verb) => rule::token(verb, reach, style),
+        Command::Keys(verb) => keys::keys(verb, reach, style),
         Command::Policy(verb) => rule::policy(&verb, reach, style),
         Command::Instruments(verb) => rule::instruments(verb, reach, style),
         Command::Gate(GateVerb::Check { asset, transfer }) => {
@@ -76,7 +79,10 @@ fn special(command: Command, reach: &Reach, style: Style) -> Result<(), Trouble>
         Command::Sanitize(args) => let_go::sanitize(args, reach, style),
         Command::Expire(args) => let_go::expire(&args, reach, style),
         Command::Receipt(args) => take(Bundle::Receipt, &args.demand, &args.out, reach, style),
-        Command::Bundle(args) => take(Bundle::Matter, &args.matter, &args.out, reach, style),
+        Command::Bundle(args) => {
+            let reader = args.reader.as_deref().map(read_id).transpose()?;
+            take(Bundle::Matter(reader), &args.matter, &args.out, reach, style)
+        }
         Command::Certificate(args) => {
             take(Bundle::Certificate, &args.clearance, &args.out, reach, style)
         }
@@ -143,7 +149,11 @@ fn in_words(received: &Received, saved: Option<&PathBuf>) -> String {
 
 fn take(kind: Bundle, id: &str, out: &OutArgs, reach: &Reach, style: Style) -> Result<(), Trouble> {
     let door = Door::open(reach)?;
-    let path = out.out.clone().unwrap_or_else(|| PathBuf::from(format!("{id}.bailee.zip")));
+    let name = match kind {
+        Bundle::Matter(Some(reader)) => format!("{id}-{reader}.bailee.zip"),
+        Bundle::Matter(None) | Bundle::Receipt | Bundle::Certificate => format!("{id}.bailee.zip"),
+    };
+    let path = out.out.clone().unwrap_or_else(|| PathBuf::from(name));
     let saved = save(&path, |out| door.bundle(kind, id, out))?;
     match (saved, style) {
         (None, _) => Ok(()),

@@ -8,7 +8,7 @@ use bailee_server::api::parts::{Channel, Who};
 use bailee_server::api::words::{ChannelKind, Role};
 use bailee_server::api::{self, Request};
 use bailee_server::core::By;
-use bailee_server::{Clock, Config, House};
+use bailee_server::{Clock, Config, House, keys};
 use serde_json::{Value, json};
 
 use crate::cli::Reach;
@@ -26,7 +26,13 @@ pub(crate) fn init(args: &InitArgs, reach: &Reach, style: Style) -> Result<(), T
     let staff = args.staff.iter().map(|text| Ok((person(text)?, Role::Staff)));
     let people: Result<Vec<(Who, Role)>, Trouble> = counsel.chain(staff).collect();
     let people = people?;
-    let house = House::create(&reach.dir, &Config::for_origin(&args.origin), Clock::Wall)?;
+    let mut config = Config::for_origin(&args.origin);
+    config.keys.log = args.log_key.clone();
+    let passphrase = match args.protect {
+        true => Some(keys::new_passphrase(args.passphrase_file.as_deref())?),
+        false => None,
+    };
+    let house = House::create_protected(&reach.dir, &config, Clock::Wall, passphrase.as_ref())?;
     let (name, country) = (args.entity.clone(), args.country.clone());
     let entity = made(&house, Request::RegisterEntity { name, country })?;
     let mut ids = Vec::new();

@@ -14,6 +14,7 @@ mod demo;
 mod door;
 mod init;
 mod keep;
+mod keys;
 mod let_go;
 mod log;
 mod monitor;
@@ -30,6 +31,10 @@ mod witness;
 use std::process::ExitCode;
 
 use clap::Parser;
+
+/// A house is millions of small things, made by one thread and let go of by another.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();

@@ -1,8 +1,8 @@
 //! `bailee verify`: checks what somebody was given, offline, without a data directory.
 //!
-//! Invariants: the claims are told apart, none is summed up as "valid"; keys and roots that came out
-//! of the bundle itself are named as such; every file is told of, also after one that does not hold; exit 1
-//! if anything contradicts any of them.
+//! Invariants: the claims are told apart, none is summed up as "valid"; keys and roots that came
+//! out of the bundle itself are named as such; every file is told of, also after one that does not
+//! hold; exit 1 if anything contradicts any of them.
 
 use std::fs::File;
 use std::io::Cursor;
@@ -59,7 +59,7 @@ pub(crate) fn verify(args: &VerifyArgs, style: Style) -> Result<(), Trouble> {
     if hold { Ok(()) } else { Err(Trouble::Said(1)) }
 }
 
-fn read_key(vkey: &str) -> Result<Verifier, Trouble> {
+pub(crate) fn read_key(vkey: &str) -> Result<Verifier, Trouble> {
     Verifier::parse(vkey).map_err(|e| {
         let change = "give the key as its log publishes it: name+hash+base64";
         Trouble::usage("--key", e, change)

@@ -15,11 +15,14 @@ mod hold;
 mod matter;
 mod notice;
 mod permission;
+mod reason;
 mod registry;
+mod rotation;
 mod snapshot;
 mod tick;
 
 pub use disposition::{owed, radius};
+pub use reason::{LONGEST_EXHIBIT_NAME, LONGEST_NOTE, MOST_EXHIBITS};
 
 use crate::command::{Action, Command, Reason};
 use crate::demand::Papers;
@@ -36,6 +39,7 @@ pub type Decision = Result<Vec<Fact>, Refusal>;
 pub fn decide(state: &State, command: &Command, now: Time) -> Decision {
     let by = command.by;
     permission::may(state, by, &command.action)?;
+    reason::bounded(&command.action)?;
     let now = state.now(now);
     let s = state;
     match &command.action {
@@ -147,7 +151,24 @@ fn decide_letting_go(s: &State, command: &Command, now: Time) -> Decision {
         Action::IssueToken { party, scope, hash } => duty::issue_token(s, *party, *scope, *hash),
         Action::RevokeToken { token } => duty::revoke_token(s, *token),
         Action::Tick => tick::tick(s, now),
-        _ => unreachable!("`decide` handles the first half of the actions"),
+        _ => decide_keys(s, command, now),
+    }
+}
+
+/// The rest of it: the log's own keys.
+fn decide_keys(s: &State, command: &Command, now: Time) -> Decision {
+    let by = command.by;
+    match &command.action {
+        Action::ProposeRotation { from, to, overlap_days, reason } => {
+            rotation::propose(s, from, to, *overlap_days, reason)
+        }
+        Action::ApproveRotation { rotation } => rotation::approve(s, *rotation, actor(by)?, now),
+        Action::EndRotation { rotation, why, reason } => {
+            rotation::end(s, *rotation, *why, reason, now)
+        }
+        Action::CancelRotation { rotation, reason } => rotation::cancel(s, *rotation, reason),
+        Action::ContinueLog { to, reason } => rotation::go_on(s, to, reason),
+        _ => unreachable!("the other two parts of the table handle all other actions"),
     }
 }
 

@@ -89,7 +89,7 @@ fn need(state: &State, action: &Action) -> Need {
         }
         Action::AcceptHold { .. } => Need::Party,
         Action::AllowCopy { .. } | Action::SetGag { .. } => Need::Counsel,
-        Action::EraseDetails { .. } => Need::Counsel,
+        Action::EraseDetails { .. } | Action::ContinueLog { .. } => Need::Counsel,
         Action::DecideObjection { .. } => Need::Counsel,
         Action::DecideDemand { triage: Triage::Refuse, .. } => Need::Counsel,
         // Nobody makes colleagues, or logins in their names, alone: four eyes would be one pair.
@@ -109,7 +109,11 @@ fn need(state: &State, action: &Action) -> Need {
         | Action::ProposeDisposition { .. }
         | Action::ApproveDisposition { .. }
         | Action::CancelDisposition { .. }
-        | Action::DecideAccess { .. } => Need::Person,
+        | Action::DecideAccess { .. }
+        | Action::ProposeRotation { .. }
+        | Action::ApproveRotation { .. }
+        | Action::EndRotation { .. }
+        | Action::CancelRotation { .. } => Need::Person,
         _ => Need::House,
     }
 }

@@ -12,9 +12,10 @@ use bailee_core::id::{
 use bailee_core::instrument::{Catalogue, Ends, Instrument, Privacy};
 use bailee_core::notice::Evidence;
 use bailee_core::party::{Channel, ChannelKind, Role, Who};
+use bailee_core::rotation::LogKeys;
 use bailee_core::{
-    Action, By, Code, Command, DayRule, NewAsset, NewDemand, Reason, Record, Refusal, State, Time,
-    Triage, Until, Weekend, check, decide, run,
+    Action, By, Code, Command, Continue, DayRule, NewAsset, NewDemand, Reason, Record, Refusal,
+    Replay, State, Time, Triage, Until, Weekend, check, decide, run,
 };
 
 pub(crate) const COUNSEL: PartyId = PartyId(1);
@@ -92,8 +93,37 @@ fn letter_of(from: &str, text: &str) -> Exhibit {
     Exhibit { digest, ..exhibit(1) }
 }
 
+/// The document that delivery is proven by.
+pub(crate) fn proof() -> Reason {
+    Reason { note: String::new(), exhibits: vec![exhibit(9)] }
+}
+
 pub(crate) fn because() -> Reason {
     Reason { note: "because".into(), exhibits: vec![exhibit(9)] }
+}
+
+/// A pair of log keys, told apart by a number.
+pub(crate) fn log_keys(n: u8) -> LogKeys {
+    LogKeys { ed25519: [n; 32].into(), ml_dsa: Some([n + 100; 32].into()) }
+}
+
+/// Proposes to replace one pair by another, with thirty days of overlap.
+pub(crate) fn rotate(from: u8, to: u8) -> Action {
+    let (from, to) = (log_keys(from), log_keys(to));
+    Action::ProposeRotation { from, to, overlap_days: 30, reason: because() }
+}
+
+/// The log goes on under another name, with the pair of that number, after `size` entries.
+pub(crate) fn go_on(n: u8, size: u64) -> Continue {
+    Continue {
+        origin: "log.example/2027".into(),
+        keys: log_keys(n),
+        before: "log.example/2026".into(),
+        key: [1; 32],
+        size,
+        root: [5; 32],
+        note: [6; 32],
+    }
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
@@ -313,8 +343,7 @@ impl House {
         let notices = self.state.dispositions.get(disposition).unwrap().notices.clone();
         for notice in notices {
             if self.state.notices.get(notice).unwrap().proven.is_none() {
-                let (attempt, evidence) = (0, Evidence::Delivered);
-                let reason = Reason::default();
+                let (attempt, evidence, reason) = (0, Evidence::Delivered, proof());
                 self.system(Action::RecordEvidence { notice, attempt, evidence, reason });
             }
         }
@@ -377,9 +406,10 @@ impl House {
     }
 }
 
-/// What a replay of the journal gives, through the bytes.
+/// What a replay of the journal gives, through the bytes: record by record, all at once, and
+/// through an image; the three must be one.
 pub(crate) fn replay(records: &[Record], erased: impl Fn(usize, u64) -> bool) -> State {
-    let mut state = State::default();
+    let (mut state, mut replay) = (State::default(), Replay::new());
     for record in records {
         let sections = bailee_core::wire::encode(record.at, record.by, &record.fact);
         let mut kept = [None, None, None];
@@ -388,6 +418,10 @@ pub(crate) fn replay(records: &[Record], erased: impl Fn(usize, u64) -> bool) ->
         }
         let read = bailee_core::wire::decode(record.seq, kept).unwrap();
         bailee_core::apply(&mut state, &read).unwrap();
+        replay.apply(read).unwrap();
     }
+    assert!(replay.finish() == state, "a replay differs from its records applied one by one");
+    let image = bailee_core::from_image(&bailee_core::to_image(&state));
+    assert!(image.as_ref() == Ok(&state), "an image differs from its state");
     state
 }

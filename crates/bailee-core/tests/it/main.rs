@@ -6,11 +6,14 @@
 mod clocks;
 mod codes;
 mod demands;
+mod disclosure;
 mod erasure;
 mod house;
 mod letting_go;
 mod model;
 mod naive;
 mod permission;
+mod rotation;
+mod strangers;
 mod views;
 mod wire;

@@ -12,7 +12,8 @@ use bailee_core::hold::EndReason;
 use bailee_core::id::*;
 use bailee_core::notice::{About, Evidence};
 use bailee_core::party::Role;
-use bailee_core::{By, DutyKind, Event, Fact, Policy, Time, TokenScope, wire};
+use bailee_core::rotation::KeyEnd;
+use bailee_core::{By, Continue, DutyKind, Event, Fact, Policy, Time, TokenScope, wire};
 
 use crate::house::*;
 
@@ -133,9 +134,25 @@ fn of_the_letting_go_side() -> Vec<Event> {
     ]
 }
 
+fn of_the_keys() -> Vec<Event> {
+    let rotation = RotationId(13);
+    let (from, mut to) = (log_keys(1), log_keys(2));
+    to.ml_dsa = None;
+    let Continue { origin, keys, before, key, size, root, note } = go_on(3, 70_000);
+    let (key, root, note) = (key.into(), root.into(), note.into());
+    vec![
+        Event::RotationProposed { rotation, from, to, overlap_days: 30 },
+        Event::RotationBegun { rotation, until: Time(10) },
+        Event::RotationEnded { rotation, why: KeyEnd::Stolen },
+        Event::RotationCancelled { rotation },
+        Event::LogContinued { origin, keys, before, key, size, root, note },
+    ]
+}
+
 /// One fact per event; of three, one has details, one has papers, one has neither.
 fn facts() -> Vec<(Time, By, Fact)> {
-    let events = of_the_asking_side().into_iter().chain(of_the_letting_go_side());
+    let sides = [of_the_asking_side(), of_the_letting_go_side(), of_the_keys()];
+    let events = sides.into_iter().flatten();
     let facts = events.enumerate().map(|(n, event)| {
         let fact = match n % 3 {
             0 => Fact::of(event).with_who(who("Zoë de Vries")),

@@ -1,9 +1,9 @@
 //! Building a bundle out of ready data.
 //!
 //! Invariant: nothing contradicts what [`BundleBuilder::write`] returns `Ok` for, when it is
-//! verified under the policy and roots it carries. Every check (signatures, inclusion, openings, exhibits named in papers,
-//! timestamps) is made before the first byte is written; only streamed exhibits can still fail by
-//! changing.
+//! verified under the policy and roots it carries. Every check (signatures, inclusion, openings,
+//! exhibits named in papers, timestamps) is made before the first byte is written; only streamed
+//! exhibits can still fail by changing.
 //!
 //! Memory: opened sections and the lists of names. Streamed exhibits are opened one after the
 //! other when the bundle is written; proofs, which repeat the checkpoint, are made again then.
@@ -22,11 +22,11 @@ use crate::checkpoint::Checkpoint;
 use crate::encoding::to_hex;
 use crate::error::Error;
 use crate::hash::{Hash, leaf_hash, sha256};
-use crate::key::Signer;
 use crate::leaf::{Leaf, SECTION_NAMES, SECTIONS};
 use crate::note::Note;
 use crate::policy::Policy;
 use crate::proof::verify_inclusion;
+use crate::sign::Sign;
 use crate::timestamp::{Roots, verify_series};
 use crate::tlog_proof::TlogProof;
 use crate::tree::Tree;
@@ -53,8 +53,9 @@ impl std::fmt::Debug for Opened {
 /// Why a bundle was not built.
 #[derive(Debug, thiserror::Error)]
 pub enum BundleError {
-    /// Checkpoint, policy, proof or leaf do not fit together.
-    #[error("bundle not built, entry or checkpoint is unfit: {0}")]
+    /// Checkpoint, policy, proof or leaf do not fit together, or whoever holds the key did not
+    /// sign.
+    #[error("bundle not built: {0}")]
     Unfit(#[from] Error),
     /// The archive could not be written.
     #[error("bundle not written: {0}")]
@@ -167,7 +168,7 @@ impl<'a> BundleBuilder<'a> {
             return Err(BundleError::EntryTwice(index));
         }
         let dir = entry_dir(index);
-        self.put(&format!("{dir}/leaf.bin"), leaf.to_vec());
+        self.put(&format!("{dir}/leaf.bin"), Vec::from(leaf));
         self.put_proof(&format!("{dir}/proof.tlog-proof"), index, path);
         for (number, section) in opened.into_iter().enumerate() {
             let Some(Opened { bytes, salt }) = section else { continue };
@@ -257,11 +258,12 @@ impl<'a> BundleBuilder<'a> {
     }
 
     /// Signs with the log key and writes the bundle; returns its length in bytes.
-    pub fn write(mut self, signer: &Signer, out: &mut dyn Write) -> Result<u64, BundleError> {
+    pub fn write(mut self, signer: &dyn Sign, out: &mut dyn Write) -> Result<u64, BundleError> {
         let origin = &self.checkpoint.origin;
         let trusted = self.policy.logs().iter().any(|log| log.key == *signer.verifier());
-        if signer.name() != origin || !trusted {
-            let (signer, origin) = (signer.name().to_owned(), origin.clone());
+        let signer_name = signer.verifier().name();
+        if signer_name != origin || !trusted {
+            let (signer, origin) = (signer_name.to_owned(), origin.clone());
             return Err(BundleError::WrongSigner { signer, origin });
         }
         for papers in &self.papers {
@@ -274,7 +276,7 @@ impl<'a> BundleBuilder<'a> {
         let tags = list(List::Tags, &members)?.to_text();
         let (kind, origin) = (self.kind, self.checkpoint.origin.clone());
         let statement = Statement { kind, origin, tagmanifest: sha256(tags.as_bytes()) };
-        let note = Note::new(statement.to_text())?.sign(signer, 0);
+        let note = Note::new(statement.to_text())?.sign_by(signer)?;
         members.push(Input::from_bytes(List::Tags.member(), tags));
         members.push(Input::from_bytes(NOTE, note.to_string()));
         members.extend(self.payload.into_values());

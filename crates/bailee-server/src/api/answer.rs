@@ -54,6 +54,12 @@ impl Answer {
     }
 }
 
+impl From<&Vec<Record>> for Answer {
+    fn from(records: &Vec<Record>) -> Answer {
+        Answer::of(records)
+    }
+}
+
 impl From<&Record> for Recorded {
     fn from(record: &Record) -> Recorded {
         Recorded {
@@ -86,6 +92,7 @@ fn made(event: &Event) -> Vec<String> {
         Event::MeterStarted { meter, .. } => vec![meter.to_string()],
         Event::DutyRaised { duty, .. } => vec![duty.to_string()],
         Event::TokenIssued { token, .. } => vec![token.to_string()],
+        Event::RotationProposed { rotation, .. } => vec![rotation.to_string()],
         _ => Vec::new(),
     }
 }

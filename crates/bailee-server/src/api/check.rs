@@ -11,14 +11,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bailee_core::{Event, State};
-use bailee_ledger::{Checkpoint, Leaf, Tree, to_hex};
+use bailee_ledger::{Leaf, Tree, to_hex};
 use bailee_store::{Digest, Entry};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::api::problem::Problem;
 use crate::house::House;
-use crate::{receipt, stamping};
+use crate::{keys, receipt, stamping};
 
 /// Entries read at once.
 const PAGE: usize = 4096;
@@ -50,6 +50,8 @@ pub struct CheckReport {
     pub missing: Vec<String>,
     /// Further findings that are not told.
     pub more_findings: u64,
+    /// What an operator should know of the keys; breaks no rule.
+    pub keys: Vec<String>,
 }
 
 impl CheckReport {
@@ -96,6 +98,7 @@ pub fn check(house: &House, progress: &mut dyn FnMut(Step)) -> Result<CheckRepor
     let find = &mut |finding| report.find(finding);
     let timestamps = stamping::find_faults(house, find, &mut |line| missing.push(line))?;
     (report.timestamps, report.missing) = (timestamps, missing);
+    report.keys = keys::show::remarks(house)?;
     report.good = report.findings.is_empty();
     Ok(report)
 }
@@ -220,7 +223,7 @@ impl Walk {
 }
 
 fn checkpoint(walk: &Walk, note: &bailee_ledger::Note, house: &House, report: &mut CheckReport) {
-    let published = match Checkpoint::open_note(note, house.keys().log.verifier()) {
+    let published = match house.own_checkpoint(note) {
         Ok(published) => published,
         Err(error) => return report.find(format!("the published checkpoint: {error}")),
     };

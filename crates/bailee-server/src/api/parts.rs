@@ -49,6 +49,18 @@ pub struct Reason {
     pub exhibits: Vec<Upload>,
 }
 
+impl Reason {
+    /// As the core takes it, with the documents it names.
+    ///
+    /// # Errors
+    /// `bad_request` for a document that does not read.
+    pub fn into_core(self) -> Result<(core::Reason, Vec<Exhibit>), Problem> {
+        let mut desk = Desk::default();
+        let reason = self.core(&mut desk, "reason")?;
+        Ok((reason, desk.exhibits))
+    }
+}
+
 /// Which data.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -179,7 +191,7 @@ itself! { bool u8 u32 u64 String }
 
 ids! {
     PartyId EntityId AccountId AssetId MatterId DemandId HoldId NoticeId ObjectionId
-    DispositionId ClearanceId SnapshotId AccessId MeterId DutyId TokenId
+    DispositionId ClearanceId SnapshotId AccessId MeterId DutyId TokenId RotationId
 }
 
 from_word! {
@@ -189,6 +201,7 @@ from_word! {
     DispositionKind core::disposition::DispositionKind
     Evidence core::notice::Evidence
     TokenScope core::TokenScope
+    KeyEnd core::rotation::KeyEnd
 }
 
 impl<W: Edge<C>, C> Edge<Option<C>> for Option<W> {

@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 
 use crate::house::HouseError;
 use crate::keeping::KeepError;
+use crate::keys::KeyError;
 use crate::letting_go::LetGoError;
 use crate::receipt::ReceiptError;
 use crate::runner::Failure;
@@ -121,6 +122,7 @@ fn status(code: Code) -> u16 {
         Code::NotPermitted | Code::NotYourData => 403,
         Code::NotFound => 404,
         Code::BadValue
+        | Code::ReasonTooLong
         | Code::LineageCycle
         | Code::WrongKind
         | Code::NoSubject
@@ -175,6 +177,10 @@ impl From<HouseError> for Problem {
             HouseError::Config { .. } => {
                 Problem::new(422, "bad_settings", "bailee.toml", detail, "correct the file")
             }
+            HouseError::Key(error) => {
+                let (status, code, change) = error.told();
+                Problem::new(status, code, "a key of this house", detail, change)
+            }
             HouseError::Restored { .. } | HouseError::Forked { .. } => {
                 let change = "restore the newest copy of the directory; nothing is signed on this";
                 Problem::new(500, "log_contradicts_checkpoint", "the log", detail, change)
@@ -184,10 +190,22 @@ impl From<HouseError> for Problem {
     }
 }
 
+impl From<KeyError> for Problem {
+    fn from(error: KeyError) -> Problem {
+        HouseError::Key(error).into()
+    }
+}
+
 impl From<ReceiptError> for Problem {
     fn from(error: ReceiptError) -> Problem {
         match error {
             ReceiptError::NotFound(about) => Problem::not_found(about),
+            ReceiptError::NothingToSee { party, matter } => {
+                let change =
+                    "check the ids; a bundle of a matter is for its parties and for counsel";
+                let detail = format!("has no part in {matter} that it may see");
+                Problem::new(404, "nothing_to_see", party.to_string(), detail, change)
+            }
             ReceiptError::NoCertificate(id) => {
                 let change = "finish it first; an aborted or lost clearance never has one";
                 Problem::new(409, "no_certificate", id.to_string(), "has no certificate", change)

@@ -15,7 +15,7 @@ use crate::api::parts::{Desk, Edge, Identifier, Policy, Reason, Scope, Who};
 use crate::api::problem::Problem;
 use crate::api::secret;
 use crate::api::words::{
-    AssetKind, DispositionKind, Evidence, Lifecycle, Role, TokenScope, Triage,
+    AssetKind, DispositionKind, Evidence, KeyEnd, Lifecycle, Role, TokenScope, Triage,
 };
 use crate::catalogue;
 
@@ -207,6 +207,12 @@ requests! {
     IssueToken { party: String, scope: TokenScope } [issue_token]
     /// Makes a token void.
     RevokeToken { token: String }
+    /// Approves new keys for the log; both pairs sign from then on.
+    ApproveRotation { rotation: String }
+    /// Ends the old keys of the log.
+    EndRotation { rotation: String, why: KeyEnd, #[serde(default)] reason: Reason }
+    /// Drops the new keys of the log.
+    CancelRotation { rotation: String, #[serde(default)] reason: Reason }
 }
 
 impl Request {

@@ -124,6 +124,8 @@ words! {
     TokenScope for core::TokenScope {
         Intake "intake" Agent "agent" Operator "operator" Reader "reader"
     }
+    /// Why an old key of the log ends.
+    KeyEnd for core::rotation::KeyEnd { Retired "retired" Stolen "stolen" }
     /// What the end of a clock means.
     Ends for core::instrument::Ends { Floor "floor" Ceiling "ceiling" }
     /// Whether the owner may learn of a hold.

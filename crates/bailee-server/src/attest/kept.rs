@@ -2,8 +2,8 @@
 //!
 //! | object | content |
 //! |---|---|
-//! | `attested/<size, 20 digits>/note` | the checkpoint with its cosignatures: the bytes that tokens cover |
-//! | `attested/<size>/<authority>/<n>.tsr` | token n of that authority: 0 over the note, n over token n-1 |
+//! | `attested/<size, 20 digits>/note` | checkpoint with cosignatures: what tokens cover |
+//! | `attested/<size>/<authority>/<n>.tsr` | token n: 0 over the note, n over token n-1 |
 //! | `attested/<size>/<authority>/roots.pem` | the certificates offered as anchors |
 //! | `attested/<size>/<authority>/<n>.pem` | others, where token n was given under other roots |
 //!

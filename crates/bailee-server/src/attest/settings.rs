@@ -1,12 +1,13 @@
 //! `[witnesses]` of `bailee.toml`: who is asked to cosign, and how long is waited for.
 //!
-//! Invariants: the policy file names witnesses, groups and exactly one quorum; the log's own key is
-//! added by the house, so that a policy cannot speak of another log; every witness has an address.
+//! Invariants: the policy file names witnesses, groups and exactly one quorum; the log's own keys
+//! are added by the house, which knows which of them count, so that a policy cannot speak of
+//! another log and need not change with a key; every witness has an address.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use bailee_ledger::{Policy, Verifier};
+use bailee_ledger::Policy;
 use serde::{Deserialize, Serialize};
 
 use crate::house::HouseError;
@@ -41,26 +42,45 @@ impl Witnesses {
         format!("\n[witnesses]\npolicy = {policy:?}\ntimeout_ms = {timeout_ms}\n")
     }
 
-    /// Reads the policy file and adds the log's own key.
-    pub(crate) fn read(&self, dir: Option<&Path>, key: &Verifier) -> Result<Policy, HouseError> {
+    /// Reads the policy file, without any key of the log itself.
+    pub(crate) fn read(&self, dir: Option<&Path>, origin: &str) -> Result<Policy, HouseError> {
+        if self.timeout_ms == 0 {
+            return Err(HouseError::Config {
+                path: "bailee.toml".into(),
+                detail: "witnesses.timeout_ms is 0: nobody can answer in no time".into(),
+            });
+        }
         let path = dir.map_or_else(|| self.policy.clone(), |dir| dir.join(&self.policy));
         let bytes = std::fs::read(&path)
             .map_err(|e| HouseError::io(format!("read the policy {}", path.display()), &e))?;
-        policy(&bytes, key).map_err(|detail| HouseError::Config { path, detail })
+        policy(&bytes, origin).map_err(|detail| HouseError::Config { path, detail })
     }
 }
 
-fn policy(bytes: &[u8], key: &Verifier) -> Result<Policy, String> {
-    let mut policy = Policy::parse(bytes).map_err(|e| e.to_string())?;
-    match policy.logs() {
-        [] => policy.add_log(key.clone(), None)?,
-        [log] if log.key == *key => {}
-        _ => return Err("it names another log; leave the log lines out, ours is added".into()),
+fn policy(bytes: &[u8], origin: &str) -> Result<Policy, String> {
+    let policy = Policy::parse(bytes).map_err(|e| e.to_string())?;
+    if policy.logs().iter().any(|log| log.key.name() != origin) {
+        return Err("it names another log; leave the log lines out, ours is added".into());
     }
+    let text = String::from_utf8_lossy(bytes);
+    let others = text.lines().filter(|line| !is_own(line, origin));
+    let others: String = others.map(|line| format!("{line}\n")).collect();
+    let policy = Policy::parse(others.as_bytes()).map_err(|e| e.to_string())?;
     if let Some(mute) = policy.witnesses().iter().find(|witness| witness.url.is_none()) {
         return Err(format!("witness {} has no URL to ask it at", mute.name));
     }
     Ok(policy)
+}
+
+/// A line with a key of the log itself: its first, or its second as a witness line.
+fn is_own(line: &str, origin: &str) -> bool {
+    let mut words = line.split([' ', '\t']).filter(|word| !word.is_empty());
+    let named = |vkey: Option<&str>| vkey.and_then(|v| v.split('+').next()) == Some(origin);
+    match words.next() {
+        Some("log") => true,
+        Some("witness") => named(words.nth(1)),
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -73,16 +93,18 @@ mod tests {
         let log = Signer::from_seed("log.example.org/2026", &[1; 32]).unwrap();
         let other = Signer::from_seed("log.example.com/2026", &[2; 32]).unwrap();
         let witness = Signer::witness_from_seed("w.example", &[3; 32]).unwrap();
-        let (key, vkey) = (log.verifier(), witness.verifier().to_vkey());
+        let (origin, vkey) = (log.name(), witness.verifier().to_vkey());
+        let second = bailee_ledger::PqSigner::from_seed(origin, &[4; 32]).unwrap();
         let text = format!("witness w {vkey} https://w.example/\nquorum w\n");
-        let read = policy(text.as_bytes(), key).unwrap();
-        assert_eq!((read.logs().len(), read.quorum_name()), (1, "w"));
-        let own = format!("log {}\n{text}", key.to_vkey());
-        assert_eq!(policy(own.as_bytes(), key), Ok(read));
+        let read = policy(text.as_bytes(), origin).unwrap();
+        assert_eq!((read.logs().len(), read.quorum_name()), (0, "w"));
+        let (first, second) = (log.verifier().to_vkey(), second.verifier().to_vkey());
+        let own = format!("log {first}\nwitness own {second}\n{text}");
+        assert_eq!(policy(own.as_bytes(), origin), Ok(read));
         let foreign = format!("log {}\n{text}", other.verifier().to_vkey());
-        assert!(policy(foreign.as_bytes(), key).unwrap_err().contains("another log"));
+        assert!(policy(foreign.as_bytes(), origin).unwrap_err().contains("another log"));
         let mute = format!("witness w {vkey}\nquorum w\n");
-        assert!(policy(mute.as_bytes(), key).unwrap_err().contains("no URL"));
-        assert!(policy(b"quorum none", key).is_err());
+        assert!(policy(mute.as_bytes(), origin).unwrap_err().contains("no URL"));
+        assert!(policy(b"quorum none", origin).is_err());
     }
 }

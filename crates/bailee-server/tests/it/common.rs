@@ -10,7 +10,7 @@ use bailee_core::id::{AssetId, DemandId, DispositionId, PartyId};
 use bailee_core::notice::Evidence;
 use bailee_core::party::{Channel, ChannelKind, Role, Who};
 use bailee_core::{Action, By, Command, Reason, Record, Time, check};
-use bailee_ledger::{Checkpoint, Trust, verify_bundle};
+use bailee_ledger::{Checkpoint, Signer, Trust, Verifier, verify_bundle};
 use bailee_server::house::Parts;
 use bailee_server::intake::{self, Cover, Taken};
 use bailee_server::keys::Keys;
@@ -25,6 +25,15 @@ pub(crate) fn start() -> Time {
 
 pub(crate) fn keys() -> Keys {
     Keys::from_seeds(ORIGIN, &[1; 32], &[2; 32]).unwrap()
+}
+
+/// The public half of the log's key in [`keys`].
+pub(crate) fn log_signer() -> Signer {
+    Signer::from_seed(ORIGIN, &[1; 32]).unwrap()
+}
+
+pub(crate) fn log_verifier() -> Verifier {
+    log_signer().verifier().clone()
 }
 
 pub(crate) fn parts(
@@ -136,7 +145,7 @@ pub(crate) fn because() -> Reason {
 /// Verifies a bundle offline against the key of the log, as a stranger would.
 #[track_caller]
 pub(crate) fn verified(house: &House, bundle: &[u8]) -> bailee_ledger::Report {
-    let trust = Trust::pinned_key(&house.keys().log.verifier().to_vkey()).unwrap();
+    let trust = Trust::pinned_key(&house.log_key().unwrap().to_vkey()).unwrap();
     let report = verify_bundle(Cursor::new(bundle), &trust).unwrap();
     assert!(!report.failed(), "{report}");
     assert!(report.entries.iter().all(|entry| entry.included), "{report}");
@@ -159,7 +168,7 @@ pub(crate) fn judge(house: &House, journal: &dyn Journal, acknowledged: &BTreeMa
     let size = replayed.state.head;
     let (covered, note) = house.checkpoint_over(size).unwrap();
     assert!(covered >= size);
-    let key = house.keys().log.verifier().clone();
+    let key = house.log_key().unwrap();
     let (signed, _) = Checkpoint::open(note.to_string().as_bytes(), &key).unwrap();
     assert_eq!(replayed.tree.root_at(signed.size).unwrap(), signed.root);
     for (raw, position) in acknowledged {
@@ -201,10 +210,15 @@ pub(crate) fn make_ready(house: &House, people: &People, disposition: Dispositio
     let notices =
         house.with_state(|s| s.dispositions.get(disposition).unwrap().notices.clone()).unwrap();
     for notice in notices {
+        let report = format!("Action: delivered\nof {notice}\n").into_bytes();
+        let (digest, size) = (bailee_store::digest(&report), report.len() as u64);
+        let (media, name) = ("message/delivery-status".into(), "report.txt".into());
+        let named = bailee_core::demand::Exhibit { digest, size, media, name };
+        let reason = Reason { note: String::new(), exhibits: vec![named] };
         let (attempt, evidence) = (0, Evidence::Delivered);
-        let reason = Reason::default();
         let action = Action::RecordEvidence { notice, attempt, evidence, reason };
-        act(house, By::System, action).unwrap();
+        let exhibits = vec![bailee_store::Exhibit { digest, bytes: report }];
+        house.submit(Command { by: By::System, action }, exhibits).unwrap();
     }
     pass_days(house, 31);
     yes(house, people.ben, Action::ApproveDisposition { disposition });

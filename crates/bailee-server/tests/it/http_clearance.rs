@@ -54,7 +54,7 @@ fn stage() -> Stage {
     let agent = token(&house, people.ada, TokenScope::Agent);
     let operator = token(&house, people.ben, TokenScope::Operator);
     let clock = house.clock().clone();
-    let trust = Trust::pinned_key(&house.keys().log.verifier().to_vkey()).unwrap();
+    let trust = Trust::pinned_key(&house.log_key().unwrap().to_vkey()).unwrap();
     Stage { served: Served::start(house), agent, operator, clock, trust, dir }
 }
 

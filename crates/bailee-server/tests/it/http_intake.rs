@@ -19,7 +19,7 @@ fn a_letter_is_answered_with_a_receipt_that_a_stranger_can_verify() {
     let (sender, clock) = (party(&house, "Rae", Role::Requester), house.clock().clone());
     let (intake, staff) = (token(&house, sender, TokenScope::Intake), people(&house).ada);
     let operator = token(&house, staff, TokenScope::Operator);
-    let trust = Trust::pinned_key(&house.keys().log.verifier().to_vkey()).unwrap();
+    let trust = Trust::pinned_key(&house.log_key().unwrap().to_vkey()).unwrap();
     let served = Served::start(house);
 
     let first = served.post("/v1/intake", &intake, &letter(1));

@@ -24,8 +24,8 @@ use bailee_store::{DiskObjects, DiskSlot, Journal, Slot, digest};
 
 use crate::arrows::{Arrows, Hook, Moment};
 use crate::common::{
-    ORIGIN, People, act, because, demand, judge, keys, letter, load, make_ready, next_asset,
-    on_disk, people, reopened, sqlite, start, take, verified, yes,
+    ORIGIN, People, act, because, demand, judge, letter, load, log_verifier, make_ready,
+    next_asset, on_disk, people, reopened, sqlite, start, take, verified, yes,
 };
 use crate::faults::{attested_and_recorded, one_root_per_size};
 use crate::http::{Answered, head};
@@ -147,7 +147,7 @@ fn all_there(dir: &Path, acknowledged: &BTreeMap<usize, u64>, checkpoints: &[Vec
             verified(&house, &crate::common::receipt_of(&house, *id));
         }
     }
-    let key = house.keys().log.verifier().clone();
+    let key = house.log_key().unwrap();
     assert!(checkpoints.len() > KILLS / 2, "only {} checkpoints were seen", checkpoints.len());
     for note in checkpoints {
         let (seen, _) = Checkpoint::open(note, &key).unwrap();
@@ -368,14 +368,14 @@ fn killed_between_journal_checkpoint_witness_and_note() {
 fn cosign_until_killed(dir: &Path, step: &str) {
     let key = Signer::witness_from_seed("w.example", &[7; 32]).unwrap();
     let records = Arc::new(Arrows::hooked(sqlite(dir), deadly(step)));
-    let logs = vec![keys().log.verifier().clone()];
+    let logs = vec![log_verifier()];
     let witness = Witness::of(Cosigner { key, pq: None }, logs, records);
     let listen = "127.0.0.1:0".parse().unwrap();
     serve_until(witness, listen, &Stop::default(), |at| say(&at.to_string())).unwrap();
 }
 
-/// Killed before or after the tree is on record: what was answered is of one history, and what is on
-/// record is never contradicted.
+/// Killed before or after the tree is on record: what was answered is of one history, and what is
+/// on record is never contradicted.
 #[test]
 fn a_witness_killed_around_its_record_cosigns_one_history() {
     const THIS: &str = "kill::a_witness_killed_around_its_record_cosigns_one_history";
@@ -415,7 +415,7 @@ fn a_witness_killed_around_its_record_cosigns_one_history() {
         let other = post(&address, &request(&b, 0)).unwrap();
         let record = Witness::of(
             Cosigner { key: Signer::witness_from_seed("w.example", &[7; 32]).unwrap(), pq: None },
-            vec![keys().log.verifier().clone()],
+            vec![log_verifier()],
             sqlite(dir.path()),
         );
         let on_record = Checkpoint::parse(record.on_record(ORIGIN).unwrap().note.unwrap().text());

@@ -1,5 +1,5 @@
-//! A monitor beside a log: a real one as it grows, and a false one that serves whatever files are in
-//! a directory.
+//! A monitor beside a log: a real one as it grows, and a false one that serves whatever files are
+//! in a directory.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -15,12 +15,12 @@ use bailee_server::monitor::{Look, Monitor, MonitorError, Watch};
 use bailee_server::web::Web;
 use bailee_server::witness::Init;
 
-use crate::common::{ORIGIN, in_memory, keys, letter, take};
+use crate::common::{ORIGIN, in_memory, letter, log_signer, log_verifier, take};
 use crate::http::Served;
 use crate::standing::Standing;
 
 fn key() -> Policy {
-    Policy::for_log(keys().log.verifier().clone()).unwrap()
+    Policy::for_log(log_verifier()).unwrap()
 }
 
 fn opened(
@@ -140,7 +140,7 @@ fn leaves(count: usize, word: &str) -> Vec<Vec<u8>> {
 
 #[test]
 fn each_thing_a_log_must_not_do_has_its_alarm() {
-    let (files, dir, log) = (Files::new(), tempfile::tempdir().unwrap(), keys().log);
+    let (files, dir, log) = (Files::new(), tempfile::tempdir().unwrap(), log_signer());
     files.publish(&leaves(300, "leaf"), &log);
     assert_eq!(look(files.address, dir.path(), 10).alarms, []);
     let alarms = |change: &dyn Fn()| {
@@ -202,7 +202,7 @@ fn each_thing_a_log_must_not_do_has_its_alarm() {
 
 #[test]
 fn what_cannot_be_read_is_a_failure_and_no_alarm() {
-    let (files, dir, log) = (Files::new(), tempfile::tempdir().unwrap(), keys().log);
+    let (files, dir, log) = (Files::new(), tempfile::tempdir().unwrap(), log_signer());
     let opened = |now| opened(files.address, &key(), dir.path(), now);
     let error = opened(10).unwrap().look(10).unwrap_err();
     assert!(matches!(error, MonitorError::Log { .. }), "{error}");
@@ -232,7 +232,7 @@ fn what_cannot_be_read_is_a_failure_and_no_alarm() {
 
 #[test]
 fn the_quorum_and_the_witnesses_own_checkpoints_are_looked_at() {
-    let (files, dir, log) = (Files::new(), tempfile::tempdir().unwrap(), keys().log);
+    let (files, dir, log) = (Files::new(), tempfile::tempdir().unwrap(), log_signer());
     let one = Standing::new("w1", Init::Ed25519);
     let text = format!("log {}\n{}quorum w1\n", log.verifier().to_vkey(), one.lines());
     let policy = Policy::parse(text.as_bytes()).unwrap();
@@ -268,7 +268,7 @@ fn the_quorum_and_the_witnesses_own_checkpoints_are_looked_at() {
 
 #[test]
 fn a_told_alarm_is_told_once() {
-    let (files, dir, log) = (Files::new(), tempfile::tempdir().unwrap(), keys().log);
+    let (files, dir, log) = (Files::new(), tempfile::tempdir().unwrap(), log_signer());
     files.publish(&leaves(3, "leaf"), &log);
     let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
     let tell = |told: &[&str]| {

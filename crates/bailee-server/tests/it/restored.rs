@@ -204,7 +204,7 @@ fn two_houses_on_one_journal_have_one_tree() {
         acknowledged.insert(letter(n), position);
         judge(house, &*sqlite(dir.path()), &acknowledged);
     }
-    let key = first.keys().log.verifier().clone();
+    let key = first.log_key().unwrap();
     let tree = bailee_server::Projection::replay(&*sqlite(dir.path())).unwrap().tree;
     for note in notes {
         let (seen, _) = Checkpoint::open(note.as_bytes(), &key).unwrap();

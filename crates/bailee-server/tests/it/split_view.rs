@@ -15,9 +15,9 @@ use bailee_server::web::Web;
 use bailee_server::witness::Init;
 use bailee_store::{MemoryJournal, MemoryObjects};
 
-use crate::common::{demand, keys, letter, load, take};
+use crate::common::{demand, letter, load, log_verifier, on_disk, reopened, start, take};
 use crate::http::Served;
-use crate::standing::{Standing, witnessed};
+use crate::standing::{POLICY, Standing, witnessed};
 
 const LONG: Duration = Duration::from_secs(600);
 
@@ -52,6 +52,50 @@ fn a_second_history_is_refused_by_whoever_has_seen_the_first() {
     assert_eq!(one.on_record(), seen.size, "its record has moved");
 }
 
+/// Copies a directory as a backup does.
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let to = to.join(entry.file_name());
+        match entry.file_type().unwrap().is_dir() {
+            true => copy(&entry.path(), &to),
+            false => _ = std::fs::copy(entry.path(), to).unwrap(),
+        }
+    }
+}
+
+#[test]
+fn a_whole_directory_that_was_restored_is_noticed_by_the_witness() {
+    let room = tempfile::tempdir().unwrap();
+    let (dir, backup) = (room.path().join("house"), room.path().join("backup"));
+    let key = on_disk(&dir).log_key().unwrap();
+    let one = Standing::watching("w1", Init::Ed25519, &key);
+    std::fs::write(dir.join(POLICY), format!("{}quorum w1\n", one.lines())).unwrap();
+    let settings = std::fs::read_to_string(dir.join("bailee.toml")).unwrap();
+    let section = format!("\n[witnesses]\npolicy = {POLICY:?}\ntimeout_ms = 60000\n");
+    std::fs::write(dir.join("bailee.toml"), settings + &section).unwrap();
+    let attested = |letters: std::ops::Range<usize>| {
+        let house = reopened(&dir, start()).unwrap();
+        let last = letters.map(|n| demand(take(&house, &letter(n)).unwrap()).1).last().unwrap();
+        let attested = house.attested_over(last + 1, LONG).unwrap();
+        (attested.missing(&house.policy().unwrap()), house.watched().remove(0))
+    };
+    assert_eq!(attested(0..3).0, [] as [&str; 0]);
+    copy(&dir, &backup);
+    assert_eq!(attested(3..6).0, [] as [&str; 0]);
+    let record = one.on_record();
+    std::fs::remove_dir_all(&dir).unwrap();
+    copy(&backup, &dir);
+    // The house opens: nothing in the directory contradicts anything in it. The witness does, while
+    // the log is shorter than what it has seen, and when it is longer.
+    for letters in [10..11, 11..20] {
+        let (missing, watched) = attested(letters);
+        assert_eq!(missing, ["w1"]);
+        assert!(watched.contradicts(), "{watched:?}");
+    }
+    assert_eq!(one.on_record(), record);
+}
+
 fn monitor(url: &str, policy: &Policy, dir: &Path) -> Monitor {
     let watch = Watch {
         url: url.to_owned(),
@@ -80,10 +124,8 @@ fn two_views_shown_to_two_witnesses_are_seen_by_whoever_compares() {
         .into();
 
     // Anybody with both notes: each is signed by the log, and no proof joins them.
-    let trees: Vec<Checkpoint> = shown
-        .iter()
-        .map(|note| Checkpoint::open_note(note, keys().log.verifier()).unwrap())
-        .collect();
+    let trees: Vec<Checkpoint> =
+        shown.iter().map(|note| Checkpoint::open_note(note, &log_verifier()).unwrap()).collect();
     assert!(trees[0].size < trees[1].size);
     let proof = right
         .with_projection(|p| p.tree.consistency(trees[0].size, trees[1].size))
@@ -96,7 +138,7 @@ fn two_views_shown_to_two_witnesses_are_seen_by_whoever_compares() {
     // A monitor that is shown one view and asks both witnesses.
     let text = format!(
         "log {}\n{}{}group q any w1 w2\nquorum q\n",
-        keys().log.verifier().to_vkey(),
+        log_verifier().to_vkey(),
         one.lines(),
         two.lines()
     );
@@ -125,7 +167,7 @@ fn two_views_shown_to_two_witnesses_are_seen_by_whoever_compares() {
     // A monitor that has followed one view is shown the other.
     let left = Served::start(left);
     let other = tempfile::tempdir().unwrap();
-    let policy = Policy::for_log(keys().log.verifier().clone()).unwrap();
+    let policy = Policy::for_log(log_verifier()).unwrap();
     let look = monitor(&format!("http://{}", left.address), &policy, other.path()).look(2_000);
     assert_eq!(look.unwrap().alarms, []);
     let look = monitor(&url, &policy, other.path()).look(3_000).unwrap();

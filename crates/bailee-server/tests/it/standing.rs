@@ -15,7 +15,7 @@ use bailee_server::http::{ServeError, Stop};
 use bailee_server::witness::{Init, Witness, serve_until};
 use bailee_store::{Journal, Objects};
 
-use crate::common::{keys, parts};
+use crate::common::{log_verifier, parts};
 
 /// Name of the policy file in a house's directory.
 pub(crate) const POLICY: &str = "witnesses.tlog-policy";
@@ -32,7 +32,7 @@ pub(crate) struct Standing {
 impl Standing {
     /// A new witness that watches the tests' log and serves.
     pub(crate) fn new(name: &str, with: Init) -> Standing {
-        Standing::watching(name, with, keys().log.verifier())
+        Standing::watching(name, with, &log_verifier())
     }
 
     pub(crate) fn watching(name: &str, with: Init, log: &Verifier) -> Standing {

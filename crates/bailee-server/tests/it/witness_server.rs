@@ -1,5 +1,5 @@
-//! The witness itself: the document's statuses over HTTP, two requests at once, and what is left when
-//! its records fail. Never two trees.
+//! The witness itself: the document's statuses over HTTP, two requests at once, and what is left
+//! when its records fail. Never two trees.
 
 use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
@@ -10,7 +10,7 @@ use bailee_ledger::{Checkpoint, Note, Signer, Tree, to_hex};
 use bailee_server::witness::{Cosigner, Init, NotCosigned, Witness};
 use bailee_store::{Fault, FaultPlan, FaultyJournal, Journal, MemoryJournal};
 
-use crate::common::{ORIGIN, keys};
+use crate::common::{ORIGIN, log_signer, log_verifier};
 use crate::http::{Answered, head, send};
 use crate::standing::Standing;
 
@@ -23,7 +23,7 @@ pub(crate) fn tree(size: u64, leaf: &str) -> Tree {
 
 /// What the log sends about a tree, with a proof from `old`.
 pub(crate) fn request(tree: &Tree, old: u64) -> String {
-    let note = Checkpoint::of(ORIGIN, tree).sign(&keys().log).unwrap();
+    let note = Checkpoint::of(ORIGIN, tree).sign(&log_signer()).unwrap();
     let proof = tree.consistency(old, tree.size()).unwrap_or_default();
     AddCheckpoint { old, proof, note }.to_string()
 }
@@ -86,7 +86,7 @@ fn the_document_s_statuses_over_http() {
     assert_eq!(post(&standing, &request(&nine, 5)).status, 200);
     assert_eq!(post(&standing, &request(&nine, 9)).status, 200, "the same tree again");
     let shown = get(&standing, &format!("/{hash}/checkpoint"));
-    let (checkpoint, _) = Checkpoint::open(&shown.body, keys().log.verifier()).unwrap();
+    let (checkpoint, _) = Checkpoint::open(&shown.body, &log_verifier()).unwrap();
     assert_eq!(checkpoint, Checkpoint::of(ORIGIN, &nine));
     assert_eq!(get(&standing, "/livez").text(), "alive\n");
     assert_eq!(get(&standing, "/readyz").text(), format!("ready\n{ORIGIN} HAS FORKED\n"));
@@ -144,7 +144,7 @@ fn of_many_trees_offered_at_once_one_is_cosigned() {
 fn failing(store: &MemoryJournal, plan: &FaultPlan) -> Witness {
     let key = Signer::witness_from_seed("w.example", &[7; 32]).unwrap();
     let records = Arc::new(FaultyJournal::new(store.clone(), plan.clone()));
-    Witness::of(Cosigner { key, pq: None }, vec![keys().log.verifier().clone()], records)
+    Witness::of(Cosigner { key, pq: None }, vec![log_verifier()], records)
 }
 
 /// The trees that ever left it cosigned must all be of one history.
@@ -209,7 +209,7 @@ fn a_damaged_record_cosigns_nothing_more() {
         assert!(refused.to_string().contains("damaged"), "{refused}");
     }
     // A record that somebody without the key made.
-    let forged = Checkpoint::of(ORIGIN, &tree(1, "b")).sign(&keys().log).unwrap().to_string();
+    let forged = Checkpoint::of(ORIGIN, &tree(1, "b")).sign(&log_signer()).unwrap().to_string();
     let now = store.cell(&name).unwrap();
     store.swap_cell(&name, now.as_deref(), forged.as_bytes()).unwrap();
     assert!(witness.add_checkpoint(request(&tree(5, "b"), 1).as_bytes(), 9).is_err());

@@ -197,6 +197,8 @@ fn a_witness_restored_from_an_old_copy_catches_up() {
     let (_, third) = demand(take(&house, &letter(3)).unwrap());
     let attested = until_complete(&house, third + 1);
     assert_eq!(one.on_record(), attested.size);
+    let watched = house.watched().remove(0);
+    assert!(watched.lapses.contains_key("set_back") && watched.lapse.is_none(), "{watched:?}");
 }
 
 #[test]
@@ -267,7 +269,7 @@ fn the_public_sees_cosignatures_and_how_witnesses_are() {
     let token = crate::http::token(&house, ada, bailee_server::api::words::TokenScope::Reader);
     let head = house.with_state(|s| s.head).unwrap();
     until_complete(&house, head);
-    let key = house.keys().log.verifier().clone();
+    let key = house.log_key().unwrap();
     let served = Served::start(house);
     let shown = served.get("/checkpoint", "");
     let (tree, note) = Checkpoint::open(&shown.body, &key).unwrap();

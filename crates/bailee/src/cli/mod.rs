@@ -14,6 +14,7 @@ pub(crate) mod demand;
 pub(crate) mod disposition;
 pub(crate) mod hold;
 pub(crate) mod keep;
+pub(crate) mod keys;
 pub(crate) mod matter;
 pub(crate) mod notice;
 pub(crate) mod party;
@@ -142,6 +143,9 @@ pub(crate) enum Command {
     /// Tokens for programs and people who speak to `bailee serve`
     #[command(subcommand, after_long_help = "EXAMPLE\n  bailee token list")]
     Token(rule::TokenVerb),
+    /// What signs the log: kept, rotated, lost
+    #[command(subcommand, after_long_help = "EXAMPLE\n  bailee keys show")]
+    Keys(keys::KeysVerb),
     /// Waiting times and limits
     #[command(subcommand, after_long_help = "EXAMPLE\n  bailee policy show")]
     Policy(rule::PolicyVerb),
@@ -164,7 +168,7 @@ pub(crate) enum Command {
     Expire(clearance::ExpireArgs),
     /// Write the receipt of a demand
     Receipt(prove::ReceiptArgs),
-    /// Write everything about a matter, for the house's counsel
+    /// Write what a party may see of a matter, or everything for the house's counsel
     Bundle(prove::BundleArgs),
     /// Write the certificate of a finished clearance
     Certificate(prove::CertificateArgs),

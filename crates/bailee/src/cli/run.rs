@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use bailee_server::keys::Source;
 use clap::{Args, Subcommand};
 use clap_complete::Shell;
 
@@ -33,6 +34,15 @@ pub(crate) struct InitArgs {
     /// Staff; may be repeated
     #[arg(long, value_name = "NAME <EMAIL>")]
     pub(crate) staff: Vec<String>,
+    /// Where the log's key is: file, agent:SHA256:… or pkcs11:…
+    #[arg(long, value_name = "SOURCE", default_value = "file")]
+    pub(crate) log_key: Source,
+    /// Put the key files under a passphrase: asked for, or from --passphrase-file
+    #[arg(long)]
+    pub(crate) protect: bool,
+    /// File with the passphrase
+    #[arg(long, value_name = "FILE", requires = "protect")]
+    pub(crate) passphrase_file: Option<PathBuf>,
 }
 
 /// Where to listen.

@@ -4,8 +4,10 @@ mod asking;
 #[allow(dead_code, clippy::unwrap_used, reason = "the ledger's tests use all of it")]
 #[path = "../../../bailee-ledger/tests/it/authority.rs"]
 mod authority;
+mod keys;
 mod letting_go;
 mod room;
+mod runbook;
 mod shell;
 mod stamping;
 mod stories;
@@ -13,3 +15,4 @@ mod stories;
 #[path = "../../../bailee-server/tests/it/tsa.rs"]
 mod tsa;
 mod wire;
+mod witnessing;

@@ -30,7 +30,7 @@ pub(crate) struct Said {
 }
 
 impl Said {
-    fn of(output: Output) -> Said {
+    pub(crate) fn of(output: Output) -> Said {
         Said {
             code: output.status.code().expect("the program ends by itself"),
             out: String::from_utf8(output.stdout).expect("answers are text"),

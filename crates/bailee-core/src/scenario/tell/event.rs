@@ -9,7 +9,7 @@ use crate::notice::{About, Evidence};
 use crate::time::Time;
 
 /// A fact in words.
-pub(super) fn told(fact: &Fact) -> String {
+pub(crate) fn told(fact: &Fact) -> String {
     let name = fact.who.as_ref().map_or("", |who| who.name.as_str());
     match &fact.event {
         Event::PolicySet { policy: p } => format!(
@@ -188,6 +188,25 @@ fn told_of_keeping(fact: &Fact) -> String {
         Event::DutyRaised { duty: id, kind } => format!("{id} for a human: {}", duty(*kind)),
         Event::DutyPaged { duty } => format!("{duty} paged"),
         Event::DutyDischarged { duty } => format!("{duty} discharged"),
+        other => told_of_keys(other),
+    }
+}
+
+fn told_of_keys(event: &Event) -> String {
+    match event {
+        Event::RotationProposed { rotation, overlap_days, .. } => {
+            format!("{rotation}: new keys for the log, beside the old ones for {overlap_days} days")
+        }
+        Event::RotationBegun { rotation, until } => {
+            format!("{rotation} begun: both pairs of keys sign, until {until} at least")
+        }
+        Event::RotationEnded { rotation, why } => {
+            format!("{rotation} ended, the old keys are {}: only the new ones sign", lower(why))
+        }
+        Event::RotationCancelled { rotation } => format!("{rotation} cancelled"),
+        Event::LogContinued { origin, before, size, .. } => {
+            format!("{origin} goes on where {before} ended, seen by others up to entry {size}")
+        }
         other => other.name().to_owned(),
     }
 }

@@ -1,7 +1,7 @@
 //! The house itself: its policy, its instruments, and how it is.
 
 use bailee_core::{State, Until, Weekend, plan};
-use bailee_ledger::Checkpoint;
+use bailee_ledger::{Checkpoint, Verifier};
 use serde_json::{Value, json};
 
 use super::{at, maybe};
@@ -46,7 +46,7 @@ pub(super) fn instruments(s: &State) -> Value {
 pub(super) fn status(house: &House) -> Result<Value, Problem> {
     let note = house.checkpoint();
     let signed = note.as_ref().and_then(|note| Checkpoint::parse(note.text()).ok());
-    let key = house.keys().log.verifier().to_vkey();
+    let key = house.log_keys()?.first().map(Verifier::to_vkey);
     let clearance_key = house.keys().clearance.verifier().to_vkey();
     let quorum = house.policy()?.quorum_name().to_owned();
     let witnesses: Vec<String> = house.watched().iter().map(ToString::to_string).collect();

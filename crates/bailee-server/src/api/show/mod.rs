@@ -33,7 +33,7 @@ const LONGEST_PAGE: u32 = 1000;
 ///
 /// Lists: `parties entities accounts assets matters demands holds notices objections dispositions
 /// clearances snapshots accesses meters duties tokens`, each `{items, next, position}`; and
-/// `timestamps` (after a number of entries), `instruments`, `policy`, `status`.
+/// `timestamps` (after a number of entries), `instruments`, `policy`, `status`, `keys`.
 ///
 /// # Errors
 /// `not_found` for an id that is free; `bad_request` for a name or parameter that is none.
@@ -43,6 +43,7 @@ pub fn show(house: &House, what: &str) -> Result<Value, Problem> {
     match name {
         "status" => return house::status(house),
         "timestamps" => return timestamps(house, &page),
+        "keys" => return crate::keys::show::show(house),
         _ => {}
     }
     house.with_state(|s| list(s, name, &page).or_else(|| one(s, name)))?.unwrap_or_else(|| {
