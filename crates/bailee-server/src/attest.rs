@@ -134,31 +134,46 @@ impl Attesting {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The smallest kept checkpoint over `size` leaves that has quorum and stamps; else the one
-    /// with the quorum that has most stamps. An object that cannot be read is as good as none, and
-    /// is named.
+    /// The smallest kept checkpoint over `size` leaves that has quorum and stamps; else, of those
+    /// with the quorum, one that has most stamps. An object that cannot be read is as good as none,
+    /// and is named.
     fn complete(&self, size: u64) -> Option<Attested> {
-        self.look_for(size).unwrap_or_else(|error| {
-            tracing::warn!(%error, "attested checkpoints cannot be read");
-            None
-        })
-    }
-
-    fn look_for(&self, size: u64) -> Result<Option<Attested>, HouseError> {
-        let mut cosigned: Option<Attested> = None;
-        for size in self.kept.from(size, LOOKED_AT)? {
-            let attested = self.kept.load(size)?;
-            let gathered = Gathered::of(attested.note.clone(), &self.policy)?;
-            if !gathered.satisfies(&self.policy) && self.asks() {
+        let mut best: Option<Attested> = None;
+        for size in self.candidates(size) {
+            let attested = match self.kept.load(size) {
+                Ok(attested) => attested,
+                Err(error) => {
+                    tracing::warn!(%error, "an attested checkpoint cannot be read");
+                    continue;
+                }
+            };
+            let gathered = Gathered::of(attested.note.clone(), &self.policy);
+            if self.asks() && !gathered.is_ok_and(|it| it.satisfies(&self.policy)) {
                 continue;
             }
             if attested.stamps.len() >= self.authorities {
-                return Ok(Some(attested));
+                return Some(attested);
             }
-            let most = cosigned.as_ref().is_some_and(|it| it.stamps.len() >= attested.stamps.len());
-            cosigned = if most { cosigned } else { Some(attested) };
+            let most = best.as_ref().is_some_and(|best| best.stamps.len() >= attested.stamps.len());
+            best = if most { best } else { Some(attested) };
         }
-        Ok(cosigned)
+        best
+    }
+
+    /// Sizes worth a look, best first: with all stamps, with some, any.
+    fn candidates(&self, size: u64) -> Vec<u64> {
+        let mut sizes: Vec<u64> = Vec::new();
+        for stamps in [self.authorities, self.authorities.min(1), 0] {
+            match self.kept.stamped_from(size, stamps, LOOKED_AT) {
+                Ok(found) => {
+                    let more = found.into_iter().filter(|size| !sizes.contains(size));
+                    let more: Vec<u64> = more.collect();
+                    sizes.extend(more);
+                }
+                Err(error) => tracing::warn!(%error, "attested checkpoints cannot be listed"),
+            }
+        }
+        sizes
     }
 
     /// Waits until a round over `size` has ended, or patience has.

@@ -137,8 +137,7 @@ impl Stamping {
 
     /// The longest that a receipt waits for tokens.
     pub(crate) fn patience(&self) -> Duration {
-        let wait = Duration::from_millis(self.pace.receipt_ms);
-        if self.desks.is_empty() { Duration::ZERO } else { wait }
+        if self.desks.is_empty() { Duration::ZERO } else { self.pace.receipt() }
     }
 
     /// Waits until all authorities that answer have covered the first `size` entries.

@@ -17,7 +17,7 @@
 //!
 //! The index is read from the store when it is first needed, not when a house opens.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bailee_ledger::checkpoint::parse_note;
@@ -32,24 +32,26 @@ const ROOT: &str = "attested/";
 const NOTE: &str = "note";
 const ROOTS: &str = "roots.pem";
 
+/// Sizes that have a note -> authorities that have a token over it.
+type Index = BTreeMap<u64, BTreeSet<String>>;
+
 /// The attested checkpoints of a log.
 pub(crate) struct Kept {
     objects: Arc<dyn Objects>,
     /// Names the log's keys.
     policy: Policy,
-    /// Sizes that have a note; `None` until somebody looks.
-    sizes: Mutex<Option<BTreeSet<u64>>>,
+    index: Mutex<Option<Index>>,
 }
 
 impl Kept {
     pub(crate) fn new(objects: Arc<dyn Objects>, policy: Policy) -> Kept {
-        Kept { objects, policy, sizes: Mutex::new(None) }
+        Kept { objects, policy, index: Mutex::new(None) }
     }
 
     /// Makes `note` the attested one of its size, unless there is one, and gives the one that is.
     pub(crate) fn put(&self, size: u64, note: &Note) -> Result<Attested, HouseError> {
         self.objects.put(&note_name(size), note.to_string().as_bytes())?;
-        self.sizes(|sizes| sizes.insert(size))?;
+        self.index(|index| _ = index.entry(size).or_default())?;
         self.load(size)
     }
 
@@ -62,6 +64,7 @@ impl Kept {
         token: &[u8],
     ) -> Result<(), HouseError> {
         self.objects.put(&format!("{}{authority}/{n}.tsr", dir(size)), token)?;
+        self.index(|index| index.entry(size).or_default().insert(authority.to_owned()))?;
         Ok(())
     }
 
@@ -80,18 +83,18 @@ impl Kept {
         if !known.windows(desk.pem.len()).any(|part| part == desk.pem) {
             self.objects.put(&format!("{dir}/{n}.pem"), &desk.pem)?;
         }
-        Ok(self.objects.put(&format!("{dir}/{n}.tsr"), token)?)
+        let put = self.objects.put(&format!("{dir}/{n}.tsr"), token)?;
+        self.index(|index| index.entry(size).or_default().insert(desk.name.clone()))?;
+        Ok(put)
     }
 
     /// Every size and authority with a token, ascending.
     pub(crate) fn stamped(&self) -> Result<BTreeSet<(u64, String)>, HouseError> {
-        let names = self.objects.list(ROOT)?;
-        let first = |name: &String| {
-            let (size, rest) = name.strip_prefix(ROOT)?.split_once('/')?;
-            let authority = rest.strip_suffix("/0.tsr")?;
-            Some((size_of(&format!("{ROOT}{size}/{NOTE}"))?, authority.to_owned()))
-        };
-        Ok(names.iter().filter_map(first).collect())
+        self.index(|index| {
+            let pairs =
+                index.iter().flat_map(|(size, names)| names.iter().map(|name| (*size, name)));
+            pairs.map(|(size, name)| (size, name.clone())).collect()
+        })
     }
 
     /// The certificates kept in an authority's directory: those of the first token, then others.
@@ -121,12 +124,26 @@ impl Kept {
 
     /// Sizes from `size` on that have an attested note, ascending, at most so many.
     pub(crate) fn from(&self, size: u64, most: usize) -> Result<Vec<u64>, HouseError> {
-        self.sizes(|sizes| sizes.range(size..).take(most).copied().collect())
+        self.stamped_from(size, 0, most)
+    }
+
+    /// Sizes from `size` on that have a note and tokens of so many authorities, ascending, at most
+    /// so many.
+    pub(crate) fn stamped_from(
+        &self,
+        size: u64,
+        authorities: usize,
+        most: usize,
+    ) -> Result<Vec<u64>, HouseError> {
+        self.index(|index| {
+            let from = index.range(size..).filter(|(_, names)| names.len() >= authorities);
+            from.map(|(size, _)| *size).take(most).collect()
+        })
     }
 
     /// The largest size that has one.
     pub(crate) fn newest(&self) -> Result<Option<u64>, HouseError> {
-        self.sizes(|sizes| sizes.last().copied())
+        self.index(|index| index.last_key_value().map(|(size, _)| *size))
     }
 
     /// Note and tokens of a size.
@@ -169,14 +186,18 @@ impl Kept {
         }
     }
 
-    /// Looks at the sizes, which are read from the store first if nobody has.
-    fn sizes<R>(&self, look: impl FnOnce(&mut BTreeSet<u64>) -> R) -> Result<R, HouseError> {
-        let mut sizes = self.sizes.lock().unwrap_or_else(PoisonError::into_inner);
-        if sizes.is_none() {
-            let names = self.objects.list(ROOT)?;
-            *sizes = Some(names.iter().filter_map(|name| size_of(name)).collect());
+    /// Looks at the index, which is read from the store first if nobody has.
+    fn index<R>(&self, look: impl FnOnce(&mut Index) -> R) -> Result<R, HouseError> {
+        let mut index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
+        if index.is_none() {
+            let mut read = Index::new();
+            for (size, authority) in self.objects.list(ROOT)?.iter().filter_map(|name| filed(name))
+            {
+                read.entry(size).or_default().extend(authority.map(str::to_owned));
+            }
+            *index = Some(read);
         }
-        Ok(look(sizes.get_or_insert_default()))
+        Ok(look(index.get_or_insert_default()))
     }
 }
 
@@ -189,11 +210,15 @@ fn note_name(size: u64) -> String {
     format!("{}{NOTE}", dir(size))
 }
 
-/// The size of a name that is a note's.
-fn size_of(name: &str) -> Option<u64> {
-    let size = name.strip_prefix(ROOT)?.strip_suffix(NOTE)?.strip_suffix('/')?;
-    let size: u64 = size.parse().ok()?;
-    (note_name(size) == name).then_some(size)
+/// What a name is of: a note, or the first token of an authority.
+fn filed(name: &str) -> Option<(u64, Option<&str>)> {
+    let (digits, file) = name.strip_prefix(ROOT)?.split_once('/')?;
+    let size: u64 = digits.parse().ok()?;
+    let rest = name.strip_prefix(&dir(size))?;
+    if file == NOTE {
+        return Some((size, None));
+    }
+    rest.strip_suffix("/0.tsr").map(|authority| (size, Some(authority)))
 }
 
 #[cfg(test)]
@@ -234,6 +259,11 @@ mod tests {
             .collect();
         assert_eq!(told, [("tsa-a", 2, 3), ("tsa-b", 1, 0)]);
         assert_eq!((again.newest().unwrap(), again.from(2, 9).unwrap()), (Some(1), vec![]));
+        for kept in [&kept, &again] {
+            assert_eq!(kept.stamped_from(0, 2, 9).unwrap(), [1]);
+            assert!(kept.stamped_from(0, 3, 9).unwrap().is_empty());
+            assert_eq!(kept.stamped().unwrap().len(), 2);
+        }
     }
 
     #[test]

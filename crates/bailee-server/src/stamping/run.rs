@@ -177,12 +177,12 @@ impl Clerk {
     /// Takes the newest checkpoint as it will be stamped, unless something holds it up.
     fn begin(&mut self, house: &Inner) -> Result<Option<Held>, HouseError> {
         let pace = &house.stamping.pace;
-        let ready = self.begun.map(|begun| begun + Duration::from_secs(pace.pause_s));
+        let ready = self.begun.map(|begun| begun + pace.pause());
         if let Some(ready) = ready.filter(|ready| *ready > Instant::now()) {
             return Ok(Some(Held { look: ready, until: ready }));
         }
         let since = *self.waits_since.get_or_insert_with(Instant::now);
-        let until = since + Duration::from_secs(pace.quorum_s);
+        let until = since + pace.quorum();
         let quorum = if Instant::now() < until { Quorum::Needed } else { Quorum::Waived };
         let published = house.published.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let Some(note) = published.note else { return Ok(None) };
@@ -223,12 +223,10 @@ impl Clerk {
             waiting.push(Some(job));
             match thread::Builder::new().name("timestamp".into()).spawn(question) {
                 Ok(_) => open += 1,
-                Err(error) => {
-                    let lapse = Lapse::NotAsked(error.to_string());
-                    stamping.state().stands[desk].lapsed(lapse);
-                }
+                Err(error) => tracing::error!(%error, "no thread to ask for a timestamp"),
             }
         }
+        drop(answer);
         while open > 0 && !stamping.state().closed {
             match answers.recv_timeout(GLANCE) {
                 Ok((at, answered)) => {
@@ -238,8 +236,15 @@ impl Clerk {
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Disconnected) => break,
             }
+        }
+        if stamping.state().closed {
+            return;
+        }
+        // A question that ended without an answer; it is not put again at once.
+        for job in waiting.into_iter().flatten() {
+            self.take(house, job, Err(Lapse::NotAsked("it broke off".to_owned())));
         }
     }
 

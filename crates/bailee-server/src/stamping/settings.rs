@@ -14,6 +14,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::house::HouseError;
 
+/// Longest time that a setting may mean; more is as good as for ever.
+const LONGEST: Duration = Duration::from_secs(365 * 86_400);
+
 /// One `[[timestamp]]` section.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -74,8 +77,20 @@ impl Pace {
         )
     }
 
+    pub(super) fn pause(&self) -> Duration {
+        Duration::from_secs(self.pause_s).min(LONGEST)
+    }
+
+    pub(super) fn quorum(&self) -> Duration {
+        Duration::from_secs(self.quorum_s).min(LONGEST)
+    }
+
     pub(super) fn timeout(&self) -> Duration {
-        Duration::from_millis(self.timeout_ms)
+        Duration::from_millis(self.timeout_ms).min(LONGEST)
+    }
+
+    pub(super) fn receipt(&self) -> Duration {
+        Duration::from_millis(self.receipt_ms).min(LONGEST)
     }
 }
 

@@ -369,6 +369,32 @@ fn an_altered_token_is_found_by_check() {
     assert!(shown.to_string().contains("does not hold"), "{shown}");
 }
 
+/// Witnesses may have cosigned a long time before anybody was asked for a timestamp.
+#[test]
+fn a_stamped_checkpoint_is_found_behind_many_that_are_not() {
+    let tsa = Tsa::start("tsa", Key::P256);
+    let stores = Stores::new();
+    let house = stores.house(&Clock::Wall, &[]);
+    let (_, position) = demand(take(&house, &letter(0)).unwrap());
+    for n in 1..50 {
+        let (_, last) = demand(take(&house, &letter(n)).unwrap());
+        let attested = house.attested_over(last + 1, LONG).unwrap();
+        house.keep(&attested).unwrap();
+    }
+    drop(house);
+    assert!(house_sizes(&stores) > 40);
+    let house = stores.house(&Clock::Wall, &[&tsa]);
+    assert_eq!(house.stamp(LONG), [""; 0]);
+    let attested = house.attested_over(position + 1, LONG).unwrap();
+    assert_eq!(attested.stamps.len(), 1, "{:?} {} {position}", stores.tokens(), attested.size);
+    assert_eq!(hold(&attested, &tsa.authority().pem(&["root"]), "tsa"), 1);
+}
+
+fn house_sizes(stores: &Stores) -> usize {
+    let names = stores.objects.list("attested/").unwrap();
+    names.iter().filter(|name| name.ends_with("/note")).count()
+}
+
 #[test]
 fn settings_that_cannot_work_keep_the_house_shut() {
     let tsa = Tsa::start("tsa", Key::P256);
