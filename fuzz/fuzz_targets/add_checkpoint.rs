@@ -1,5 +1,5 @@
-//! Requests to a witness: what parses is written in a form that reads back as itself, and no request
-//! is cosigned by a witness that watches nobody, whatever is on record.
+//! Requests to a witness: what parses is written in a form that reads back as itself, and no
+//! request is cosigned by a witness that watches nobody, whatever is on record.
 #![no_main]
 
 use bailee_ledger::Signer;

@@ -15,6 +15,7 @@ mod demo;
 mod deny;
 mod fuzz;
 mod machine;
+mod python;
 mod run;
 mod setup;
 mod tidy;

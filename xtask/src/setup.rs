@@ -5,6 +5,7 @@
 //! when we are root, and otherwise the exact command is printed and the setup fails: a test that
 //! needs a tool must not pass because the tool is missing.
 
+use crate::python;
 use crate::run::{answers, visibly};
 use crate::tree::Tree;
 use anyhow::{Context, Result, bail};
@@ -21,9 +22,20 @@ const PROGRAMS: &[(&str, &str, &str)] = &[
     ("ssh-agent", "openssh-client", "the log's key in a real agent"),
     ("softhsm2-util", "softhsm2", "the log's key in a PKCS#11 token, in software"),
     ("pkcs11-tool", "opensc", "makes the key in the token, as the runbook says"),
+    ("pdftotext", "poppler-utils", "papers of bundles are read back by somebody else's program"),
     ("cc", "gcc", "SQLite, zstd and AWS-LC are compiled from source"),
     ("c++", "g++", "libFuzzer is compiled from source"),
+    ("go", "golang-go", "verifiers/go, a second opinion on notes, proofs and tiles"),
+    ("python3", "python3", "verify.py, a second opinion on bundles"),
+    ("chromium", "chromium", "verify.html is tested in a real browser"),
 ];
+
+/// A file the tests need that is no program, its Debian package, and why.
+const FILES: &[(&str, &str, &str)] = &[(
+    "/usr/share/gocode/src/golang.org/x/mod/sumdb/tlog/tlog.go",
+    "golang-golang-x-mod-dev",
+    "verifiers/go stands on sumdb/note and sumdb/tlog",
+)];
 
 /// cargo-deny's version: pinned, because its configuration format changes between versions.
 pub(crate) const DENY_VERSION: &str = "0.20.2";
@@ -31,6 +43,7 @@ pub(crate) const DENY_VERSION: &str = "0.20.2";
 /// Checks and installs everything.
 pub(crate) fn run(tree: &Tree) -> Result<()> {
     packages()?;
+    python::venv(tree)?;
     components()?;
     cargo_deny(tree)?;
     match nextest() {
@@ -52,21 +65,36 @@ fn find_program(name: &str) -> Option<PathBuf> {
     places.map(|place| place.join(name)).find(|file| file.is_file())
 }
 
-fn packages() -> Result<()> {
-    let mut missing: Vec<&str> = Vec::new();
-    for (program, package, why) in PROGRAMS {
-        match find_program(program) {
-            Some(file) => println!("present  {program} ({})", file.display()),
-            None => {
-                println!("missing  {program}, from package {package}: {why}");
-                missing.push(package);
-            }
+/// Debian packages of whatever is not there; says of each need whether it is.
+fn missing_packages() -> Vec<&'static str> {
+    let mut missing = Vec::new();
+    let mut note = |need: &str, found: Option<PathBuf>, package, why: &str| match found {
+        Some(file) => println!("present  {need} ({})", file.display()),
+        None => {
+            println!("missing  {need}, from package {package}: {why}");
+            missing.push(package);
         }
+    };
+    for (program, package, why) in PROGRAMS {
+        note(program, find_program(program), *package, why);
     }
+    for (file, package, why) in FILES {
+        let path = PathBuf::from(file);
+        note(package, path.is_file().then_some(path), *package, why);
+    }
+    // Debian keeps the part of Python that makes environments in a package of its own.
+    let python = find_program("python3")
+        .filter(|_| answers(Command::new("python3").args(["-c", "import ensurepip, venv"])));
+    note("venv of Python", python, "python3-venv", "packages of PyPI get a place of their own");
+    missing.dedup();
+    missing
+}
+
+fn packages() -> Result<()> {
+    let missing = missing_packages();
     if missing.is_empty() {
         return Ok(());
     }
-    missing.dedup();
     if find_program("apt-get").is_none() || !is_root() {
         bail!("install them: sudo apt-get update && sudo apt-get install -y {}", missing.join(" "));
     }

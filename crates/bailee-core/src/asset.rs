@@ -96,6 +96,9 @@ impl Identifier {
 
 /// Letters and digits only, lower case: `WD-12:ab` and `wd12AB` are one identifier.
 pub fn normal(text: &str) -> String {
+    if text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        return text.to_ascii_lowercase();
+    }
     text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 

@@ -78,6 +78,9 @@ pub struct Disposition {
     pub accepted: Vec<HoldId>,
     /// Assets carried out.
     pub done: Vec<AssetId>,
+    /// Days of waiting that its notices promise: the policy's when it was proposed. A policy that
+    /// is shortened later does not shorten it, one that is lengthened does.
+    pub waiting_days: u32,
     /// True once taken back or stopped by an objection.
     pub cancelled: bool,
 }

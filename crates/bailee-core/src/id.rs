@@ -140,6 +140,11 @@ impl<I: Id, T> Table<I, T> {
         next
     }
 
+    /// A table of these rows, numbered as they come.
+    pub(crate) fn from_rows(rows: Vec<T>) -> Self {
+        Table { rows, of: PhantomData }
+    }
+
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
         self.rows.iter_mut()
     }

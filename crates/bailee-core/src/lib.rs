@@ -25,11 +25,13 @@ mod command;
 pub mod coverage;
 mod decide;
 pub mod demand;
+pub mod disclosure;
 pub mod disposition;
 mod event;
 pub mod gate;
 pub mod hold;
 pub mod id;
+mod image;
 pub mod instrument;
 pub mod matching;
 mod mention;
@@ -38,21 +40,27 @@ pub mod party;
 mod plan;
 mod policy;
 mod refusal;
+mod replay;
 pub mod rotation;
 pub mod scenario;
 mod state;
 mod time;
+pub mod timeline;
 pub mod view;
 pub mod wire;
 
 pub use apply::{Misfit, apply};
 pub use check::{Violation, check};
 pub use command::{Action, Command, Continue, NewAsset, NewDemand, Reason, Triage};
-pub use decide::{Decision, decide, owed, radius};
+pub use decide::{
+    Decision, LONGEST_EXHIBIT_NAME, LONGEST_NOTE, MOST_EXHIBITS, decide, owed, radius,
+};
 pub use event::{By, Event, Fact, Record};
+pub use image::{ImageError, from_image, to_image};
 pub use plan::{Intent, plan};
 pub use policy::{Duty, DutyKind, LONGEST_LEASE, Policy, Token, TokenScope};
 pub use refusal::{Code, Refusal};
+pub use replay::Replay;
 pub use state::{Due, Named, State};
 pub use time::{DayRule, Time, Until, Weekend};
 

@@ -86,7 +86,8 @@ pub struct Party {
     pub who: Option<Who>,
     /// Log positions whose `who` section is about this party.
     pub entries: Vec<u64>,
-    /// Log positions whose `papers` section is from this party (letters, objections, requests).
+    /// Log positions whose `papers` section is from this party (letters, objections, requests) or
+    /// was written to it (decisions, delivery reports).
     pub papers: Vec<u64>,
     /// When its details were erased.
     pub erased: Option<Time>,

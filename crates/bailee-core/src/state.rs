@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::apply::Filing;
 use crate::asset::{Account, Asset, Entity, Snapshot};
 use crate::demand::{Access, Demand, Digest, Matter, Meter};
 use crate::disposition::{Clearance, Disposition, Objection};
@@ -99,6 +100,8 @@ pub struct State {
     pub(crate) let_go: BTreeMap<i64, Vec<AssetId>>,
     /// Token hash -> token.
     pub(crate) token_hashes: BTreeMap<[u8; 32], TokenId>,
+    /// Notes of a replay that are not in the indices yet; `None` in every state anybody sees.
+    pub(crate) filing: Option<Box<Filing>>,
 }
 
 impl State {

@@ -1,9 +1,9 @@
 //! The decisions of a monitor: what somebody who follows a log concludes from what it is shown.
 //!
-//! Invariants: an alarm is raised on what contradicts something seen before, never on what is merely
-//! late; what was seen before is only replaced by a tree that extends it. A fork is told apart from
-//! files that were served wrongly: the hashes that the log serves either lead to the root it signed,
-//! or nothing it serves does.
+//! Invariants: an alarm is raised on what contradicts something seen before, never on what is
+//! merely late; what was seen before is only replaced by a tree that extends it. A fork is told
+//! apart from files that were served wrongly: the hashes that the log serves either lead to the
+//! root it signed, or nothing it serves does.
 //!
 //! Out of scope: fetching, clocks, storage, whom to tell.
 

@@ -52,6 +52,20 @@ impl Tree {
         index
     }
 
+    /// The tree over these leaf hashes. Each level is made in one go, with the room it needs.
+    pub fn from_leaf_hashes(leaves: Vec<Hash>) -> Self {
+        let mut levels = vec![leaves];
+        while let Some(below) = levels.last().filter(|below| below.len() > 1) {
+            levels.push(below.chunks_exact(2).map(|two| node_hash(&two[0], &two[1])).collect());
+        }
+        Self { levels }
+    }
+
+    /// The leaf hashes, in order.
+    pub fn leaf_hashes(&self) -> &[Hash] {
+        self.levels.first().map_or(&[], Vec::as_slice)
+    }
+
     /// Root of the whole tree.
     pub fn root(&self) -> Hash {
         self.hash_range(0, self.size())

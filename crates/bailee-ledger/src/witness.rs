@@ -1,9 +1,9 @@
 //! The decision of a witness (c2sp.org/tlog-witness): may this checkpoint be cosigned?
 //!
-//! Invariants: a checkpoint is cosigned only when a watched log signed it and it is proven to extend
-//! the tree that was cosigned last, or is that very tree; what is compared is what was recorded, not
-//! what the request says of it. The order of the checks is that of the document, so that a request
-//! with several faults has one answer. Parsing and formatting are exact inverses.
+//! Invariants: a checkpoint is cosigned only when a watched log signed it and it is proven to
+//! extend the tree that was cosigned last, or is that very tree; what is compared is what was
+//! recorded, not what the request says of it. The order of the checks is that of the document, so
+//! that a request with several faults has one answer. Parsing and formatting are exact inverses.
 //!
 //! Out of scope: storage, and that check and record are one step. The caller brings the record of
 //! the origin, swaps it for the new one only if it is still what was decided on, and answers after.

@@ -1,5 +1,6 @@
 //! How fast the runner is on this machine: letters to durable demands, one letter to its receipt,
-//! a restart, proofs, and the verifier. Lines are `name<TAB>value<TAB>unit<TAB>target`.
+//! without witnesses and with two beside it, a restart, proofs, and the verifier. Lines are
+//! `name<TAB>value<TAB>unit<TAB>target`.
 //!
 //! The directory is in `BAILEE_BENCH_DIR` (here by default), so that the disk that counts is
 //! measured. Shapes: 64 senders, each with one letter on its way at a time.
@@ -8,12 +9,16 @@
 use std::io::Cursor;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use bailee_core::By;
 use bailee_ledger::{Tree, Trust, verify_bundle};
+use bailee_server::attest::Witnesses;
+use bailee_server::http::Stop;
 use bailee_server::intake::{self, Cover, Taken};
+use bailee_server::witness::{Init, Witness, serve_until};
 use bailee_server::{Clock, Config, House, Projection, receipt};
 use bailee_store::SqliteJournal;
 
@@ -60,7 +65,48 @@ fn main() {
     throughput(&house);
     drop(house);
     reopen(&dir.path().join("house"));
+    witnessed(dir.path());
     proofs();
+}
+
+/// One letter at a time until its receipt is in hand, with the cosignatures of two witnesses that
+/// serve over HTTP from directories on the same disk.
+fn witnessed(root: &Path) {
+    let dir = root.join("witnessed");
+    let mut config = Config::for_origin("bench.example/2");
+    let key = House::create(&dir, &config, Clock::Wall).unwrap().log_key().unwrap().to_vkey();
+    let stops = [Stop::default(), Stop::default()];
+    let mut policy = String::new();
+    for (n, stop) in stops.iter().enumerate() {
+        let (at, name) = (root.join(format!("witness-{n}")), format!("w{n}.example"));
+        let made = Witness::init(&at, &name, Init::Ed25519).unwrap();
+        let vkey = made.keys()[0].to_vkey();
+        Witness::watch(&at, &key).unwrap();
+        let (tell, told) = channel();
+        let (witness, until) = (Witness::open(&at).unwrap(), stop.clone());
+        let listen = "127.0.0.1:0".parse().unwrap();
+        thread::spawn(move || serve_until(witness, listen, &until, |at| tell.send(at).unwrap()));
+        policy += &format!("witness {name} {vkey} http://{}\n", told.recv().unwrap());
+    }
+    policy += "group both all w0.example w1.example\nquorum both\n";
+    std::fs::write(dir.join("witnesses.tlog-policy"), policy).unwrap();
+    let timeout_ms = 1_000;
+    config.witnesses = Some(Witnesses { policy: "witnesses.tlog-policy".into(), timeout_ms });
+    std::fs::write(dir.join("bailee.toml"), config.to_text()).unwrap();
+    let house = House::open(&dir, Clock::Wall).unwrap();
+    let mut receipted = Vec::new();
+    for n in 0..SINGLE {
+        let begun = Instant::now();
+        let (demand, position) = take(&house, letter(20_000_000 + n));
+        receipt::demand(&house, demand, &mut Vec::new()).unwrap();
+        receipted.push(begun.elapsed());
+        let attested = house.attested_over(position + 1, Duration::ZERO).unwrap();
+        assert!(attested.missing(&house.policy().unwrap()).is_empty(), "{:?}", house.watched());
+    }
+    receipted.sort_unstable();
+    print("receipt with 2 witnesses, p50", percentile(&receipted, 50), "ms", "<= 1500");
+    print("receipt with 2 witnesses, p99", percentile(&receipted, 99), "ms", "<= 1500");
+    stops.iter().for_each(Stop::now);
 }
 
 /// One letter at a time: until it is durable, and until its signed receipt is in hand.

@@ -5,8 +5,8 @@
 //! note is put into the objects (attest/kept.rs) -> who waits for it gets it.
 //!
 //! Invariants
-//! 1. Fail-open: nothing but the making of a receipt ever waits, and a receipt no longer than it was
-//!    told to. It then carries the cosignatures there are, and says which are missing.
+//! 1. Fail-open: nothing but the making of a receipt ever waits, and a receipt no longer than it
+//!    was told to. It then carries the cosignatures there are, and says which are missing.
 //! 2. Only the newest checkpoint is offered, so appends never queue up questions: one round at a
 //!    time, at once if somebody waits, else at most [`asking::PAUSE`] after growth.
 //! 3. One size has one attested note, put once. A note without its quorum is not put on its own
@@ -26,10 +26,12 @@ mod asking;
 mod kept;
 mod round;
 mod settings;
+mod stamped;
 mod watch;
 
 pub(crate) use asking::run;
 pub use settings::Witnesses;
+pub(crate) use stamped::Quorum;
 pub use watch::{Lapse, Watched};
 
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -132,8 +134,9 @@ impl Attesting {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The smallest kept checkpoint over `size` leaves that has quorum and stamps; else the smallest
-    /// that has the quorum. An object that cannot be read is as good as none, and is named.
+    /// The smallest kept checkpoint over `size` leaves that has quorum and stamps; else the one
+    /// with the quorum that has most stamps. An object that cannot be read is as good as none, and
+    /// is named.
     fn complete(&self, size: u64) -> Option<Attested> {
         self.look_for(size).unwrap_or_else(|error| {
             tracing::warn!(%error, "attested checkpoints cannot be read");
@@ -142,7 +145,7 @@ impl Attesting {
     }
 
     fn look_for(&self, size: u64) -> Result<Option<Attested>, HouseError> {
-        let mut cosigned = None;
+        let mut cosigned: Option<Attested> = None;
         for size in self.kept.from(size, LOOKED_AT)? {
             let attested = self.kept.load(size)?;
             let gathered = Gathered::of(attested.note.clone(), &self.policy)?;
@@ -152,18 +155,19 @@ impl Attesting {
             if attested.stamps.len() >= self.authorities {
                 return Ok(Some(attested));
             }
-            cosigned = cosigned.or(Some(attested));
+            let most = cosigned.as_ref().is_some_and(|it| it.stamps.len() >= attested.stamps.len());
+            cosigned = if most { cosigned } else { Some(attested) };
         }
         Ok(cosigned)
     }
 
     /// Waits until a round over `size` has ended, or patience has.
     fn wait(&self, size: u64, patience: Duration) {
-        let end = Instant::now() + patience;
+        let begun = Instant::now();
         let mut state = self.state();
         loop {
             let over = |gathered: &Gathered| gathered.about.size >= size;
-            let left = end.saturating_duration_since(Instant::now());
+            let left = patience.saturating_sub(begun.elapsed());
             if state.gathered.as_ref().is_some_and(over) || state.closed || left.is_zero() {
                 return;
             }
@@ -208,6 +212,17 @@ impl House {
     /// # Errors
     /// No checkpoint over these entries is signed.
     pub fn attested_over(&self, size: u64, patience: Duration) -> Result<Attested, HouseError> {
+        let end = Instant::now() + patience;
+        let cosigned = self.cosigned_over(size, patience)?;
+        let stamping = &self.inner.stamping;
+        if cosigned.stamps.len() >= stamping.authorities() || patience.is_zero() {
+            return Ok(cosigned);
+        }
+        stamping.wait_over(size, end.saturating_duration_since(Instant::now()));
+        self.cosigned_over(size, Duration::ZERO)
+    }
+
+    fn cosigned_over(&self, size: u64, patience: Duration) -> Result<Attested, HouseError> {
         let attesting = &self.inner.attesting;
         // What other keys signed before is not for those who know the ones that count now.
         let size = size.max(self.ring()?.since());
@@ -229,9 +244,11 @@ impl House {
         Ok(there.fold(plain, |best, other| if other.says() > best.says() { other } else { best }))
     }
 
-    /// How long a receipt waits for witnesses: one round, and what is left of the one before.
+    /// How long a receipt waits for witnesses (one round, and what is left of the one before) and
+    /// for timestamps.
     pub fn patience(&self) -> Duration {
-        self.inner.attesting.timeout.map_or(Duration::ZERO, |timeout| timeout.saturating_mul(2))
+        let witnesses = self.inner.attesting.timeout.unwrap_or_default().saturating_mul(2);
+        witnesses + self.inner.stamping.patience()
     }
 
     /// Makes this note the attested one of its size, for ever, as it is, and gives the one that is:
@@ -281,24 +298,29 @@ impl House {
         self.inner.attesting.kept.load(size)
     }
 
-    /// The checkpoint for the public: with cosignatures as soon as a round has ended, and never over
-    /// fewer entries than the one given before.
+    /// The checkpoint for the public: with cosignatures as soon as a round has ended, and never
+    /// over fewer entries than the one given before.
     pub fn public_checkpoint(&self) -> Option<Note> {
         let newest = self.checkpoint();
         if !self.inner.attesting.asks() {
             return newest;
         }
+        let offered = match self.inner.attesting.gathered(0) {
+            Some(note) => Attested::of(note).ok()?,
+            None => {
+                let plain = Attested::of(newest?).ok()?;
+                // Before the first round: an earlier process may have had it attested.
+                let kept = self.inner.attesting.kept.from(plain.size, 1).unwrap_or_default();
+                let kept = kept.contains(&plain.size).then(|| self.attested_at(plain.size).ok());
+                kept.flatten().unwrap_or(plain)
+            }
+        };
         let mut state = self.inner.attesting.state();
-        let gathered = state.gathered.as_ref().map(|found| found.note.clone());
-        let (offered, size) = gathered.or(newest).and_then(|note| {
-            let size = Attested::of(note.clone()).ok()?.size;
-            Some((note, size))
-        })?;
         match &state.shown {
-            Some((shown, note)) if *shown > size => Some(note.clone()),
+            Some((shown, note)) if *shown > offered.size => Some(note.clone()),
             _ => {
-                state.shown = Some((size, offered.clone()));
-                Some(offered)
+                state.shown = Some((offered.size, offered.note.clone()));
+                Some(offered.note)
             }
         }
     }

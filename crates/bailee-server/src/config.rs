@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::attest::Witnesses;
 use crate::house::HouseError;
+use crate::http::Serving;
 use crate::keys::KeySettings;
+use crate::stamping::{Authority, Pace};
 
 /// The settings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +32,15 @@ pub struct Config {
     /// Who is asked to cosign checkpoints.
     #[serde(default)]
     pub witnesses: Option<Witnesses>,
+    /// What is served of the log.
+    #[serde(default)]
+    pub serving: Serving,
+    /// Who is asked for timestamps.
+    #[serde(default)]
+    pub timestamp: Vec<Authority>,
+    /// How often, and for how long.
+    #[serde(default)]
+    pub stamping: Pace,
 }
 
 impl Config {
@@ -46,6 +57,9 @@ impl Config {
             entities: BTreeMap::new(),
             keys: KeySettings::default(),
             witnesses: None,
+            serving: Serving::default(),
+            timestamp: Vec::new(),
+            stamping: Pace::default(),
         }
     }
 
@@ -83,6 +97,9 @@ impl Config {
             text.push_str(&format!("\n[keys]\nlog = {log:?}\nnext = {next:?}\n"));
         }
         text.extend(self.witnesses.iter().map(Witnesses::to_text));
+        text.push_str(&self.serving.to_text());
+        text.push_str(&self.stamping.to_text());
+        text.extend(self.timestamp.iter().map(Authority::to_text));
         text
     }
 }
@@ -99,6 +116,14 @@ mod tests {
         config.keys.next = token;
         let policy = "witnesses.tlog-policy".into();
         config.witnesses = Some(Witnesses { policy, timeout_ms: 700 });
+        config.serving.entries_days = Some(3650);
+        assert_eq!(Config::parse(&config.to_text()).as_ref(), Ok(&config));
+        config.stamping.every_s = 60;
+        for policy in [None, Some("2.999.1".to_owned())] {
+            let (name, url) = ("tsa-a".to_owned(), "http://tsa.example/".to_owned());
+            let roots = "tsa-a.pem".into();
+            config.timestamp.push(Authority { name, url, roots, policy });
+        }
         assert_eq!(Config::parse(&config.to_text()), Ok(config));
     }
 

@@ -1,6 +1,6 @@
 //! Erasing: the bytes and salts that an erasure names are destroyed, in every place of the house.
 //!
-//! Order: letters in the outbox that carry the party's documents or address -> large exhibits in
+//! Order: an image of the state from before -> letters in the outbox that carry the party's documents or address -> large exhibits in
 //! the objects -> sections, salts and small exhibits in the journal, in one transaction. The
 //! journal's papers say which exhibits are meant, so they go last: a crash before that finds all of
 //! it again. Invariants: exhibits that any other entry's papers name stay; leaves, and with them
@@ -32,6 +32,7 @@ pub(crate) fn erase(house: &House, position: u64) -> Result<(), HouseError> {
     else {
         return Ok(());
     };
+    house.forget_image_before(position)?;
     clear_outbox(house, party)?;
     let mut named = Named::by(&papers);
     named.read_on(house)?;

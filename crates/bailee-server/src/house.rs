@@ -2,8 +2,8 @@
 //!
 //! Layout of a directory: `bailee.toml` (settings), `keys/` (one secret a file, 0600),
 //! `journal.sqlite` (the truth), `objects/` (large exhibits, packs, attested checkpoints),
-//! `checkpoint` (last signed),
-//! `outbox/` (mail to send), `lock`.
+//! `checkpoint` (last signed), `outbox/` (mail to send), `image/` (of the state, for a quick start),
+//! `lock`.
 //!
 //! Invariants: one process holds the directory's lock; threads end when the house is dropped, after
 //! the last answer and the last checkpoint; readers never see a state that is not durable.
@@ -27,10 +27,12 @@ use crate::attest::{self, Attesting};
 use crate::clock::Clock;
 use crate::config::Config;
 pub use crate::error::HouseError;
+use crate::image::{self, Image};
 use crate::keys::{self, Keys, Secret, Secrets, lost};
 use crate::projection::Projection;
 use crate::publish::{self, Published};
 use crate::runner::{self, Ask, Done, Failure};
+use crate::stamping::{self, Stamping};
 use crate::{catalogue, steward};
 
 /// Exhibits up to this size ride in the group commit; larger ones stream to the objects first.
@@ -69,6 +71,7 @@ pub(crate) struct Inner {
     pub(crate) published: Mutex<Published>,
     pub(crate) published_more: Condvar,
     pub(crate) attesting: Attesting,
+    pub(crate) stamping: Stamping,
     /// Witnesses, groups and quorum, without any key of the log.
     pub(crate) others: Policy,
     /// Erasures whose bytes this process has seen destroyed.
@@ -100,6 +103,12 @@ impl Inner {
 
     pub(crate) fn is_stale(&self) -> bool {
         self.stale.load(Ordering::SeqCst)
+    }
+
+    /// The image of the state, if the house has a directory.
+    pub(crate) fn image(&self) -> Option<Image<'_>> {
+        let dir = self.dir.as_deref()?;
+        Some(Image::of(dir, &self.config.origin, self.keys.image()))
     }
 
     /// Tells the publisher that the journal may have grown.
@@ -188,11 +197,14 @@ impl House {
         let config = Config::read(dir)?;
         let lock = DirLock::acquire(dir)?;
         let journal = Arc::new(SqliteJournal::open(&dir.join("journal.sqlite"))?);
-        let projection = Projection::replay(&*journal)?;
+        let key_dir = Keys::dir(dir, secrets);
+        let secret = Keys::image_secret(&key_dir)?;
+        let image = Image::of(dir, &config.origin, &secret);
+        let projection = image::project(&*journal, &image)?;
         let log = &projection.state.ring;
         let config = lost::settle(dir, config, log)?;
         let parts = Parts {
-            keys: Keys::open(dir, &config.origin, &config.keys, log, secrets)?,
+            keys: Keys::open(dir, &key_dir, &config, log)?,
             journal,
             objects: Arc::new(DiskObjects::open(&dir.join("objects"))?),
             dir: Some(dir.to_owned()),
@@ -235,7 +247,10 @@ impl House {
         // Notes of earlier keys are kept among the objects, and keys change while a house is open.
         let wide = keys.known(&projection.state.ring, others.clone());
         let timeout = witnesses.map(attest::Witnesses::timeout);
-        let (attesting, told) = Attesting::new(wide, timeout, 0, objects.clone());
+        let desks = stamping::read(&config.timestamp, dir.as_deref())?;
+        let stamping = Stamping::new(desks, config.stamping.clone());
+        let stamps = stamping.authorities();
+        let (attesting, told) = Attesting::new(wide, timeout, stamps, objects.clone());
         let inner = Arc::new(Inner {
             dir,
             config,
@@ -248,6 +263,7 @@ impl House {
             published: Mutex::new(published),
             published_more: Condvar::new(),
             attesting,
+            stamping,
             others,
             erased: Mutex::new(BTreeSet::new()),
             settling: Mutex::new(()),
@@ -257,8 +273,8 @@ impl House {
             grown: Condvar::new(),
         });
         let (queue, asked) = sync_channel(QUEUE);
-        let (for_runner, for_publisher, for_attester) =
-            (inner.clone(), inner.clone(), inner.clone());
+        let (for_runner, for_publisher) = (inner.clone(), inner.clone());
+        let (for_attester, for_stamper) = (inner.clone(), inner.clone());
         let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
             let thread = thread::Builder::new().name(name.into()).spawn(run);
             thread.map_err(|e| HouseError::io("start a thread", &e))
@@ -267,6 +283,7 @@ impl House {
             spawn("runner", Box::new(move || runner::run(&for_runner, &asked)))?,
             spawn("publisher", Box::new(move || publish::run(&for_publisher)))?,
             spawn("attester", Box::new(move || attest::run(&for_attester, &told)))?,
+            spawn("stamper", Box::new(move || stamping::run(&for_stamper)))?,
         ];
         Ok(House { inner, queue: Some(queue), threads, _lock: lock })
     }
@@ -325,6 +342,7 @@ impl House {
     /// Errors name what could not be done; it stays pending.
     pub fn settle(&self) -> Vec<HouseError> {
         let _alone = self.inner.settling.lock().unwrap_or_else(PoisonError::into_inner);
+        self.inner.stamping.look();
         steward::settle(self)
     }
 
@@ -371,6 +389,13 @@ impl House {
     pub(crate) fn journal(&self) -> &dyn Journal {
         &*self.inner.journal
     }
+
+    /// An image that is older than the erasure at `position` has what it destroys: it goes.
+    pub(crate) fn forget_image_before(&self, position: u64) -> Result<(), HouseError> {
+        let image = self.inner.image().filter(|image| image.size() <= position);
+        let discarded = image.map_or(Ok(()), |image| image.discard());
+        discarded.map_err(|e| HouseError::io("take the image of the state away", &e))
+    }
 }
 
 impl Drop for House {
@@ -383,7 +408,11 @@ impl Drop for House {
         self.inner.growth.lock().unwrap_or_else(PoisonError::into_inner).closing = true;
         self.inner.grown.notify_all();
         self.inner.attesting.close();
+        self.inner.stamping.close();
         threads.for_each(|thread| _ = thread.join());
+        let Some(image) = self.inner.image() else { return };
+        // A projection that cannot be read leaves no image; the next start replays.
+        _ = self.inner.read(|projection| image.keep(image.size(), projection));
     }
 }
 

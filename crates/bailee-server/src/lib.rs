@@ -2,7 +2,8 @@
 //!
 //! One demand's way from bytes to receipt: [`intake`] reads the letter and builds a command ->
 //! [`runner`] decides and appends, durable -> [`publish`] signs a checkpoint over it ->
-//! [`attest`] asks the witnesses -> [`receipt`] builds the bundle -> [`steward`] mails it. Nothing on this way chooses anything.
+//! [`attest`] asks the witnesses, [`stamping`] the timestamp authorities -> [`receipt`] builds the
+//! bundle -> [`steward`] mails it. Nothing on this way chooses anything.
 
 pub mod api;
 pub mod attest;
@@ -14,16 +15,20 @@ mod erasing;
 mod error;
 pub mod house;
 pub mod http;
+mod image;
 pub mod intake;
 pub mod keeping;
 pub mod keys;
 pub mod letting_go;
+pub mod matter;
 pub mod monitor;
+mod paper;
 mod projection;
 mod publish;
 pub mod receipt;
 mod runner;
 pub mod scenario;
+pub mod stamping;
 mod steward;
 pub mod web;
 pub mod witness;

@@ -7,8 +7,8 @@
 //! first, so that none of them can be ahead of an honest log.
 //!
 //! Invariants: what was seen is only replaced by a tree that extends it (bailee-ledger `monitor`
-//! decides); nothing that is served is believed beyond what was recomputed from it; both halves of a
-//! fork are kept as proof. A log that cannot be reached is a failure, and an alarm only after the
+//! decides); nothing that is served is believed beyond what was recomputed from it; both halves of
+//! a fork are kept as proof. A log that cannot be reached is a failure, and an alarm only after the
 //! silence that was asked for.
 //!
 //! Out of scope: whom to tell (the binary runs a command), what entries mean.
@@ -134,8 +134,8 @@ impl Monitor {
         &self.watch.dir
     }
 
-    /// Remembers which alarms are told now, by their words, and gives those that were not told at the
-    /// last look.
+    /// Remembers which alarms are told now, by their words, and gives those that were not told at
+    /// the last look.
     ///
     /// # Errors
     /// The state cannot be written.
@@ -244,8 +244,8 @@ impl Monitor {
         for View { witness, note, tree } in views {
             let (witness, size) = (witness.clone(), tree.size);
             if size > shown {
-                // Once may be a matter of moments: the log gives out a checkpoint when all witnesses
-                // have had their time. Twice is a log that hides what a witness has seen.
+                // Once may be a matter of moments: a checkpoint goes out when all witnesses have
+                // had their time. Twice is a log that hides what a witness has seen.
                 if self.seen.ahead.insert(witness.clone(), size).is_some_and(|was| was > shown) {
                     alarms.push(Alarm::Behind { witness, size, shown });
                 }

@@ -1,5 +1,9 @@
 //! The projection: state and tree, both functions of the journal. Deleting and rebuilding it is
-//! how Bailee starts, and how it recovers from anything it did not expect.
+//! how Bailee starts, and how it recovers from anything it did not expect. (A large house starts
+//! from an image of it instead: image.rs.)
+//!
+//! A whole journal is replayed by three threads: one reads pages, one holds them against their
+//! leaves and decodes them, one applies; the first error in log order is the one that is told.
 //!
 //! Invariants: a section is believed only if it opens what its leaf commits to, and a leaf only if
 //! it has the event's type; a section that is gone must be named by an erasure. So bytes changed,
@@ -7,10 +11,13 @@
 //! the leaves are those that were signed is held against the checkpoint, in publish.rs.)
 
 use std::collections::BTreeSet;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
 
-use bailee_core::{Event, Misfit, State, apply, wire};
+use bailee_core::{Event, Misfit, Record, Replay, State, apply, wire};
+use bailee_ledger::hash::leaf_hash;
 use bailee_ledger::leaf::SECTION_NAMES;
-use bailee_ledger::{Leaf, Tree};
+use bailee_ledger::{Hash, Leaf, Tree};
 use bailee_store::{Entry, Journal, JournalError};
 
 /// State and tree after the same entries.
@@ -71,12 +78,34 @@ pub(crate) const WHO: usize = 1;
 /// Number of the section with documents.
 pub(crate) const PAPERS: usize = 2;
 
+/// Pages that one thread may be ahead of the next.
+const AHEAD: usize = 4;
+
+/// An entry that is what its leaf commits to.
+struct Read {
+    record: Record,
+    leaf: Hash,
+    /// Sections that are committed to and gone.
+    gone: [bool; 3],
+}
+
+type Page<T> = Result<Vec<T>, ReplayError>;
+
 impl Projection {
+    /// State and tree of one moment, every section of which is accounted for.
+    pub(crate) fn of(state: State, tree: Tree) -> Projection {
+        Projection { state, tree, gone: BTreeSet::new() }
+    }
+
     /// Rebuilds everything from the journal.
     pub fn replay(journal: &dyn Journal) -> Result<Projection, ReplayError> {
-        let mut projection = Projection::default();
-        projection.catch_up(journal)?;
-        Ok(projection)
+        let (to_reader, pages) = sync_channel(AHEAD);
+        let (to_applier, read) = sync_channel(AHEAD);
+        thread::scope(|scope| {
+            scope.spawn(move || read_pages(journal, &to_reader));
+            scope.spawn(move || hold_against_leaves(&pages, &to_applier));
+            apply_all(&read)
+        })
     }
 
     /// Applies what the journal has beyond this projection.
@@ -84,50 +113,97 @@ impl Projection {
         loop {
             let page = journal.read(self.state.head, PAGE)?;
             for entry in &page {
-                self.take(entry)?;
+                let read = read(self.state.head, entry)?;
+                account(&mut self.gone, &read);
+                apply(&mut self.state, &read.record)?;
+                self.tree.push_hash(read.leaf);
             }
             if page.len() < PAGE {
-                return self.all_there();
+                return all_there(&self.gone);
             }
         }
     }
+}
 
-    fn all_there(&self) -> Result<(), ReplayError> {
-        match self.gone.first() {
-            None => Ok(()),
-            Some((seq, n)) => Err(ReplayError::Gone { seq: *seq, what: SECTION_NAMES[*n] }),
+/// Reads pages until the journal ends, cannot be read, or nobody listens any more.
+fn read_pages(journal: &dyn Journal, to: &SyncSender<Page<Entry>>) {
+    let mut from = 0;
+    loop {
+        let page = journal.read(from, PAGE).map_err(ReplayError::from);
+        let length = page.as_ref().map_or(0, Vec::len);
+        from += length as u64;
+        if to.send(page).is_err() || length < PAGE {
+            return;
         }
     }
+}
 
-    fn take(&mut self, entry: &Entry) -> Result<(), ReplayError> {
-        let seq = self.state.head;
-        let leaf = Leaf::decode(&entry.leaf).map_err(|source| ReplayError::Leaf { seq, source })?;
-        for (n, section) in entry.sections.iter().enumerate() {
-            match (section, leaf.commitments[n]) {
-                (None, None) => {}
-                (None, Some(_)) => _ = self.gone.insert((seq, n)),
-                (Some(section), _) if leaf.opens(n, &section.bytes, &section.salt) => {}
-                (Some(_), _) => {
-                    return Err(ReplayError::NotCommitted { seq, what: SECTION_NAMES[n] });
-                }
+fn hold_against_leaves(pages: &Receiver<Page<Entry>>, to: &SyncSender<Page<Read>>) {
+    let mut seq = 0;
+    for page in pages {
+        let page = page.and_then(|page| {
+            let entries = page.iter().enumerate();
+            entries.map(|(n, entry)| read(seq + n as u64, entry)).collect::<Page<Read>>()
+        });
+        seq += page.as_ref().map_or(0, Vec::len) as u64;
+        if to.send(page).is_err() {
+            return;
+        }
+    }
+}
+
+fn apply_all(pages: &Receiver<Page<Read>>) -> Result<Projection, ReplayError> {
+    let (mut replay, mut tree, mut gone) = (Replay::new(), Tree::new(), BTreeSet::new());
+    for page in pages {
+        for read in page? {
+            account(&mut gone, &read);
+            tree.push_hash(read.leaf);
+            replay.apply(read.record)?;
+        }
+    }
+    all_there(&gone)?;
+    Ok(Projection { state: replay.finish(), tree, gone })
+}
+
+/// Reads an entry: its sections open its leaf, and its event has the leaf's type.
+fn read(seq: u64, entry: &Entry) -> Result<Read, ReplayError> {
+    let leaf = Leaf::decode(&entry.leaf).map_err(|source| ReplayError::Leaf { seq, source })?;
+    let mut gone = [false; 3];
+    for (n, section) in entry.sections.iter().enumerate() {
+        match (section, leaf.commitments[n]) {
+            (None, committed) => gone[n] = committed.is_some(),
+            (Some(section), _) if leaf.opens(n, &section.bytes, &section.salt) => {}
+            (Some(_), _) => {
+                return Err(ReplayError::NotCommitted { seq, what: SECTION_NAMES[n] });
             }
         }
-        let sections = [0, 1, 2].map(|n: usize| entry.sections[n].as_ref());
-        let sections = sections.map(|section| section.map(|section| section.bytes.as_slice()));
-        let record = wire::decode(seq, sections)?;
-        if record.fact.event.code() != leaf.type_code {
-            return Err(ReplayError::NotCommitted { seq, what: "type" });
+    }
+    let sections = [0, 1, 2].map(|n: usize| entry.sections[n].as_ref());
+    let sections = sections.map(|section| section.map(|section| section.bytes.as_slice()));
+    let record = wire::decode(seq, sections)?;
+    if record.fact.event.code() != leaf.type_code {
+        return Err(ReplayError::NotCommitted { seq, what: "type" });
+    }
+    Ok(Read { record, leaf: leaf_hash(&entry.leaf), gone })
+}
+
+/// Notes what is gone, and strikes what an erasure names.
+fn account(gone: &mut BTreeSet<(u64, usize)>, read: &Read) {
+    let missing = (0..3).filter(|n| read.gone[*n]);
+    gone.extend(missing.map(|n| (read.record.seq, n)));
+    if let Event::DetailsErased { positions, papers, .. } = &read.record.fact.event {
+        for seq in positions {
+            gone.remove(&(*seq, WHO));
         }
-        if let Event::DetailsErased { positions, papers, .. } = &record.fact.event {
-            for seq in positions {
-                self.gone.remove(&(*seq, WHO));
-            }
-            for seq in papers {
-                self.gone.remove(&(*seq, PAPERS));
-            }
+        for seq in papers {
+            gone.remove(&(*seq, PAPERS));
         }
-        apply(&mut self.state, &record)?;
-        self.tree.push(&entry.leaf);
-        Ok(())
+    }
+}
+
+fn all_there(gone: &BTreeSet<(u64, usize)>) -> Result<(), ReplayError> {
+    match gone.first() {
+        None => Ok(()),
+        Some((seq, n)) => Err(ReplayError::Gone { seq: *seq, what: SECTION_NAMES[*n] }),
     }
 }

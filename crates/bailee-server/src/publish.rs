@@ -149,6 +149,7 @@ fn hand_out(house: &Inner, size: u64, note: Note, bytes: Vec<u8>) -> Result<(), 
     published.stopped = None;
     house.published_more.notify_all();
     house.attesting.look();
+    house.stamping.look();
     Ok(())
 }
 

@@ -26,6 +26,7 @@ use bailee_store::{Batch, Exhibit, JournalError};
 use crate::commit::{Salts, entry};
 use crate::house::Inner;
 use crate::projection::Projection;
+use crate::stamping::is_stamped_at_once;
 
 /// Most commands in one group commit.
 const GROUP: usize = 256;
@@ -126,6 +127,7 @@ fn commit_group(house: &Inner, group: &[Ask]) -> Vec<Result<Done, Failure>> {
                     projection.tree.push_hash(leaf_hash(&entry.leaf));
                 }
                 house.set_fresh();
+                cover(house, &answers);
                 return answers;
             }
             Err(JournalError::Conflict { .. }) => {}
@@ -172,6 +174,15 @@ fn decide_group(
         answers.push(Ok(Done { records }));
     }
     answers
+}
+
+/// Tells which of the entries are to be stamped as soon as they are signed.
+fn cover(house: &Inner, answers: &[Result<Done, Failure>]) {
+    let records = answers.iter().flatten().flat_map(|done| &done.records);
+    let at_once = records.filter(|record| is_stamped_at_once(record.fact.event.code()));
+    if let Some(last) = at_once.map(|record| record.seq).max() {
+        house.stamping.cover(last + 1);
+    }
 }
 
 /// Entries and exhibits of what was decided.

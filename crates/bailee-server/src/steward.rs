@@ -223,12 +223,13 @@ fn send_notice(house: &House, intent: Intent, id: NoticeId, attempt: u8) -> Resu
 fn notice_text(s: &State, to: PartyId, about: About) -> (String, String) {
     match about {
         About::Disposition(id) => {
+            let recorded = s.dispositions.get(id).map_or(0, |found| found.waiting_days);
             let mut text = format!(
                 "It is proposed to end the keeping of the assets listed below ({id}).\n\nNothing \
                  happens before delivery of this notice is proven to everyone owed one, and {} \
                  days after that.\nYou may object, with reasons; an objection stops it until it is \
                  decided in writing.\n\n",
-                s.policy.waiting_days
+                recorded.max(s.policy.waiting_days)
             );
             let assets = s.dispositions.get(id).map(|d| d.assets.as_slice()).unwrap_or_default();
             let known = theirs_to_know(s, to, assets);

@@ -1,10 +1,10 @@
 //! A witness: cosigns checkpoints of logs it watches, if they extend what it has cosigned before.
 //! Counsel or an NGO runs one from the same binary, apart from every house.
 //!
-//! Order: request read -> record of the origin read -> decided (bailee-ledger `witness`) -> cosigned
-//! in memory -> record swapped for the new one, only if it is still what was decided on, durable ->
-//! answered. So a cosignature leaves only after its tree is on record, and two requests at once never
-//! get two trees cosigned: one of them finds the other's record and is decided again.
+//! Order: request read -> record of the origin read -> decided (bailee-ledger `witness`) ->
+//! cosigned in memory -> record swapped for the new one, only if it is still what was decided on,
+//! durable -> answered. So a cosignature leaves only after its tree is on record, and two requests
+//! at once never get two trees cosigned: one of them finds the other's record and is decided again.
 //!
 //! | a crash after … | leaves                                                               |
 //! |-----------------|----------------------------------------------------------------------|

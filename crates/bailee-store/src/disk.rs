@@ -15,7 +15,7 @@
 
 use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::ops::Range;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -24,9 +24,10 @@ use std::sync::{Mutex, PoisonError};
 
 use rustix::fs::{FlockOperation, OFlags, flock};
 
+use crate::direct::{Reader, Room, Writer};
 use crate::durable::{Placed, create_private_dirs, place, sync_dir};
 use crate::objects::{bad_range, check_name, name_is_folder};
-use crate::{ObjectError, Objects, Put};
+use crate::{ObjectError, Objects, Put, Ranges};
 
 /// Folder of unfinished files. `~` is no letter of object names.
 const PART: &str = "~part";
@@ -139,7 +140,9 @@ impl DiskObjects {
 impl Objects for DiskObjects {
     fn put(&self, name: &str, bytes: &[u8]) -> Result<Put, ObjectError> {
         self.store(name, &mut |file| {
-            file.write_all(bytes).map_err(|error| io_error("write", name, &error))
+            let mut to = Writer::new(file, bytes.len() as u64);
+            let written = to.write(bytes).and_then(|()| to.finish());
+            written.map(drop).map_err(|error| io_error("write", name, &error))
         })
     }
 
@@ -164,6 +167,12 @@ impl Objects for DiskObjects {
         file.read_exact_at(&mut bytes, range.start)
             .map_err(|error| io_error("read", name, &error))?;
         Ok(bytes)
+    }
+
+    fn ranges(&self, name: &str) -> Result<Option<Box<dyn Ranges>>, ObjectError> {
+        let (file, size) = self.object(name)?;
+        let object = OpenObject { name: name.to_owned(), size, reader: Reader::new(file) };
+        Ok(Some(Box::new(object)))
     }
 
     fn open(&self, name: &str) -> Result<Box<dyn Read + Send>, ObjectError> {
@@ -202,6 +211,26 @@ impl Objects for DiskObjects {
         match sync_dir(path.parent().unwrap_or(&self.root)) {
             Err(error) if is_absence(&error) => Ok(()),
             done => done.map_err(failed),
+        }
+    }
+}
+
+/// An object whose file is open.
+struct OpenObject {
+    name: String,
+    size: u64,
+    reader: Reader,
+}
+
+impl Ranges for OpenObject {
+    fn read<'r>(&self, range: Range<u64>, room: &'r mut Room) -> Result<&'r mut [u8], ObjectError> {
+        let bad = || bad_range(&self.name, self.size, &range);
+        let len = range.end.checked_sub(range.start).filter(|_| range.end <= self.size);
+        let len = len.and_then(|len| usize::try_from(len).ok()).ok_or_else(bad)?;
+        let bytes = self.reader.read_at(range.start, len, room);
+        match bytes.map_err(|error| io_error("read", &self.name, &error))? {
+            bytes if bytes.len() == len => Ok(bytes),
+            _ => Err(bad()), // the file was cut behind our back
         }
     }
 }
@@ -302,20 +331,34 @@ impl Drop for Part {
     }
 }
 
+/// Small objects go through the page cache, which knows how to wait; large ones past it.
 fn copy(name: &str, from: &mut dyn Read, to: &mut File) -> Result<(), ObjectError> {
+    let failed = |error| io_error("write", name, &error);
     let mut buffer = vec![0; COPY_BYTES];
+    let mut read = fill(name, from, &mut buffer)?;
+    let size = if read == buffer.len() { u64::MAX } else { read as u64 };
+    let mut to = Writer::new(to, size);
     loop {
-        let read = match from.read(&mut buffer) {
-            Ok(0) => return Ok(()),
-            Ok(read) => read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => {
-                return Err(io_error("read what was to be stored as", name, &error));
-            }
-        };
-        let bytes = buffer.get(..read).unwrap_or(&buffer);
-        to.write_all(bytes).map_err(|error| io_error("write", name, &error))?;
+        to.write(&buffer[..read]).map_err(failed)?;
+        if read < buffer.len() {
+            return to.finish().map(drop).map_err(failed);
+        }
+        read = fill(name, from, &mut buffer)?;
     }
+}
+
+/// Reads until the buffer is full or there is no more.
+fn fill(name: &str, from: &mut dyn Read, buffer: &mut [u8]) -> Result<usize, ObjectError> {
+    let mut done = 0;
+    while done < buffer.len() {
+        match from.read(&mut buffer[done..]) {
+            Ok(0) => break,
+            Ok(read) => done += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(io_error("read what was to be stored as", name, &error)),
+        }
+    }
+    Ok(done)
 }
 
 fn io_error(doing: &'static str, name: &str, error: &io::Error) -> ObjectError {

@@ -5,13 +5,14 @@
 //! |---|---|---|---|
 //! | [`memory`] | [`MemoryJournal`] | [`MemoryObjects`] | simulation, tests of callers |
 //! | embedded | [`SqliteJournal`] | [`DiskObjects`] | one data directory, nothing to install |
-//! | [`faulty`] | [`FaultyJournal`] | [`FaultyObjects`], [`FaultySlot`] | fault matrices around any |
+//! | [`faulty`] | [`FaultyJournal`] | [`FaultyObjects`] | fault matrices, [`FaultySlot`] too |
 //!
 //! Every implementation passes the same suites of [`conformance`]; so must any that is added.
 //! Out of scope: what the bytes mean (bailee-core, bailee-ledger), grouping of commits (the
 //! runner), encryption (the vault).
 
 pub mod conformance;
+pub mod direct;
 mod disk;
 mod durable;
 pub mod faulty;
@@ -27,7 +28,7 @@ pub use faulty::{Fault, FaultPlan, FaultyJournal, FaultyObjects, FaultySlot};
 pub use journal::{Batch, Digest, Entry, Exhibit, Journal, JournalError, SECTIONS, Section};
 pub use lock::{DirLock, LockError};
 pub use memory::{MemoryJournal, MemoryObjects};
-pub use objects::{MAX_NAME, MAX_SEGMENT, ObjectError, Objects, Put, check_name};
+pub use objects::{MAX_NAME, MAX_SEGMENT, ObjectError, Objects, Put, Ranges, check_name};
 pub use slot::{DiskSlot, Slot, SlotError};
 pub use sqlite::{OpenError, SqliteJournal};
 

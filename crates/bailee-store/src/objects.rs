@@ -16,6 +16,8 @@
 use std::io::Read;
 use std::ops::Range;
 
+use crate::direct::Room;
+
 /// What `put` found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Put {
@@ -124,6 +126,12 @@ pub(crate) fn bad_range(name: &str, size: u64, range: &Range<u64>) -> ObjectErro
     ObjectError::BadRange { name: name.to_owned(), size, start: range.start, end: range.end }
 }
 
+/// One object, open for many reads.
+pub trait Ranges: Send + Sync {
+    /// Exactly the bytes of `range`, in memory of the caller's.
+    fn read<'r>(&self, range: Range<u64>, room: &'r mut Room) -> Result<&'r mut [u8], ObjectError>;
+}
+
 /// Put-once named bytes.
 pub trait Objects: Send + Sync {
     /// Stores `bytes` under `name`, durable on return.
@@ -135,6 +143,11 @@ pub trait Objects: Send + Sync {
     fn get(&self, name: &str) -> Result<Vec<u8>, ObjectError>;
     /// Exactly the bytes of `range`.
     fn get_range(&self, name: &str, range: Range<u64>) -> Result<Vec<u8>, ObjectError>;
+    /// A handle for many ranges of one object; `None` if this store has none that is cheaper than
+    /// `get_range`. What was opened may be read on after the object was deleted.
+    fn ranges(&self, _name: &str) -> Result<Option<Box<dyn Ranges>>, ObjectError> {
+        Ok(None)
+    }
     /// A reader from the first byte on.
     fn open(&self, name: &str) -> Result<Box<dyn Read + Send>, ObjectError>;
     /// Size in bytes.

@@ -8,14 +8,14 @@
 //! 3. Readers are connections of their own. In WAL mode they see the last commit and never wait.
 //! 4. Nothing of an erased byte stays. `secure_delete` zeroes freed cells and pages, but not what
 //!    a page split leaves behind; so rows of `entry` and `exhibit` are only ever added at the end
-//!    or shrunk in place, which moves no other row. The erasure ends with a checkpoint that
-//!    empties the WAL, and a sync of the emptied WAL.
+//!    or shrunk in place, which moves no other row; and the index of exhibits, which is split
+//!    anywhere, is written anew. The erasure ends with a checkpoint that empties the WAL, and a
+//!    sync of the emptied WAL.
 //!
 //! Order of writes of an erasure: transaction, checkpoint (WAL synced, database written and
 //! synced, WAL truncated), sync of the WAL. A crash in between leaves the rows erased and old
 //! pages in the WAL; the trait says "on return", and calling again finishes it.
-//! Out of scope: grouping of commits (the runner), copies that a file system keeps by itself, and
-//! the bare digest of an erased exhibit, which may linger in a freed cell of the index.
+//! Out of scope: grouping of commits (the runner), and copies that a file system keeps by itself.
 
 mod errors;
 mod schema;
@@ -182,6 +182,10 @@ impl Journal for SqliteJournal {
                        WHERE digest = ?1 AND bytes IS NOT NULL";
             let mut statement = change.prepare_cached(sql).map_err(failed(doing))?;
             statement.execute([digest]).map_err(failed(doing))?;
+        }
+        if !exhibits.is_empty() {
+            // Digests that page splits left behind in the index: it is written anew.
+            change.execute_batch("REINDEX exhibit_digest").map_err(failed(doing))?;
         }
         change.commit().map_err(failed(doing))?;
         self.empty_wal(&writer)

@@ -137,7 +137,11 @@ impl Vault {
     }
 
     /// All snapshots of a unit. One that cannot be read is an error: it may name any pack.
-    fn snapshots_of(&self, tenant: &Tenant, unit: &Unit) -> Result<Vec<Snapshot>, VaultError> {
+    pub(crate) fn snapshots_of(
+        &self,
+        tenant: &Tenant,
+        unit: &Unit,
+    ) -> Result<Vec<Snapshot>, VaultError> {
         let mut out = Vec::new();
         for (id, name) in self.snapshot_names(tenant, unit.tag())? {
             let object = self.objects.get(&name)?;
@@ -168,6 +172,9 @@ impl Vault {
     /// Deletes every pack of a unit that no snapshot names. The caller holds the unit's gate.
     fn sweep_unit(&self, tenant: &Tenant, unit: &Unit) -> Result<ExpireReport, VaultError> {
         let snapshots = self.snapshots_of(tenant, unit)?;
+        for draft in self.objects.list(&unit.prefix(Kind::Draft))? {
+            self.objects.delete(&draft)?; // what it names is dead without a snapshot
+        }
         let live: BTreeSet<Tag> = snapshots.iter().flat_map(|s| s.packs.iter().copied()).collect();
         let mut segments = Vec::new();
         for (name, read) in unit.segments()? {
@@ -181,9 +188,9 @@ impl Vault {
                 segment.packs.into_iter().filter(|(row, _)| live.contains(&row.id)).collect();
             if !packs.is_empty() {
                 let id = random()?;
-                let place = unit.place(Kind::Index, id);
+                let place = unit.place(Kind::Sorted, id);
                 let object = Segment { packs }.seal(unit.key(), &place)?;
-                self.objects.put(&unit.object(Kind::Index, &id), &object)?;
+                self.objects.put(&unit.object(Kind::Sorted, &id), &object)?;
             }
             self.objects.delete(&name)?;
         }
@@ -209,9 +216,9 @@ impl Vault {
             self.objects.delete(&name)?;
             report.snapshots += 1;
         }
-        for kind in [Kind::Index, Kind::MetaPack, Kind::DataPack] {
+        for kind in [Kind::Draft, Kind::Index, Kind::Sorted, Kind::MetaPack, Kind::DataPack] {
             for name in self.objects.list(&names::of_kind(&tenant.tag, &unit, kind))? {
-                if kind != Kind::Index {
+                if matches!(kind, Kind::MetaPack | Kind::DataPack) {
                     report.freed_bytes += self.objects.size(&name)?;
                     report.packs += 1;
                 }

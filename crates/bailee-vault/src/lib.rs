@@ -7,8 +7,10 @@
 //! Formats: docs/vault-format.md. Decisions: docs/decisions/0010 to 0014.
 
 mod chunker;
+mod compact;
 mod error;
 mod expire;
+mod export;
 mod index;
 mod key;
 mod manifest;
@@ -22,6 +24,7 @@ mod restore;
 mod root;
 mod seal;
 mod snapshot;
+mod sorted;
 mod split;
 mod unit;
 mod vault;
@@ -30,11 +33,12 @@ mod wire;
 
 pub use error::VaultError;
 pub use expire::{ExpireReport, Pins};
+pub use export::ExportReport;
 pub use key::Kek;
 pub use manifest::{Content, DeviceKind, Entry, Meta, Node};
 pub use names::SnapshotId;
 pub use pattern::Pattern;
-pub use preserve::{Progress, SnapshotReport, Source};
+pub use preserve::{Costs, Progress, SnapshotReport, Source, Stage, Unchanged};
 pub use reindex::ReindexReport;
 pub use restore::RestoreReport;
 pub use snapshot::{SnapshotInfo, SourceKind};

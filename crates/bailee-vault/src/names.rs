@@ -101,6 +101,8 @@ pub(crate) fn of_kind(tenant: &Tag, unit_tag: &Tag, kind: Kind) -> String {
         Kind::Index => "index",
         Kind::UnitKey => "key",
         Kind::Tombstone => "erased",
+        Kind::Draft => "draft",
+        Kind::Sorted => "sorted",
         Kind::Config | Kind::TenantKey | Kind::Snapshot => "other",
     };
     format!("{}{folder}/", unit(tenant, unit_tag))

@@ -24,8 +24,6 @@ pub(crate) const PACK_TARGET: usize = 32 * 1024 * 1024;
 const END: &[u8; 8] = b"BAILPEND";
 const TRAILER: usize = 16;
 const RECORD: usize = 33;
-/// zstd's fastest ordinary level: it gives up early on what cannot be compressed.
-const LEVEL: i32 = 1;
 
 /// A chunk's keyed BLAKE3, truncated to 192 bits.
 pub(crate) type ChunkId = [u8; 24];
@@ -84,10 +82,11 @@ impl PackBuilder {
     pub(crate) fn add(
         &mut self,
         packer: &mut Packer,
+        level: i32,
         id: ChunkId,
         plain: &[u8],
     ) -> Result<(), VaultError> {
-        let (codec, stored) = packer.shrink(plain)?;
+        let (codec, stored) = packer.shrink(plain, level)?;
         let info = RecordInfo {
             ordinal: self.slots.len() as u64,
             id,
@@ -125,17 +124,24 @@ impl PackBuilder {
 /// The reusable compressor of one thread.
 pub(crate) struct Packer {
     zstd: zstd::bulk::Compressor<'static>,
+    level: i32,
     buffer: Vec<u8>,
 }
 
 impl Packer {
     pub(crate) fn new() -> Result<Self, VaultError> {
-        let zstd = zstd::bulk::Compressor::new(LEVEL)
+        let zstd = zstd::bulk::Compressor::new(1)
             .map_err(|_| VaultError::Crypto { doing: "set up the compressor" })?;
-        Ok(Self { zstd, buffer: vec![0; zstd::zstd_safe::compress_bound(MAX_PLAIN)] })
+        Ok(Self { zstd, level: 1, buffer: vec![0; zstd::zstd_safe::compress_bound(MAX_PLAIN)] })
     }
 
-    fn shrink<'a>(&'a mut self, plain: &'a [u8]) -> Result<(u8, &'a [u8]), VaultError> {
+    fn shrink<'a>(&'a mut self, plain: &'a [u8], level: i32) -> Result<(u8, &'a [u8]), VaultError> {
+        if level != self.level {
+            self.zstd
+                .set_compression_level(level)
+                .map_err(|_| VaultError::Crypto { doing: "set up the compressor" })?;
+            self.level = level;
+        }
         let n = self
             .zstd
             .compress_to_buffer(plain, &mut self.buffer)
@@ -148,29 +154,28 @@ impl Packer {
     }
 }
 
-/// Opens one record: authenticates, then decompresses to exactly the length promised.
+/// Opens one record into `plain`: authenticates, then decompresses to exactly the length promised.
 pub(crate) fn open_record(
     seal: &Seal,
     name: &str,
     info: &RecordInfo,
-    mut sealed: Vec<u8>,
-) -> Result<Vec<u8>, VaultError> {
-    if info.plain_len as usize > MAX_PLAIN {
+    sealed: &mut [u8],
+    plain: &mut Vec<u8>,
+) -> Result<(), VaultError> {
+    plain.clear();
+    let len = info.plain_len as usize;
+    if len > MAX_PLAIN {
         return Err(VaultError::damaged(name, "a chunk is larger than any chunk may be"));
     }
-    let stored = seal.unseal(name, info, &[], &mut sealed)?;
-    let plain = match info.codec {
-        RAW => {
-            let n = stored.len();
-            sealed.truncate(n);
-            sealed
-        }
-        ZSTD => inflate(stored, info.plain_len as usize)
+    let stored = seal.unseal(name, info, &[], sealed)?;
+    match info.codec {
+        RAW => plain.extend_from_slice(stored),
+        ZSTD => inflate(stored, len, plain)
             .map_err(|_| VaultError::damaged(name, "a chunk does not decompress"))?,
         _ => return Err(VaultError::damaged(name, "a chunk has an unknown codec")),
-    };
-    if plain.len() == info.plain_len as usize {
-        Ok(plain)
+    }
+    if plain.len() == len {
+        Ok(())
     } else {
         Err(VaultError::damaged(name, "a chunk has another length than recorded"))
     }
@@ -183,15 +188,16 @@ thread_local! {
     static INFLATER: RefCell<Option<Inflater>> = const { RefCell::new(None) };
 }
 
-fn inflate(stored: &[u8], len: usize) -> std::io::Result<Vec<u8>> {
+fn inflate(stored: &[u8], len: usize, plain: &mut Vec<u8>) -> std::io::Result<()> {
+    plain.reserve(len);
     INFLATER.with_borrow_mut(|slot| {
         let mut inflater = match slot.take() {
             Some(ready) => ready,
             None => Inflater::new()?,
         };
-        let plain = inflater.decompress(stored, len);
+        let done = inflater.decompress_to_buffer(stored, plain);
         *slot = Some(inflater);
-        plain
+        done.map(drop)
     })
 }
 

@@ -6,12 +6,13 @@
 //!    mismatch shows is the caller's to discard, and every caller here does.
 //! 3. Order is restored by turn-taking: chunk `i` comes from thread `i mod n`, so a large file
 //!    keeps all cores busy with a bounded number of chunks in memory.
+//! 4. There are twice as many threads as cores: half of them wait for a disk.
 
 use std::ops::Range;
 use std::thread;
 
 use aws_lc_rs::digest::{Context, SHA256};
-use crossbeam_channel::bounded;
+use crossbeam_channel::{Receiver, bounded};
 
 use crate::error::VaultError;
 use crate::index::Table;
@@ -20,11 +21,11 @@ use crate::names::SnapshotId;
 use crate::pack::ChunkId;
 use crate::preserve::hash_zeros;
 use crate::root::finish;
-use crate::unit::Unit;
+use crate::unit::{Desk, Unit};
 use crate::vault::{Absent, Vault};
 
 /// Files above this size are fetched by all threads together.
-const TOGETHER: u64 = 8 * 1024 * 1024;
+pub(crate) const TOGETHER: u64 = 32 * 1024 * 1024;
 /// Chunks each thread may be ahead.
 const AHEAD: usize = 4;
 
@@ -51,24 +52,14 @@ pub(crate) fn read_file(
     table: &Table,
     stored: &Stored,
     content: &Content,
-    fetch: Fetch,
+    (fetch, desk): (Fetch, &mut Desk),
     take: &mut Take<'_>,
 ) -> Result<(), VaultError> {
-    let mut hash = Context::new(&SHA256);
-    let mut both = |bytes: Bytes<'_>| {
-        match &bytes {
-            Bytes::Data(data) => hash.update(data),
-            Bytes::Gap(n) => hash_zeros(&mut hash, *n),
-        }
-        take(bytes)
+    let sha256 = match fetch {
+        Fetch::Alone => alone(unit, table, stored, desk, take)?,
+        Fetch::Together(threads) => together(unit, table, stored, threads, take)?,
     };
-    match fetch {
-        Fetch::Alone => {
-            in_order(stored, |id, len| unit.chunk(table, id, len), &mut both)?;
-        }
-        Fetch::Together(threads) => together(unit, table, stored, threads, &mut both)?,
-    }
-    if finish(hash) == content.sha256 {
+    if sha256 == content.sha256 {
         Ok(())
     } else {
         let path = String::from_utf8_lossy(&stored.entry.path);
@@ -76,38 +67,59 @@ pub(crate) fn read_file(
     }
 }
 
-fn in_order(
+fn alone(
+    unit: &Unit,
+    table: &Table,
     stored: &Stored,
-    mut chunk: impl FnMut(&ChunkId, u32) -> Result<Vec<u8>, VaultError>,
+    desk: &mut Desk,
     take: &mut Take<'_>,
-) -> Result<(), VaultError> {
+) -> Result<[u8; 32], VaultError> {
+    let mut hash = Context::new(&SHA256);
     for extent in &stored.extents {
         match extent {
-            Extent::Data(id, len) => take(Bytes::Data(&chunk(id, *len)?))?,
-            Extent::Zeros(n) | Extent::Unreadable(n) => take(Bytes::Gap(*n))?,
+            Extent::Data(id, len) => {
+                unit.chunk(table, id, *len, desk)?;
+                hash.update(&desk.plain);
+                take(Bytes::Data(&desk.plain))?;
+            }
+            Extent::Zeros(n) | Extent::Unreadable(n) => {
+                hash_zeros(&mut hash, *n);
+                take(Bytes::Gap(*n))?;
+            }
+            Extent::Identity(..) => {}
         }
     }
-    Ok(())
+    Ok(finish(hash))
 }
 
+/// A chunk, or why there is none.
+type Read = Result<Vec<u8>, VaultError>;
+
+/// Lanes fetch, one thread hashes in order, this one takes.
 fn together(
     unit: &Unit,
     table: &Table,
     stored: &Stored,
     threads: usize,
     take: &mut Take<'_>,
-) -> Result<(), VaultError> {
+) -> Result<[u8; 32], VaultError> {
+    let (spare_in, spare) = bounded::<Vec<u8>>(2 * AHEAD * threads);
+    let (ordered_in, ordered) = bounded(AHEAD);
     thread::scope(|scope| {
-        let lanes: Vec<_> = (0..threads)
+        let lanes: Vec<Receiver<Read>> = (0..threads)
             .map(|lane| {
                 let (sender, receiver) = bounded(AHEAD);
+                let spare = spare.clone();
                 scope.spawn(move || {
+                    let mut desk = Desk::default();
                     let data = stored.extents.iter().filter_map(|e| match e {
                         Extent::Data(id, len) => Some((id, *len)),
-                        Extent::Zeros(_) | Extent::Unreadable(_) => None,
+                        Extent::Zeros(_) | Extent::Unreadable(_) | Extent::Identity(..) => None,
                     });
                     for (id, len) in data.skip(lane).step_by(threads) {
-                        if sender.send(unit.chunk(table, id, len)).is_err() {
+                        desk.plain = spare.try_recv().unwrap_or_default();
+                        let read = unit.chunk(table, id, len, &mut desk);
+                        if sender.send(read.map(|()| std::mem::take(&mut desk.plain))).is_err() {
                             return; // the reader has stopped
                         }
                     }
@@ -115,39 +127,78 @@ fn together(
                 receiver
             })
             .collect();
-        let mut turns = lanes.iter().cycle();
-        let next = |id: &ChunkId, _| {
-            turns.next().and_then(|lane| lane.recv().ok()).unwrap_or_else(|| {
-                let chunk = crate::wire::hex(id);
-                Err(VaultError::MissingChunk { chunk, unit: unit.name.clone() })
-            })
-        };
-        in_order(stored, next, take)
+        let hasher = scope.spawn(move || {
+            let mut hash = Context::new(&SHA256);
+            let mut turns = lanes.iter().cycle();
+            for extent in &stored.extents {
+                let piece = match extent {
+                    Extent::Data(id, _) => next(unit, id, &mut turns).inspect(|d| hash.update(d)),
+                    Extent::Zeros(n) | Extent::Unreadable(n) => {
+                        hash_zeros(&mut hash, *n);
+                        Ok(Vec::new())
+                    }
+                    Extent::Identity(..) => Ok(Vec::new()),
+                };
+                if ordered_in.send(piece).is_err() {
+                    break; // whoever takes has stopped, for a reason of its own
+                }
+            }
+            finish(hash)
+        });
+        for extent in &stored.extents {
+            let piece = ordered.recv().unwrap_or_else(|_| Err(lost(unit)))?;
+            if let Extent::Data(..) = extent {
+                take(Bytes::Data(&piece))?;
+                drop(spare_in.try_send(piece)); // full: there are enough
+            } else {
+                take(Bytes::Gap(extent.len()))?;
+            }
+        }
+        hasher.join().map_err(|_| lost(unit))
     })
 }
 
+fn next<'l>(
+    unit: &Unit,
+    id: &ChunkId,
+    turns: &mut impl Iterator<Item = &'l Receiver<Read>>,
+) -> Read {
+    turns.next().and_then(|lane| lane.recv().ok()).unwrap_or_else(|| {
+        let chunk = crate::wire::hex(id);
+        Err(VaultError::MissingChunk { chunk, unit: unit.name.clone() })
+    })
+}
+
+/// A thread of ours panicked: a bug, told as a failure of this file.
+fn lost(unit: &Unit) -> VaultError {
+    VaultError::MissingChunk { chunk: "(a reading thread stopped)".into(), unit: unit.name.clone() }
+}
+
 /// Spreads files over all cores: small ones in parallel, each large one by all cores together.
-/// `feed` hands files over in its own order; `work` is called once for each.
-pub(crate) fn spread<'e, T: Send>(
+/// `feed` hands files over in its own order; `work` is called once for each, with what its thread
+/// keeps between files.
+pub(crate) fn spread<'e, T: Send, D: Default>(
     feed: impl FnOnce(&mut dyn FnMut(T, &'e Stored)),
-    work: impl Fn(T, &'e Stored, Fetch) + Sync,
+    work: impl Fn(T, &'e Stored, Fetch, &mut D) + Sync,
 ) {
-    let cores = thread::available_parallelism().map_or(2, usize::from);
-    let (sender, receiver) = bounded::<(T, &Stored)>(4 * cores);
+    let threads = 2 * thread::available_parallelism().map_or(2, usize::from);
+    let (sender, receiver) = bounded::<(T, &Stored)>(4 * threads);
     thread::scope(|scope| {
-        for _ in 0..cores {
+        for _ in 0..threads {
             let (receiver, work) = (receiver.clone(), &work);
             scope.spawn(move || {
+                let mut desk = D::default();
                 for (item, stored) in receiver {
-                    work(item, stored, Fetch::Alone);
+                    work(item, stored, Fetch::Alone, &mut desk);
                 }
             });
         }
         drop(receiver);
+        let mut desk = D::default();
         feed(&mut |item, stored| {
             let size = stored.entry.content().map_or(0, |c| c.size);
             if size > TOGETHER {
-                work(item, stored, Fetch::Together(cores));
+                work(item, stored, Fetch::Together(threads), &mut desk);
             } else {
                 sender.send((item, stored)).expect("workers run until the sender is dropped");
             }
@@ -193,7 +244,7 @@ impl Vault {
         if start > end || end > size {
             return Err(VaultError::BadRange { path: shown(), size, start, end });
         }
-        let (table, mut at, mut out) = (unit.table(), 0, Vec::new());
+        let (table, mut desk, mut at, mut out) = (unit.table(), Desk::default(), 0, Vec::new());
         for extent in &stored.extents {
             let piece = at..at + extent.len();
             at = piece.end;
@@ -204,9 +255,11 @@ impl Vault {
             let inside = to_index(from - piece.start)..to_index(to - piece.start);
             match extent {
                 Extent::Data(id, len) => {
-                    out.extend_from_slice(&unit.chunk(&table, id, *len)?[inside]);
+                    unit.chunk(&table, id, *len, &mut desk)?;
+                    out.extend_from_slice(&desk.plain[inside]);
                 }
                 Extent::Zeros(_) => out.resize(out.len() + inside.len(), 0),
+                Extent::Identity(..) => {}
                 Extent::Unreadable(_) => {
                     return Err(VaultError::NeverRead { path: shown(), offset: from });
                 }

@@ -8,11 +8,10 @@ use std::collections::BTreeSet;
 use std::sync::PoisonError;
 
 use crate::error::VaultError;
-use crate::index::{PackRow, Segment};
+use crate::index::{PackHash, PackRow, Segment};
 use crate::key::random;
 use crate::names::{Tag, last_id};
 use crate::pack::read_directory;
-use crate::root::sha256;
 use crate::seal::Kind;
 use crate::unit::Unit;
 use crate::vault::{Absent, Vault};
@@ -29,7 +28,7 @@ pub struct ReindexReport {
 
 impl Vault {
     /// Indexes every pack of a tenant that no readable index names, and drops damaged index
-    /// objects. The SHA-256 kept for scrubbing is taken anew: verify the snapshots afterwards.
+    /// objects. The hash kept for scrubbing is taken anew: verify the snapshots afterwards.
     ///
     /// # Errors
     /// Store failures; damage of key objects. Damaged packs are in the report.
@@ -70,8 +69,8 @@ fn reindex_unit(unit: &Unit, report: &mut ReindexReport) -> Result<(), VaultErro
     if !segment.packs.is_empty() {
         report.packs += segment.packs.len() as u64;
         let id = random()?;
-        let object = segment.seal(unit.key(), &unit.place(Kind::Index, id))?;
-        unit.objects.put(&unit.object(Kind::Index, &id), &object)?;
+        let object = segment.seal(unit.key(), &unit.place(Kind::Sorted, id))?;
+        unit.objects.put(&unit.object(Kind::Sorted, &id), &object)?;
     }
     for name in damaged {
         unit.objects.delete(&name)?;
@@ -84,6 +83,7 @@ type Indexed = (PackRow, Vec<crate::pack::Slot>);
 fn index_pack(unit: &Unit, kind: Kind, id: Tag, name: &str) -> Result<Indexed, VaultError> {
     let pack = unit.objects.get(name)?;
     let slots = read_directory(unit.key(), &unit.place(kind, id), name, &pack)?;
-    let row = PackRow { id, kind, size: pack.len() as u64, sha256: sha256(&[&pack]) };
+    let hash = PackHash::Blake3(*blake3::hash(&pack).as_bytes());
+    let row = PackRow { id, kind, size: pack.len() as u64, hash };
     Ok((row, slots))
 }

@@ -38,6 +38,8 @@ pub(crate) enum Kind {
     Index = 5,
     Snapshot = 6,
     Tombstone = 7,
+    Draft = 8,
+    Sorted = 9,
 }
 
 /// Which object: bound into its key.

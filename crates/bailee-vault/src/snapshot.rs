@@ -25,6 +25,15 @@ pub enum SourceKind {
 }
 
 impl SourceKind {
+    pub(crate) fn read(number: u8) -> Result<Self, Malformed> {
+        match number {
+            0 => Ok(Self::Tree),
+            1 => Ok(Self::File),
+            2 => Ok(Self::Device),
+            _ => Err("it was taken of an unknown kind of source"),
+        }
+    }
+
     pub(crate) fn shape(self) -> TreeShape {
         if self == Self::Tree { TreeShape::Tree } else { TreeShape::SingleFile }
     }
@@ -134,12 +143,7 @@ impl Snapshot {
             return Err("its first leaf has an unknown kind");
         }
         let (salt, tenant, unit) = (leaf.array()?, leaf.text()?, leaf.text()?);
-        let kind = match leaf.u8()? {
-            0 => SourceKind::Tree,
-            1 => SourceKind::File,
-            2 => SourceKind::Device,
-            _ => return Err("it was taken of an unknown kind of source"),
-        };
+        let kind = SourceKind::read(leaf.u8()?)?;
         let (source, taken_at) = (leaf.text()?, leaf.i64()?);
         leaf.end()?;
         let id = SnapshotId::of_root(&root);

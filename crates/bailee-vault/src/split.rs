@@ -4,11 +4,14 @@
 //! 1. The pieces, in order, cover exactly `0..size`; nothing is skipped in silence.
 //! 2. A block of [`BLOCK`] bytes at a multiple of [`BLOCK`] that is all zeros is never stored.
 //! 3. A read error is narrowed to [`SECTOR`] bytes and becomes an unreadable range, not zeros.
-//! 4. Pieces depend on the bytes only, not on how reads were divided or where holes lie.
+//! 4. Pieces depend on the bytes only, not on where holes lie: a source gives fewer bytes than it
+//!    was asked for only at its end and before what cannot be read.
 //!
 //! Out of scope: hashing, compression, storage.
 
 use std::io;
+
+use bailee_store::direct::{Reader, Room};
 
 use crate::chunker::{Cutter, MAX};
 
@@ -23,84 +26,69 @@ static ZEROS: [u8; BLOCK] = [0; BLOCK];
 
 /// Where bytes come from: a file, a device, or a test's failing medium.
 pub(crate) trait ReadAt {
-    /// Reads some bytes at `offset`; 0 means the end.
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
+    /// Up to `len` bytes at `offset`; fewer at the end, or before what cannot be read.
+    fn read<'r>(&self, offset: u64, len: usize, room: &'r mut Room) -> io::Result<&'r [u8]>;
 }
 
-impl ReadAt for std::fs::File {
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        std::os::unix::fs::FileExt::read_at(self, buffer, offset)
+impl ReadAt for Reader {
+    fn read<'r>(&self, offset: u64, len: usize, room: &'r mut Room) -> io::Result<&'r [u8]> {
+        Ok(self.read_at(offset, len, room)?)
     }
 }
 
 /// A piece, in order.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Piece {
-    Data(Vec<u8>),
+pub(crate) enum Piece<'a> {
+    Data(&'a [u8]),
     Zeros(u64),
     Unreadable(u64),
 }
 
 /// What takes the pieces; `Err` stops the split at once.
-pub(crate) type Sink<'a, E> = dyn FnMut(Piece) -> Result<(), E> + 'a;
+pub(crate) type Sink<'a, E> = dyn FnMut(Piece<'_>) -> Result<(), E> + 'a;
 
 /// Splits `size` bytes of `source`. Returns how many there were: fewer if it ends early.
 pub(crate) fn split<E>(
     source: &dyn ReadAt,
     size: u64,
     cutter: &Cutter,
-    buffer: &mut Vec<u8>,
+    room: &mut Room,
     sink: &mut Sink<'_, E>,
 ) -> Result<u64, E> {
-    buffer.resize(READ, 0);
     let mut splitter = Splitter::new(cutter, sink);
     let mut offset = 0;
     while offset < size {
         let want = usize::try_from(size - offset).unwrap_or(READ).min(READ);
-        match fill(source, &mut buffer[..want], offset) {
-            Ok(0) => break,
-            Ok(n) => {
-                splitter.data(&buffer[..n])?;
-                offset += n as u64;
+        match source.read(offset, want, room) {
+            Ok([]) => break,
+            Ok(bytes) => {
+                splitter.data(bytes)?;
+                offset += bytes.len() as u64;
             }
-            Err(_) => offset += by_sector(source, &mut buffer[..want], offset, &mut splitter)?,
+            Err(_) => offset += by_sector(source, want, offset, room, &mut splitter)?,
         }
     }
     splitter.finish()?;
     Ok(offset)
 }
 
-/// Reads until the buffer is full, the end, or an error after nothing was read.
-fn fill(source: &dyn ReadAt, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-    let mut done = 0;
-    while done < buffer.len() {
-        match source.read_at(&mut buffer[done..], offset + done as u64) {
-            Ok(0) => break,
-            Ok(n) => done += n,
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            Err(_) if done > 0 => break,
-            Err(e) => return Err(e),
-        }
-    }
-    Ok(done)
-}
-
 /// Reads a range that failed sector by sector.
 fn by_sector<E>(
     source: &dyn ReadAt,
-    buffer: &mut [u8],
+    len: usize,
     offset: u64,
+    room: &mut Room,
     splitter: &mut Splitter<'_, '_, E>,
 ) -> Result<u64, E> {
-    let (end, mut at) = (offset + buffer.len() as u64, offset);
+    let (end, mut at) = (offset + len as u64, offset);
     while at < end {
         let to_boundary = SECTOR - usize::try_from(at % SECTOR as u64).unwrap_or(0);
         let want = to_boundary.min(usize::try_from(end - at).unwrap_or(SECTOR));
-        match fill(source, &mut buffer[..want], at) {
-            Ok(0) => break,
-            Ok(n) => {
-                splitter.data(&buffer[..n])?;
-                at += n as u64;
+        match source.read(at, want, room) {
+            Ok([]) => break,
+            Ok(bytes) => {
+                splitter.data(bytes)?;
+                at += bytes.len() as u64;
             }
             Err(_) => {
                 splitter.unreadable(want as u64)?;
@@ -172,9 +160,8 @@ impl<'c, 's, E> Splitter<'c, 's, E> {
     fn cut_one(&mut self) -> Result<(), E> {
         let rest = &self.run[self.start..];
         let n = self.cutter.cut(rest);
-        let chunk = rest[..n].to_vec();
         self.start += n;
-        (self.sink)(Piece::Data(chunk))
+        (self.sink)(Piece::Data(&rest[..n]))
     }
 
     fn flush_run(&mut self) -> Result<(), E> {
@@ -215,34 +202,50 @@ impl<'c, 's, E> Splitter<'c, 's, E> {
 mod tests {
     use super::*;
 
-    /// Fails on the given sectors, reads at most `step` bytes at a time.
+    /// Gives what comes before the first bad sector, or fails there.
     struct Medium {
         bytes: Vec<u8>,
         bad: Vec<u64>,
-        step: usize,
     }
 
     impl ReadAt for Medium {
-        fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        fn read<'r>(&self, offset: u64, len: usize, room: &'r mut Room) -> io::Result<&'r [u8]> {
             let at = usize::try_from(offset).unwrap().min(self.bytes.len());
-            let n = buffer.len().min(self.step).min(self.bytes.len() - at);
-            let sectors = offset / SECTOR as u64..(offset + n as u64).div_ceil(SECTOR as u64);
-            if self.bad.iter().any(|b| sectors.contains(b)) {
-                return Err(io::Error::other("medium"));
+            let mut n = len.min(self.bytes.len() - at);
+            let first = usize::try_from(offset).unwrap() / SECTOR;
+            for bad in self.bad.iter().map(|b| usize::try_from(*b).unwrap()) {
+                if bad == first && n > 0 {
+                    return Err(io::Error::other("medium"));
+                } else if bad > first {
+                    n = n.min((bad * SECTOR).saturating_sub(at));
+                }
             }
-            buffer[..n].copy_from_slice(&self.bytes[at..at + n]);
-            Ok(n)
+            let room = room.bytes(n);
+            room.copy_from_slice(&self.bytes[at..at + n]);
+            Ok(room)
         }
     }
 
-    fn pieces(medium: &Medium, size: u64) -> Vec<Piece> {
+    /// A piece that outlives the split.
+    #[derive(Debug, PartialEq, Eq)]
+    enum Kept {
+        Data(Vec<u8>),
+        Zeros(u64),
+        Unreadable(u64),
+    }
+
+    fn pieces(medium: &Medium, size: u64) -> Vec<Kept> {
         let mut out = Vec::new();
-        let mut sink = |piece| {
-            out.push(piece);
+        let mut sink = |piece: Piece<'_>| {
+            out.push(match piece {
+                Piece::Data(data) => Kept::Data(data.to_vec()),
+                Piece::Zeros(n) => Kept::Zeros(n),
+                Piece::Unreadable(n) => Kept::Unreadable(n),
+            });
             Ok::<(), ()>(())
         };
         let cutter = Cutter::new(&[1; 16]);
-        split(medium, size, &cutter, &mut Vec::new(), &mut sink).unwrap();
+        split(medium, size, &cutter, &mut Room::default(), &mut sink).unwrap();
         out
     }
 
@@ -253,18 +256,17 @@ mod tests {
     }
 
     #[test]
-    fn pieces_do_not_depend_on_how_reads_fall() {
+    fn zero_blocks_are_left_out_and_everything_else_comes_back() {
         let mut bytes = noise(3 << 20);
         bytes[BLOCK * 5 + 9..BLOCK * 9].fill(0);
         let size = bytes.len() as u64;
-        let whole = pieces(&Medium { bytes: bytes.clone(), bad: vec![], step: usize::MAX }, size);
-        assert_eq!(pieces(&Medium { bytes: bytes.clone(), bad: vec![], step: 7777 }, size), whole);
-        assert!(whole.contains(&Piece::Zeros(3 * BLOCK as u64)), "three whole blocks are zero");
+        let whole = pieces(&Medium { bytes: bytes.clone(), bad: vec![] }, size);
+        assert!(whole.contains(&Kept::Zeros(3 * BLOCK as u64)), "three whole blocks are zero");
         let again: Vec<u8> = whole
             .into_iter()
             .flat_map(|p| match p {
-                Piece::Data(d) => d,
-                Piece::Zeros(n) | Piece::Unreadable(n) => vec![0; usize::try_from(n).unwrap()],
+                Kept::Data(d) => d,
+                Kept::Zeros(n) | Kept::Unreadable(n) => vec![0; usize::try_from(n).unwrap()],
             })
             .collect();
         assert!(again == bytes);
@@ -274,17 +276,17 @@ mod tests {
     fn bad_sectors_are_named_exactly_and_their_neighbours_read() {
         let bytes = noise(300_000);
         let bad = vec![3, 4, 40];
-        let got = pieces(&Medium { bytes: bytes.clone(), bad, step: usize::MAX }, 300_000);
+        let got = pieces(&Medium { bytes: bytes.clone(), bad }, 300_000);
         let mut at = 0;
         let mut unreadable = Vec::new();
         for piece in got {
             match piece {
-                Piece::Data(d) => {
+                Kept::Data(d) => {
                     assert_eq!(d, bytes[at..at + d.len()]);
                     at += d.len();
                 }
-                Piece::Zeros(_) => panic!("nothing is zero here"),
-                Piece::Unreadable(n) => {
+                Kept::Zeros(_) => panic!("nothing is zero here"),
+                Kept::Unreadable(n) => {
                     let n = usize::try_from(n).unwrap();
                     unreadable.push((at / SECTOR, n / SECTOR));
                     at += n;
@@ -296,8 +298,8 @@ mod tests {
 
     #[test]
     fn a_source_that_ends_early_gives_what_it_had() {
-        let medium = Medium { bytes: noise(1000), bad: vec![], step: usize::MAX };
-        assert_eq!(pieces(&medium, 5000), [Piece::Data(noise(1000))]);
+        let medium = Medium { bytes: noise(1000), bad: vec![] };
+        assert_eq!(pieces(&medium, 5000), [Kept::Data(noise(1000))]);
         assert_eq!(pieces(&medium, 0), []);
     }
 }

@@ -9,7 +9,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use bailee_store::Objects;
+use bailee_store::direct::Room;
+use bailee_store::{Objects, Ranges};
 
 use crate::chunker::Cutter;
 use crate::error::VaultError;
@@ -20,13 +21,29 @@ use crate::names::{self, Tag};
 use crate::pack::{ChunkId, open_record};
 use crate::seal::{HEADER, Kind, Place, Seal};
 use crate::snapshot::Snapshot;
+use crate::sorted::Sorted;
 use crate::wire::hex;
 
-/// Pack keys kept ready; a key schedule is about 600 bytes.
-const READY_SEALS: usize = 4096;
+/// Packs kept open: 4 GiB of data, and up to two descriptors each.
+const OPEN_PACKS: usize = 128;
 
 /// A segment, or why it cannot be used.
 type Read = Result<Segment, VaultError>;
+type Opened = Result<Arc<Sorted>, VaultError>;
+
+/// A pack that is being read from.
+struct OpenPack {
+    seal: Seal,
+    ranges: Option<Box<dyn Ranges>>,
+}
+
+/// What one reading thread keeps between chunks, so that memory is touched once.
+#[derive(Default)]
+pub(crate) struct Desk {
+    room: Room,
+    /// The chunk read last.
+    pub(crate) plain: Vec<u8>,
+}
 
 pub(crate) struct Unit {
     pub(crate) objects: Arc<dyn Objects>,
@@ -37,7 +54,7 @@ pub(crate) struct Unit {
     chunk_key: Secret,
     pub(crate) cutter: Cutter,
     table: RwLock<Arc<Table>>,
-    seals: Mutex<HashMap<Tag, Arc<Seal>>>,
+    open: Mutex<HashMap<Tag, Arc<OpenPack>>>,
     /// Shared by preserving and reading, exclusive for expiry and sweeping.
     pub(crate) gate: RwLock<()>,
 }
@@ -54,16 +71,16 @@ impl Unit {
         let derived = dek.derive(b"", &[b"bailee/vault/v1 cut key"]);
         cut_key.copy_from_slice(&derived.expose()[..16]);
         let unit = Self {
-            objects,
             tenant,
             name,
             place,
             chunk_key: dek.derive(b"", &[b"bailee/vault/v1 chunk id"]),
             cutter: Cutter::new(&cut_key),
             dek,
-            table: RwLock::default(),
-            seals: Mutex::default(),
+            table: RwLock::new(Arc::new(Table::new(Arc::clone(&objects)))),
+            open: Mutex::default(),
             gate: RwLock::default(),
+            objects,
         };
         unit.reload()?;
         Ok(unit)
@@ -110,13 +127,38 @@ impl Unit {
     pub(crate) fn segments(&self) -> Result<Vec<(String, Read)>, VaultError> {
         let mut out = Vec::new();
         for name in self.objects.list(&self.prefix(Kind::Index))? {
+            out.push(self.old_segment(&name)?);
+        }
+        for (name, opened) in self.sorted(&Table::new(Arc::clone(&self.objects)))? {
+            out.push((name, opened.and_then(|sorted| sorted.load(&*self.objects))));
+        }
+        Ok(out)
+    }
+
+    fn old_segment(&self, name: &str) -> Result<(String, Read), VaultError> {
+        let id = names::last_id(name)
+            .ok_or_else(|| VaultError::damaged(name, "it is not named as an index"))?;
+        let place = self.place(Kind::Index, id);
+        match Segment::open(&self.dek, &place, name, self.objects.get(name)?) {
+            Err(e @ VaultError::UnknownFormat { .. }) => Err(e),
+            read => Ok((name.to_owned(), read)),
+        }
+    }
+
+    /// Sorted segments, taken from `before` where it has them open.
+    fn sorted(&self, before: &Table) -> Result<Vec<(String, Opened)>, VaultError> {
+        let mut out = Vec::new();
+        for name in self.objects.list(&self.prefix(Kind::Sorted))? {
+            if let Some(open) = before.segments().find(|s| s.name == name) {
+                out.push((name, Ok(Arc::clone(open))));
+                continue;
+            }
             let id = names::last_id(&name)
                 .ok_or_else(|| VaultError::damaged(&name, "it is not named as an index"))?;
-            let place = self.place(Kind::Index, id);
-            let segment = Segment::open(&self.dek, &place, &name, self.objects.get(&name)?);
-            match segment {
+            let place = self.place(Kind::Sorted, id);
+            match Sorted::open(&*self.objects, &self.dek, &place, &name) {
                 Err(e @ VaultError::UnknownFormat { .. }) => return Err(e),
-                read => out.push((name, read)),
+                opened => out.push((name, opened.map(Arc::new))),
             }
         }
         Ok(out)
@@ -125,48 +167,60 @@ impl Unit {
     /// Reads the table anew from the store. Damaged segments are left out: what they alone name
     /// shows as [`VaultError::MissingChunk`], the rest of the unit stays readable.
     pub(crate) fn reload(&self) -> Result<(), VaultError> {
-        let mut table = Table::default();
-        for segment in self.segments()?.into_iter().filter_map(|(_, read)| read.ok()) {
-            table.add(&segment);
+        let mut table = Table::new(Arc::clone(&self.objects));
+        for sorted in self.sorted(&self.table())?.into_iter().filter_map(|(_, open)| open.ok()) {
+            table.add(sorted);
         }
-        table.sort();
+        for name in self.objects.list(&self.prefix(Kind::Index))? {
+            if let Ok(segment) = self.old_segment(&name)?.1 {
+                table.add_old(&segment);
+            }
+        }
         *self.table.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(table);
-        self.seals.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).clear();
         Ok(())
     }
 
-    fn seal_of(&self, kind: Kind, pack: Tag, name: &str) -> Result<Arc<Seal>, VaultError> {
-        let ready = self.seals.lock().unwrap_or_else(PoisonError::into_inner).get(&pack).cloned();
-        if let Some(seal) = ready {
-            return Ok(seal);
+    fn open_pack(&self, kind: Kind, pack: Tag, name: &str) -> Result<Arc<OpenPack>, VaultError> {
+        let ready = self.open.lock().unwrap_or_else(PoisonError::into_inner).get(&pack).cloned();
+        if let Some(ready) = ready {
+            return Ok(ready);
         }
         let header = self.objects.get_range(name, 0..HEADER as u64)?;
-        let seal = Arc::new(Seal::open(&self.dek, &self.place(kind, pack), name, &header)?);
-        let mut seals = self.seals.lock().unwrap_or_else(PoisonError::into_inner);
-        if seals.len() >= READY_SEALS {
-            seals.clear();
+        let seal = Seal::open(&self.dek, &self.place(kind, pack), name, &header)?;
+        let opened = Arc::new(OpenPack { seal, ranges: self.objects.ranges(name)? });
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if open.len() >= OPEN_PACKS {
+            open.clear();
         }
-        seals.insert(pack, Arc::clone(&seal));
-        Ok(seal)
+        open.insert(pack, Arc::clone(&opened));
+        Ok(opened)
     }
 
-    /// One chunk, authentic.
+    /// One chunk, authentic, in `desk.plain`.
     pub(crate) fn chunk(
         &self,
         table: &Table,
         id: &ChunkId,
         len: u32,
-    ) -> Result<Vec<u8>, VaultError> {
+        desk: &mut Desk,
+    ) -> Result<(), VaultError> {
         let (row, slot) = table
-            .find(id)
+            .find(id)?
             .ok_or_else(|| VaultError::MissingChunk { chunk: hex(id), unit: self.name.clone() })?;
         let name = self.object(row.kind, &row.id);
-        let seal = self.seal_of(row.kind, row.id, &name)?;
-        let sealed = self.objects.get_range(&name, slot.range())?;
-        let plain = open_record(&seal, &name, &slot.info, sealed)?;
-        if plain.len() == len as usize && self.chunk_id(&plain) == *id {
-            Ok(plain)
+        let pack = self.open_pack(row.kind, row.id, &name)?;
+        let Desk { room, plain } = desk;
+        if let Some(ranges) = &pack.ranges {
+            open_record(&pack.seal, &name, &slot.info, ranges.read(slot.range(), room)?, plain)?;
         } else {
+            let mut sealed = self.objects.get_range(&name, slot.range())?;
+            open_record(&pack.seal, &name, &slot.info, &mut sealed, plain)?;
+        }
+        if plain.len() == len as usize && self.chunk_id(plain) == *id {
+            Ok(())
+        } else {
+            plain.clear();
             Err(VaultError::damaged(&name, format!("chunk {} is not what its id says", hex(id))))
         }
     }
@@ -175,9 +229,10 @@ impl Unit {
     pub(crate) fn manifest(&self, snapshot: &Snapshot) -> Result<Vec<Stored>, VaultError> {
         let table = self.table();
         let name = names::snapshot(&self.place.tenant, &snapshot.info.id);
-        let mut bytes = Vec::new();
+        let (mut bytes, mut desk) = (Vec::new(), Desk::default());
         for (id, len) in &snapshot.manifest {
-            bytes.extend_from_slice(&self.chunk(&table, id, *len)?);
+            self.chunk(&table, id, *len, &mut desk)?;
+            bytes.extend_from_slice(&desk.plain);
         }
         let entries = read_all(&bytes).map_err(|e| VaultError::damaged(&name, e))?;
         check(&entries, snapshot.info.kind.shape()).map_err(|e| VaultError::damaged(&name, e))?;

@@ -11,16 +11,22 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use aws_lc_rs::digest::{Context, SHA256};
+use bailee_store::direct::Room;
 use bailee_store::{ObjectError, Objects};
 
 use crate::error::VaultError;
-use crate::index::read_rows;
+use crate::index::{self, PackHash, PackRow};
 use crate::names::{self, SnapshotId};
 use crate::preserve::path_of;
 use crate::read::{read_file, spread};
 use crate::root::finish;
 use crate::seal::Kind;
+use crate::sorted;
+use crate::unit::Desk;
 use crate::vault::{Absent, Vault};
+
+/// Bytes hashed at a time.
+const STEP: u64 = 1024 * 1024;
 
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,8 +89,9 @@ impl Vault {
             entries.iter().enumerate().filter_map(|(i, s)| Some((i, s, s.entry.content()?)));
         spread(
             |hand_over| files.for_each(|(i, stored, content)| hand_over((i, content), stored)),
-            |(i, content), stored, fetch| {
-                let read = read_file(&unit, &table, stored, content, fetch, &mut |_| Ok(()));
+            |(i, content), stored, fetch, desk: &mut Desk| {
+                let with = (fetch, desk);
+                let read = read_file(&unit, &table, stored, content, with, &mut |_| Ok(()));
                 let mut outcome = outcome.lock().unwrap_or_else(PoisonError::into_inner);
                 outcome.0 += 1;
                 match read {
@@ -117,9 +124,11 @@ pub fn scrub_packs(objects: &dyn Objects) -> Result<ScrubReport, VaultError> {
     let mut report = ScrubReport { packs: 0, bytes: 0, problems: Vec::new() };
     let mut done = BTreeSet::new();
     for index in objects.list(names::TENANTS)? {
-        let Some((unit, _)) = index.rsplit_once("/index/") else { continue };
+        let old = index.rsplit_once("/index/");
+        let Some((unit, _)) = old.or_else(|| index.rsplit_once("/sorted/")) else { continue };
+        let read = if old.is_some() { index::read_rows } else { sorted::read_rows };
         let rows = objects.get(&index).map_err(VaultError::from);
-        let rows = match rows.and_then(|object| read_rows(&index, &object)) {
+        let rows = match rows.and_then(|object| read(&index, &object)) {
             Ok(rows) => rows,
             Err(e) => {
                 report.problems.push(Problem { path: PathBuf::from(&index), what: e.to_string() });
@@ -133,13 +142,11 @@ pub fn scrub_packs(objects: &dyn Objects) -> Result<ScrubReport, VaultError> {
                 continue;
             }
             report.packs += 1;
-            match hash_object(objects, &name) {
-                Ok((size, sha256)) if size == row.size && sha256 == row.sha256 => {
-                    report.bytes += size;
-                }
+            match hash_object(objects, &name, &row) {
+                Ok(true) => report.bytes += row.size,
                 Ok(_) => report.problems.push(Problem {
                     path: PathBuf::from(&name),
-                    what: "its bytes do not give the SHA-256 recorded when it was put".to_owned(),
+                    what: "its bytes do not give the hash recorded when it was put".to_owned(),
                 }),
                 Err(what) => report.problems.push(Problem { path: PathBuf::from(&name), what }),
             }
@@ -148,12 +155,49 @@ pub fn scrub_packs(objects: &dyn Objects) -> Result<ScrubReport, VaultError> {
     Ok(report)
 }
 
-fn hash_object(objects: &dyn Objects, name: &str) -> Result<(u64, [u8; 32]), String> {
-    let mut reader = objects.open(name).map_err(|e: ObjectError| e.to_string())?;
-    let (mut hash, mut size, mut buffer) = (Context::new(&SHA256), 0, vec![0; 1 << 20]);
+/// A hash of either kind that grows.
+enum Hasher {
+    Sha256(Context),
+    Blake3(Box<blake3::Hasher>),
+}
+
+impl Hasher {
+    fn update(&mut self, bytes: &[u8]) {
+        match self {
+            Self::Sha256(context) => context.update(bytes),
+            Self::Blake3(hasher) => drop(hasher.update(bytes)),
+        }
+    }
+
+    fn finish(self) -> PackHash {
+        match self {
+            Self::Sha256(context) => PackHash::Sha256(finish(context)),
+            Self::Blake3(hasher) => PackHash::Blake3(*hasher.finalize().as_bytes()),
+        }
+    }
+}
+
+/// Whether an object is what its row says.
+fn hash_object(objects: &dyn Objects, name: &str, row: &PackRow) -> Result<bool, String> {
+    let mut hash = match row.hash {
+        PackHash::Sha256(_) => Hasher::Sha256(Context::new(&SHA256)),
+        PackHash::Blake3(_) => Hasher::Blake3(Box::default()),
+    };
+    let told = |e: ObjectError| e.to_string();
+    if let Some(ranges) = objects.ranges(name).map_err(told)? {
+        let (size, mut at, mut room) = (objects.size(name).map_err(told)?, 0, Room::default());
+        while at < size {
+            let end = size.min(at + STEP);
+            hash.update(ranges.read(at..end, &mut room).map_err(told)?);
+            at = end;
+        }
+        return Ok(size == row.size && hash.finish() == row.hash);
+    }
+    let mut reader = objects.open(name).map_err(told)?;
+    let (mut size, mut buffer) = (0, vec![0; 1 << 20]);
     loop {
         match reader.read(&mut buffer) {
-            Ok(0) => return Ok((size, finish(hash))),
+            Ok(0) => return Ok(size == row.size && hash.finish() == row.hash),
             Ok(n) => {
                 hash.update(&buffer[..n]);
                 size += n as u64;

@@ -11,11 +11,13 @@ use crate::cli::clearance::GateVerb;
 use crate::cli::prove::{IntakeArgs, OutArgs};
 use crate::cli::{Cli, Command, Reach};
 use crate::client::encoded;
-use crate::door::{Bundle, Door, Letter};
+use crate::door::{Bundle, Door, Letter, read_id};
 use crate::print::{self, Style};
 use crate::save::save;
 use crate::trouble::Trouble;
-use crate::{about, demo, init, keep, keys, let_go, monitor, rule, scenario, verify, witness};
+use crate::{
+    about, demo, init, keep, keys, let_go, monitor, rule, scenario, stamps, verify, witness,
+};
 
 /// Does what was typed.
 pub(crate) fn act(cli: Cli) -> Result<ExitCode, Trouble> {
@@ -50,7 +52,7 @@ pub(crate) fn ordinary(ask: Ask, reach: &Reach, style: Style) -> Result<(), Trou
     }
 }
 
-fn page(name: &str, part: &ListArgs) -> String {
+pub(crate) fn page(name: &str, part: &ListArgs) -> String {
     let after = part.after.as_ref().map(|after| format!("after={}", encoded(after)));
     let limit = part.limit.map(|limit| format!("limit={limit}"));
     let query: Vec<String> = after.into_iter().chain(limit).collect();
@@ -77,13 +79,17 @@ fn special(command: Command, reach: &Reach, style: Style) -> Result<(), Trouble>
         Command::Sanitize(args) => let_go::sanitize(args, reach, style),
         Command::Expire(args) => let_go::expire(&args, reach, style),
         Command::Receipt(args) => take(Bundle::Receipt, &args.demand, &args.out, reach, style),
-        Command::Bundle(args) => take(Bundle::Matter, &args.matter, &args.out, reach, style),
+        Command::Bundle(args) => {
+            let reader = args.reader.as_deref().map(read_id).transpose()?;
+            take(Bundle::Matter(reader), &args.matter, &args.out, reach, style)
+        }
         Command::Certificate(args) => {
             take(Bundle::Certificate, &args.clearance, &args.out, reach, style)
         }
         Command::Verify(args) => verify::verify(&args, style),
         Command::Check => check(reach, style),
         Command::Settle => settle(reach, style),
+        Command::Timestamps(part) => stamps::list(&part, reach, style),
         Command::Status => print::thing(&Door::open(reach)?.show("status")?, style),
         Command::Serve(args) => about::serve(&args, reach),
         Command::Witness(verb) => witness::witness(&verb, style),
@@ -143,7 +149,11 @@ fn in_words(received: &Received, saved: Option<&PathBuf>) -> String {
 
 fn take(kind: Bundle, id: &str, out: &OutArgs, reach: &Reach, style: Style) -> Result<(), Trouble> {
     let door = Door::open(reach)?;
-    let path = out.out.clone().unwrap_or_else(|| PathBuf::from(format!("{id}.bailee.zip")));
+    let name = match kind {
+        Bundle::Matter(Some(reader)) => format!("{id}-{reader}.bailee.zip"),
+        Bundle::Matter(None) | Bundle::Receipt | Bundle::Certificate => format!("{id}.bailee.zip"),
+    };
+    let path = out.out.clone().unwrap_or_else(|| PathBuf::from(name));
     let saved = save(&path, |out| door.bundle(kind, id, out))?;
     match (saved, style) {
         (None, _) => Ok(()),
@@ -168,7 +178,8 @@ fn check(reach: &Reach, style: Style) -> Result<(), Trouble> {
 
 fn settle(reach: &Reach, style: Style) -> Result<(), Trouble> {
     let door = Door::open(reach)?;
-    let left = door.here("`settle`")?.settle();
+    let here = door.here("`settle`")?;
+    let left = here.settle() + stamps::settle(&here.house);
     match style {
         Style::Json => print::json(&json!({ "still_pending": left }))?,
         Style::Words if left == 0 => print::out("nothing is left to do\n")?,

@@ -138,7 +138,8 @@ impl Client {
         let id = encoded(id);
         let path = match kind {
             Bundle::Receipt => format!("/v1/demands/{id}/receipt"),
-            Bundle::Matter => format!("/v1/matters/{id}/bundle"),
+            Bundle::Matter(None) => format!("/v1/matters/{id}/bundle"),
+            Bundle::Matter(Some(reader)) => format!("/v1/matters/{id}/bundle?for={reader}"),
             Bundle::Certificate => format!("/v1/clearances/{id}/certificate"),
         };
         let response = self.fetch(&path)?;

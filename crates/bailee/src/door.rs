@@ -9,9 +9,10 @@ use std::io::Write;
 
 use bailee_server::api::{self, Answer, CheckReport, Problem, Received, Request};
 use bailee_server::core::By;
+use bailee_server::core::disclosure::Audience;
 use bailee_server::core::id::PartyId;
 use bailee_server::intake::{self, Cover};
-use bailee_server::{Clock, House, receipt};
+use bailee_server::{Clock, House, matter, receipt};
 use serde_json::Value;
 
 use crate::cli::Reach;
@@ -49,8 +50,8 @@ pub(crate) struct Letter {
 pub(crate) enum Bundle {
     /// Of a demand.
     Receipt,
-    /// Of a matter.
-    Matter,
+    /// Of a matter: one party's part, or everything.
+    Matter(Option<PartyId>),
     /// Of a clearance.
     Certificate,
 }
@@ -137,7 +138,13 @@ impl Door {
         let house = &here.house;
         match kind {
             Bundle::Receipt => receipt::demand(house, read_id(id)?, out)?,
-            Bundle::Matter => receipt::matter(house, read_id(id)?, out)?,
+            Bundle::Matter(reader) => {
+                let audience = match reader {
+                    None => Audience::Counsel,
+                    Some(party) => house.with_state(|s| Audience::of(s, party))?,
+                };
+                matter::bundle(house, read_id(id)?, audience, out)?;
+            }
             Bundle::Certificate => receipt::certificate(house, read_id(id)?, out)?,
         }
         Ok(())

@@ -22,6 +22,7 @@ mod print;
 mod rule;
 mod save;
 mod scenario;
+mod stamps;
 mod steps;
 mod trouble;
 mod verify;
@@ -30,6 +31,10 @@ mod witness;
 use std::process::ExitCode;
 
 use clap::Parser;
+
+/// A house is millions of small things, made by one thread and let go of by another.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();

@@ -69,24 +69,26 @@ fn policy(args: &MonitorArgs) -> Result<Policy, Trouble> {
 /// One look; gives its exit code.
 fn look(monitor: &mut Monitor, args: &MonitorArgs, style: Style) -> Result<u8, Trouble> {
     let at = now();
-    let (line, alarms, code) = match monitor.look(at) {
+    let (line, words, code) = match monitor.look(at) {
         Ok(look) => {
             let code = u8::from(!look.alarms.is_empty());
-            (looked(monitor, &look, at), look.alarms, code)
+            (looked(monitor, &look, at), words(&look.alarms), code)
         }
         Err(error) => {
             let silent: Vec<Alarm> = monitor.silent(at).into_iter().collect();
             let code = if silent.is_empty() { 3 } else { 1 };
             let mut line = json!({ "at": at, "url": args.url, "failed": error.to_string() });
             line["alarms"] = told(&silent);
-            (line, silent, code)
+            // What was wrong before is not right again because nobody answers.
+            let before = monitor.seen().told.iter().filter(|word| *word != "silence").cloned();
+            (line, before.chain(words(&silent)).collect(), code)
         }
     };
     match style {
         Style::Json => print::out(&format!("{line}\n"))?,
         Style::Words => print::out(&in_words(&line))?,
     }
-    raise(monitor, args, &alarms, &line).map_err(|error| trouble(args, &error))?;
+    raise(monitor, args, &words, &line).map_err(|error| trouble(args, &error))?;
     Ok(code)
 }
 
@@ -95,6 +97,10 @@ fn looked(monitor: &Monitor, look: &Look, at: u64) -> Value {
         "at": at, "log": monitor.seen().origin, "size": look.size, "before": look.before,
         "witnesses": look.compared, "alarms": told(&look.alarms),
     })
+}
+
+fn words(alarms: &[Alarm]) -> Vec<String> {
+    alarms.iter().map(|alarm| alarm.word().to_owned()).collect()
 }
 
 fn told(alarms: &[Alarm]) -> Value {
@@ -124,11 +130,10 @@ fn in_words(line: &Value) -> String {
 fn raise(
     monitor: &mut Monitor,
     args: &MonitorArgs,
-    alarms: &[Alarm],
+    words: &[String],
     line: &Value,
 ) -> Result<(), MonitorError> {
-    let words: Vec<String> = alarms.iter().map(|alarm| alarm.word().to_owned()).collect();
-    let fresh = monitor.tell(&words)?;
+    let fresh = monitor.tell(words)?;
     let Some(command) = args.on_alarm.as_ref().filter(|_| !fresh.is_empty()) else {
         return Ok(());
     };

@@ -4,7 +4,7 @@
 //! old file, or none, and at worst one named `….part`. `-` is standard output, as it comes.
 
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use crate::trouble::Trouble;
@@ -15,11 +15,17 @@ pub(crate) fn save(
     fill: impl FnOnce(&mut dyn Write) -> Result<(), Trouble>,
 ) -> Result<Option<PathBuf>, Trouble> {
     if path == Path::new("-") {
-        // Held back until it is whole: a refusal must not leave half of it in a pipe.
-        let mut whole = Vec::new();
+        // Held back until it is whole: a refusal must not leave half of it in a pipe. In a file
+        // without a name, because it may be larger than memory.
+        let io = |e: io::Error| Trouble::io("keep the output until it is whole", &e);
+        let mut whole = BufWriter::new(tempfile::tempfile().map_err(io)?);
         fill(&mut whole)?;
+        let mut whole = whole.into_inner().map_err(|e| io(e.into_error()))?;
+        whole.rewind().map_err(io)?;
         let mut out = io::stdout().lock();
-        out.write_all(&whole).and_then(|()| out.flush()).map_err(|e| Trouble::unread(&e))?;
+        io::copy(&mut whole, &mut out)
+            .and_then(|_| out.flush())
+            .map_err(|e| Trouble::unread(&e))?;
         return Ok(None);
     }
     let mut name = path.file_name().unwrap_or_default().to_owned();

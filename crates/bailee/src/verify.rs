@@ -1,8 +1,8 @@
 //! `bailee verify`: checks what somebody was given, offline, without a data directory.
 //!
-//! Invariants: the claims are told apart, none is summed up as "valid"; keys and roots that came out
-//! of the bundle itself are named as such; every file is told of, also after one that does not hold; exit 1
-//! if anything contradicts any of them.
+//! Invariants: the claims are told apart, none is summed up as "valid"; keys and roots that came
+//! out of the bundle itself are named as such; every file is told of, also after one that does not
+//! hold; exit 1 if anything contradicts any of them.
 
 use std::fs::File;
 use std::io::Cursor;

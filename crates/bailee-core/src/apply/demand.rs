@@ -1,7 +1,7 @@
 //! Applies demands, matters and their correspondence.
 
 use super::index::{add_letter, add_wanted};
-use super::{Applied, push, row};
+use super::{Applied, file_papers, push, row};
 use crate::demand::{Demand, DemandStatus, Matter, Scope};
 use crate::event::{Event, Record};
 use crate::hold::HoldStatus;
@@ -11,12 +11,16 @@ use crate::state::State;
 
 pub(super) fn apply(s: &mut State, r: &Record) -> Applied {
     match &r.fact.event {
-        Event::DemandReceived { .. } => received(s, r),
         Event::DemandMatched { demand, more } => {
             let hold = row(&mut s.demands, *demand)?.hold;
             widen(s, hold, more)
         }
-        Event::DemandDecided { demand, status, matter } => decided(s, *demand, *status, *matter),
+        Event::DemandDecided { demand, status, matter } => {
+            decided(s, *demand, *status, *matter)?;
+            // Written to the sender: it goes when the sender's details go.
+            let from = row(&mut s.demands, *demand)?.from;
+            file_papers(s, r, from)
+        }
         Event::ReceiptSent { demand } => {
             row(&mut s.demands, *demand)?.receipted = true;
             s.pending.remove(&Intent::SendReceipt(*demand));
@@ -45,35 +49,34 @@ pub(super) fn apply(s: &mut State, r: &Record) -> Applied {
     }
 }
 
-fn received(s: &mut State, r: &Record) -> Applied {
+pub(super) fn received(s: &mut State, r: Record) -> Applied {
     let Event::DemandReceived { demand, from, entity, instrument, medium, hold, flags } =
-        &r.fact.event
+        r.fact.event
     else {
         return Err("not a demand".into());
     };
-    let words = r.fact.papers.as_ref().map(|papers| papers.words.clone());
+    let papers = r.fact.papers;
+    if let Some(letter) = papers.as_ref().and_then(|papers| papers.exhibits.first()) {
+        s.letters.entry(letter.digest).or_default().insert(demand);
+    }
+    if let Some(papers) = &papers {
+        add_letter(s, demand, &papers.words);
+    }
     let new = Demand {
-        from: *from,
-        entity: *entity,
-        instrument: instrument.clone(),
-        medium: *medium,
-        hold: *hold,
-        flags: flags.clone(),
+        from,
+        entity,
+        instrument,
+        medium,
+        hold,
+        flags,
         status: DemandStatus::Received,
         received: r.at,
         position: r.seq,
-        papers: r.fact.papers.clone(),
+        papers,
         receipted: false,
     };
-    push(&mut s.demands, *demand, new)?;
-    let letter = r.fact.papers.as_ref().and_then(|papers| papers.exhibits.first());
-    if let Some(exhibit) = letter {
-        s.letters.entry(exhibit.digest).or_default().insert(*demand);
-    }
-    if let Some(words) = words {
-        add_letter(s, *demand, &words);
-    }
-    s.pending.insert(Intent::SendReceipt(*demand));
+    push(&mut s.demands, demand, new)?;
+    s.pending.insert(Intent::SendReceipt(demand));
     Ok(())
 }
 

@@ -24,6 +24,7 @@ pub(super) fn apply(s: &mut State, r: &Record) -> Applied {
                 approvals: Vec::new(),
                 accepted: Vec::new(),
                 done: Vec::new(),
+                waiting_days: s.policy.waiting_days,
                 cancelled: false,
             };
             push(&mut s.dispositions, *disposition, new)

@@ -1,10 +1,13 @@
 //! Indices of the state: phrases, identifiers, wanted identifiers, words of letters.
 //!
-//! Invariant: each is a function of the tables; `check` rebuilds them by a scan and compares.
+//! Invariant: each is a function of the records applied; `check` compares them with a scan. While a
+//! whole log is replayed, what is to be filed is only noted down; `replay` files it at the end.
 
 use std::collections::btree_map::Entry;
 
-use crate::id::{DemandId, HoldId, PartyId};
+use super::filing::Change;
+use crate::asset::Identifier;
+use crate::id::{AssetId, DemandId, HoldId, PartyId};
 use crate::matching;
 use crate::party::Who;
 use crate::state::{Named, State};
@@ -12,6 +15,13 @@ use crate::state::{Named, State};
 /// Makes a label findable in letters.
 pub(super) fn add_phrase(s: &mut State, label: &str, target: Named) {
     let Some(phrase) = matching::phrase(label) else { return };
+    match &mut s.filing {
+        Some(filing) => filing.phrase(phrase, Change::Names(target)),
+        None => file_phrase(s, phrase, target),
+    }
+}
+
+fn file_phrase(s: &mut State, phrase: String, target: Named) {
     let targets = match s.phrases.entry(phrase.into_boxed_str()) {
         Entry::Occupied(known) => known.into_mut(),
         Entry::Vacant(new) => {
@@ -31,6 +41,9 @@ pub(super) fn add_phrase(s: &mut State, label: &str, target: Named) {
 /// Forgets a label.
 pub(super) fn remove_phrase(s: &mut State, label: &str, target: Named) {
     let Some(phrase) = matching::phrase(label) else { return };
+    if let Some(filing) = &mut s.filing {
+        return filing.phrase(phrase, Change::Forgets(target));
+    }
     let Some(targets) = s.phrases.get_mut(phrase.as_str()) else { return };
     targets.retain(|known| *known != target);
     if targets.is_empty() {
@@ -41,6 +54,27 @@ pub(super) fn remove_phrase(s: &mut State, label: &str, target: Named) {
             if *count == 0 {
                 s.first_words.remove(first);
             }
+        }
+    }
+}
+
+/// Makes an asset findable by its identifiers.
+pub(super) fn identify(s: &mut State, asset: AssetId, identifiers: &[Identifier]) {
+    for identifier in identifiers {
+        let normal = identifier.normal();
+        if normal.len() != identifier.value.len() {
+            add_phrase(s, &identifier.value, Named::Asset(asset));
+        }
+        if let Some(filing) = &mut s.filing {
+            filing.identifier(normal, asset);
+            continue;
+        }
+        // As one word it is found by the index of identifiers, which knows one asset for each: an
+        // asset that had it before stays findable, for its copies' sake.
+        let before = s.identifiers.insert(normal.as_str().into(), asset);
+        if let Some(before) = before.filter(|before| *before != asset) {
+            add_phrase(s, &normal, Named::Asset(before));
+            add_phrase(s, &normal, Named::Asset(asset));
         }
     }
 }
@@ -58,8 +92,12 @@ pub(super) fn remove_addresses(s: &mut State, party: PartyId, who: &Who) {
     }
 }
 
-/// Lets later registrations find the demand by the words of its letter.
+/// Lets later registrations find the demand by the words of its letter. A replay files all letters
+/// that are in force at its end.
 pub(super) fn add_letter(s: &mut State, demand: DemandId, words: &str) {
+    if s.filing.is_some() {
+        return;
+    }
     for word in matching::index_words(words) {
         match s.waiting.get_mut(word) {
             Some(demands) => _ = demands.insert(demand),
@@ -70,6 +108,9 @@ pub(super) fn add_letter(s: &mut State, demand: DemandId, words: &str) {
 
 /// Forgets the words of a letter whose hold is over.
 pub(super) fn remove_letter(s: &mut State, demand: DemandId) {
+    if s.filing.is_some() {
+        return;
+    }
     let papers = s.demands.get(demand).and_then(|demand| demand.papers.as_ref());
     let Some(words) = papers.map(|papers| papers.words.clone()) else { return };
     for word in matching::index_words(&words) {

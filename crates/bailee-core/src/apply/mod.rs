@@ -7,6 +7,7 @@
 mod demand;
 mod disposition;
 mod erasure;
+mod filing;
 mod hold;
 mod index;
 mod keep;
@@ -17,6 +18,8 @@ mod rotation;
 use crate::event::{Event, Record};
 use crate::id::{Id, Table};
 use crate::state::State;
+
+pub(crate) use filing::{Filing, file};
 
 /// The journal contradicts itself.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -33,16 +36,27 @@ type Applied = Result<(), String>;
 
 /// Applies the next record.
 pub fn apply(state: &mut State, record: &Record) -> Result<(), Misfit> {
-    let misfit = |detail: String| Misfit { seq: record.seq, detail };
-    if record.seq != state.head {
+    take(state, record.clone())
+}
+
+/// Applies the next record, which is taken apart.
+pub(crate) fn take(state: &mut State, record: Record) -> Result<(), Misfit> {
+    let (seq, at) = (record.seq, record.at);
+    let misfit = |detail: String| Misfit { seq, detail };
+    if seq != state.head {
         return Err(misfit(format!("expected position {}", state.head)));
     }
-    if record.at < state.clock {
-        return Err(misfit(format!("{} is before {}", record.at, state.clock)));
+    if at < state.clock {
+        return Err(misfit(format!("{at} is before {}", state.clock)));
     }
-    apply_event(state, record).map_err(misfit)?;
+    match &record.fact.event {
+        Event::AssetRegistered { .. } => registry::asset(state, at, record.fact.event),
+        Event::DemandReceived { .. } => demand::received(state, record),
+        _ => apply_event(state, &record),
+    }
+    .map_err(misfit)?;
     state.head += 1;
-    state.clock = record.at;
+    state.clock = at;
     Ok(())
 }
 
@@ -62,14 +76,12 @@ fn apply_event(s: &mut State, r: &Record) -> Applied {
         | E::EntityRegistered { .. }
         | E::AccountRegistered { .. }
         | E::AccountTerminated { .. }
-        | E::AssetRegistered { .. }
         | E::AssetMoved { .. }
         | E::AssetRelabelled { .. }
         | E::AssetAssigned { .. }
         | E::AssetCopied { .. } => registry::apply(s, r),
         E::DetailsErased { .. } => erasure::apply(s, r),
-        E::DemandReceived { .. }
-        | E::DemandMatched { .. }
+        E::DemandMatched { .. }
         | E::DemandDecided { .. }
         | E::ReceiptSent { .. }
         | E::MatterOpened { .. }
@@ -127,6 +139,14 @@ fn push<I: Id, T>(table: &mut Table<I, T>, id: I, new: T) -> Applied {
         true => Ok(()),
         false => Err(format!("{id} is not the next id, which is {next}")),
     }
+}
+
+/// Files the papers of an entry, if it has any, with the party they go with when it is erased.
+fn file_papers(s: &mut State, r: &Record, party: crate::id::PartyId) -> Applied {
+    if r.fact.papers.is_some() {
+        row(&mut s.parties, party)?.papers.push(r.seq);
+    }
+    Ok(())
 }
 
 /// The party who acts; an event that needs a person cannot come from the system.

@@ -1,6 +1,6 @@
 //! Applies notices, their evidence, and objections.
 
-use super::{Applied, push, row};
+use super::{Applied, file_papers, push, row};
 use crate::disposition::Objection;
 use crate::event::{Event, Record};
 use crate::id::NoticeId;
@@ -32,11 +32,9 @@ pub(super) fn apply(s: &mut State, r: &Record) -> Applied {
         }
         Event::NoticeEvidence { notice, attempt, evidence } => {
             attempt_mut(s, *notice, *attempt)?.evidence.push((r.at, *evidence));
-            if r.fact.papers.is_some() {
-                // A delivery report names the recipient: it goes when the recipient's details go.
-                let to = row(&mut s.notices, *notice)?.to;
-                row(&mut s.parties, to)?.papers.push(r.seq);
-            }
+            // A delivery report names the recipient: it goes when the recipient's details go.
+            let to = row(&mut s.notices, *notice)?.to;
+            file_papers(s, r, to)?;
             settle(s, r, *notice, *attempt, *evidence)
         }
         Event::NoticeEscalated { notice } => {
@@ -51,8 +49,10 @@ pub(super) fn apply(s: &mut State, r: &Record) -> Applied {
             Ok(())
         }
         Event::ObjectionDecided { objection, upheld } => {
-            row(&mut s.objections, *objection)?.upheld = Some(*upheld);
-            Ok(())
+            let found = row(&mut s.objections, *objection)?;
+            found.upheld = Some(*upheld);
+            let by = found.by;
+            file_papers(s, r, by)
         }
         other => Err(format!("{} is not of notices", other.name())),
     }

@@ -2,7 +2,7 @@
 //!
 //! Invariant: place and lifecycle are written and never read by any decision.
 
-use super::index::{add_phrase, remove_addresses, remove_phrase};
+use super::index::{add_phrase, identify, remove_addresses, remove_phrase};
 use super::{Applied, push, row};
 use crate::asset::{Account, Asset, Entity, Fate, Identifier, Lifecycle};
 use crate::event::{Event, Record};
@@ -37,7 +37,6 @@ pub(super) fn apply(s: &mut State, r: &Record) -> Applied {
             row(&mut s.accounts, *account)?.terminated = Some(r.at);
             Ok(())
         }
-        Event::AssetRegistered { .. } => asset(s, r),
         Event::AssetMoved { asset, lifecycle, place } => {
             let found = row(&mut s.assets, *asset)?;
             (found.lifecycle, found.place) = (*lifecycle, place.as_str().into());
@@ -113,7 +112,8 @@ pub(super) fn forget_label(s: &mut State, account: crate::id::AccountId) -> Appl
     Ok(())
 }
 
-fn asset(s: &mut State, r: &Record) -> Applied {
+/// An asset is most of what a house knows: its record is taken apart, not copied.
+pub(super) fn asset(s: &mut State, at: Time, event: Event) -> Applied {
     let Event::AssetRegistered {
         asset: id,
         kind,
@@ -124,24 +124,26 @@ fn asset(s: &mut State, r: &Record) -> Applied {
         copy_of,
         place,
         bytes,
-    } = &r.fact.event
+    } = event
     else {
         return Err("not an asset".into());
     };
-    if part_of.iter().chain(copy_of).any(|near| near >= id) {
+    if part_of.iter().chain(&copy_of).any(|near| *near >= id) {
         return Err(format!("{id} cannot be part or copy of a later asset"));
     }
+    add_phrase(s, &label, Named::Asset(id));
+    identify(s, id, &identifiers);
     let new = Asset {
-        kind: *kind,
-        label: label.as_str().into(),
-        accounts: accounts.clone(),
-        identifiers: identifiers.clone(),
-        part_of: *part_of,
+        kind,
+        label: label.into(),
+        accounts,
+        identifiers,
+        part_of,
         parts: Vec::new(),
-        copy_of: copy_of.clone(),
+        copy_of,
         lifecycle: Lifecycle::Racked,
-        place: place.as_str().into(),
-        bytes: *bytes,
+        place: place.into(),
+        bytes,
         fate: Fate::Kept,
         snapshots: Vec::new(),
         snapshot: None,
@@ -149,13 +151,11 @@ fn asset(s: &mut State, r: &Record) -> Applied {
         clearance: None,
         grown: None,
     };
-    push(&mut s.assets, *id, new)?;
+    push(&mut s.assets, id, new)?;
     if let Some(parent) = part_of {
-        row(&mut s.assets, *parent)?.parts.push(*id);
-        grow(s, *parent, r.at)?;
+        row(&mut s.assets, parent)?.parts.push(id);
+        grow(s, parent, at)?;
     }
-    add_phrase(s, label, Named::Asset(*id));
-    identify(s, *id, identifiers);
     Ok(())
 }
 
@@ -168,20 +168,4 @@ fn grow(s: &mut State, asset: AssetId, at: Time) -> Applied {
         next = found.part_of;
     }
     Ok(())
-}
-
-fn identify(s: &mut State, asset: AssetId, identifiers: &[Identifier]) {
-    for identifier in identifiers {
-        let normal = identifier.normal();
-        if normal.len() != identifier.value.len() {
-            add_phrase(s, &identifier.value, Named::Asset(asset));
-        }
-        // As one word it is found by the index of identifiers, which knows one asset for each: an
-        // asset that had it before stays findable, for its copies' sake.
-        let before = s.identifiers.insert(normal.as_str().into(), asset);
-        if let Some(before) = before.filter(|before| *before != asset) {
-            add_phrase(s, &normal, Named::Asset(before));
-            add_phrase(s, &normal, Named::Asset(asset));
-        }
-    }
 }

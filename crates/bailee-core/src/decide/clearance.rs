@@ -123,7 +123,8 @@ fn check_notices(
             Some((at, _)) => last = last.max(Some(at)),
         }
     }
-    let until = last.map_or(now, |at| at.plus_days(s.policy.waiting_days));
+    let days = found.waiting_days.max(s.policy.waiting_days);
+    let until = last.map_or(now, |at| at.plus_days(days));
     if until > now {
         return Err(Refusal::new(Code::WaitingPeriod, id, format!("waits until {until}")));
     }

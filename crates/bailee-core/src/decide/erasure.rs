@@ -1,7 +1,9 @@
 //! Erasure of one person's details and papers, without breaking one proof (rule 10).
 //!
 //! Invariants: the erasure is itself recorded, with the positions it destroys; papers that a hold
-//! in force rests on are not erased, because later assets are matched against their words.
+//! in force rests on are not erased, because later assets are matched against their words; neither
+//! are the details of an owner whose account is in use, because letters are matched against its
+//! label.
 
 use super::{Decision, find};
 use crate::event::Event;
@@ -21,6 +23,12 @@ pub(super) fn erase(s: &State, party: PartyId) -> Decision {
         if demand.papers.is_some() {
             papers.push(demand.position);
         }
+    }
+    let in_use =
+        |account: &crate::asset::Account| account.owner == party && account.terminated.is_none();
+    if let Some((id, _)) = s.accounts.iter().find(|(_, account)| in_use(account)) {
+        let text = format!("is in use by {party}: a letter that names it has to find it");
+        return Err(Refusal::new(Code::ErasureBlocked, id, text));
     }
     papers.extend(&found.papers);
     papers.sort_unstable();

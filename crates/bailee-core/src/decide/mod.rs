@@ -15,12 +15,14 @@ mod hold;
 mod matter;
 mod notice;
 mod permission;
+mod reason;
 mod registry;
 mod rotation;
 mod snapshot;
 mod tick;
 
 pub use disposition::{owed, radius};
+pub use reason::{LONGEST_EXHIBIT_NAME, LONGEST_NOTE, MOST_EXHIBITS};
 
 use crate::command::{Action, Command, Reason};
 use crate::demand::Papers;
@@ -37,6 +39,7 @@ pub type Decision = Result<Vec<Fact>, Refusal>;
 pub fn decide(state: &State, command: &Command, now: Time) -> Decision {
     let by = command.by;
     permission::may(state, by, &command.action)?;
+    reason::bounded(&command.action)?;
     let now = state.now(now);
     let s = state;
     match &command.action {

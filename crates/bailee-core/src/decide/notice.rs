@@ -1,7 +1,8 @@
 //! Notices and objections: told, proven, answered.
 //!
 //! Invariants (rule 6): an attempt that fails leads to the next channel, and the last one to a
-//! human; evidence is only ever added; an objection stops the disposition until it is decided in
+//! human; evidence is only ever added, and what proves delivery comes with the document that says
+//! so (the delivery report, the answer, the proof of service); an objection stops the disposition until it is decided in
 //! writing, and an upheld one ends it.
 
 use super::{Decision, find, papers, reasoned};
@@ -35,8 +36,8 @@ pub(super) fn evidence(
 ) -> Decision {
     let notice = find(&s.notices, id)?;
     let tried = attempt(id, notice, n)?;
-    if evidence == Evidence::Served && reason.exhibits.is_empty() {
-        let text = "needs the proof of service as an exhibit";
+    if evidence.proves() && reason.exhibits.is_empty() {
+        let text = "needs the document that proves it as an exhibit";
         return Err(Refusal::new(Code::BadValue, id, text));
     }
     if tried.evidence.iter().any(|(_, known)| *known == evidence) && papers(reason).is_none() {

@@ -26,6 +26,8 @@ mod slot;
 mod tell;
 mod token;
 
+pub(crate) use tell::told;
+
 #[cfg(test)]
 mod tests;
 

@@ -12,6 +12,8 @@ use crate::view::OwnerView;
 
 mod event;
 
+pub(crate) use event::told;
+
 /// Longest run that is told in full.
 const IN_FULL: usize = 3;
 

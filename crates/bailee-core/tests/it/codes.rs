@@ -6,7 +6,10 @@ use std::collections::BTreeSet;
 use bailee_core::disposition::DispositionKind;
 use bailee_core::id::*;
 use bailee_core::rotation::KeyEnd;
-use bailee_core::{Action, Code, NewAsset, Reason, Refusal, Triage};
+use bailee_core::{
+    Action, Code, LONGEST_EXHIBIT_NAME, LONGEST_NOTE, MOST_EXHIBITS, NewAsset, Reason, Refusal,
+    Triage,
+};
 
 use crate::house::*;
 
@@ -36,6 +39,14 @@ fn with_disposition(act: fn(&mut House, DispositionId, AssetId) -> Code) -> Code
     let asset = house.asset(bare(1));
     let x = house.propose(DispositionKind::Sanitize, &[asset]);
     act(&mut house, x, asset)
+}
+
+/// The code with which a letter to a matter is refused.
+fn filing(reason: Reason) -> Code {
+    let mut house = House::new();
+    house.yes(STAFF, Action::OpenMatter { title: "a case".into() });
+    let (matter, from) = (MatterId(1), REQUESTER);
+    house.no(STAFF, Action::FileCorrespondence { matter, from, reason })
 }
 
 fn with_clearance(act: fn(&mut House, ClearanceId) -> Code) -> Code {
@@ -104,6 +115,9 @@ fn of_the_registry() -> Vec<Case> {
             house.no(STAFF, Action::TerminateAccount { account: MEGA })
         }),
         (Code::BadValue, || House::new().no(STAFF, Action::OpenMatter { title: "\n".into() })),
+        (Code::ReasonTooLong, || {
+            filing(Reason { note: "x".repeat(LONGEST_NOTE + 1), ..because() })
+        }),
         (Code::IdentifierTaken, || {
             let mut house = House::new();
             house.server(1);
@@ -405,4 +419,24 @@ fn codes_are_stable_words_and_say_what_would_change_the_answer() {
         let shown = Refusal::new(*code, "H-1", "is so").to_string();
         assert_eq!(shown, format!("{}: H-1 is so; {}", code.as_str(), code.change()));
     }
+}
+
+#[test]
+fn reasons_have_a_length_and_every_note_up_to_it_is_taken() {
+    let exhibits = vec![exhibit(1); MOST_EXHIBITS + 1];
+    assert_eq!(filing(Reason { note: String::new(), exhibits }), Code::ReasonTooLong);
+    let name = "x".repeat(LONGEST_EXHIBIT_NAME + 1);
+    let exhibits = vec![bailee_core::demand::Exhibit { name, ..exhibit(1) }];
+    assert_eq!(filing(Reason { note: String::new(), exhibits }), Code::ReasonTooLong);
+    let mut house = House::new();
+    house.yes(STAFF, Action::OpenMatter { title: "a case".into() });
+    let longest =
+        Reason { note: "x".repeat(LONGEST_NOTE), exhibits: vec![exhibit(1); MOST_EXHIBITS] };
+    let (matter, from) = (MatterId(1), REQUESTER);
+    let records =
+        house.yes(STAFF, Action::FileCorrespondence { matter, from, reason: longest.clone() });
+    assert_eq!(records[0].fact.papers.as_ref().unwrap().note.len(), LONGEST_NOTE);
+    // A demand is never refused for its length (rule 1).
+    let text = longest.note.repeat(3);
+    house.demand(letter("Nora New", &text));
 }

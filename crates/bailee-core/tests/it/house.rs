@@ -15,7 +15,7 @@ use bailee_core::party::{Channel, ChannelKind, Role, Who};
 use bailee_core::rotation::LogKeys;
 use bailee_core::{
     Action, By, Code, Command, Continue, DayRule, NewAsset, NewDemand, Reason, Record, Refusal,
-    State, Time, Triage, Until, Weekend, check, decide, run,
+    Replay, State, Time, Triage, Until, Weekend, check, decide, run,
 };
 
 pub(crate) const COUNSEL: PartyId = PartyId(1);
@@ -91,6 +91,11 @@ fn letter_of(from: &str, text: &str) -> Exhibit {
         digest[n % 32] = digest[n % 32].wrapping_mul(31).wrapping_add(byte);
     }
     Exhibit { digest, ..exhibit(1) }
+}
+
+/// The document that delivery is proven by.
+pub(crate) fn proof() -> Reason {
+    Reason { note: String::new(), exhibits: vec![exhibit(9)] }
 }
 
 pub(crate) fn because() -> Reason {
@@ -338,8 +343,7 @@ impl House {
         let notices = self.state.dispositions.get(disposition).unwrap().notices.clone();
         for notice in notices {
             if self.state.notices.get(notice).unwrap().proven.is_none() {
-                let (attempt, evidence) = (0, Evidence::Delivered);
-                let reason = Reason::default();
+                let (attempt, evidence, reason) = (0, Evidence::Delivered, proof());
                 self.system(Action::RecordEvidence { notice, attempt, evidence, reason });
             }
         }
@@ -402,9 +406,10 @@ impl House {
     }
 }
 
-/// What a replay of the journal gives, through the bytes.
+/// What a replay of the journal gives, through the bytes: record by record, all at once, and
+/// through an image; the three must be one.
 pub(crate) fn replay(records: &[Record], erased: impl Fn(usize, u64) -> bool) -> State {
-    let mut state = State::default();
+    let (mut state, mut replay) = (State::default(), Replay::new());
     for record in records {
         let sections = bailee_core::wire::encode(record.at, record.by, &record.fact);
         let mut kept = [None, None, None];
@@ -413,6 +418,10 @@ pub(crate) fn replay(records: &[Record], erased: impl Fn(usize, u64) -> bool) ->
         }
         let read = bailee_core::wire::decode(record.seq, kept).unwrap();
         bailee_core::apply(&mut state, &read).unwrap();
+        replay.apply(read).unwrap();
     }
+    assert!(replay.finish() == state, "a replay differs from its records applied one by one");
+    let image = bailee_core::from_image(&bailee_core::to_image(&state));
+    assert!(image.as_ref() == Ok(&state), "an image differs from its state");
     state
 }

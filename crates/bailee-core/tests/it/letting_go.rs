@@ -321,10 +321,20 @@ fn a_notice_counts_when_it_is_proven_and_silence_leads_to_the_next_channel_and_a
     assert_eq!(House::names(&house.days(7)), ["NoticeEvidence", "NoticeRetried"]);
     let records = house.system(evidence(1, Evidence::Bounced));
     assert_eq!(House::names(&records), ["NoticeEvidence", "NoticeEscalated", "DutyRaised"]);
-    assert_eq!(house.no(STAFF, evidence(1, Evidence::Served)), Code::BadValue);
-    house.system(evidence(0, Evidence::Opened));
+    for word_of_staff in
+        [Evidence::Served, Evidence::Acknowledged, Evidence::Opened, Evidence::Delivered]
+    {
+        assert_eq!(house.no(STAFF, evidence(1, word_of_staff)), Code::BadValue);
+    }
+    let (attempt, evidence, reason) = (0, Evidence::Opened, proof());
+    house.system(Action::RecordEvidence { notice, attempt, evidence, reason });
     assert_eq!(house.no(STAFF, reserve.clone()), Code::WaitingPeriod);
-    house.days(30);
+    // The notice promised thirty days: a policy that is shortened now does not break the promise.
+    let policy = Policy { waiting_days: 1, ..house.state.policy.clone() };
+    house.yes(COUNSEL, Action::SetPolicy(policy));
+    house.days(2);
+    assert_eq!(house.no(STAFF, reserve.clone()), Code::WaitingPeriod);
+    house.days(28);
     assert_eq!(house.no(STAFF, reserve), Code::ApprovalsMissing);
 }
 

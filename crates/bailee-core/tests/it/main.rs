@@ -6,6 +6,7 @@
 mod clocks;
 mod codes;
 mod demands;
+mod disclosure;
 mod erasure;
 mod house;
 mod letting_go;
@@ -13,5 +14,6 @@ mod model;
 mod naive;
 mod permission;
 mod rotation;
+mod strangers;
 mod views;
 mod wire;

@@ -21,7 +21,7 @@ use bailee_core::{
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
-use crate::house::{self, House, because, hex, letter, replay, subject, who};
+use crate::house::{self, House, because, hex, letter, proof, replay, subject, who};
 use crate::naive::Naive;
 
 /// One step: what to do, and three choices for it.
@@ -368,8 +368,7 @@ impl Play {
             Code::NoticeMissing => _ = self.staff(Action::QueueNotices { disposition: x }),
             Code::NoticeNotDelivered => {
                 for notice in found.notices {
-                    let (attempt, evidence) = (0, Evidence::Acknowledged);
-                    let reason = Reason::default();
+                    let (attempt, evidence, reason) = (0, Evidence::Acknowledged, proof());
                     self.staff(Action::RecordEvidence { notice, attempt, evidence, reason });
                 }
             }
@@ -451,7 +450,7 @@ impl Play {
                     &[Evidence::Bounced, Evidence::Relayed, Evidence::Served, Evidence::Opened],
                     c / 2,
                 );
-                Action::RecordEvidence { notice, attempt, evidence, reason: because() }
+                Action::RecordEvidence { notice, attempt, evidence, reason: proof() }
             }
         };
         self.run(By::System, action);

@@ -1,9 +1,9 @@
 //! Building a bundle out of ready data.
 //!
 //! Invariant: nothing contradicts what [`BundleBuilder::write`] returns `Ok` for, when it is
-//! verified under the policy and roots it carries. Every check (signatures, inclusion, openings, exhibits named in papers,
-//! timestamps) is made before the first byte is written; only streamed exhibits can still fail by
-//! changing.
+//! verified under the policy and roots it carries. Every check (signatures, inclusion, openings,
+//! exhibits named in papers, timestamps) is made before the first byte is written; only streamed
+//! exhibits can still fail by changing.
 //!
 //! Memory: opened sections and the lists of names. Streamed exhibits are opened one after the
 //! other when the bundle is written; proofs, which repeat the checkpoint, are made again then.
@@ -167,7 +167,7 @@ impl<'a> BundleBuilder<'a> {
             return Err(BundleError::EntryTwice(index));
         }
         let dir = entry_dir(index);
-        self.put(&format!("{dir}/leaf.bin"), leaf.to_vec());
+        self.put(&format!("{dir}/leaf.bin"), Vec::from(leaf));
         self.put_proof(&format!("{dir}/proof.tlog-proof"), index, path);
         for (number, section) in opened.into_iter().enumerate() {
             let Some(Opened { bytes, salt }) = section else { continue };

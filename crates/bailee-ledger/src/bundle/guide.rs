@@ -9,7 +9,11 @@ pub const VERIFY_MD: &str = include_str!("stranger/VERIFY.md");
 
 /// Verifiers that are not ours to trust, by their path in the bag. All of `stranger/` goes into
 /// every bundle.
-pub const GUIDES: &[(&str, &str)] = &[("VERIFY.md", VERIFY_MD)];
+pub const GUIDES: &[(&str, &str)] = &[
+    ("VERIFY.md", VERIFY_MD),
+    ("verify.html", include_str!("stranger/verify.html")),
+    ("verify.py", include_str!("stranger/verify.py")),
+];
 
 /// `README.txt` when the issuer gives none.
 pub(crate) fn readme(kind: Kind, origin: &str) -> String {
@@ -21,7 +25,8 @@ pub(crate) fn readme(kind: Kind, origin: &str) -> String {
     format!(
         "This is {what},\nin the log {origin}.\n\n\
          Keep the file exactly as you received it; it can be checked without asking anybody:\n\
-         with `bailee verify FILE`, or by hand with the steps in VERIFY.md.\n\n\
+         with `bailee verify FILE`; without our software, with verify.html in a browser, with\n\
+         verify.py in Python, or by hand with the steps in VERIFY.md.\n\n\
          data/entries/     what the log committed to, with proofs, and the parts opened to you\n\
          data/exhibits/    exact copies of documents, named by their SHA-256\n\
          data/timestamps/  what independent authorities say about the time of the checkpoint\n\

@@ -80,7 +80,8 @@ impl Policy {
         Ok((log, checkpoint))
     }
 
-    /// Did the log of this origin sign with its second key? Error: it did, and that does not verify.
+    /// Did the log of this origin sign with its second key? Error: it did, and that does not
+    /// verify.
     pub fn second_key(&self, note: &Note, origin: &str) -> Result<SecondKey, Error> {
         let second = |key: &Verifier| key.kind() == KeyKind::MlDsa44 && key.name() == origin;
         let keys = self.witnesses.iter().map(|witness| witness.key.clone());

@@ -3,10 +3,12 @@
 //! Invariants: every certificate of the chain, its root included, is valid at the moment asked
 //! about; every issuer is one (basic constraints, key usage) and may issue for timestamps; weak
 //! algorithms (SHA-1, short RSA) do not count. The order in which certificates come is irrelevant.
+//! The search is short: few certificates, and few of one name, so that nobody can make it long.
 //!
 //! Out of scope: revocation. What an authority's key signed before it was revoked may still be
 //! true; a token beside it by a second authority, and the witnesses, are the answer to that here.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rustls_pki_types::{CertificateDer, UnixTime};
@@ -18,6 +20,10 @@ use super::certificate::Certificate;
 use super::error::TimestampError;
 use super::oid;
 use super::roots::Roots;
+
+/// Most certificates of one name among those that a chain is built of: keys are rolled over, but
+/// each further one multiplies the ways to try.
+const MAX_NAMESAKES: usize = 4;
 
 /// Searches a chain from `signer` through `carried` certificates to one of `roots`, valid `at` Unix
 /// seconds. Returns the last second at which all of it is valid.
@@ -36,6 +42,7 @@ pub(super) fn check(
         .map(|other| CertificateDer::from(*other))
         .chain(roots.helpers.iter().cloned())
         .collect();
+    refuse_namesakes(&helpers, &authority)?;
     let time = UnixTime::since_unix_epoch(Duration::from_secs(at));
     let more = |path: &VerifiedPath| further(path, roots, time);
     let path = end
@@ -55,6 +62,19 @@ pub(super) fn check(
         until = until.min(Certificate::parse(&issuer.der())?.until);
     }
     Ok(until)
+}
+
+fn refuse_namesakes(helpers: &[CertificateDer], authority: &str) -> Result<(), TimestampError> {
+    let mut names = BTreeMap::new();
+    for helper in helpers {
+        let count = names.entry(Certificate::parse(helper)?.subject).or_insert(0);
+        *count += 1;
+        if *count > MAX_NAMESAKES {
+            let why = "more than 4 certificates are of one name".to_owned();
+            return Err(TimestampError::NoChain { authority: authority.to_owned(), why });
+        }
+    }
+    Ok(())
 }
 
 /// What rustls-webpki leaves to its caller: validity of the root, key usage of the issuers.

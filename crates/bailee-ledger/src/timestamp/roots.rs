@@ -10,7 +10,7 @@ use super::certificate::Certificate;
 use super::error::TimestampError;
 
 /// Largest file of roots, in bytes: a whole system's store fits.
-pub const MAX_ROOTS: usize = 4 << 20;
+pub const MAX_ROOTS: usize = 1 << 20;
 /// Most intermediate certificates in it: they cost time in the search for a chain.
 const MAX_HELPERS: usize = 8;
 
@@ -35,7 +35,7 @@ pub(super) struct Root {
 
 impl Roots {
     /// Reads PEM certificates; text around them is ignored. Error: nothing self-signed among them,
-    /// one that cannot be read, more than 4 MiB, or more than 8 that are not self-signed.
+    /// one that cannot be read, more than 1 MiB, or more than 8 that are not self-signed.
     pub fn from_pem(pem: &[u8]) -> Result<Self, TimestampError> {
         if pem.len() > MAX_ROOTS {
             let (what, got) = ("file of roots", pem.len());

@@ -2,7 +2,7 @@
 //! file `checkpoint`, then each over the one before.
 //!
 //! Invariants: an authority counts when all its tokens hold; tokens that lead to none of the roots
-//! a reader pinned are not shown, everything else that is wrong with a token contradicts the bundle.
+//! a reader pinned are not shown; anything else that is wrong with a token contradicts the bundle.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Seek};

@@ -226,7 +226,7 @@ fn archives_refuse_names_that_could_leave_or_collide() {
 #[test]
 fn content_that_does_not_fit_its_crc_is_not_handed_out() {
     let mut bytes = Vec::new();
-    write(&mut bytes, vec![Input::from_bytes("a.txt", b"content".to_vec())]).unwrap();
+    write(&mut bytes, vec![Input::from_bytes("a.txt", b"content")]).unwrap();
     bytes[30 + "a.txt".len()] ^= 1;
     let mut archive = Archive::open(Cursor::new(bytes)).unwrap();
     let refused = archive.read("a.txt", 100).unwrap_err();

@@ -3,19 +3,22 @@
 #![allow(clippy::print_stderr)] // to say that a test of foreign programs did not run
 
 mod authority;
+mod bagit;
 mod bundle;
-mod by_hand;
 mod clearance;
 mod common;
 mod dishonest;
 mod formats;
 mod hostile;
 mod issuer;
+mod large;
 mod merkle;
 mod notes;
 mod policy;
 mod sign;
 mod stamps;
+mod strangers;
 mod tiles;
 mod timestamp;
+mod upstream;
 mod witness;

@@ -3,7 +3,7 @@
 //! Looked at, in this order: the domain's rules on the state; the log entry by entry (each section
 //! opens its commitment, each entry follows from those before it, the replay is the state we
 //! answer from); the published checkpoint (its root is the root of these entries); every exhibit
-//! that an entry names (there, and what its digest says, unless it was erased).
+//! that an entry names (there, and what its digest says, unless it was erased); every timestamp.
 //!
 //! Invariants: reading only; a finding is a line in the report, never an abort; while others
 //! write, what is compared is one moment. Out of scope: the vault's packs (`snapshot verify`).
@@ -18,8 +18,7 @@ use utoipa::ToSchema;
 
 use crate::api::problem::Problem;
 use crate::house::House;
-use crate::keys;
-use crate::receipt;
+use crate::{keys, receipt, stamping};
 
 /// Entries read at once.
 const PAGE: usize = 4096;
@@ -41,10 +40,14 @@ pub struct CheckReport {
     pub exhibits: u64,
     /// Exhibits erased on record.
     pub erased_exhibits: u64,
+    /// Timestamp tokens verified.
+    pub timestamps: u64,
     /// Size of the published checkpoint that was compared.
     pub checkpoint: Option<u64>,
     /// What is wrong, at most a thousand lines.
     pub findings: Vec<String>,
+    /// What is missing without being wrong: tokens that an authority has not given.
+    pub missing: Vec<String>,
     /// Further findings that are not told.
     pub more_findings: u64,
     /// What an operator should know of the keys; breaks no rule.
@@ -91,6 +94,10 @@ pub fn check(house: &House, progress: &mut dyn FnMut(Step)) -> Result<CheckRepor
         checkpoint(&walk, &note, house, &mut report);
     }
     walk.exhibits(house, &mut report, progress)?;
+    let mut missing = Vec::new();
+    let find = &mut |finding| report.find(finding);
+    let timestamps = stamping::find_faults(house, find, &mut |line| missing.push(line))?;
+    (report.timestamps, report.missing) = (timestamps, missing);
     report.keys = keys::show::remarks(house)?;
     report.good = report.findings.is_empty();
     Ok(report)

@@ -122,6 +122,7 @@ fn status(code: Code) -> u16 {
         Code::NotPermitted | Code::NotYourData => 403,
         Code::NotFound => 404,
         Code::BadValue
+        | Code::ReasonTooLong
         | Code::LineageCycle
         | Code::WrongKind
         | Code::NoSubject
@@ -199,6 +200,12 @@ impl From<ReceiptError> for Problem {
     fn from(error: ReceiptError) -> Problem {
         match error {
             ReceiptError::NotFound(about) => Problem::not_found(about),
+            ReceiptError::NothingToSee { party, matter } => {
+                let change =
+                    "check the ids; a bundle of a matter is for its parties and for counsel";
+                let detail = format!("has no part in {matter} that it may see");
+                Problem::new(404, "nothing_to_see", party.to_string(), detail, change)
+            }
             ReceiptError::NoCertificate(id) => {
                 let change = "finish it first; an aborted or lost clearance never has one";
                 Problem::new(409, "no_certificate", id.to_string(), "has no certificate", change)

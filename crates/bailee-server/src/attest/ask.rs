@@ -69,8 +69,8 @@ fn read(answer: &Answer) -> Result<Reply, Lapse> {
     }
 }
 
-/// The cosignature by this witness among `lines`, verified, and the Unix seconds it states. `now`: Unix seconds, if our clock is a
-/// real one.
+/// The cosignature by this witness among `lines`, verified, and the Unix seconds it states. `now`:
+/// Unix seconds, if our clock is a real one.
 pub(crate) fn cosignature(
     witness: &PolicyWitness,
     note: &Note,

@@ -2,9 +2,10 @@
 //!
 //! | object | content |
 //! |---|---|
-//! | `attested/<size, 20 digits>/note` | the checkpoint with its cosignatures: the bytes that tokens cover |
-//! | `attested/<size>/<authority>/<n>.tsr` | token n of that authority: 0 over the note, n over token n-1 |
+//! | `attested/<size, 20 digits>/note` | checkpoint with cosignatures: what tokens cover |
+//! | `attested/<size>/<authority>/<n>.tsr` | token n: 0 over the note, n over token n-1 |
 //! | `attested/<size>/<authority>/roots.pem` | the certificates offered as anchors |
+//! | `attested/<size>/<authority>/<n>.pem` | others, where token n was given under other roots |
 //!
 //! Invariants
 //! 1. One size has one attested note; who comes second takes over the first's. So a token is always
@@ -21,10 +22,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bailee_ledger::checkpoint::parse_note;
 use bailee_ledger::{Note, Policy};
-use bailee_store::{ObjectError, Objects};
+use bailee_store::{ObjectError, Objects, Put};
 
 use crate::attest::{Attested, Stamp};
 use crate::house::HouseError;
+use crate::stamping::Desk;
 
 const ROOT: &str = "attested/";
 const NOTE: &str = "note";
@@ -61,6 +63,49 @@ impl Kept {
     ) -> Result<(), HouseError> {
         self.objects.put(&format!("{}{authority}/{n}.tsr", dir(size)), token)?;
         Ok(())
+    }
+
+    /// Keeps token `n` of an authority with the roots it was verified under. Order: roots, durable
+    /// -> token, so that no token is without them.
+    pub(crate) fn put_stamp(
+        &self,
+        size: u64,
+        desk: &Desk,
+        n: usize,
+        token: &[u8],
+    ) -> Result<Put, HouseError> {
+        let dir = format!("{}{}", dir(size), desk.name);
+        self.objects.put(&format!("{dir}/{ROOTS}"), &desk.pem)?;
+        let known = self.roots(&dir)?;
+        if !known.windows(desk.pem.len()).any(|part| part == desk.pem) {
+            self.objects.put(&format!("{dir}/{n}.pem"), &desk.pem)?;
+        }
+        Ok(self.objects.put(&format!("{dir}/{n}.tsr"), token)?)
+    }
+
+    /// Every size and authority with a token, ascending.
+    pub(crate) fn stamped(&self) -> Result<BTreeSet<(u64, String)>, HouseError> {
+        let names = self.objects.list(ROOT)?;
+        let first = |name: &String| {
+            let (size, rest) = name.strip_prefix(ROOT)?.split_once('/')?;
+            let authority = rest.strip_suffix("/0.tsr")?;
+            Some((size_of(&format!("{ROOT}{size}/{NOTE}"))?, authority.to_owned()))
+        };
+        Ok(names.iter().filter_map(first).collect())
+    }
+
+    /// The certificates kept in an authority's directory: those of the first token, then others.
+    fn roots(&self, dir: &str) -> Result<Vec<u8>, HouseError> {
+        let mut roots = self.found(&format!("{dir}/{ROOTS}"))?.unwrap_or_default();
+        for name in self.objects.list(&format!("{dir}/"))? {
+            let is_number = |stem: &str| stem.bytes().all(|byte| byte.is_ascii_digit());
+            let file = name.rsplit('/').next().and_then(|file| file.strip_suffix(".pem"));
+            if file.is_some_and(is_number) {
+                roots.push(b'\n');
+                roots.extend(self.objects.get(&name)?);
+            }
+        }
+        Ok(roots)
     }
 
     /// Keeps the certificates that an authority's tokens of this size are offered with.
@@ -108,7 +153,7 @@ impl Kept {
             while let Some(token) = self.found(&format!("{dir}{authority}/{}.tsr", tokens.len()))? {
                 tokens.push(token);
             }
-            let roots = self.found(&format!("{dir}{authority}/{ROOTS}"))?.unwrap_or_default();
+            let roots = self.roots(&format!("{dir}{authority}"))?;
             if !tokens.is_empty() {
                 stamps.push(Stamp { authority: authority.to_owned(), roots, tokens });
             }
@@ -155,7 +200,7 @@ fn size_of(name: &str) -> Option<u64> {
 mod tests {
     use super::*;
     use bailee_ledger::{Checkpoint, Signer, Tree};
-    use bailee_store::{MemoryObjects, Put};
+    use bailee_store::MemoryObjects;
 
     const ORIGIN: &str = "log.example.org/2026";
 

@@ -16,6 +16,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use bailee_ledger::note::NoteSignature;
+use bailee_ledger::policy::PolicyWitness;
 use bailee_ledger::witness::AddCheckpoint;
 use bailee_ledger::{Checkpoint, Note, Policy};
 
@@ -86,6 +87,21 @@ impl Gathered {
             "none" => !self.cosigned.is_empty(),
             _ => policy.quorum_by(&self.cosigned).is_some(),
         }
+    }
+
+    /// The cosignatures in the order of the policy, whoever answered first.
+    fn put_in_order(&mut self, policy: &Policy) {
+        let place = |line: &NoteSignature| {
+            let ours = |one: &PolicyWitness| one.key.id() == line.key_id;
+            // The log's own signatures come first, as they were.
+            policy.witnesses().iter().position(ours).map_or(0, |index| index + 1)
+        };
+        let Ok(mut note) = Note::new(self.note.text().to_owned()) else { return };
+        let mut lines = self.note.signatures().to_vec();
+        lines.sort_by_key(place);
+        note.add_signatures(lines);
+        self.note = note;
+        self.cosigned.sort_unstable();
     }
 
     fn lacks(&self, seat: &Seat) -> bool {
@@ -179,6 +195,7 @@ impl Table {
         for (seat, _) in self.seats.iter().zip(asked).filter(|(seat, n)| *n > 0 && seat.busy) {
             seat.witnesses.iter().for_each(|index| self.watched[*index].lapsed(Lapse::Late));
         }
+        gathered.put_in_order(&self.policy);
     }
 
     /// Takes an answer that came between rounds.

@@ -44,6 +44,12 @@ impl Witnesses {
 
     /// Reads the policy file, without any key of the log itself.
     pub(crate) fn read(&self, dir: Option<&Path>, origin: &str) -> Result<Policy, HouseError> {
+        if self.timeout_ms == 0 {
+            return Err(HouseError::Config {
+                path: "bailee.toml".into(),
+                detail: "witnesses.timeout_ms is 0: nobody can answer in no time".into(),
+            });
+        }
         let path = dir.map_or_else(|| self.policy.clone(), |dir| dir.join(&self.policy));
         let bytes = std::fs::read(&path)
             .map_err(|e| HouseError::io(format!("read the policy {}", path.display()), &e))?;

@@ -12,7 +12,8 @@ use axum::http::HeaderMap;
 use axum::http::header::{ACCEPT, CONTENT_TYPE};
 use bailee_core::By;
 use bailee_core::demand::Medium;
-use bailee_core::id::{BadId, ClearanceId, DemandId, MatterId};
+use bailee_core::disclosure::Audience;
+use bailee_core::id::{BadId, ClearanceId, DemandId, MatterId, PartyId};
 use serde::de::DeserializeOwned;
 
 use crate::api::words::{self, Verb};
@@ -24,8 +25,10 @@ use crate::http::auth::{Caller, is_own};
 use crate::http::metrics::Metrics;
 use crate::http::openapi;
 use crate::http::reply::{JSON, Reply, TEXT, ZIP};
+use crate::http::stream::Stream;
 use crate::intake::{self, Cover, Taken};
-use crate::receipt;
+use crate::matter;
+use crate::receipt::{self, ReceiptError};
 
 /// What all requests share.
 pub(crate) struct Shared {
@@ -193,11 +196,31 @@ pub(crate) fn receipt_of(shared: &Shared, ask: &Ask) -> Result<Reply, Problem> {
     Ok(zip(bundle, &format!("{id}.bailee.zip")))
 }
 
+/// For the house, whoever it is made for; a party gets its own part and nobody else's.
 pub(crate) fn matter_bundle(shared: &Shared, ask: &Ask) -> Result<Reply, Problem> {
     let id = ask.id::<MatterId>()?;
-    let mut bundle = Vec::new();
-    receipt::matter(&shared.house, id, &mut bundle)?;
-    Ok(zip(bundle, &format!("{id}.bailee.zip")))
+    let missing = || Problem::failure("house_failed", "the request", "came in without a caller");
+    let caller = ask.caller.ok_or_else(missing)?;
+    let asked = ask.said("for", "bailee-for").map(|text| text.parse::<PartyId>()).transpose();
+    let asked = asked.map_err(|e| Problem::bad_request("for", e.to_string()))?;
+    let reader = match (asked, caller.of_house) {
+        (None, true) => None,
+        (None, false) => Some(caller.party),
+        (Some(party), of_house) if of_house || party == caller.party => Some(party),
+        (Some(party), _) => {
+            return Err(ReceiptError::NothingToSee { party, matter: id }.into());
+        }
+    };
+    let (name, audience) = match reader {
+        None => (format!("{id}.bailee.zip"), Audience::Counsel),
+        Some(party) => {
+            let audience = shared.house.with_state(|s| Audience::of(s, party))?;
+            (format!("{id}-{party}.bailee.zip"), audience)
+        }
+    };
+    let house = shared.house.clone();
+    let stream = Stream::begin(move |out| Ok(matter::bundle(&house, id, audience, out)?))?;
+    Ok(named(Reply::stream(ZIP, stream), &name))
 }
 
 pub(crate) fn certificate(shared: &Shared, ask: &Ask) -> Result<Reply, Problem> {
@@ -208,8 +231,11 @@ pub(crate) fn certificate(shared: &Shared, ask: &Ask) -> Result<Reply, Problem> 
 }
 
 fn zip(bundle: Vec<u8>, name: &str) -> Reply {
-    let disposition = format!("attachment; filename=\"{name}\"");
-    Reply::bytes(ZIP, bundle).with("content-disposition", disposition)
+    named(Reply::bytes(ZIP, bundle), name)
+}
+
+fn named(reply: Reply, name: &str) -> Reply {
+    reply.with("content-disposition", format!("attachment; filename=\"{name}\""))
 }
 
 pub(crate) fn livez(_: &Shared, _: &Ask) -> Result<Reply, Problem> {
@@ -231,7 +257,11 @@ pub(crate) fn readyz(shared: &Shared, _: &Ask) -> Result<Reply, Problem> {
             if !shared.house.signs() {
                 told.push_str("signing: stopped; `bailee keys show` says why\n");
             }
-            Ok(Reply::bytes(TEXT, format!("ready\n{told}").into_bytes()))
+            let stands = shared.house.timestamp_authorities();
+            let mute = stands.iter().filter(|stand| stand.trouble.is_some());
+            let mute = mute.map(|one| format!("timestamp authority {}: no tokens\n", one.name));
+            let mute: String = mute.collect();
+            Ok(Reply::bytes(TEXT, format!("ready\n{told}{mute}").into_bytes()))
         }
         None => {
             let detail = "has not signed a checkpoint yet";

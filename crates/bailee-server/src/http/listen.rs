@@ -1,9 +1,9 @@
-//! Listening: connections in, requests to a router, and an end in peace. Whose router it is does not
-//! matter: a house's and a witness's are listened for in the same way.
+//! Listening: connections in, requests to a router, and an end in peace. Whose router it is does
+//! not matter: a house's and a witness's are listened for in the same way.
 //!
 //! Invariants
-//! 1. Connections, header bytes and the time for a header are bounded; beyond the bound a connection
-//!    is turned away and counted.
+//! 1. Connections, header bytes and the time for a header are bounded; beyond the bound a
+//!    connection is turned away and counted.
 //! 2. End (SIGTERM, SIGINT, or [`Stop`]): no new connections -> requests in work are finished, for
 //!    at most [`GRACE`].
 

@@ -1,7 +1,8 @@
 //! Metrics in Prometheus' text form (version 0.0.4): what an operator watches.
 //!
-//! Invariant: numbers only, no names or ids but those of witnesses. They count holds, silent ones too, so they are shown
-//! to the house alone (routes.rs); a data owner must not learn of a hold from a count.
+//! Invariant: numbers only, no names or ids but those of witnesses. They count holds, silent ones
+//! too, so they are shown to the house alone (routes.rs); a data owner must not learn of a hold
+//! from a count.
 
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -88,6 +89,7 @@ impl Metrics {
             _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}");
         }
         write_witnesses(&mut out, &house.watched());
+        crate::stamping::write_metrics(house, &mut out);
         Ok(out)
     }
 

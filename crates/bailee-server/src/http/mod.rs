@@ -19,7 +19,9 @@ pub mod openapi;
 pub(crate) mod reply;
 pub mod routes;
 mod server;
+mod stream;
 mod tiles;
 
 pub use listen::{GRACE, ServeError, Stop};
 pub use server::{serve, serve_until};
+pub use tiles::Serving;

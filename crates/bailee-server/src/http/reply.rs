@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use crate::api::Problem;
 use crate::api::problem::PROBLEM_JSON;
+use crate::http::stream::Stream;
 
 pub(crate) const JSON: &str = "application/json";
 pub(crate) const TEXT: &str = "text/plain; charset=utf-8";
@@ -35,11 +36,26 @@ pub(crate) struct Reply {
     pub(crate) media: &'static str,
     pub(crate) cache: Cache,
     pub(crate) headers: Vec<(&'static str, String)>,
-    pub(crate) body: Vec<u8>,
+    pub(crate) body: Content,
+}
+
+/// What an answer says.
+#[derive(Debug)]
+pub(crate) enum Content {
+    /// Ready bytes.
+    Bytes(Vec<u8>),
+    /// Bytes that are still being made.
+    Stream(Stream),
 }
 
 impl Reply {
     pub(crate) fn bytes(media: &'static str, body: Vec<u8>) -> Reply {
+        let body = Content::Bytes(body);
+        Reply { status: 200, media, cache: Cache::Never, headers: Vec::new(), body }
+    }
+
+    pub(crate) fn stream(media: &'static str, body: Stream) -> Reply {
+        let body = Content::Stream(body);
         Reply { status: 200, media, cache: Cache::Never, headers: Vec::new(), body }
     }
 
@@ -62,7 +78,11 @@ impl Reply {
 
 impl From<Reply> for Response<Body> {
     fn from(reply: Reply) -> Response<Body> {
-        let mut response = Response::new(Body::from(reply.body));
+        let body = match reply.body {
+            Content::Bytes(bytes) => Body::from(bytes),
+            Content::Stream(stream) => Body::new(stream),
+        };
+        let mut response = Response::new(body);
         *response.status_mut() =
             StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let headers = response.headers_mut();

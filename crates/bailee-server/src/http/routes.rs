@@ -122,9 +122,10 @@ routes! {
     Get "/v1/demands/{id}/receipt" Need::Party(&[Operator, Reader]), 0, None
         => "application/zip" None, handlers::receipt_of,
         "The receipt bundle of a demand, for its sender and the house";
-    Get "/v1/matters/{id}/bundle" Need::House(&[Operator, Reader]), 0, None
+    Get "/v1/matters/{id}/bundle" Need::Party(&[Operator, Reader]), 0, None
         => "application/zip" None, handlers::matter_bundle,
-        "Everything about a matter, for the house's counsel";
+        "What somebody may see of a matter: a party its own part; the house everything, or with \
+         `?for=P-1` that party's part";
     Get "/v1/{what}" Need::House(&[Operator, Reader]), 0, None
         => "application/json" None, handlers::show,
         "A list by name, or one thing by id";
@@ -185,7 +186,7 @@ mod tests {
             "-ao- house POST /v1/clearances/{id}/abort",
             "-aor house GET /v1/clearances/{id}/certificate",
             "--or party GET /v1/demands/{id}/receipt",
-            "--or house GET /v1/matters/{id}/bundle",
+            "--or party GET /v1/matters/{id}/bundle",
             "--or house GET /v1/{what}",
             "---- all GET /checkpoint",
             "---- all GET /tile/{*path}",

@@ -3,11 +3,15 @@
 //! Invariants: only what the published checkpoint covers is served, so a reader never gets a hash
 //! that was not signed; with witnesses, the checkpoint goes out with what they said of it; a path
 //! has one spelling (bailee-ledger says which), anything else is not found; a tile's bytes never
-//! change, so everyone may keep them for ever. The checkpoint changes and is never cached. Nothing
-//! here tells more than the leaves do: a type code, an hour, and commitments.
+//! change, so everyone may keep them for ever. The checkpoint changes and is never cached. Entries
+//! older than `[serving] entries_days` are denied by name; their hashes are not, so no proof breaks.
+//! Nothing is deleted for that: what is served less is not erased. Nothing here tells more than the
+//! leaves do: a type code, an hour, and commitments.
 
 use bailee_ledger::tile::{TileKind, encode_entries, hash_tile};
-use bailee_ledger::{Checkpoint, TileId};
+use bailee_ledger::{Checkpoint, Leaf, TileId};
+use bailee_store::Entry;
+use serde::{Deserialize, Serialize};
 
 use crate::api::Problem;
 use crate::house::House;
@@ -43,11 +47,45 @@ pub(crate) fn tile(shared: &Shared, ask: &Ask) -> Result<Reply, Problem> {
             if entries.len() != usize::from(tile.width) {
                 return Err(Problem::not_found(path));
             }
+            keep_back(&shared.house, &entries)?;
             let leaves = entries.iter().map(|entry| entry.leaf.as_slice());
             encode_entries(leaves).map_err(missing)?
         }
     };
     Ok(Reply::bytes(BYTES, bytes).forever())
+}
+
+/// What is served of the log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Serving {
+    /// Days for which entries are served; `None`: for ever.
+    #[serde(default)]
+    pub entries_days: Option<u32>,
+}
+
+impl Serving {
+    /// The section of the settings.
+    pub(crate) fn to_text(self) -> String {
+        let days = self.entries_days;
+        days.map_or_else(String::new, |days| format!("\n[serving]\nentries_days = {days}\n"))
+    }
+}
+
+/// Denies a bundle whose newest entry is older than what is served.
+fn keep_back(house: &House, entries: &[Entry]) -> Result<(), Problem> {
+    let (Some(days), Some(newest)) = (house.config().serving.entries_days, entries.last()) else {
+        return Ok(());
+    };
+    let leaf = Leaf::decode(&newest.leaf);
+    let leaf = leaf.map_err(|e| Problem::failure("house_failed", "an entry", e.to_string()))?;
+    let until = i64::from(leaf.hours) * 3_600 + i64::from(days) * 86_400;
+    if house.clock().now().unix() <= until {
+        return Ok(());
+    }
+    let detail = format!("are older than the {days} days for which entries are served");
+    let change = "prove with hash tiles and receipts; ask the operator for older entries";
+    Err(Problem::new(410, "pruned", "these entries", detail, change))
 }
 
 fn nothing_signed() -> Problem {

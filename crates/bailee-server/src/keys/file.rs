@@ -111,6 +111,10 @@ impl<'a> KeyDir<'a> {
         self
     }
 
+    pub(crate) fn secrets(&self) -> &Secrets {
+        self.secrets
+    }
+
     pub(crate) fn dir(&self) -> &Path {
         &self.dir
     }

@@ -32,15 +32,20 @@ use bailee_ledger::hash::sha256;
 use bailee_ledger::{Checkpoint, Note, Policy, PqSigner, Sign, Signer, Verifier};
 use zeroize::Zeroizing;
 
+use crate::config::Config;
+
 pub use error::KeyError;
+pub(crate) use file::KeyDir;
 pub(crate) use file::sync_dir;
-use file::{Kept, KeyDir, KeyFile};
+use file::{Kept, KeyFile};
 use protected::{Lock, Seed};
 use ring::KeyRing;
 pub(crate) use ring::Own;
 pub use secrets::{Secret, Secrets, new_passphrase};
 pub use source::{BadSource, KeySettings, Source, TokenUri};
 
+/// What the secret of images is for.
+const IMAGE: &[u8] = b"bailee/image/v1";
 /// The directory of key files, in the house's own.
 const DIR: &str = "keys";
 
@@ -50,7 +55,9 @@ pub struct Keys {
     /// Signs clearance tokens.
     pub clearance: Signer,
     /// Makes message ids unguessable.
-    mail: Zeroizing<[u8; 32]>,
+    mail: Seed,
+    /// Authenticates images of the state.
+    image: Seed,
     /// Wraps the keys in the vault; `None` if its file is not there.
     vault: Option<Seed>,
     /// Protects further files as those that are there.
@@ -81,7 +88,8 @@ impl Keys {
         Ok(Keys {
             ring,
             clearance: Signer::from_seed(&name, clearance)?,
-            mail: Zeroizing::new(sha256(&[b"bailee/mail/v1".as_slice(), clearance].concat())),
+            mail: derived(b"bailee/mail/v1", clearance),
+            image: derived(IMAGE, clearance),
             vault: None,
             lock: None,
             kept: Vec::new(),
@@ -91,6 +99,22 @@ impl Keys {
     /// The secret in message ids, derived from the clearance key.
     pub(crate) fn mail(&self) -> &[u8; 32] {
         &self.mail
+    }
+
+    /// The secret that authenticates images of the state, derived from the clearance key.
+    pub(crate) fn image(&self) -> &[u8; 32] {
+        &self.image
+    }
+
+    /// The same, before anything but the clearance key is open.
+    pub(crate) fn image_secret(dir: &KeyDir<'_>) -> Result<Seed, KeyError> {
+        let (clearance, _) = dir.read(KeyFile::Clearance)?;
+        Ok(derived(IMAGE, &clearance))
+    }
+
+    /// The key files of a house, and who opens those that are protected.
+    pub(crate) fn dir<'a>(house: &Path, secrets: &'a Secrets) -> KeyDir<'a> {
+        KeyDir::new(&house.join(DIR), secrets, None)
     }
 
     /// The vault's key.
@@ -124,16 +148,15 @@ impl Keys {
     /// not answer is an error only if nothing says which key it holds.
     pub(crate) fn open(
         house: &Path,
-        origin: &str,
-        settings: &KeySettings,
+        dir: &KeyDir<'_>,
+        config: &Config,
         log: &Ring,
-        secrets: &Secrets,
     ) -> Result<Keys, KeyError> {
-        let dir = KeyDir::new(&house.join(DIR), secrets, None);
-        rotate::settle(&dir, log)?;
+        let Config { origin, keys: settings, .. } = config;
+        rotate::settle(dir, log)?;
         let recorded = policies::first(house, origin)?;
-        let ring = KeyRing::open(origin, settings, &dir, recorded)?;
-        ring.ask_all(log, secrets);
+        let ring = KeyRing::open(origin, settings, dir, recorded)?;
+        ring.ask_all(log, dir.secrets());
         let known = ring.public(log)?;
         if let Err(error) = ring.pairs(log).swap_remove(0).first
             && !ring.lives_elsewhere()
@@ -192,6 +215,11 @@ impl Keys {
     pub(crate) fn own(&self, log: &Ring, bytes: &[u8]) -> Result<Own, KeyError> {
         self.ring.own(log, bytes)
     }
+}
+
+/// A secret for one purpose, from a key.
+fn derived(purpose: &[u8], key: &[u8; 32]) -> Seed {
+    Zeroizing::new(sha256(&Zeroizing::new([purpose, key].concat())))
 }
 
 /// Puts every key file of the house in `dir` under a passphrase; the names of those there are. The

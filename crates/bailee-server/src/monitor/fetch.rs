@@ -59,8 +59,8 @@ impl Log {
         }
     }
 
-    /// Pushes the entries from where the tree ends up to `size`, each beside the hash that is served
-    /// for it.
+    /// Pushes the entries from where the tree ends up to `size`, each beside the hash that is
+    /// served for it.
     pub(super) fn entries(
         &self,
         growing: &mut Growing,

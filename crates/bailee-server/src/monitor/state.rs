@@ -1,8 +1,8 @@
 //! What a monitor has seen, in its directory: `seen.json`, and `proof-…` files.
 //!
 //! Invariants: the file is replaced whole (written aside, synced, renamed, directory synced), so a
-//! crash leaves the old state or the new; the tree in it is the one its checkpoint signs; a proof is
-//! put once under the hash of its bytes and never replaced.
+//! crash leaves the old state or the new; the tree in it is the one its checkpoint signs; a proof
+//! is put once under the hash of its bytes and never replaced.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};

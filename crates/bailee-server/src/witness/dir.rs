@@ -3,8 +3,8 @@
 //! Layout: `keys/cosign.key` and, if asked for, `keys/ml-dsa.key` (0600, one encoded key each),
 //! `logs.tlog-policy` (a `log` line for each key that is watched), `witness.sqlite` (records).
 //!
-//! Invariants: a key is created new, durable, and never replaced; a key file that others can read is
-//! refused; a witness without its records does not open, because it could cosign a second tree.
+//! Invariants: a key is created new, durable, and never replaced; a key file that others can read
+//! is refused; a witness without its records does not open, because it could cosign a second tree.
 //! Order of `init`: directory, records, list, keys last. A crash in between leaves a directory that
 //! is no witness yet; `init` goes on with it.
 

@@ -2,13 +2,13 @@
 //!
 //! | route | answer |
 //! |---|---|
-//! | `POST /add-checkpoint` | 200 signature lines; 400, 403, 404, 409, 413, 422 as the document says |
+//! | `POST /add-checkpoint` | 200 signature lines; 400, 403, 404, 409, 422 as in the document |
 //! | `GET /<hex SHA-256 of the origin>/checkpoint` | what was cosigned last, for monitors |
 //! | `GET /` | name, keys, logs |
 //! | `GET /livez`, `/readyz`, `/metrics` | as a house's |
 //!
-//! Invariants: nobody needs a token, because nothing here is secret and a checkpoint carries its own
-//! proof; bodies, requests in work and connections are bounded; the records are only touched on
+//! Invariants: nobody needs a token, because nothing here is secret and a checkpoint carries its
+//! own proof; bodies, requests in work and connections are bounded; the records are only touched on
 //! threads that may wait. Out of scope: TLS, and limits per sender (a proxy has both).
 
 use std::fmt::Write as _;

@@ -213,3 +213,155 @@ fn hundreds_of_erasures_keep_no_receipt_waiting() {
     assert!(house.with_state(|s| s.demands.get(DemandId(1)).unwrap().receipted).unwrap());
     act(&house, By::System, Action::Tick).unwrap();
 }
+
+/// Entries of the log in which somebody is erased.
+const LONG: u64 = 100_000;
+
+/// Registers assets, many at once, so that they share commits, until the log has `size` entries.
+fn grow(house: &House, size: u64) {
+    let here = house.with_state(|s| s.head).unwrap();
+    let each = size.saturating_sub(here).div_ceil(THREADS);
+    let register = move |thread: u64| {
+        for n in 0..each {
+            let new = NewAsset {
+                kind: bailee_core::asset::AssetKind::Dataset,
+                label: format!("box {here}-{thread}-{n}"),
+                accounts: Vec::new(),
+                identifiers: Vec::new(),
+                part_of: None,
+                copy_of: Vec::new(),
+                place: "hall".into(),
+                bytes: 1,
+            };
+            act(house, By::System, Action::RegisterAsset(new)).unwrap();
+        }
+    };
+    std::thread::scope(|scope| {
+        for thread in 0..THREADS {
+            scope.spawn(move || register(thread));
+        }
+    });
+}
+
+const THREADS: u64 = 64;
+
+/// Every leaf of the log, hashed in a row, and the root of the tree over them.
+fn leaves(house: &House) -> (bailee_ledger::Tree, [u8; 32]) {
+    let (mut tree, mut all) = (bailee_ledger::Tree::default(), Vec::new());
+    let mut from = 0;
+    loop {
+        let page = house.entries(from, 4096).unwrap();
+        if page.is_empty() {
+            return (tree, digest(&all));
+        }
+        for entry in &page {
+            tree.push(&entry.leaf);
+            all.extend_from_slice(&digest(&entry.leaf));
+        }
+        from += page.len() as u64;
+    }
+}
+
+/// Files in which `grep` finds one of the words, as they are or in base64; and those with the bare
+/// digest of a document of the person.
+fn grepped(dir: &Path) -> Vec<String> {
+    let mut grep = std::process::Command::new("grep");
+    grep.args(["-r", "-l", "-a", "-F", "-i"]);
+    for needle in needles() {
+        grep.arg("-e").arg(String::from_utf8(needle).unwrap());
+    }
+    let output = grep.arg(dir).output().unwrap();
+    assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+    let found = String::from_utf8(output.stdout).unwrap();
+    let mut places: Vec<String> = found.lines().map(str::to_owned).collect();
+    // Part of each digest, without the byte that ends a line of grep's.
+    let parts: Vec<String> = [private_letter(1), private_letter(20_000)]
+        .iter()
+        .map(|raw| {
+            let named = digest(raw);
+            let part = named.windows(10).find(|part| !part.contains(&b'\n')).unwrap();
+            part.iter().map(|byte| format!("\\x{byte:02x}")).collect()
+        })
+        .collect();
+    let mut grep = std::process::Command::new("grep");
+    grep.env("LC_ALL", "C").args(["-r", "-l", "-a", "-P"]).arg(parts.join("|")).arg(dir);
+    let output = grep.output().unwrap();
+    assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+    let found = String::from_utf8(output.stdout).unwrap();
+    places.extend(found.lines().map(|file| format!("{file}: a digest")));
+    places
+}
+
+/// Everything of the state but what is a person's.
+fn impersonal(s: &bailee_core::State) -> impl PartialEq + use<> {
+    let stays = (
+        (s.policy.clone(), s.catalogue.clone(), s.entities.clone(), s.assets.clone()),
+        (s.matters.clone(), s.holds.clone(), s.notices.clone(), s.objections.clone()),
+        (s.dispositions.clone(), s.clearances.clone(), s.snapshots.clone(), s.meters.clone()),
+        (s.duties.clone(), s.tokens.clone()),
+    );
+    let demands: Vec<_> = s.demands.iter().map(|(_, d)| (d.from, d.hold, d.status)).collect();
+    (stays, demands)
+}
+
+#[test]
+fn in_a_log_of_a_hundred_thousand_entries_one_person_goes_and_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let house = on_disk(dir.path());
+    let people = people(&house);
+    grow(&house, LONG / 3);
+    let others: Vec<DemandId> =
+        (1..40).map(|n| demand(take(&house, &letter(n)).unwrap()).0).collect();
+    let (party, demands) = a_life(&house, dir.path(), &people);
+    let more: Vec<DemandId> =
+        (40..80).map(|n| demand(take(&house, &letter(n)).unwrap()).0).collect();
+    grow(&house, LONG);
+    assert!(house.settle().is_empty());
+    let receipts: Vec<Vec<u8>> =
+        others.iter().chain(&more).chain(&demands).map(|id| receipt_of(&house, *id)).collect();
+    let (tree, before) = leaves(&house);
+    assert!(tree.size() >= LONG);
+    let (size, root) = (tree.size(), tree.root());
+    let state = house.with_state(Clone::clone).unwrap();
+    assert!(grepped(dir.path()).len() > 3, "the test looks in the wrong place");
+
+    let records = yes(&house, people.cora, Action::EraseDetails { party });
+    assert!(house.settle().is_empty());
+    assert_eq!(grepped(dir.path()), Vec::<String>::new());
+
+    // Every leaf is what it was, so every proof is: a thousand of them, and all of the person's.
+    let (after, _) = leaves(&house);
+    assert_eq!(after.root_at(size).unwrap(), root);
+    let bailee_core::Event::DetailsErased { positions, papers, .. } = &records[0].fact.event else {
+        panic!("{records:?}");
+    };
+    assert!(positions.len() >= 3 && papers.len() >= 5, "{positions:?} {papers:?}");
+    let some = (0..size).step_by(101).chain(positions.iter().chain(papers).copied());
+    for index in some {
+        let leaf = house.entries(index, 1).unwrap().remove(0).leaf;
+        let path = after.inclusion(index, size).unwrap();
+        let hash = bailee_ledger::hash::leaf_hash(&leaf);
+        bailee_ledger::proof::verify_inclusion(&hash, index, size, &path, &root).unwrap();
+    }
+    drop((tree, before, after));
+    // All receipts handed out before verify; those of others can be made again with their letter.
+    for receipt in &receipts {
+        verified(&house, receipt);
+    }
+    for (n, id) in others.iter().chain(&more).enumerate() {
+        let again = verified(&house, &receipt_of(&house, *id));
+        assert_eq!(again.exhibits, [digest(&letter(n + 1))]);
+    }
+
+    // The state is what it was but for the person, and a replay of the files gives the same.
+    let left = house.with_state(Clone::clone).unwrap();
+    assert!(impersonal(&left) == impersonal(&state), "something else changed");
+    for (id, known) in state.parties.iter().filter(|(id, _)| *id != party) {
+        assert_eq!(left.parties.get(id), Some(known));
+    }
+    assert!(left.parties.get(party).unwrap().who.is_none());
+    assert_eq!(house.with_state(check).unwrap(), []);
+    drop(house);
+    assert!(Projection::replay(&*sqlite(dir.path())).unwrap().state == left, "replay differs");
+    assert_eq!(grepped(dir.path()), Vec::<String>::new());
+}

@@ -7,122 +7,38 @@
 //! | append failed -> replay              | `read`          |
 //! | tree -> checkpoint cell              | `swap_cell`     |
 //! | cell conflict -> adopt               | `swap_cell`, then `cell` |
+//! | tree -> checkpoint file              | `replace`       |
+//! | witnesses -> attested note           | `put`, and every other call of the objects |
 //! | large letter -> objects              | `put`           |
 //! | receipt -> exhibit                   | `exhibit`       |
 //! | plan -> intent -> outbox -> report   | `append` in settle, the n-th |
 //!
+//! The witness's own step (record, then answer) has its matrix in witness_server.rs.
+//!
 //! After each: the same house goes on, then a new process opens the same stores, and `judge` says
-//! that nothing acknowledged is lost, all of it provable, one root for one size.
+//! that nothing acknowledged is lost, all of it provable, one root for one size: in what was
+//! signed, in the checkpoint file, in what witnesses have on record, and in what was attested.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
 use bailee_core::check;
 use bailee_ledger::{Checkpoint, Tree};
+use bailee_server::house::Parts;
+use bailee_server::witness::Init;
 use bailee_server::{Failure, House, Projection};
 use bailee_store::{
-    Batch, Digest, Entry, Fault, FaultPlan, FaultyJournal, FaultyObjects, Journal, JournalError,
-    MemoryJournal, MemoryObjects, Objects,
+    Batch, Digest, DiskSlot, Entry, Fault, FaultPlan, FaultyObjects, Journal, JournalError,
+    MemoryJournal, MemoryObjects, Objects, Slot,
 };
 
+use crate::arrows::{Arrows, Call};
 use crate::common::{demand, judge, letter, letter_with, load, parts, sqlite, take};
-
-/// A journal behind a pointer, so that a faulty one can be put around any.
-#[derive(Clone)]
-struct Shared(Arc<dyn Journal>);
-
-/// Which call of the journal a plan is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Call {
-    Append,
-    Read,
-    Exhibit,
-    Cell,
-    Swap,
-}
-
-/// A journal with a fault plan for each kind of call; a crash in one is a crash of all. Every
-/// checkpoint that reaches the cell is kept: no size may ever have two roots.
-struct Arrows {
-    inner: Shared,
-    plans: BTreeMap<Call, FaultPlan>,
-    signed: Arc<Mutex<Vec<Vec<u8>>>>,
-}
-
-impl Arrows {
-    fn new(inner: Arc<dyn Journal>, signed: Arc<Mutex<Vec<Vec<u8>>>>) -> Arrows {
-        let calls = [Call::Append, Call::Read, Call::Exhibit, Call::Cell, Call::Swap];
-        let plans = calls.into_iter().map(|call| (call, FaultPlan::new())).collect();
-        Arrows { inner: Shared(inner), plans, signed }
-    }
-
-    fn through<T>(
-        &self,
-        call: Call,
-        run: impl FnOnce(&dyn Journal) -> Result<T, JournalError>,
-    ) -> Result<T, JournalError> {
-        if self.plans.values().any(FaultPlan::crashed) {
-            let (doing, detail) = ("answer".into(), "crashed".into());
-            return Err(JournalError::Io { doing, detail });
-        }
-        run(&FaultyJournal::new(self.inner.clone(), self.plans[&call].clone()))
-    }
-}
-
-impl Journal for Shared {
-    fn head(&self) -> Result<u64, JournalError> {
-        self.0.head()
-    }
-    fn append(&self, expected: u64, batch: &Batch) -> Result<u64, JournalError> {
-        self.0.append(expected, batch)
-    }
-    fn read(&self, from: u64, limit: usize) -> Result<Vec<Entry>, JournalError> {
-        self.0.read(from, limit)
-    }
-    fn erase(&self, sections: &[(u64, usize)], exhibits: &[Digest]) -> Result<(), JournalError> {
-        self.0.erase(sections, exhibits)
-    }
-    fn exhibit(&self, digest: &Digest) -> Result<Option<Vec<u8>>, JournalError> {
-        self.0.exhibit(digest)
-    }
-    fn cell(&self, name: &str) -> Result<Option<Vec<u8>>, JournalError> {
-        self.0.cell(name)
-    }
-    fn swap_cell(&self, n: &str, old: Option<&[u8]>, new: &[u8]) -> Result<(), JournalError> {
-        self.0.swap_cell(n, old, new)
-    }
-}
-
-impl Journal for Arrows {
-    fn head(&self) -> Result<u64, JournalError> {
-        self.through(Call::Read, |j| j.head())
-    }
-    fn append(&self, expected: u64, batch: &Batch) -> Result<u64, JournalError> {
-        self.through(Call::Append, |j| j.append(expected, batch))
-    }
-    fn read(&self, from: u64, limit: usize) -> Result<Vec<Entry>, JournalError> {
-        self.through(Call::Read, |j| j.read(from, limit))
-    }
-    fn erase(&self, sections: &[(u64, usize)], exhibits: &[Digest]) -> Result<(), JournalError> {
-        self.through(Call::Append, |j| j.erase(sections, exhibits))
-    }
-    fn exhibit(&self, digest: &Digest) -> Result<Option<Vec<u8>>, JournalError> {
-        self.through(Call::Exhibit, |j| j.exhibit(digest))
-    }
-    fn cell(&self, name: &str) -> Result<Option<Vec<u8>>, JournalError> {
-        self.through(Call::Cell, |j| j.cell(name))
-    }
-    fn swap_cell(&self, n: &str, old: Option<&[u8]>, new: &[u8]) -> Result<(), JournalError> {
-        let swapped = self.through(Call::Swap, |j| j.swap_cell(n, old, new));
-        if self.inner.cell(n).is_ok_and(|cell| cell.as_deref() == Some(new)) {
-            self.signed.lock().unwrap().push(new.to_vec());
-        }
-        swapped
-    }
-}
+use crate::standing::{Standing, witnessed};
 
 /// Objects of a house that fail as planned, on stores that outlive it.
 fn faulty_objects(inner: &MemoryObjects, plan: &FaultPlan) -> Arc<dyn Objects> {
@@ -155,7 +71,7 @@ fn day(house: &House, from: usize, acknowledged: &mut BTreeMap<Vec<u8>, u64>) {
 }
 
 /// Never two roots for one size, over everything that was ever signed.
-fn one_root_per_size(signed: &Mutex<Vec<Vec<u8>>>, journal: &dyn Journal) {
+pub(crate) fn one_root_per_size(signed: &Mutex<Vec<Vec<u8>>>, journal: &dyn Journal) {
     let key = crate::common::log_verifier();
     let tree: Tree = Projection::replay(journal).unwrap().tree;
     for bytes in signed.lock().unwrap().iter() {
@@ -164,27 +80,55 @@ fn one_root_per_size(signed: &Mutex<Vec<Vec<u8>>>, journal: &dyn Journal) {
     }
 }
 
+/// Parts of a house in `dir`; with a witness, whose cosignature is the quorum.
+fn parts_in(
+    dir: &Path,
+    witness: Option<&Standing>,
+    journal: Arc<dyn Journal>,
+    objects: Arc<dyn Objects>,
+) -> Parts {
+    match witness {
+        None => parts(Some(dir), journal, objects),
+        Some(one) => {
+            let policy = format!("{}quorum {}\n", one.lines(), one.name);
+            witnessed(dir, &policy, 60_000, journal, objects)
+        }
+    }
+}
+
 /// One cell of the matrix.
-fn check_cell(store: &Arc<dyn Journal>, call: Call, nth: u64, fault: Fault) {
+fn check_cell(
+    store: &Arc<dyn Journal>,
+    witness: Option<&Standing>,
+    call: Call,
+    nth: u64,
+    fault: Fault,
+) {
     let (objects, signed) = (MemoryObjects::new(), Arc::new(Mutex::new(Vec::new())));
     let dir = tempfile::tempdir().unwrap();
+    let file = || Arc::new(DiskSlot::new(dir.path(), "checkpoint"));
     let mut acknowledged = BTreeMap::new();
     {
         let journal = Arc::new(Arrows::new(store.clone(), signed.clone()));
-        let parts = parts(Some(dir.path()), journal.clone(), Arc::new(objects.clone()));
-        let house = House::of(parts).unwrap();
+        let faulty = journal.objects(Arc::new(objects.clone()));
+        let parts = parts_in(dir.path(), witness, journal.clone(), faulty);
+        let house = House::with_slot(parts, journal.slot(file())).unwrap();
         load(&house).unwrap();
         house.checkpoint_over(1).unwrap();
         let plan = &journal.plans[&call];
-        plan.add(plan.calls() + nth, fault);
+        let planned = plan.calls() + nth;
+        plan.add(planned, fault);
         day(&house, 0, &mut acknowledged);
+        assert!(witness.is_none() || plan.calls() > planned, "{call:?} {nth} is never called");
         if fault != Fault::Crash {
             assert_eq!(acknowledged.len(), 3, "a letter was given up after {call:?} {fault:?}");
             assert!(house.settle().is_empty(), "not settled after {call:?} {nth} {fault:?}");
             judge(&house, &*store.clone(), &acknowledged);
         }
     }
-    let house = House::of(parts(Some(dir.path()), store.clone(), Arc::new(objects))).unwrap();
+    signed.lock().unwrap().extend(file().read().unwrap());
+    let parts = parts_in(dir.path(), witness, store.clone(), Arc::new(objects));
+    let house = House::of(parts).unwrap();
     day(&house, 0, &mut acknowledged);
     assert_eq!((acknowledged.len(), house.settle().len()), (3, 0));
     judge(&house, &**store, &acknowledged);
@@ -195,7 +139,32 @@ fn check_cell(store: &Arc<dyn Journal>, call: Call, nth: u64, fault: Fault) {
         (3, 0),
         "a letter sent again is another demand, or work is left"
     );
+    if let Some(witness) = witness {
+        let head = house.with_state(|s| s.head).unwrap();
+        attested_and_recorded(&house, head, witness, &signed);
+    }
     one_root_per_size(&signed, &**store);
+}
+
+/// The whole log is attested in the end; what is attested and on record counts as signed.
+pub(crate) fn attested_and_recorded(
+    house: &House,
+    head: u64,
+    witness: &Standing,
+    signed: &Mutex<Vec<Vec<u8>>>,
+) {
+    let attested = house.attested_over(head, std::time::Duration::from_secs(600)).unwrap();
+    let policy = house.policy().unwrap();
+    assert_eq!(attested.missing(&policy), [] as [String; 0], "{:?}", house.watched());
+    let record = witness.open().on_record(crate::common::ORIGIN).unwrap();
+    assert!(record.fork.is_none() && record.size >= head, "{record:?}");
+    let mut signed = signed.lock().unwrap();
+    signed.extend(record.note.map(|note| note.to_string().into_bytes()));
+    for size in house.attested_sizes(0, usize::MAX).unwrap() {
+        let kept = house.attested_at(size).unwrap();
+        assert_eq!(kept.missing(&policy), [] as [String; 0], "kept without its quorum");
+        signed.push(kept.note.to_string().into_bytes());
+    }
 }
 
 const FAULTS: [Fault; 3] = [Fault::Fail, Fault::FailButPersisted, Fault::Crash];
@@ -207,8 +176,27 @@ fn every_arrow_with_every_fault_in_memory() {
     for (call, numbers) in ARROWS {
         for (nth, fault) in numbers.flat_map(|n| FAULTS.map(|fault| (n, fault))) {
             let store: Arc<dyn Journal> = Arc::new(MemoryJournal::new());
-            check_cell(&store, call, nth, fault);
+            check_cell(&store, None, call, nth, fault);
         }
+    }
+}
+
+/// The way from the tree to the attested note, with a witness that answers: each step of it.
+const ATTESTED: [(Call, Range<u64>); 4] =
+    [(Call::Append, 0..1), (Call::Swap, 0..2), (Call::Slot, 0..3), (Call::Object, 0..9)];
+
+#[test]
+fn every_step_to_an_attested_checkpoint_with_every_fault() {
+    for (call, nth) in ATTESTED.into_iter().flat_map(|(call, n)| n.map(move |n| (call, n))) {
+        thread::scope(|scope| {
+            for fault in FAULTS {
+                scope.spawn(move || {
+                    let store: Arc<dyn Journal> = Arc::new(MemoryJournal::new());
+                    let witness = Standing::new("w1", Init::Ed25519);
+                    check_cell(&store, Some(&witness), call, nth, fault);
+                });
+            }
+        });
     }
 }
 
@@ -218,7 +206,7 @@ fn every_arrow_with_every_fault_on_sqlite() {
         for fault in FAULTS {
             let dir = tempfile::tempdir().unwrap();
             let store: Arc<dyn Journal> = sqlite(dir.path());
-            check_cell(&store, call, nth, fault);
+            check_cell(&store, None, call, nth, fault);
         }
     }
 }

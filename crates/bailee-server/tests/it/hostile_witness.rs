@@ -51,7 +51,7 @@ fn text_of(body: &str) -> String {
 }
 
 #[track_caller]
-fn wrong(watched: &Watched, part: &str) {
+fn check_wrong(watched: &Watched, part: &str) {
     match &watched.lapse {
         Some(Lapse::Wrong(why)) => assert!(why.contains(part), "{why}"),
         other => panic!("{other:?}"),
@@ -68,23 +68,23 @@ fn a_signature_that_fails_or_is_another_s() {
         note.add_signatures([line]);
         reply(stream, 200, "text/plain", &note.signature_lines());
     };
-    wrong(&asked(told(), flipped), "does not verify");
+    check_wrong(&asked(told(), flipped), "does not verify");
     let other_text = |stream: &mut TcpStream, body: &str| {
         let mut tree = Checkpoint::parse(&text_of(body)).unwrap();
         tree.root[0] ^= 1;
         reply(stream, 200, "text/plain", &lines(&tree.to_text().unwrap(), &key(), 5));
     };
-    wrong(&asked(told(), other_text), "does not verify");
+    check_wrong(&asked(told(), other_text), "does not verify");
     let other_key = |stream: &mut TcpStream, body: &str| {
         let other = Signer::witness_from_seed("w.example", &[8; 32]).unwrap();
         reply(stream, 200, "text/plain", &lines(&text_of(body), &other, 5));
     };
-    wrong(&asked(told(), other_key), "no signature by its key");
+    check_wrong(&asked(told(), other_key), "no signature by its key");
     let other_kind = |stream: &mut TcpStream, body: &str| {
         let plain = Signer::from_seed("w.example", &[7; 32]).unwrap();
         reply(stream, 200, "text/plain", &lines(&text_of(body), &plain, 0));
     };
-    wrong(&asked(told(), other_kind), "no signature by its key");
+    check_wrong(&asked(told(), other_kind), "no signature by its key");
 }
 
 #[test]
@@ -94,34 +94,34 @@ fn a_time_that_is_absurd() {
             reply(stream, 200, "text/plain", &lines(&text_of(body), &key(), time));
         }
     };
-    wrong(&asked(told(), at(0)), "states the time 0");
+    check_wrong(&asked(told(), at(0)), "states the time 0");
     // Years ago by the machine's clock: a quorum would claim to have seen the tree then.
-    wrong(&asked(Clock::Wall, at(1_000_000_000)), "more than a day");
-    wrong(&asked(Clock::Wall, at(i64::MAX as u64)), "more than a day");
+    check_wrong(&asked(Clock::Wall, at(1_000_000_000)), "more than a day");
+    check_wrong(&asked(Clock::Wall, at(i64::MAX as u64)), "more than a day");
 }
 
 #[test]
 fn an_answer_that_is_none() {
     let garbage = |stream: &mut TcpStream, _: &str| reply(stream, 200, "text/plain", "OK\n");
-    wrong(&asked(told(), garbage), "not signature lines");
+    check_wrong(&asked(told(), garbage), "not signature lines");
     let huge = |stream: &mut TcpStream, _: &str| {
         reply(stream, 200, "text/plain", &"— w AAAAAAAAAAAA\n".repeat(10_000));
     };
-    wrong(&asked(told(), huge), "more than");
+    check_wrong(&asked(told(), huge), "more than");
     let endless = |stream: &mut TcpStream, _: &str| {
         _ = stream.write_all(b"HTTP/1.1 200 X\r\ntransfer-encoding: chunked\r\n\r\n");
         while stream.write_all(b"5\r\n\xe2\x80\x94 w\r\n").is_ok() {}
     };
-    wrong(&asked(told(), endless), "more than");
+    check_wrong(&asked(told(), endless), "more than");
     let no_size = |stream: &mut TcpStream, _: &str| reply(stream, 409, SIZE_MEDIA, "many\n");
-    wrong(&asked(told(), no_size), "without a size");
+    check_wrong(&asked(told(), no_size), "without a size");
     // Each time another size: it is not followed for ever.
     let count = std::sync::atomic::AtomicU64::new(0);
     let dance = move |stream: &mut TcpStream, _: &str| {
         let size = count.fetch_add(1, std::sync::atomic::Ordering::SeqCst) % 2;
         reply(stream, 409, SIZE_MEDIA, &format!("{}\n", 1 - size));
     };
-    wrong(&asked(told(), dance), "proof");
+    check_wrong(&asked(told(), dance), "proof");
     let hung_up = |_: &mut TcpStream, _: &str| {};
     let watched = asked(told(), hung_up);
     assert!(matches!(watched.lapse, Some(Lapse::Unreachable(_))), "{watched:?}");

@@ -7,11 +7,12 @@ use bailee_core::By;
 use bailee_core::id::PartyId;
 use bailee_core::party::Role;
 use bailee_ledger::tile::decode_entries;
-use bailee_ledger::{Checkpoint, Tree, hash};
+use bailee_ledger::{Checkpoint, Note, Tree, hash};
 use bailee_server::api::words::TokenScope;
 use bailee_server::api::{Request, perform};
 use bailee_server::http::openapi;
 use bailee_server::http::routes::{Method, Need, ROUTES, Route};
+use bailee_server::{Clock, House};
 use serde_json::json;
 
 use crate::common::{letter, on_disk, party, people, take};
@@ -275,6 +276,35 @@ fn the_log_can_be_rebuilt_from_its_tiles_by_anybody() {
     let above = served.get("/tile/1/000.p/1", "");
     assert_eq!(above.body, tree.subtree(8, 0).unwrap());
     assert_eq!(served.get("/tile/1/000.p/9", "").status, 404, "a tile nobody signed");
+}
+
+#[test]
+fn entries_older_than_what_is_served_are_denied_and_every_proof_stays() {
+    let dir = tempfile::tempdir().unwrap();
+    let house = on_disk(dir.path());
+    for n in 0..100 {
+        take(&house, &letter(n)).unwrap();
+    }
+    let size = house.with_state(|s| s.head).unwrap();
+    house.checkpoint_over(size).unwrap();
+    let now = house.clock().now();
+    drop(house);
+    let settings = dir.path().join("bailee.toml");
+    let text = std::fs::read_to_string(&settings).unwrap();
+    std::fs::write(&settings, text + "\n[serving]\nentries_days = 30\n").unwrap();
+    let house = House::open(dir.path(), Clock::told(now)).unwrap();
+    let clock = house.clock().clone();
+    let served = Served::start(house);
+    let root = Checkpoint::parse(Note::parse(&served.get("/checkpoint", "").body).unwrap().text());
+    assert_eq!(served.get("/tile/entries/000", "").status, 200);
+    let hashes = served.get("/tile/0/000", "").body;
+    clock.tell(now.plus_days(32));
+    let pruned = served.get("/tile/entries/000", "");
+    assert_eq!((pruned.status, pruned.code()), (410, "pruned".into()));
+    assert_eq!(served.get("/tile/0/000", "").body, hashes);
+    let rest = served.get(&format!("/tile/0/001.p/{}", size - 256), "").body;
+    let all: Vec<_> = [hashes, rest].concat().chunks(32).map(|h| h.try_into().unwrap()).collect();
+    assert_eq!(Tree::from_leaf_hashes(all).root(), root.unwrap().root);
 }
 
 #[test]

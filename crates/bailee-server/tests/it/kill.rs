@@ -5,22 +5,32 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command as Process, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use bailee_core::asset::{AssetKind, Fate, Identifier, IdentifierKind};
 use bailee_core::disposition::{ClearanceStatus, DispositionKind};
 use bailee_core::id::{AssetId, ClearanceId, DispositionId};
 use bailee_core::{Action, By, NewAsset, Reason, check};
-use bailee_ledger::Checkpoint;
+use bailee_ledger::{Checkpoint, Signer};
+use bailee_server::http::Stop;
+use bailee_server::witness::{Cosigner, Init, Witness, serve_until};
 use bailee_server::{Clock, Config, House, Projection};
-use bailee_store::digest;
+use bailee_store::{DiskObjects, DiskSlot, Journal, Slot, digest};
 
+use crate::arrows::{Arrows, Hook, Moment};
 use crate::common::{
-    ORIGIN, People, act, because, demand, letter, make_ready, next_asset, on_disk, people,
-    reopened, sqlite, start, take, verified, yes,
+    ORIGIN, People, act, because, demand, judge, letter, load, log_verifier, make_ready,
+    next_asset, on_disk, people, reopened, sqlite, start, take, verified, yes,
 };
+use crate::faults::{attested_and_recorded, one_root_per_size};
+use crate::http::{Answered, head};
+use crate::standing::{POLICY, Standing, witnessed};
+use crate::witness_server::{request, tree};
 
 const DIR: &str = "BAILEE_TEST_KILL_DIR";
 const ROUND: &str = "BAILEE_TEST_KILL_ROUND";
@@ -246,5 +256,181 @@ fn killed_between_reserve_and_finish_is_never_done() {
         // The clearance is used up, whatever it was used for.
         let again = act(&house, By::System, Action::Begin { clearance: ClearanceId(1) });
         assert!(again.is_err(), "a clearance was honoured twice");
+    }
+}
+
+const STEP: &str = "BAILEE_TEST_KILL_STEP";
+
+/// A hook that kills this process, as from outside, at one call.
+fn deadly(step: &str) -> Hook {
+    let parts: Vec<String> = step.split(' ').map(str::to_owned).collect();
+    let count = AtomicU64::new(0);
+    Arc::new(move |call, moment, name| {
+        let here = format!("{call:?}") == parts[0] && format!("{moment:?}") == parts[1];
+        if here && name.starts_with(parts.get(3).map_or("", String::as_str)) {
+            let nth: u64 = parts[2].parse().unwrap();
+            if count.fetch_add(1, Ordering::SeqCst) == nth {
+                let pid = std::process::id().to_string();
+                _ = Process::new("kill").args(["-s", "KILL", &pid]).status();
+                loop {
+                    thread::park();
+                }
+            }
+        }
+    })
+}
+
+/// Runs this test again as a child that dies at that step.
+fn dying(test: &str, dir: &Path, step: &str) -> Child {
+    Process::new(std::env::current_exe().unwrap())
+        .args([test, "--exact", "--nocapture", "--test-threads=1"])
+        .env(DIR, dir)
+        .env(STEP, step)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+/// What the child says until it is dead; it must have been killed.
+fn last_words(mut child: Child) -> Vec<Vec<String>> {
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let words = |line: String| {
+        let heard = heard(&line)?;
+        Some(heard.into_iter().map(str::to_owned).collect::<Vec<String>>())
+    };
+    let said = lines.filter_map(words).collect();
+    let status = child.wait().unwrap();
+    assert_eq!(status.signal(), Some(9), "{status}: {said:?}");
+    said
+}
+
+/// The child: letters with receipts, one after the other, until it dies.
+fn receipts_until_killed(dir: &Path, step: &str) {
+    let arrows = Arc::new(Arrows::hooked(sqlite(dir), deadly(step)));
+    let objects = arrows.objects(Arc::new(DiskObjects::open(&dir.join("objects")).unwrap()));
+    let policy = std::fs::read_to_string(dir.join(POLICY)).unwrap();
+    let parts = witnessed(dir, &policy, 60_000, arrows.clone(), objects);
+    let house =
+        House::with_slot(parts, arrows.slot(Arc::new(DiskSlot::new(dir, "checkpoint")))).unwrap();
+    load(&house).unwrap();
+    for n in 0..4 {
+        let (_, position) = demand(take(&house, &letter(n)).unwrap());
+        say(&format!("{n} {position}"));
+        house.settle();
+    }
+}
+
+/// journal -> cell -> file -> witness -> attested note: killed between each two of them.
+#[test]
+fn killed_between_journal_checkpoint_witness_and_note() {
+    if let (Ok(dir), Ok(step)) = (std::env::var(DIR), std::env::var(STEP)) {
+        return receipts_until_killed(Path::new(&dir), &step);
+    }
+    let calls = ["Append", "Swap", "Slot", "Object"];
+    let moments = [Moment::Before, Moment::After];
+    for (call, moment) in calls.into_iter().flat_map(|call| moments.map(|m| (call, m))) {
+        for nth in [0, 2] {
+            let only = if call == "Object" { " attested/" } else { "" };
+            let step = format!("{call} {moment:?} {nth}{only}");
+            let (dir, witness) = (tempfile::tempdir().unwrap(), Standing::new("w1", Init::Ed25519));
+            let policy = format!("{}quorum w1\n", witness.lines());
+            std::fs::write(dir.path().join(POLICY), &policy).unwrap();
+            let test = "kill::killed_between_journal_checkpoint_witness_and_note";
+            let mut acknowledged = BTreeMap::new();
+            for words in last_words(dying(test, dir.path(), &step)) {
+                let [n, position] = [0, 1].map(|at| words[at].parse().unwrap());
+                acknowledged.insert(letter(usize::try_from(n).unwrap()), position);
+            }
+            let left = DiskSlot::new(dir.path(), "checkpoint").read().unwrap();
+            let signed = Mutex::new(left.into_iter().collect::<Vec<_>>());
+            let store: Arc<dyn Journal> = sqlite(dir.path());
+            let objects = Arc::new(DiskObjects::open(&dir.path().join("objects")).unwrap());
+            let parts = witnessed(dir.path(), &policy, 60_000, store.clone(), objects);
+            let house = House::of(parts).unwrap_or_else(|error| panic!("{step}: {error}"));
+            load(&house).unwrap();
+            for n in 0..4 {
+                let (_, position) = demand(take(&house, &letter(n)).unwrap());
+                let before = acknowledged.insert(letter(n), position);
+                assert!(before.is_none_or(|before| before == position), "{step}: moved");
+            }
+            assert!(house.settle().is_empty(), "{step}");
+            judge(&house, &*store, &acknowledged);
+            let head = house.with_state(|s| s.head).unwrap();
+            attested_and_recorded(&house, head, &witness, &signed);
+            one_root_per_size(&signed, &*store);
+        }
+    }
+}
+
+/// The child: a witness whose records are in the directory, until it dies.
+fn cosign_until_killed(dir: &Path, step: &str) {
+    let key = Signer::witness_from_seed("w.example", &[7; 32]).unwrap();
+    let records = Arc::new(Arrows::hooked(sqlite(dir), deadly(step)));
+    let logs = vec![log_verifier()];
+    let witness = Witness::of(Cosigner { key, pq: None }, logs, records);
+    let listen = "127.0.0.1:0".parse().unwrap();
+    serve_until(witness, listen, &Stop::default(), |at| say(&at.to_string())).unwrap();
+}
+
+/// Killed before or after the tree is on record: what was answered is of one history, and what is
+/// on record is never contradicted.
+#[test]
+fn a_witness_killed_around_its_record_cosigns_one_history() {
+    const THIS: &str = "kill::a_witness_killed_around_its_record_cosigns_one_history";
+    if let (Ok(dir), Ok(step)) = (std::env::var(DIR), std::env::var(STEP)) {
+        return cosign_until_killed(Path::new(&dir), &step);
+    }
+    for moment in [Moment::Before, Moment::After] {
+        let dir = tempfile::tempdir().unwrap();
+        let post = |address: &str, body: &str| -> Option<u16> {
+            let length = body.len().to_string();
+            let head = head("POST", "/add-checkpoint", "", &[("content-length", length.as_str())]);
+            let mut stream = std::net::TcpStream::connect(address).ok()?;
+            stream
+                .write_all(head.as_bytes())
+                .and_then(|()| stream.write_all(body.as_bytes()))
+                .ok()?;
+            let mut first = [0; 1];
+            // A killed process answers nothing at all.
+            (stream.peek(&mut first).ok()? == 1).then(|| Answered::read(stream).status)
+        };
+        let serving = |step: &str| {
+            let mut child = dying(THIS, dir.path(), step);
+            let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+            let address = loop {
+                let line = lines.next().unwrap().unwrap();
+                if let Some(words) = heard(&line) {
+                    break words[0].to_owned();
+                }
+            };
+            (child, address)
+        };
+        let (a, b) = (tree(3, "a"), tree(3, "b"));
+        let (mut child, address) = serving(&format!("Swap {moment:?} 0"));
+        assert_eq!(post(&address, &request(&a, 0)), None, "answered, and killed before that");
+        assert_eq!(child.wait().unwrap().signal(), Some(9));
+        let (mut child, address) = serving("Swap Before 1000");
+        let other = post(&address, &request(&b, 0)).unwrap();
+        let record = Witness::of(
+            Cosigner { key: Signer::witness_from_seed("w.example", &[7; 32]).unwrap(), pq: None },
+            vec![log_verifier()],
+            sqlite(dir.path()),
+        );
+        let on_record = Checkpoint::parse(record.on_record(ORIGIN).unwrap().note.unwrap().text());
+        let again = post(&address, &request(&a, 3)).unwrap();
+        match moment {
+            // Nothing was on record and nothing was answered: the other one may be the first.
+            Moment::Before => assert_eq!((other, again), (200, 409)),
+            Moment::After => assert_eq!((other, again), (409, 200)),
+        }
+        let first = if moment == Moment::Before { &b } else { &a };
+        assert_eq!(on_record.unwrap(), Checkpoint::of(ORIGIN, first));
+        let grown =
+            post(&address, &request(&tree(5, if moment == Moment::Before { "b" } else { "a" }), 3));
+        assert_eq!(grown, Some(200), "it does not go on");
+        child.kill().unwrap();
+        child.wait().unwrap();
     }
 }

@@ -1,6 +1,10 @@
 //! Proof of the runner: faults, kills, old copies, erasure, hostile letters, stories, letting go.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod arrows;
+#[allow(dead_code, reason = "the ledger's tests use all of it")]
+#[path = "../../../bailee-ledger/tests/it/authority.rs"]
+mod authority;
 mod checks;
 mod common;
 mod erasure;
@@ -15,7 +19,13 @@ mod http_intake;
 mod key_change;
 mod kill;
 mod let_go;
+mod matter;
+mod monitors;
 mod restored;
+mod split_view;
+mod stamps;
 mod standing;
 mod through_runner;
+mod tsa;
+mod witness_server;
 mod witnessed;

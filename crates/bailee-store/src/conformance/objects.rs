@@ -7,6 +7,7 @@ use std::io::{self, Read};
 use std::thread;
 
 use super::{OpenObjects, must, refused};
+use crate::direct::Room;
 use crate::{MAX_NAME, MAX_SEGMENT, ObjectError, Put};
 
 /// Runs every promise on a fresh store from `make`.
@@ -136,6 +137,17 @@ fn reads_ranges(open: &OpenObjects) {
                 if start == asked.start && end == asked.end
         );
     }
+    if let Some(opened) = must(objects.ranges("r"), "ranges") {
+        let mut room = Room::default();
+        for (range, wanted) in [(0..10, "0123456789"), (3..5, "34"), (10..10, "")] {
+            assert_eq!(must(opened.read(range, &mut room), "read"), wanted.as_bytes());
+        }
+        #[expect(clippy::reversed_empty_ranges, reason = "a caller's mistake, to be refused")]
+        for range in [0..11, 11..11, 10..u64::MAX, 5..4] {
+            refused!(opened.read(range, &mut room), ObjectError::BadRange { size: 10, .. });
+        }
+    }
+    assert!(!matches!(objects.ranges("absent"), Ok(Some(_))));
 }
 
 fn lists_by_prefix(open: &OpenObjects) {

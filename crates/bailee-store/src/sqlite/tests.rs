@@ -109,6 +109,28 @@ fn nothing_of_the_erased_is_left_in_any_file() {
 }
 
 #[test]
+fn the_digest_of_an_erased_exhibit_goes_too_however_the_index_grew() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = SqliteJournal::open(&dir.path().join("journal")).unwrap();
+    // Enough small ones to split the pages of the index many times.
+    let small = |number: u64| {
+        let bytes = mark(7_000_000 + number, 12);
+        Exhibit { digest: digest(&bytes), bytes }
+    };
+    for from in (0..2_000).step_by(50) {
+        let exhibits = (from..from + 50).map(small).collect();
+        journal.append(0, &Batch { entries: Vec::new(), exhibits }).unwrap();
+    }
+    let gone: Vec<Digest> = (0..2_000).step_by(7).map(|number| small(number).digest).collect();
+    let secrets: Vec<Vec<u8>> = gone.iter().map(|digest| digest.to_vec()).collect();
+    assert!(traces(&files(dir.path()), &secrets) > 1_000, "the search finds what is there");
+    journal.erase(&[], &gone).unwrap();
+    assert_eq!(traces(&files(dir.path()), &secrets), 0);
+    journal.check().unwrap();
+    assert!(journal.exhibit(&small(1).digest).unwrap().is_some());
+}
+
+#[test]
 fn an_erasure_says_when_a_reader_keeps_old_pages() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("journal");

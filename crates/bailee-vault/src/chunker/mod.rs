@@ -15,6 +15,9 @@ mod soft;
 #[cfg(target_arch = "x86_64")]
 #[allow(unsafe_code)] // one call into code compiled for features that were just detected
 mod vaes;
+#[cfg(target_arch = "x86_64")]
+#[allow(unsafe_code)] // the same
+mod ymm;
 
 /// No content-defined cut before this many bytes.
 pub(crate) const MIN: usize = 128 * 1024;
@@ -34,6 +37,8 @@ pub(crate) struct Cutter {
     soft: soft::Soft,
     #[cfg(target_arch = "x86_64")]
     fast: Option<vaes::Vaes>,
+    #[cfg(target_arch = "x86_64")]
+    middling: Option<ymm::Ymm>,
 }
 
 impl Cutter {
@@ -42,6 +47,8 @@ impl Cutter {
             soft: soft::Soft::new(key),
             #[cfg(target_arch = "x86_64")]
             fast: vaes::Vaes::new(key),
+            #[cfg(target_arch = "x86_64")]
+            middling: ymm::Ymm::new(key),
         }
     }
 
@@ -61,11 +68,14 @@ impl Cutter {
     /// eight bytes, little-endian, have no bit of `mask`. `from` is at least [`WINDOW`].
     fn find(&self, data: &[u8], from: usize, to: usize, mask: u64) -> Option<usize> {
         #[cfg(target_arch = "x86_64")]
-        if let Some(fast) = &self.fast {
-            return match fast.find(data, from, to, mask) {
-                Ok(found) => found,
-                Err(rest) => self.soft.find(data, rest, to, mask),
-            };
+        {
+            let fast = self.fast.as_ref().map(|fast| fast.find(data, from, to, mask));
+            let middling = || self.middling.as_ref().map(|m| m.find(data, from, to, mask));
+            match fast.or_else(middling) {
+                Some(Ok(found)) => return found,
+                Some(Err(rest)) => return self.soft.find(data, rest, to, mask),
+                None => {}
+            }
         }
         self.soft.find(data, from, to, mask)
     }
@@ -112,7 +122,18 @@ mod tests {
         for from in [16, 17, 31, 63, 64, 65, 1000] {
             for (to, mask) in [(data.len(), 0xffff), (data.len() - 5, 0xfff), (from + 70, 0x3f)] {
                 let slow = cutter.soft.find(&data, from, to, mask);
-                assert_eq!(cutter.find(&data, from, to, mask), slow, "{from}..{to} {mask:x}");
+                let agrees = |found: Result<Option<usize>, usize>, by: &str| {
+                    let found = found.unwrap_or_else(|at| cutter.soft.find(&data, at, to, mask));
+                    assert_eq!(found, slow, "{by}, {from}..{to} {mask:x}");
+                };
+                agrees(Ok(cutter.find(&data, from, to, mask)), "the one chosen");
+                #[cfg(target_arch = "x86_64")]
+                {
+                    let fast = cutter.fast.as_ref().map(|c| c.find(&data, from, to, mask));
+                    let middling = cutter.middling.as_ref().map(|c| c.find(&data, from, to, mask));
+                    fast.into_iter().for_each(|found| agrees(found, "AVX-512"));
+                    middling.into_iter().for_each(|found| agrees(found, "AVX2"));
+                }
             }
         }
     }

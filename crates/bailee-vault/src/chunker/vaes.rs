@@ -49,6 +49,12 @@ impl Vaes {
 
 #[target_feature(enable = "aes,avx512f")]
 fn round_keys(key: &[u8; 16]) -> [__m512i; 11] {
+    expand(key).map(|k| _mm512_broadcast_i32x4(k))
+}
+
+/// The key schedule of AES-128.
+#[target_feature(enable = "aes")]
+pub(super) fn expand(key: &[u8; 16]) -> [__m128i; 11] {
     macro_rules! next {
         ($previous:expr, $constant:literal) => {{
             let word = _mm_aeskeygenassist_si128::<$constant>($previous);
@@ -71,7 +77,7 @@ fn round_keys(key: &[u8; 16]) -> [__m512i; 11] {
     let k8 = next!(k7, 0x80);
     let k9 = next!(k8, 0x1b);
     let k10 = next!(k9, 0x36);
-    [k0, k1, k2, k3, k4, k5, k6, k7, k8, k9, k10].map(|k| _mm512_broadcast_i32x4(k))
+    [k0, k1, k2, k3, k4, k5, k6, k7, k8, k9, k10]
 }
 
 /// For four windows from byte 0 on: 0..16, 1..17, 2..18, 3..19.

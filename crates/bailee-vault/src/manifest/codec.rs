@@ -13,6 +13,7 @@
 //! meta = mode u32, uid u32, gid u32, mtime (i64, u32), ctime (i64, u32),
 //!        xattrs u32 × (name, value)
 //! extent = 0, chunk id 24, length u32  |  1, zeros u64  |  2, unreadable u64
+//!        | 3, device u64, inode u64
 //! ```
 
 use super::{Content, DeviceKind, Entry, Extent, Meta, Node, Stored};
@@ -145,6 +146,11 @@ pub(crate) fn write_all(entries: &[Stored]) -> Vec<u8> {
                     e.u8(2);
                     e.u64(*len);
                 }
+                Extent::Identity(device, inode) => {
+                    e.u8(3);
+                    e.u64(*device);
+                    e.u64(*inode);
+                }
             }
         }
         w.bytes(&e.0);
@@ -172,6 +178,7 @@ fn read_extents(bytes: &[u8]) -> Result<Vec<Extent>, Malformed> {
             0 => Extent::Data(r.array()?, r.u32()?),
             1 => Extent::Zeros(r.u64()?),
             2 => Extent::Unreadable(r.u64()?),
+            3 => Extent::Identity(r.u64()?, r.u64()?),
             _ => return Err("an extent has an unknown kind"),
         });
     }
@@ -204,7 +211,8 @@ mod tests {
             node(Node::Device { meta, kind: DeviceKind::Block, major: 8, minor: 1 }),
             node(Node::Unreadable { reason: "permission denied".into() }),
         ];
-        let extents = vec![Extent::Data([4; 24], 10), Extent::Unreadable(20), Extent::Zeros(0)];
+        let mut extents = vec![Extent::Identity(5, 6), Extent::Data([4; 24], 10)];
+        extents.extend([Extent::Unreadable(20), Extent::Zeros(0)]);
         entries.map(|entry| Stored { entry, extents: extents.clone() }).to_vec()
     }
 

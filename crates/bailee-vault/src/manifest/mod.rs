@@ -152,6 +152,8 @@ pub(crate) enum Extent {
     Zeros(u64),
     /// Never read; restored as a hole and named.
     Unreadable(u64),
+    /// Device and inode of the file, first if there: how the next copy knows the file again.
+    Identity(u64, u64),
 }
 
 impl Extent {
@@ -159,6 +161,7 @@ impl Extent {
         match self {
             Self::Data(_, n) => u64::from(*n),
             Self::Zeros(n) | Self::Unreadable(n) => *n,
+            Self::Identity(..) => 0,
         }
     }
 }

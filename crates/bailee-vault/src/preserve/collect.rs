@@ -1,30 +1,37 @@
 //! The collector: puts the threads' results together and makes the snapshot visible.
 //!
 //! Invariants: a segment is put only from packs announced as durable; the snapshot is put last,
-//! and only if every entry is complete. Segments are put every [`SEGMENT_PACKS`] packs, so that an
-//! interrupted copy of many terabytes is not stored twice.
+//! and only if every entry is complete. A segment is put for each eighth of what is there, with a
+//! draft of the files whose chunks are all durable: an interrupted copy is neither stored nor, but
+//! for its last eighth and the file it stopped in, read twice.
+
+use std::collections::HashSet;
 
 use crossbeam_channel::Receiver;
 
+use super::previous::{Draft, Previous};
 use super::work::{Session, Storer, put_pack};
-use super::{Event, Progress};
+use super::{Event, Progress, Source};
 use crate::error::VaultError;
 use crate::index::{PackRow, Segment};
 use crate::key::random;
 use crate::manifest::{Extent, Node, Stored, write_all};
 use crate::names;
+use crate::pack::ChunkId;
 use crate::pack::Slot;
 use crate::seal::Kind;
 use crate::snapshot::Snapshot;
 use crate::unit::Unit;
 
-/// Packs per segment: 8 GiB of data.
+/// Packs per segment at most: 8 GiB of data.
 const SEGMENT_PACKS: usize = 256;
 /// Manifests are stored in pieces of this size.
 const MANIFEST_PIECE: usize = 1024 * 1024;
 
 pub(super) struct Collector<'a> {
+    session: &'a Session<'a>,
     unit: &'a Unit,
+    source: (&'a Source, i64),
     progress: &'a mut dyn Progress,
     entries: Vec<Stored>,
     /// Ids and hashes of large files, which may come before their extents.
@@ -34,12 +41,25 @@ pub(super) struct Collector<'a> {
     stored_bytes: u64,
     files: u64,
     bytes: u64,
+    unchanged: (u64, u64),
+    packs: usize,
+    /// Chunks this session has made durable.
+    durable: HashSet<ChunkId>,
+    /// Files in no draft yet, and the drafts put so far.
+    undrafted: Vec<usize>,
+    drafts: Vec<String>,
 }
 
 impl<'a> Collector<'a> {
-    pub(super) fn new(unit: &'a Unit, progress: &'a mut dyn Progress) -> Self {
+    pub(super) fn new(
+        session: &'a Session<'a>,
+        source: (&'a Source, i64),
+        progress: &'a mut dyn Progress,
+    ) -> Self {
         Self {
-            unit,
+            session,
+            unit: session.unit,
+            source,
             progress,
             entries: Vec::new(),
             chunks: Vec::new(),
@@ -48,6 +68,11 @@ impl<'a> Collector<'a> {
             stored_bytes: 0,
             files: 0,
             bytes: 0,
+            unchanged: (0, 0),
+            packs: 0,
+            durable: HashSet::new(),
+            undrafted: Vec::new(),
+            drafts: Vec::new(),
         }
     }
 
@@ -58,6 +83,13 @@ impl<'a> Collector<'a> {
                 Event::Found { index, entry } => {
                     debug_assert_eq!(index, self.entries.len(), "one feeder, one order");
                     self.entries.push(Stored { entry, extents: Vec::new() });
+                }
+                Event::Same { index, stored } => {
+                    debug_assert_eq!(index, self.entries.len(), "one feeder, one order");
+                    let size = stored.entry.content().map_or(0, |c| c.size);
+                    self.advance(1, size);
+                    self.unchanged = (self.unchanged.0 + 1, self.unchanged.1 + size);
+                    self.entries.push(stored);
                 }
                 Event::Whole { index, content, extents } => {
                     self.advance(1, content.size);
@@ -80,6 +112,18 @@ impl<'a> Collector<'a> {
         self.flush_segment()
     }
 
+    /// Files taken over, and their bytes.
+    pub(super) fn unchanged(&self) -> (u64, u64) {
+        self.unchanged
+    }
+
+    /// Removes what this snapshot supersedes. What stays after a failure is swept one day.
+    pub(super) fn drop_drafts(&self, previous: &Previous) {
+        for name in self.drafts.iter().chain(&previous.drafts) {
+            drop(self.unit.objects.delete(name));
+        }
+    }
+
     fn advance(&mut self, files: u64, bytes: u64) {
         self.files += files;
         self.bytes += bytes;
@@ -87,6 +131,7 @@ impl<'a> Collector<'a> {
     }
 
     fn fill(&mut self, index: usize, new: crate::manifest::Content, extents: Vec<Extent>) {
+        self.undrafted.push(index);
         let stored = &mut self.entries[index];
         stored.extents = extents;
         if let Node::File { content, .. } = &mut stored.entry.node {
@@ -96,8 +141,40 @@ impl<'a> Collector<'a> {
 
     fn packed(&mut self, row: PackRow, slots: Vec<Slot>) -> Result<(), VaultError> {
         self.stored_bytes += row.size;
+        self.packs += 1;
         self.segment.packs.push((row, slots));
-        if self.segment.packs.len() >= SEGMENT_PACKS { self.flush_segment() } else { Ok(()) }
+        if self.segment.packs.len() < (self.packs / 8).clamp(2, SEGMENT_PACKS) {
+            return Ok(());
+        }
+        let ids = self.segment.packs.iter().flat_map(|(_, slots)| slots);
+        self.durable.extend(ids.map(|slot| slot.info.id));
+        self.flush_segment()?;
+        self.draft()
+    }
+
+    /// Writes down which files need not be read again if this is interrupted.
+    fn draft(&mut self) -> Result<(), VaultError> {
+        self.settle();
+        let (durable, table) = (&self.durable, &self.session.table);
+        let held = |e: &Extent| match e {
+            Extent::Data(id, _) => durable.contains(id) || table.has(id),
+            Extent::Zeros(_) | Extent::Unreadable(_) | Extent::Identity(..) => true,
+        };
+        let whole = |s: &Stored| {
+            let hashed = s.entry.content().is_some_and(|c| c.sha256 != [0; 32]);
+            hashed && s.extents.iter().all(held)
+        };
+        let (ready, rest): (Vec<usize>, Vec<usize>) =
+            self.undrafted.iter().partition(|index| whole(&self.entries[**index]));
+        self.undrafted = rest;
+        if ready.is_empty() {
+            return Ok(());
+        }
+        let entries = ready.iter().map(|index| self.entries[*index].clone()).collect();
+        let (source, taken_at) = self.source;
+        let draft = Draft { kind: source.kind(), source: source.name(), taken_at, entries };
+        self.drafts.push(draft.put(self.unit)?);
+        Ok(())
     }
 
     fn flush_segment(&mut self) -> Result<(), VaultError> {
@@ -106,24 +183,45 @@ impl<'a> Collector<'a> {
         }
         let segment = std::mem::take(&mut self.segment);
         let id = random()?;
-        let object = segment.seal(self.unit.key(), &self.unit.place(Kind::Index, id))?;
-        self.unit.objects.put(&self.unit.object(Kind::Index, &id), &object)?;
+        let object = segment.seal(self.unit.key(), &self.unit.place(Kind::Sorted, id))?;
+        self.unit.objects.put(&self.unit.object(Kind::Sorted, &id), &object)?;
         self.stored_bytes += object.len() as u64;
         Ok(())
     }
 
+    /// Puts ids and hashes of large files where they belong, if their extents have come.
+    fn settle(&mut self) {
+        let entries = &mut self.entries;
+        self.chunks.retain(|(index, piece, extent)| {
+            match entries[*index].extents.get_mut(*piece) {
+                Some(slot) => {
+                    *slot = *extent;
+                    false
+                }
+                None => true,
+            }
+        });
+        self.hashes.retain(|(index, sha256)| match &mut entries[*index] {
+            Stored { extents, .. } if extents.is_empty() => true,
+            Stored { entry, .. } => {
+                if let Node::File { content, .. } = &mut entry.node {
+                    content.sha256 = *sha256;
+                }
+                false
+            }
+        });
+    }
+
     /// The complete entries, in tree order.
     pub(super) fn entries(&mut self) -> Result<Vec<Stored>, VaultError> {
-        let mut entries = std::mem::take(&mut self.entries);
-        for (index, piece, extent) in self.chunks.drain(..) {
-            entries[index].extents[piece] = extent;
-        }
+        self.settle();
+        // A large file that turned out empty has a hash and no extents.
         for (index, sha256) in self.hashes.drain(..) {
-            if let Node::File { content, .. } = &mut entries[index].entry.node {
+            if let Node::File { content, .. } = &mut self.entries[index].entry.node {
                 content.sha256 = sha256;
             }
         }
-        Ok(entries)
+        Ok(std::mem::take(&mut self.entries))
     }
 
     /// Stores the manifest and its index, then puts the snapshot.
@@ -169,11 +267,11 @@ fn packs_of(
     let table = unit.table();
     let data = entries.iter().flat_map(|s| &s.extents).filter_map(|e| match e {
         Extent::Data(id, _) => Some(id),
-        Extent::Zeros(_) | Extent::Unreadable(_) => None,
+        Extent::Zeros(_) | Extent::Unreadable(_) | Extent::Identity(..) => None,
     });
     let mut packs = std::collections::BTreeSet::new();
     for id in data.chain(snapshot.manifest.iter().map(|(id, _)| id)) {
-        let (row, _) = table.find(id).ok_or_else(|| VaultError::MissingChunk {
+        let (row, _) = table.find(id)?.ok_or_else(|| VaultError::MissingChunk {
             chunk: crate::wire::hex(id),
             unit: unit.name.clone(),
         })?;

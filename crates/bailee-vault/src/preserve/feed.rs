@@ -10,22 +10,25 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
 
+use bailee_store::direct::{Reader, Room};
 use crossbeam_channel::Sender;
 use rustix::fs::{CWD, FileType, Mode, OFlags, SeekFrom, Stat, fstat, openat, seek};
 
+use super::previous::Previous;
+use super::stage::{self, Stage};
 use super::walk::{Attributes, Found, Walk, meta, moved, open};
+use super::work::Session;
 use super::{Event, Source, Stop};
 use crate::error::VaultError;
-use crate::manifest::{Content, Entry, Extent, Meta, Node};
+use crate::manifest::{Content, Entry, Extent, Meta, Node, Stored};
 use crate::split::{Piece, split};
-use crate::unit::Unit;
 
 /// Files up to this size are read by one worker; larger ones are spread over all of them.
 const WHOLE: u64 = 8 * 1024 * 1024;
 
 /// Work for any worker.
 pub(super) enum Job {
-    Whole { index: usize, file: File, stat: Stat },
+    Whole { index: usize, file: Reader, stat: Stat },
     Chunk { index: usize, piece: usize, data: Arc<Vec<u8>> },
 }
 
@@ -86,42 +89,51 @@ fn last_name(path: &Path) -> Vec<u8> {
 }
 
 pub(super) struct Feeder<'a> {
-    unit: &'a Unit,
+    session: &'a Session<'a>,
+    previous: &'a Previous,
     jobs: Sender<Job>,
     hashes: Sender<HashJob>,
     events: Sender<Event>,
-    buffer: Vec<u8>,
+    room: Room,
 }
 
 impl<'a> Feeder<'a> {
     pub(super) fn new(
-        unit: &'a Unit,
+        (session, previous): (&'a Session<'a>, &'a Previous),
         jobs: Sender<Job>,
         hashes: Sender<HashJob>,
         events: Sender<Event>,
     ) -> Self {
-        Self { unit, jobs, hashes, events, buffer: Vec::new() }
+        Self { session, previous, jobs, hashes, events, room: Room::default() }
     }
 
     /// Reads the whole source.
     pub(super) fn run(mut self, origin: Origin) -> Result<(), Stop> {
         match origin {
-            Origin::File { name, meta, file, stat, size } => {
-                self.file(0, name, meta, file, stat, size)?;
-            }
-            Origin::Tree(walk) => {
-                for (index, found) in walk.enumerate() {
+            Origin::File { name, meta, file, stat, size } => match self.known(&name, &stat) {
+                Some(stored) => self.events.send(Event::Same { index: 0, stored })?,
+                None => self.file(0, name, meta, file, stat, size)?,
+            },
+            Origin::Tree(mut walk) => {
+                let mut index = 0;
+                while let Some(found) = walk.step(&|path, stat| self.known(path, stat)) {
                     match found {
+                        Found::Same(stored) => self.events.send(Event::Same { index, stored })?,
                         Found::Entry(entry) => self.events.send(Event::Found { index, entry })?,
                         Found::File { path, meta, file, stat } => {
                             let size = u64::try_from(stat.st_size).unwrap_or(0);
                             self.file(index, path, meta, file, stat, size)?;
                         }
                     }
+                    index += 1;
                 }
             }
         }
         Ok(())
+    }
+
+    fn known(&self, path: &[u8], stat: &Stat) -> Option<Stored> {
+        self.previous.same(path, stat, &self.session.table).cloned()
     }
 
     fn file(
@@ -136,6 +148,7 @@ impl<'a> Feeder<'a> {
         let node = Node::File { meta, content: Content { size, ..Content::default() } };
         self.events.send(Event::Found { index, entry: Entry { path, node } })?;
         // A block device's inode says it is empty: its size was measured, and only here.
+        let file = Reader::new(file);
         if size > WHOLE || i128::from(size) != i128::from(stat.st_size) {
             self.stream(index, &file, &stat, size)
         } else {
@@ -143,13 +156,16 @@ impl<'a> Feeder<'a> {
         }
     }
 
-    fn stream(&mut self, index: usize, file: &File, stat: &Stat, size: u64) -> Result<(), Stop> {
-        let (jobs, hashes) = (&self.jobs, &self.hashes);
-        let mut tally = Tally::default();
-        let mut sink = |piece: Piece| -> Result<(), Stop> {
+    fn stream(&mut self, index: usize, file: &Reader, stat: &Stat, size: u64) -> Result<(), Stop> {
+        let (jobs, hashes, session) = (&self.jobs, &self.hashes, self.session);
+        let mut tally = Tally::new(stat);
+        let mut since = stage::now();
+        let mut sink = |piece: Piece<'_>| -> Result<(), Stop> {
             match piece {
                 Piece::Data(data) => {
-                    let data = Arc::new(data);
+                    let mut copy = session.chunk_buffer();
+                    copy.extend_from_slice(data);
+                    let data = Arc::new(copy);
                     let piece = tally.extents.len();
                     tally.data([0; 24], data.len());
                     hashes.send(HashJob::Data(Arc::clone(&data)))?;
@@ -164,11 +180,14 @@ impl<'a> Feeder<'a> {
                     hashes.send(HashJob::Zeros(n))?;
                 }
             }
+            let now = stage::now();
+            session.meter.add(Stage::ReadCut, now.saturating_sub(since));
+            since = now;
             Ok(())
         };
-        let read = split(file, size, &self.unit.cutter, &mut self.buffer, &mut sink)?;
+        let read = split(file, size, &session.unit.cutter, &mut self.room, &mut sink)?;
         self.hashes.send(HashJob::End { index })?;
-        let changed = read != size || has_moved(file, stat);
+        let changed = read != size || has_moved(file.file(), stat);
         let (content, extents) = tally.finish(changed);
         Ok(self.events.send(Event::Streamed { index, content, extents })?)
     }
@@ -180,7 +199,6 @@ pub(super) fn has_moved(file: &File, before: &Stat) -> bool {
 }
 
 /// Extents of a file as its pieces come.
-#[derive(Default)]
 pub(super) struct Tally {
     pub(super) extents: Vec<Extent>,
     size: u64,
@@ -188,6 +206,13 @@ pub(super) struct Tally {
 }
 
 impl Tally {
+    /// Begins with what a later copy will know the file by; devices are read anew each time.
+    pub(super) fn new(stat: &Stat) -> Self {
+        let regular = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
+        let identity = regular.then_some(Extent::Identity(stat.st_dev, stat.st_ino));
+        Self { extents: identity.into_iter().collect(), size: 0, unreadable: Vec::new() }
+    }
+
     pub(super) fn data(&mut self, id: [u8; 24], len: usize) {
         let len = u32::try_from(len).expect("chunks have at most 1 MiB");
         self.extents.push(Extent::Data(id, len));

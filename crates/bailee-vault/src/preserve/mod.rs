@@ -19,6 +19,8 @@
 
 mod collect;
 mod feed;
+mod previous;
+mod stage;
 mod walk;
 mod work;
 
@@ -29,6 +31,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crossbeam_channel::bounded;
 
+use crate::compact::compact;
 use crate::error::VaultError;
 use crate::key::random;
 use crate::manifest::{Content, Entry, Extent, Stored};
@@ -37,6 +40,8 @@ use crate::snapshot::{Snapshot, SnapshotInfo, SourceKind};
 use crate::unit::Unit;
 use crate::vault::{Absent, Vault};
 use collect::Collector;
+use previous::Previous;
+pub use stage::{Costs, Stage};
 pub(crate) use walk::path_of;
 pub(crate) use work::hash_zeros;
 use work::{Session, Worker};
@@ -59,6 +64,11 @@ impl Source {
         }
     }
 
+    /// As snapshots record it.
+    fn name(&self) -> String {
+        self.path().to_string_lossy().into_owned()
+    }
+
     fn kind(&self) -> SourceKind {
         match self {
             Self::Tree(_) => SourceKind::Tree,
@@ -66,6 +76,16 @@ impl Source {
             Self::Device(_) => SourceKind::Device,
         }
     }
+}
+
+/// What to do with files that an earlier copy of the same source has and that did not change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unchanged {
+    /// Take them over without reading them. Size, times, device and inode must be the same, and
+    /// the file must have been at rest for a minute when it was read.
+    Skip,
+    /// Read and hash everything.
+    Rehash,
 }
 
 /// Hears how far a long operation is.
@@ -96,6 +116,10 @@ pub struct SnapshotReport {
     pub unreadable: Vec<(PathBuf, String)>,
     /// Files that changed while they were read.
     pub changed: Vec<PathBuf>,
+    /// Files taken over from an earlier copy without being read, and their bytes.
+    pub unchanged: (u64, u64),
+    /// Processor time, per stage.
+    pub costs: Costs,
     /// How long it took.
     pub seconds: f64,
 }
@@ -110,6 +134,8 @@ enum Event {
     Streamed { index: usize, content: Content, extents: Vec<Extent> },
     /// The id of one of them.
     Chunk { index: usize, piece: usize, extent: Extent },
+    /// A file of an earlier copy, complete.
+    Same { index: usize, stored: Stored },
     /// The SHA-256 of a large file.
     Hashed { index: usize, sha256: [u8; 32] },
     /// A pack is durable.
@@ -140,17 +166,33 @@ impl From<VaultError> for Stop {
 
 impl Vault {
     /// Preserves `source` as a new snapshot of custody unit `unit` of `tenant`; both are made on
-    /// first use. On return the snapshot is durable.
+    /// first use. On return the snapshot is durable. Files that did not change since the last copy
+    /// of this source are taken over; [`Vault::preserve_with`] says otherwise.
     ///
     /// # Errors
-    /// [`VaultError::Source`] if the source as a whole cannot be read (parts that cannot are in
-    /// the report); [`VaultError::UnitErased`]; store failures. After an error there is no
-    /// snapshot.
+    /// As [`Vault::preserve_with`].
     pub fn preserve(
         &self,
         tenant: &str,
         unit: &str,
         source: &Source,
+        progress: &mut dyn Progress,
+    ) -> Result<SnapshotReport, VaultError> {
+        self.preserve_with(tenant, unit, source, Unchanged::Skip, progress)
+    }
+
+    /// Like [`Vault::preserve`], with a word on unchanged files.
+    ///
+    /// # Errors
+    /// [`VaultError::Source`] if the source as a whole cannot be read (parts that cannot are in
+    /// the report); [`VaultError::UnitErased`]; store failures. After an error there is no
+    /// snapshot.
+    pub fn preserve_with(
+        &self,
+        tenant: &str,
+        unit: &str,
+        source: &Source,
+        unchanged: Unchanged,
         progress: &mut dyn Progress,
     ) -> Result<SnapshotReport, VaultError> {
         let began = Instant::now();
@@ -160,14 +202,15 @@ impl Vault {
         let origin = feed::Origin::open(source)?;
         let tenant = self.tenant(tenant, Absent::Create)?;
         let unit = self.unit(&tenant, unit, Absent::Create)?;
-        let _shared = unit.gate.read().unwrap_or_else(PoisonError::into_inner);
+        let shared = unit.gate.read().unwrap_or_else(PoisonError::into_inner);
         if self.is_erased(&tenant, unit.tag())? {
             // Erased while this call waited: what it wrote could never be read.
             return Err(VaultError::UnitErased { unit: unit.name.clone() });
         }
         let session = Session::new(&unit);
-        let mut collector = Collector::new(&unit, progress);
-        run(&session, origin, &mut collector)?;
+        let previous = Previous::load(self, &tenant, &unit, source, unchanged);
+        let mut collector = Collector::new(&session, (source, taken_at), progress);
+        run(&session, &previous, origin, &mut collector)?;
         let entries = collector.entries()?;
         let mut snapshot = empty_snapshot(&unit, source, taken_at)?;
         let (files, bytes) = totals(&entries);
@@ -175,15 +218,25 @@ impl Vault {
         snapshot.info.root = snapshot.root_over(&entries);
         snapshot.info.id = SnapshotId::of_root(&snapshot.info.root);
         collector.commit(&session, &mut snapshot, &entries)?;
+        collector.drop_drafts(&previous);
+        let unchanged = collector.unchanged();
+        let stored_bytes = collector.stored_bytes();
+        drop((collector, shared));
+        if let Ok(_alone) = unit.gate.try_write() {
+            // The snapshot is durable; a merge that fails is tried again next time.
+            drop(compact(&unit));
+        }
         let (unreadable, changed) = oddities(&entries);
         Ok(SnapshotReport {
             id: snapshot.info.id,
             root: snapshot.info.root,
             files,
             bytes,
-            stored_bytes: collector.stored_bytes(),
+            stored_bytes,
             unreadable,
             changed,
+            unchanged,
+            costs: session.meter.costs(),
             seconds: began.elapsed().as_secs_f64(),
         })
     }
@@ -192,12 +245,13 @@ impl Vault {
 /// Runs all threads until the source is read and every data pack is durable.
 fn run(
     session: &Session<'_>,
+    previous: &Previous,
     origin: feed::Origin,
     collector: &mut Collector<'_>,
 ) -> Result<(), VaultError> {
     let cores = thread::available_parallelism().map_or(2, usize::from);
     let (jobs_in, jobs) = bounded(4 * cores);
-    let (hashes_in, hashes) = bounded(64);
+    let (hashes_in, hashes) = bounded(16);
     let (packs_in, packs) = bounded(2);
     let (events_in, events) = bounded(1024);
     thread::scope(|scope| {
@@ -212,9 +266,10 @@ fn run(
             scope.spawn(move || report(&events, work::upload(session, &packs, &events)));
         }
         let hash_events = events_in.clone();
-        scope.spawn(move || report(&hash_events, work::hash(&hashes, &hash_events)));
+        scope.spawn(move || report(&hash_events, work::hash(session, &hashes, &hash_events)));
         scope.spawn(move || {
-            let feeder = feed::Feeder::new(session.unit, jobs_in, hashes_in, events_in.clone());
+            let with = (session, previous);
+            let feeder = feed::Feeder::new(with, jobs_in, hashes_in, events_in.clone());
             report(&events_in, feeder.run(origin));
         });
         drop((jobs, packs, packs_in));
@@ -236,7 +291,7 @@ fn empty_snapshot(unit: &Unit, source: &Source, taken_at: i64) -> Result<Snapsho
         root,
         unit: unit.name.clone(),
         kind: source.kind(),
-        source: source.path().to_string_lossy().into_owned(),
+        source: source.name(),
         taken_at,
         files: 0,
         bytes: 0,
@@ -293,8 +348,9 @@ mod tests {
         let unit = vault.unit(&tenant, "A-1", Absent::Create).unwrap();
         let session = Session::new(&unit);
         let mut nobody = ();
-        let mut collector = Collector::new(&unit, &mut nobody);
-        let mut snapshot = empty_snapshot(&unit, &Source::Tree("/x".into()), 0).unwrap();
+        let source = Source::Tree("/x".into());
+        let mut collector = Collector::new(&session, (&source, 0), &mut nobody);
+        let mut snapshot = empty_snapshot(&unit, &source, 0).unwrap();
         snapshot.info.kind = kind;
         snapshot.info.root = snapshot.root_over(&entries);
         snapshot.info.id = SnapshotId::of_root(&snapshot.info.root);
@@ -367,6 +423,7 @@ mod tests {
             let (jobs_in, jobs) = unbounded();
             let (packs_in, _packs) = unbounded();
             let (events_in, events) = unbounded();
+            let file = bailee_store::direct::Reader::new(file);
             jobs_in.send(feed::Job::Whole { index: 0, file, stat }).unwrap();
             drop(jobs_in);
             let worker = Worker::new(&session, &packs_in, &events_in).ok().unwrap();

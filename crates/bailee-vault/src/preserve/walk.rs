@@ -23,7 +23,7 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use crate::manifest::{DeviceKind, Entry, Meta, Node};
+use crate::manifest::{DeviceKind, Entry, Meta, Node, Stored};
 
 /// The kernel's limit for one attribute's value and for the list of names.
 const XATTR_MAX: usize = 65536;
@@ -31,8 +31,18 @@ const XATTR_MAX: usize = 65536;
 /// Something found; files come open.
 pub(super) enum Found {
     Entry(Entry),
-    File { path: Vec<u8>, meta: Meta, file: File, stat: Stat },
+    File {
+        path: Vec<u8>,
+        meta: Meta,
+        file: File,
+        stat: Stat,
+    },
+    /// A file that an earlier copy has, unchanged; it was not opened.
+    Same(Stored),
 }
+
+/// Answers with the earlier copy of a file that is still the same.
+pub(super) type Known<'a> = dyn Fn(&[u8], &Stat) -> Option<Stored> + 'a;
 
 struct Level {
     fd: OwnedFd,
@@ -58,7 +68,12 @@ impl Walk {
         Ok(Self { levels, links: HashMap::new(), pending: Some(entry) })
     }
 
-    fn examine(&mut self, path: &[u8], name: &CString) -> rustix::io::Result<Found> {
+    fn examine(
+        &mut self,
+        path: &[u8],
+        name: &CString,
+        known: &Known<'_>,
+    ) -> rustix::io::Result<Found> {
         let Some(level) = self.levels.last() else { return Err(Errno::NOENT) };
         let stat = statat(&level.fd, name, AtFlags::SYMLINK_NOFOLLOW)?;
         let kind = FileType::from_raw_mode(stat.st_mode);
@@ -69,15 +84,17 @@ impl Walk {
         }
         match kind {
             FileType::RegularFile => {
+                if let Some(stored) = known(path, &stat) {
+                    self.remember(path, &stat);
+                    return Ok(Found::Same(stored));
+                }
                 let fd = open(level.fd.as_fd(), name, OFlags::NONBLOCK)?;
                 let now = fstat(&fd)?;
                 if FileType::from_raw_mode(now.st_mode) != FileType::RegularFile {
                     return entry(Node::Unreadable { reason: "it was replaced meanwhile".into() });
                 }
                 let meta = meta(&now, &Attributes::Open(fd.as_fd()))?;
-                if now.st_nlink > 1 {
-                    self.links.insert((now.st_dev, now.st_ino), path.to_vec());
-                }
+                self.remember(path, &now);
                 Ok(Found::File { path: path.to_vec(), meta, file: File::from(fd), stat: now })
             }
             FileType::Directory => {
@@ -96,10 +113,16 @@ impl Walk {
     }
 }
 
-impl Iterator for Walk {
-    type Item = Found;
+impl Walk {
+    /// Notes the first path of an inode with several.
+    fn remember(&mut self, path: &[u8], stat: &Stat) {
+        if stat.st_nlink > 1 {
+            self.links.insert((stat.st_dev, stat.st_ino), path.to_vec());
+        }
+    }
 
-    fn next(&mut self) -> Option<Found> {
+    /// The next thing found, in tree order.
+    pub(super) fn step(&mut self, known: &Known<'_>) -> Option<Found> {
         if let Some(entry) = self.pending.take() {
             return Some(Found::Entry(entry));
         }
@@ -114,7 +137,7 @@ impl Iterator for Walk {
                 path.push(b'/');
             }
             path.extend_from_slice(name.as_bytes());
-            return Some(self.examine(&path, &name).unwrap_or_else(|e| {
+            return Some(self.examine(&path, &name, known).unwrap_or_else(|e| {
                 let reason = std::io::Error::from(e).to_string();
                 Found::Entry(Entry { path, node: Node::Unreadable { reason } })
             }));

@@ -5,34 +5,45 @@
 //! announced only after its put returned.
 
 use std::collections::HashSet;
-use std::fs::File;
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_lc_rs::digest::{Context, SHA256};
+use bailee_store::direct::{Reader, Room};
 use crossbeam_channel::{Receiver, Sender};
 use rustix::fs::Stat;
 
 use super::feed::{HashJob, Job, Tally, has_moved};
+use super::stage::{self, Meter, Stage};
 use super::{Event, Stop};
+use crate::chunker::MAX;
 use crate::error::VaultError;
-use crate::index::{PackRow, Table};
+use crate::index::{PackHash, PackRow, Table};
 use crate::key::random;
 use crate::manifest::Extent;
 use crate::pack::{ChunkId, PACK_TARGET, Pack, PackBuilder, Packer};
-use crate::root::{finish, sha256};
+use crate::root::finish;
 use crate::seal::Kind;
 use crate::split::{Piece, split};
 use crate::unit::Unit;
 
 /// Room beyond the target for the chunk that crosses it and the directory.
 const PACK_ROOM: usize = PACK_TARGET + 2 * 1024 * 1024;
+/// zstd levels between which back-pressure moves: from its fastest ordinary one, which gives up
+/// early on what cannot be compressed, to what is worth it when a core would only wait.
+const LEVELS: [i32; 2] = [1, 7];
 static ZEROS: [u8; 65536] = [0; 65536];
 
 /// What all threads of one preservation share.
 pub(super) struct Session<'a> {
     pub(super) unit: &'a Unit,
     /// Chunks stored before.
-    table: Arc<Table>,
+    pub(super) table: Arc<Table>,
+    pub(super) meter: Meter,
+    /// How hard to compress: harder while packs wait for the store, see [`Session::adapt`].
+    level: AtomicI32,
+    /// Buffers of chunks of large files.
+    chunks: Mutex<Vec<Vec<u8>>>,
     /// Chunks this session has taken on.
     taken: [Mutex<HashSet<ChunkId>>; 16],
     /// Buffers of packs that are put, to be filled again: fresh memory costs page faults.
@@ -41,7 +52,39 @@ pub(super) struct Session<'a> {
 
 impl<'a> Session<'a> {
     pub(super) fn new(unit: &'a Unit) -> Self {
-        Self { unit, table: unit.table(), taken: Default::default(), spare: Mutex::default() }
+        Self {
+            unit,
+            table: unit.table(),
+            meter: Meter::default(),
+            level: AtomicI32::new(LEVELS[0]),
+            chunks: Mutex::default(),
+            taken: Default::default(),
+            spare: Mutex::default(),
+        }
+    }
+
+    /// Back-pressure: a level up if the store cannot keep up, a level down if it waits for us.
+    fn adapt(&self, packs: &Sender<Pack>) {
+        let level = self.level.load(Ordering::Relaxed);
+        let next = match (packs.is_full(), packs.is_empty()) {
+            (true, _) => level + 1,
+            (_, true) => level - 1,
+            _ => level,
+        };
+        self.level.store(next.clamp(LEVELS[0], LEVELS[1]), Ordering::Relaxed);
+    }
+
+    pub(super) fn chunk_buffer(&self) -> Vec<u8> {
+        let spare = self.chunks.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        spare.unwrap_or_else(|| Vec::with_capacity(MAX))
+    }
+
+    /// Takes the buffer back from whoever is the last to need it.
+    fn done_with(&self, data: Arc<Vec<u8>>) {
+        if let Ok(mut buffer) = Arc::try_unwrap(data) {
+            buffer.clear();
+            self.chunks.lock().unwrap_or_else(PoisonError::into_inner).push(buffer);
+        }
     }
 
     fn buffer(&self) -> Vec<u8> {
@@ -56,7 +99,7 @@ impl<'a> Session<'a> {
 
     /// Whether the caller must store this chunk.
     fn take(&self, id: &ChunkId) -> bool {
-        if self.table.find(id).is_some() {
+        if self.table.has(id) {
             return false;
         }
         let shard = &self.taken[usize::from(id[0]) % self.taken.len()];
@@ -79,8 +122,8 @@ impl<'a> Storer<'a> {
 
     /// The chunk's id, and a finished pack if this one filled it.
     pub(super) fn store(&mut self, plain: &[u8]) -> Result<(ChunkId, Option<Pack>), VaultError> {
-        let unit = self.session.unit;
-        let id = unit.chunk_id(plain);
+        let (unit, meter) = (self.session.unit, &self.session.meter);
+        let id = meter.run(Stage::Id, || unit.chunk_id(plain));
         if !self.session.take(&id) {
             return Ok((id, None));
         }
@@ -91,12 +134,16 @@ impl<'a> Storer<'a> {
                 PackBuilder::new(unit.key(), place, self.session.buffer())?
             }
         };
-        pack.add(&mut self.packer, id, plain)?;
-        if pack.len() >= PACK_TARGET {
-            return Ok((id, Some(pack.finish()?)));
-        }
-        self.open = Some(pack);
-        Ok((id, None))
+        let level = self.session.level.load(Ordering::Relaxed);
+        let full = meter.run(Stage::Seal, || -> Result<Option<Pack>, VaultError> {
+            pack.add(&mut self.packer, level, id, plain)?;
+            if pack.len() >= PACK_TARGET {
+                return pack.finish().map(Some);
+            }
+            self.open = Some(pack);
+            Ok(None)
+        });
+        Ok((id, full?))
     }
 
     /// The last pack.
@@ -110,7 +157,7 @@ pub(super) struct Worker<'a> {
     storer: Storer<'a>,
     packs: &'a Sender<Pack>,
     events: &'a Sender<Event>,
-    buffer: Vec<u8>,
+    room: Room,
 }
 
 impl<'a> Worker<'a> {
@@ -120,7 +167,7 @@ impl<'a> Worker<'a> {
         events: &'a Sender<Event>,
     ) -> Result<Self, Stop> {
         let storer = Storer::new(session, Kind::DataPack)?;
-        Ok(Self { storer, packs, events, buffer: Vec::new() })
+        Ok(Self { storer, packs, events, room: Room::default() })
     }
 
     pub(super) fn run(mut self, jobs: &Receiver<Job>) -> Result<(), Stop> {
@@ -131,6 +178,7 @@ impl<'a> Worker<'a> {
                     let id = self.store(&data)?;
                     let len = u32::try_from(data.len()).expect("chunks have at most 1 MiB");
                     let extent = Extent::Data(id, len);
+                    self.storer.session.done_with(data);
                     self.events.send(Event::Chunk { index, piece, extent })?;
                 }
             }
@@ -144,21 +192,24 @@ impl<'a> Worker<'a> {
     fn store(&mut self, plain: &[u8]) -> Result<ChunkId, Stop> {
         let (id, full) = self.storer.store(plain)?;
         if let Some(pack) = full {
+            self.storer.session.adapt(self.packs);
             self.packs.send(pack)?;
         }
         Ok(id)
     }
 
-    fn whole(&mut self, index: usize, file: &File, stat: &Stat) -> Result<(), Stop> {
+    fn whole(&mut self, index: usize, file: &Reader, stat: &Stat) -> Result<(), Stop> {
         let mut hash = Context::new(&SHA256);
-        let mut tally = Tally::default();
-        let mut buffer = std::mem::take(&mut self.buffer);
-        let cutter = &self.storer.session.unit.cutter;
-        let mut sink = |piece: Piece| -> Result<(), Stop> {
+        let mut tally = Tally::new(stat);
+        let mut room = std::mem::take(&mut self.room);
+        let session = self.storer.session;
+        let mut since = stage::now();
+        let mut sink = |piece: Piece<'_>| -> Result<(), Stop> {
+            session.meter.add(Stage::ReadCut, stage::now().saturating_sub(since));
             match piece {
                 Piece::Data(data) => {
-                    hash.update(&data);
-                    tally.data(self.store(&data)?, data.len());
+                    session.meter.run(Stage::Sha256, || hash.update(data));
+                    tally.data(self.store(data)?, data.len());
                 }
                 Piece::Zeros(n) => {
                     hash_zeros(&mut hash, n);
@@ -169,25 +220,35 @@ impl<'a> Worker<'a> {
                     tally.unreadable(n);
                 }
             }
+            since = stage::now();
             Ok(())
         };
         let size = u64::try_from(stat.st_size).unwrap_or(0);
-        let read = split(file, size, cutter, &mut buffer, &mut sink)?;
-        let changed = read != size || has_moved(file, stat);
+        let read = split(file, size, &session.unit.cutter, &mut room, &mut sink)?;
+        let changed = read != size || has_moved(file.file(), stat);
         let (mut content, extents) = tally.finish(changed);
         content.sha256 = finish(hash);
-        self.buffer = buffer;
+        self.room = room;
         Ok(self.events.send(Event::Whole { index, content, extents })?)
     }
 }
 
 /// The hasher thread: flat SHA-256 of large files, one after the other.
-pub(super) fn hash(jobs: &Receiver<HashJob>, events: &Sender<Event>) -> Result<(), Stop> {
+pub(super) fn hash(
+    session: &Session<'_>,
+    jobs: &Receiver<HashJob>,
+    events: &Sender<Event>,
+) -> Result<(), Stop> {
     let mut context = Context::new(&SHA256);
     for job in jobs {
         match job {
-            HashJob::Data(data) => context.update(&data),
-            HashJob::Zeros(n) => hash_zeros(&mut context, n),
+            HashJob::Data(data) => {
+                session.meter.run(Stage::Sha256, || context.update(&data));
+                session.done_with(data);
+            }
+            HashJob::Zeros(n) => {
+                session.meter.run(Stage::Sha256, || hash_zeros(&mut context, n));
+            }
             HashJob::End { index } => {
                 let done = std::mem::replace(&mut context, Context::new(&SHA256));
                 events.send(Event::Hashed { index, sha256: finish(done) })?;
@@ -213,7 +274,7 @@ pub(super) fn upload(
     events: &Sender<Event>,
 ) -> Result<(), Stop> {
     for pack in packs {
-        let row = put_pack(session.unit, &pack)?;
+        let row = session.meter.run(Stage::Put, || put_pack(session.unit, &pack))?;
         session.recycle(pack.bytes);
         events.send(Event::Packed { row, slots: pack.slots })?;
     }
@@ -223,7 +284,8 @@ pub(super) fn upload(
 /// Puts a pack; durable on return.
 pub(super) fn put_pack(unit: &Unit, pack: &Pack) -> Result<PackRow, VaultError> {
     let (kind, id) = (pack.place.kind, pack.place.object);
-    let row = PackRow { id, kind, size: pack.bytes.len() as u64, sha256: sha256(&[&pack.bytes]) };
+    let hash = PackHash::Blake3(*blake3::hash(&pack.bytes).as_bytes());
+    let row = PackRow { id, kind, size: pack.bytes.len() as u64, hash };
     unit.objects.put(&unit.object(kind, &id), &pack.bytes)?;
     Ok(row)
 }

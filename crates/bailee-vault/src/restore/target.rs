@@ -9,11 +9,12 @@ use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::fs::{
     AtFlags, CWD, Dir, FileType, Gid, Mode, OFlags, Timespec, Timestamps, Uid, XattrFlags, chownat,
-    fchmod, fchown, fsetxattr, futimens, linkat, lsetxattr, makedev, mkdirat, mknodat, openat,
-    symlinkat, syncfs, unlinkat, utimensat,
+    fchmod, fchown, fsetxattr, fstat, futimens, linkat, lsetxattr, makedev, mkdirat, mknodat,
+    openat, symlinkat, syncfs, unlinkat, utimensat,
 };
 use rustix::io::Errno;
 
@@ -150,8 +151,38 @@ impl Target {
         }
     }
 
+    /// Tells the file system to write out while files are still coming.
+    pub(super) fn flusher(&self) -> Result<Flusher, VaultError> {
+        let fail = failed(b".", "open the directory again");
+        let root = self.root.try_clone();
+        let root = root.map_err(|e| fail(Errno::from_io_error(&e).unwrap_or(Errno::IO)))?;
+        Ok(Flusher { root, waiting: AtomicU64::new(0) })
+    }
+
     pub(super) fn sync(&self) -> Result<(), VaultError> {
         syncfs(&self.root).map_err(failed(b".", "sync the file system"))
+    }
+}
+
+/// See [`Target::flusher`].
+pub(super) struct Flusher {
+    root: OwnedFd,
+    /// Bytes written since the last time.
+    waiting: AtomicU64,
+}
+
+impl Flusher {
+    /// Bytes between two syncs.
+    const EACH: u64 = 64 * 1024 * 1024;
+
+    /// Counts; the thread that reaches the limit syncs, the others go on. A failure will show
+    /// again at the end, where it counts.
+    pub(super) fn wrote(&self, bytes: u64) {
+        let before = self.waiting.fetch_add(bytes, Ordering::Relaxed);
+        if before < Self::EACH && before + bytes >= Self::EACH {
+            let _ = syncfs(&self.root);
+            self.waiting.store(0, Ordering::Relaxed);
+        }
     }
 }
 
@@ -168,17 +199,24 @@ fn tell(miss: &mut dyn FnMut(&str), what: &str, outcome: rustix::io::Result<()>)
 }
 
 /// Metadata of an open file or directory: owner first (it clears set-id bits and capabilities),
-/// then attributes, mode, times.
+/// then attributes, mode, times. What is so already is left alone: each change writes the inode.
 pub(super) fn apply(fd: &impl AsFd, meta: &Meta, miss: &mut dyn FnMut(&str)) {
     let (uid, gid) = (Uid::from_raw(meta.uid), Gid::from_raw(meta.gid));
-    let what = format!("owner {}:{}", meta.uid, meta.gid);
-    tell(miss, &what, fchown(fd, Some(uid), Some(gid)));
+    let now = fstat(fd);
+    let owned = now.as_ref().is_ok_and(|s| (s.st_uid, s.st_gid) == (meta.uid, meta.gid));
+    if !owned {
+        let what = format!("owner {}:{}", meta.uid, meta.gid);
+        tell(miss, &what, fchown(fd, Some(uid), Some(gid)));
+    }
     for (name, value) in &meta.xattrs {
         let what = format!("attribute {}", String::from_utf8_lossy(name));
         tell(miss, &what, fsetxattr(fd, name.as_slice(), value, XattrFlags::empty()));
     }
-    let what = format!("mode {:04o}", meta.mode);
-    tell(miss, &what, fchmod(fd, Mode::from_raw_mode(meta.mode)));
+    let untouched = owned && meta.xattrs.is_empty();
+    if !(untouched && now.is_ok_and(|s| s.st_mode & 0o7777 == meta.mode)) {
+        let what = format!("mode {:04o}", meta.mode);
+        tell(miss, &what, fchmod(fd, Mode::from_raw_mode(meta.mode)));
+    }
     tell(miss, "times", futimens(fd, &times(meta)));
 }
 

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use bailee_store::{MemoryObjects, Objects};
 use bailee_vault::{Kek, Source, Vault, scrub_packs};
 
-fn fixture() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/formats/v1/vault/tiny")
+/// `tiny` has an index of kind 5, `sorted` one of kind 9.
+fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/formats/v1/vault")
 }
 
 fn load(objects: &MemoryObjects, root: &Path, below: &Path) {
@@ -29,12 +30,24 @@ fn key() -> Kek {
 
 #[test]
 fn version_1_is_read() {
+    let mut names: Vec<String> = std::fs::read_dir(fixtures())
+        .unwrap()
+        .map(|item| item.unwrap().file_name().into_string().unwrap())
+        .filter(|name| fixtures().join(name).is_dir())
+        .collect();
+    names.sort();
+    assert_eq!(names, ["sorted", "tiny"], "each fixture is read by this test");
+    names.iter().for_each(|name| is_read(name));
+}
+
+fn is_read(name: &str) {
+    let fixture = fixtures().join(name);
     let objects = Arc::new(MemoryObjects::new());
-    load(&objects, &fixture(), &fixture());
+    load(&objects, &fixture, &fixture);
     assert_eq!(scrub_packs(&*objects).unwrap().problems, []);
     let vault = Vault::open(objects, &key()).unwrap();
     let infos = vault.list("tenant-1").unwrap();
-    let wanted = std::fs::read_to_string(fixture().with_file_name("tiny.txt")).unwrap();
+    let wanted = std::fs::read_to_string(fixture.with_extension("txt")).unwrap();
     let mut got = String::new();
     for info in &infos {
         assert!(vault.verify("tenant-1", &info.id).unwrap().is_intact());
@@ -45,7 +58,7 @@ fn version_1_is_read() {
             got += &format!("  {path:?} {}\n", sha.unwrap_or_default());
         }
     }
-    assert_eq!(got, wanted);
+    assert_eq!(got, wanted, "{name}");
     let read = vault.read_range("tenant-1", &infos[0].id, b"dir/letter.txt", 0..4).unwrap();
     assert_eq!(read, b"Keep");
 }

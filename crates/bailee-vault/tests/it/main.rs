@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used)] // helpers of tests are tests
 
+mod again;
 mod crash;
+mod export;
 mod format;
 mod letgo;
 mod roundtrip;

@@ -10,7 +10,7 @@ use bailee_vault::{Node, Pattern, Source, SourceKind, VaultError};
 use proptest::prelude::*;
 use rustix::fs::{CWD, FileType, Mode, Timespec, Timestamps, XattrFlags};
 
-use crate::support::{describe, memory_vault, noise};
+use crate::support::{describe, disk_vault, memory_vault, noise};
 
 #[derive(Clone, Debug)]
 enum Make {
@@ -116,6 +116,12 @@ proptest! {
 
 #[test]
 fn large_and_sparse_files_come_back_whole_and_sparse() {
+    large_and_sparse(&memory_vault().1);
+    let dir = tempfile::tempdir().unwrap();
+    large_and_sparse(&disk_vault(dir.path()).1);
+}
+
+fn large_and_sparse(vault: &bailee_vault::Vault) {
     let dir = tempfile::tempdir().unwrap();
     let (from, to) = (dir.path().join("from"), dir.path().join("to"));
     std::fs::create_dir(&from).unwrap();
@@ -124,7 +130,6 @@ fn large_and_sparse_files_come_back_whole_and_sparse() {
     sparse.write_all_at(b"start", 0).unwrap();
     sparse.write_all_at(&noise(2, 3_000_000), 100_000_123).unwrap();
     sparse.set_len(300 << 20).unwrap();
-    let (_, vault) = memory_vault();
     let report = vault.preserve("t", "A-1", &Source::Tree(from.clone()), &mut ()).unwrap();
     assert!(report.stored_bytes < 30 << 20, "holes are not stored: {}", report.stored_bytes);
     vault.restore("t", &report.id, &to, None).unwrap();

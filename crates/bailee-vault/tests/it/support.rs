@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bailee_ledger::Signer;
 use bailee_ledger::clearance::{self, Act, Clearance, Expect, Terms};
-use bailee_store::{MemoryObjects, Objects};
+use bailee_store::{DiskObjects, MemoryObjects, Objects};
 use bailee_vault::{Kek, Vault};
 
 pub(crate) fn kek() -> Kek {
@@ -19,6 +19,14 @@ pub(crate) fn memory_vault() -> (Arc<MemoryObjects>, Vault) {
     let objects = Arc::new(MemoryObjects::new());
     let vault = Vault::create(Arc::clone(&objects) as Arc<dyn Objects>, &kek()).unwrap();
     (objects, vault)
+}
+
+/// A vault in a directory, which is made if need be.
+pub(crate) fn disk_vault(dir: &Path) -> (Arc<DiskObjects>, Vault) {
+    let objects = Arc::new(DiskObjects::open(dir).unwrap());
+    let shared = Arc::clone(&objects) as Arc<dyn Objects>;
+    let vault = Vault::create(Arc::clone(&shared), &kek()).or_else(|_| Vault::open(shared, &kek()));
+    (objects, vault.unwrap())
 }
 
 /// Everything a restore must bring back of one inode.

@@ -88,7 +88,7 @@ fn objects_of_one_tenant_do_not_open_for_another() {
     };
     let after: Vec<String> =
         objects.list("").unwrap().into_iter().filter(|n| !before.contains(n)).collect();
-    for part in ["/data/", "/meta/", "/index/", "/s/"] {
+    for part in ["/data/", "/meta/", "/sorted/", "/s/"] {
         let (ours, theirs) = (pick(&before, part), pick(&after, part));
         let good = objects.get(&ours[0]).unwrap();
         replace(&objects, &ours[0], &objects.get(&theirs[0]).unwrap());
@@ -131,7 +131,7 @@ fn a_damaged_file_is_not_left_behind_and_hides_no_other() {
 fn a_lost_or_damaged_index_is_rebuilt_from_the_packs() {
     let (objects, id) = small();
     let indexes: Vec<String> =
-        objects.list("").unwrap().into_iter().filter(|n| n.contains("/index/")).collect();
+        objects.list("").unwrap().into_iter().filter(|n| n.contains("/sorted/")).collect();
     objects.delete(&indexes[0]).unwrap();
     replace(&objects, &indexes[1], &[0; 300]);
     let vault = Vault::open(Arc::clone(&objects) as Arc<dyn Objects>, &kek()).unwrap();

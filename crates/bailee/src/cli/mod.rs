@@ -168,7 +168,7 @@ pub(crate) enum Command {
     Expire(clearance::ExpireArgs),
     /// Write the receipt of a demand
     Receipt(prove::ReceiptArgs),
-    /// Write everything about a matter, for the house's counsel
+    /// Write what a party may see of a matter, or everything for the house's counsel
     Bundle(prove::BundleArgs),
     /// Write the certificate of a finished clearance
     Certificate(prove::CertificateArgs),
@@ -180,6 +180,15 @@ pub(crate) enum Command {
     /// Carry out what is due: clocks, receipts, notices, pages
     #[command(after_long_help = "EXAMPLE\n  bailee settle")]
     Settle,
+    /// What timestamp authorities have stamped, until when, and what is missing
+    #[command(
+        long_about = "Lists the checkpoints under a token of an independent timestamp authority \
+                      (RFC 3161): when it was given, until when its chain of certificates lasts, \
+                      how often it was renewed. Then how each authority of the settings stands, \
+                      and what is not stamped yet.",
+        after_long_help = "EXAMPLE\n  bailee timestamps"
+    )]
+    Timestamps(ask::ListArgs),
     /// Name, size and keys of the log
     #[command(after_long_help = "EXAMPLE\n  bailee status")]
     Status,

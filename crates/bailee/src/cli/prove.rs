@@ -33,13 +33,23 @@ pub(crate) struct ReceiptArgs {
     pub(crate) out: OutArgs,
 }
 
-/// Which matter.
+/// Which matter, and for whom.
 #[derive(Debug, Args)]
-#[command(after_long_help = "EXAMPLE\n  bailee bundle M-1 -o M-1.bailee.zip")]
+#[command(
+    long_about = "Writes what somebody may see of a matter: entries with proofs, the sections that \
+                  are theirs, documents, a timeline as HTML and PDF, and a certification form for \
+                  a person to sign. With --for it is the part of one party: a requester's own \
+                  letters and what became of them, an owner's own data, a transferee's what it \
+                  accepted. Without --for it is everything, for the house's counsel.",
+    after_long_help = "EXAMPLE\n  bailee bundle M-1 --for P-5 -o M-1-P-5.bailee.zip"
+)]
 pub(crate) struct BundleArgs {
     /// Which matter
     #[arg(value_name = "M-1")]
     pub(crate) matter: String,
+    /// Only what this party may see
+    #[arg(long = "for", value_name = "P-5")]
+    pub(crate) reader: Option<String>,
     #[command(flatten)]
     pub(crate) out: OutArgs,
 }
@@ -73,7 +83,7 @@ pub(crate) struct OutArgs {
                   --key.\n\nWithout --key or --policy the key comes out of the bundle itself, and \
                   that is said: compare it with the one the log publishes. The same goes for the \
                   certificates of timestamp authorities without --roots.",
-    after_long_help = "EXAMPLES\n  bailee verify letter.bailee.zip\n  \
+    after_long_help = "EXAMPLE\n  bailee verify letter.bailee.zip\n  \
                        bailee verify --policy mine.tlog-policy --roots tsa.pem letter.bailee.zip"
 )]
 pub(crate) struct VerifyArgs {

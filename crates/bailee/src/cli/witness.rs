@@ -14,8 +14,7 @@ pub(crate) enum WitnessVerb {
     )]
     Init(InitArgs),
     /// Watch a log: its checkpoints are cosigned from the next start on
-    #[command(after_long_help = "EXAMPLE\n  bailee witness watch witness \
-                           log.example.org/2026+349ad522+ASKINY2lnI8vXGDoAYhpUrMQD9CgkRYyaw+g9e4w6I5v")]
+    #[command(after_long_help = "EXAMPLE\n  bailee witness watch witness log.example+349ad522+AS…")]
     Watch {
         /// Directory of the witness
         dir: PathBuf,
@@ -59,11 +58,11 @@ pub(crate) struct InitArgs {
 /// Which log, and what to do about what it does.
 #[derive(Debug, Args)]
 #[command(
-    long_about = "Follows a log from its checkpoint and tiles: checks its signature, recomputes the \
-                  signed root from the entries, compares with what was seen before and with what \
-                  witnesses have cosigned. Raises an alarm on a fork, a rollback, a split view, \
-                  wrong files, a wrong signature, a missing quorum, and on silence.\n\nExit codes \
-                  with --once: 0 nothing is wrong; 1 an alarm; 3 the log could not be read.",
+    long_about = "Follows a log from its checkpoint and tiles: checks its signature, recomputes \
+                  the signed root from the entries, compares with what was seen before and with \
+                  what witnesses have cosigned. Raises an alarm on a fork, a rollback, a split \
+                  view, wrong files, a wrong signature, a missing quorum, and on silence.\n\nExit \
+                  codes with --once: 0 nothing is wrong; 1 an alarm; 3 the log could not be read.",
     after_long_help = "EXAMPLE\n  bailee monitor https://log.example.org --policy log.tlog-policy \
                        --state seen --once"
 )]

@@ -7,7 +7,8 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use bailee_ledger::{Trust, verify_bundle};
 use bailee_server::core::check;
-use bailee_server::receipt;
+use bailee_server::core::disclosure::Audience;
+use bailee_server::{matter, receipt};
 
 use super::stage::Stage;
 use super::story::{Case, Ended};
@@ -25,7 +26,8 @@ pub(super) fn prove(stage: &mut Stage, case: &Case, ended: &Ended) -> Result<()>
         names.push(name);
     }
     let name = format!("matter-{}.bailee.zip", case.matter);
-    receipt::matter(&stage.house, case.matter, &mut File::create(stage.proofs.join(&name))?)?;
+    let mut out = File::create(stage.proofs.join(&name))?;
+    matter::bundle(&stage.house, case.matter, Audience::Counsel, &mut out)?;
     names.push(name);
     let name = format!("certificate-{}.bailee.zip", ended.clearance);
     receipt::certificate(

@@ -29,12 +29,13 @@ fn a_letter_blocks_the_gate_and_its_receipt_verifies_until_a_byte_changes() {
     assert!(unpinned.out.contains("NOT pinned"), "{unpinned:?}");
 
     let mut bytes = fs::read(&receipt).unwrap();
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 1;
+    let words = b"Receipt of D-1";
+    let place = bytes.windows(words.len()).position(|window| window == words).unwrap();
+    bytes[place] ^= 1;
     let forged = room.file("forged.bailee.zip", &bytes);
     let said = room.run(&["verify", text(&forged), text(&receipt)]);
     assert_eq!(said.code, 1, "{said:?}");
-    assert!(said.out.contains("PROBLEM"), "{said:?}");
+    assert!(said.out.contains("PROBLEM   bag/data/receipt.txt"), "{said:?}");
     assert!(said.out.contains("PROVEN    log"), "the good one is told of too: {said:?}");
 }
 
@@ -79,6 +80,41 @@ fn a_checkpoint_is_verified_under_a_pinned_key_only() {
     assert_eq!(room.run(&["verify", text(&checkpoint)]).code, 1);
     let wrong = status["clearance_key"].as_str().unwrap().to_owned();
     assert_eq!(room.run(&["verify", text(&checkpoint), "--key", &wrong]).code, 1);
+}
+
+#[test]
+fn a_reader_brings_their_own_policy_and_roots() {
+    let room = Room::with_house();
+    let receipt = room.path("letter.bailee.zip");
+    let letter = room.file("letter.eml", LETTER.as_bytes());
+    room.run(&["intake", text(&letter), "--receipt", text(&receipt)]).ok();
+    let status = room.run(&["--json", "status"]).json();
+    let key = status["log_key"].as_str().unwrap();
+    let policy = room.file("mine.tlog-policy", format!("log {key}\nquorum none\n").as_bytes());
+    let verify = |more: &[&str]| room.run(&[&["verify", text(&receipt)], more].concat());
+
+    let said = verify(&["--policy", text(&policy)]);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(said.out.contains("pinned by you"), "{said:?}");
+    let report = room.run(&["--json", "verify", text(&receipt), "--policy", text(&policy)]).json();
+    assert_eq!(report[0]["report"]["key_source"], "pinned");
+    assert_eq!(report[0]["report"]["ml_dsa_44"], "not-listed");
+    assert_eq!(report[0]["report"]["timestamps"].as_array().unwrap().len(), 0);
+
+    // A key that signed none of it.
+    let clearance = status["clearance_key"].as_str().unwrap();
+    let other = format!("log {clearance}\nquorum none\n");
+    let other = room.file("other.tlog-policy", other.as_bytes());
+    let said = verify(&["--policy", text(&other)]);
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(said.out.contains("no signature by a known key"), "{said:?}");
+
+    for (flag, words) in [("--policy", "tlog-policy"), ("--roots", "no self-signed certificate")] {
+        let said = verify(&[flag, text(&letter)]);
+        assert_eq!(said.code, 2, "{said:?}");
+        assert!(said.err.contains(flag) && said.err.contains(words), "{said:?}");
+    }
+    assert_eq!(verify(&["--policy", text(&policy), "--key", key]).code, 2);
 }
 
 #[test]

@@ -1,10 +1,18 @@
 //! The real binary, typed at like a person or a script does.
 
 mod asking;
+#[allow(dead_code, reason = "the ledger's tests use all of it")]
+#[path = "../../../bailee-ledger/tests/it/authority.rs"]
+mod authority;
 mod keys;
 mod letting_go;
 mod room;
 mod runbook;
 mod shell;
+mod stamping;
 mod stories;
+#[allow(dead_code, reason = "the server's tests use all of it")]
+#[path = "../../../bailee-server/tests/it/tsa.rs"]
+mod tsa;
 mod wire;
+mod witnessing;

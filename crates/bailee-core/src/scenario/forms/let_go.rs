@@ -200,7 +200,7 @@ fn evidence(scene: &Scene<'_>, slots: &Slots) -> Result<Vec<Step>, Unclear> {
                 .map_err(|_| Unclear::new("an attempt from 1 to 256", nth.to_string()))?,
             None => last_attempt(scene, notice)?,
         };
-        let proof = (evidence == Evidence::Served).then(|| exhibit("proof of service", name));
+        let proof = evidence.proves().then(|| exhibit("proof of delivery", name));
         let reason = Reason { note: String::new(), exhibits: proof.into_iter().collect() };
         let action = Action::RecordEvidence { notice, attempt, evidence, reason };
         Ok(Step(vec![Command::system(action)]))

@@ -9,7 +9,7 @@ use crate::notice::{About, Evidence};
 use crate::time::Time;
 
 /// A fact in words.
-pub(super) fn told(fact: &Fact) -> String {
+pub(crate) fn told(fact: &Fact) -> String {
     let name = fact.who.as_ref().map_or("", |who| who.name.as_str());
     match &fact.event {
         Event::PolicySet { policy: p } => format!(

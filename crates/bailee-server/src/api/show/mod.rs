@@ -22,6 +22,7 @@ use serde_json::{Value, json};
 use crate::api::problem::Problem;
 use crate::api::words;
 use crate::house::House;
+use crate::stamping;
 
 /// Rows of a list if nothing else is asked for.
 const PAGE: u32 = 100;
@@ -32,7 +33,7 @@ const LONGEST_PAGE: u32 = 1000;
 ///
 /// Lists: `parties entities accounts assets matters demands holds notices objections dispositions
 /// clearances snapshots accesses meters duties tokens`, each `{items, next, position}`; and
-/// `instruments`, `policy`, `status`, `keys`.
+/// `timestamps` (after a number of entries), `instruments`, `policy`, `status`, `keys`.
 ///
 /// # Errors
 /// `not_found` for an id that is free; `bad_request` for a name or parameter that is none.
@@ -41,6 +42,7 @@ pub fn show(house: &House, what: &str) -> Result<Value, Problem> {
     let page = Page::parse(query)?;
     match name {
         "status" => return house::status(house),
+        "timestamps" => return timestamps(house, &page),
         "keys" => return crate::keys::show::show(house),
         _ => {}
     }
@@ -48,6 +50,16 @@ pub fn show(house: &House, what: &str) -> Result<Value, Problem> {
         let detail = format!("{name:?} is neither an id like A-12 nor the name of a list");
         Err(Problem::bad_request("what to show", detail))
     })
+}
+
+/// What is stamped by which authority until when, and what is missing.
+fn timestamps(house: &House, page: &Page) -> Result<Value, Problem> {
+    let after = page
+        .after
+        .as_deref()
+        .map_or(Ok(0), str::parse)
+        .map_err(|_| Problem::bad_request("after", "is no number of entries".to_owned()))?;
+    Ok(stamping::list(house, after, page.limit as usize)?)
 }
 
 /// Asks the gate about an asset. Not an error if it is blocked: `clear` is false then.

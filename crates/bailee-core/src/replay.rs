@@ -1,0 +1,45 @@
+//! Replay: a whole log into a state, faster than record by record.
+//!
+//! Invariant: the state is the one that [`crate::apply`] gives, record by record, for every log
+//! that `decide` made; the property tests compare the two. Half-built it is not to be seen, because
+//! its indices are filled at the end: so the only way to the state is [`Replay::finish`].
+
+use crate::apply::{Filing, Misfit, file, take};
+use crate::event::Record;
+use crate::state::State;
+
+/// A state on its way from the first record to the last.
+#[derive(Debug)]
+pub struct Replay {
+    state: State,
+}
+
+impl Default for Replay {
+    fn default() -> Replay {
+        Replay::new()
+    }
+}
+
+impl Replay {
+    /// Nothing applied yet.
+    pub fn new() -> Replay {
+        let filing = Some(Box::<Filing>::default());
+        Replay { state: State { filing, ..State::default() } }
+    }
+
+    /// Log position of the next record.
+    pub fn head(&self) -> u64 {
+        self.state.head
+    }
+
+    /// Applies the next record, which is taken apart. Error: it does not fit the log before it.
+    pub fn apply(&mut self, record: Record) -> Result<(), Misfit> {
+        take(&mut self.state, record)
+    }
+
+    /// Fills the indices; the state can be decided on from here.
+    pub fn finish(mut self) -> State {
+        file(&mut self.state);
+        self.state
+    }
+}

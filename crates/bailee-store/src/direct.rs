@@ -1,0 +1,339 @@
+//! Large reads and writes that leave the page cache alone.
+//!
+//! Why: where a hypervisor takes unused memory back, the first touch of a page costs 3 ns a byte,
+//! ten times the copy into it and more than sealing the byte. Packs and restored files are touched
+//! once. Bytes that are cached already are taken from the cache.
+//!
+//! Invariants
+//! 1. What is read and written is the same as through the cache; a file system that refuses
+//!    direct transfers gets ordinary calls.
+//! 2. Memory for transfers is aligned to [`BLOCK`], allocated once and used again.
+//! 3. Nothing here syncs: whoever writes says `fdatasync` afterwards, as ever.
+//!
+//! Out of scope: what to read ahead.
+
+use std::fs::File;
+use std::io::{self, IoSliceMut};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::sync::OnceLock;
+
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+use rustix::io::{Errno, ReadWriteFlags, preadv2};
+
+/// Alignment of offsets, lengths and memory of a direct transfer.
+pub const BLOCK: usize = 4096;
+/// Bytes of one direct write.
+const WRITE: usize = 1024 * 1024;
+/// Files below this size are written through the cache: a direct write waits for the device.
+const WORTH: u64 = 256 * 1024;
+
+/// Aligned memory, kept between uses.
+#[derive(Debug, Default)]
+pub struct Room(Vec<u8>);
+
+impl Room {
+    /// `len` aligned bytes of whatever was there before.
+    pub fn bytes(&mut self, len: usize) -> &mut [u8] {
+        if self.0.len() < len + BLOCK {
+            self.0.resize((len + BLOCK).next_power_of_two(), 0);
+        }
+        let lead = self.0.as_ptr().align_offset(BLOCK);
+        &mut self.0[lead..lead + len]
+    }
+}
+
+/// A file to read from at offsets, by any number of threads.
+#[derive(Debug)]
+pub struct Reader {
+    file: File,
+    /// The same file without cache, opened when the cache first lacks something.
+    direct: OnceLock<Option<File>>,
+}
+
+impl Reader {
+    /// Takes an open file.
+    pub fn new(file: File) -> Self {
+        Self { file, direct: OnceLock::new() }
+    }
+
+    /// The file itself.
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
+    fn direct(&self) -> Option<&File> {
+        let open = || {
+            let flags = OFlags::DIRECT | OFlags::NONBLOCK | OFlags::NOATIME;
+            let path = format!("/proc/self/fd/{}", self.file.as_raw_fd());
+            let open = |flags: OFlags| {
+                let flags = flags.bits().cast_signed();
+                std::fs::OpenOptions::new().read(true).custom_flags(flags).open(&path)
+            };
+            open(flags).or_else(|_| open(flags - OFlags::NOATIME)).ok()
+        };
+        self.direct.get_or_init(open).as_ref()
+    }
+
+    /// Up to `len` bytes from `offset` on, in `room`; fewer only at the end of the file.
+    ///
+    /// # Errors
+    /// The medium's.
+    pub fn read_at<'r>(
+        &self,
+        offset: u64,
+        len: usize,
+        room: &'r mut Room,
+    ) -> io::Result<&'r mut [u8]> {
+        let lead = usize::try_from(offset % BLOCK as u64).unwrap_or(0);
+        let span = (lead + len).next_multiple_of(BLOCK);
+        let bytes = room.bytes(span);
+        let mut done = self.cached(offset, &mut bytes[lead..lead + len]);
+        if done < len {
+            done = self.uncached(offset, lead, len, done, bytes)?;
+        }
+        Ok(&mut bytes[lead..lead + done])
+    }
+
+    /// What the page cache has of it. Zero also where the system cannot say.
+    fn cached(&self, offset: u64, into: &mut [u8]) -> usize {
+        let parts = &mut [IoSliceMut::new(into)];
+        preadv2(&self.file, parts, offset, ReadWriteFlags::NOWAIT).unwrap_or(0)
+    }
+
+    /// Reads on from `done`, from whole blocks on. Gives how many of the `len` bytes there are.
+    fn uncached(
+        &self,
+        offset: u64,
+        lead: usize,
+        len: usize,
+        done: usize,
+        bytes: &mut [u8],
+    ) -> io::Result<usize> {
+        let mut at = (lead + done) / BLOCK * BLOCK;
+        let start = offset - lead as u64;
+        let mut file = self.direct().unwrap_or(&self.file);
+        while at < bytes.len() {
+            match file.read_at(&mut bytes[at..], start + at as u64) {
+                Ok(0) => break,
+                Ok(n) => {
+                    at += n;
+                    if !at.is_multiple_of(BLOCK) {
+                        break; // only the end of a file is not a whole block
+                    }
+                }
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) if !std::ptr::eq(file, &raw const self.file) && refused(&e) => {
+                    file = &self.file;
+                }
+                Err(_) if at > lead + done => break, // what came before the error is good
+                Err(e) => return Err(e),
+            }
+        }
+        if std::ptr::eq(file, &raw const self.file) && at < lead + len {
+            at = fill(file, start, at, &mut bytes[..lead + len])?;
+        }
+        Ok(at.clamp(lead, lead + len) - lead)
+    }
+}
+
+/// Ordinary reads until the end of `bytes` or of the file.
+fn fill(file: &File, start: u64, mut at: usize, bytes: &mut [u8]) -> io::Result<usize> {
+    let from = at;
+    while at < bytes.len() {
+        match file.read_at(&mut bytes[at..], start + at as u64) {
+            Ok(0) => break,
+            Ok(n) => at += n,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) if at > from => break,
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(at)
+}
+
+/// Whether the file system does not know direct transfers.
+fn refused(e: &io::Error) -> bool {
+    Errno::from_io_error(e) == Some(Errno::INVAL)
+}
+
+/// Writes one new file from its start on.
+pub struct Writer<'f> {
+    file: &'f File,
+    room: Room,
+    /// Bytes waiting in `room`.
+    filled: usize,
+    /// Where they go.
+    at: u64,
+    direct: bool,
+}
+
+impl<'f> Writer<'f> {
+    /// For a file that is going to have about `size` bytes.
+    pub fn new(file: &'f File, size: u64) -> Self {
+        Self::with_room(file, size, Room::default())
+    }
+
+    /// The same, with memory that was used before.
+    pub fn with_room(file: &'f File, size: u64, room: Room) -> Self {
+        let direct = size >= WORTH && set_direct(file, OFlags::DIRECT).is_ok();
+        Self { file, room, filled: 0, at: 0, direct }
+    }
+
+    /// Appends.
+    ///
+    /// # Errors
+    /// The medium's.
+    pub fn write(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        if !self.direct {
+            self.file.write_all_at(bytes, self.at)?;
+            self.at += bytes.len() as u64;
+            return Ok(());
+        }
+        while !bytes.is_empty() {
+            let (head, tail) = bytes.split_at(bytes.len().min(WRITE - self.filled));
+            self.room.bytes(WRITE)[self.filled..][..head.len()].copy_from_slice(head);
+            self.filled += head.len();
+            bytes = tail;
+            if self.filled == WRITE {
+                self.flush()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Leaves a hole; at the end of a file it is the caller's to give it its length.
+    ///
+    /// # Errors
+    /// The medium's.
+    pub fn skip(&mut self, len: u64) -> io::Result<()> {
+        self.flush()?;
+        self.at += len;
+        if !self.at.is_multiple_of(BLOCK as u64) {
+            self.give_up()?;
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let filled = std::mem::take(&mut self.filled);
+        if filled == 0 {
+            return Ok(());
+        }
+        let whole = filled / BLOCK * BLOCK;
+        let mut done = 0;
+        if self.direct && whole > 0 {
+            match self.file.write_all_at(&self.room.bytes(WRITE)[..whole], self.at) {
+                Ok(()) => done = whole,
+                Err(e) if refused(&e) => {}
+                Err(e) => return Err(e),
+            }
+        }
+        if done < filled {
+            self.give_up()?;
+            let rest = &self.room.bytes(WRITE)[done..filled];
+            self.file.write_all_at(rest, self.at + done as u64)?;
+        }
+        self.at += filled as u64;
+        Ok(())
+    }
+
+    /// From here on through the cache.
+    fn give_up(&mut self) -> io::Result<()> {
+        if self.direct {
+            self.direct = false;
+            set_direct(self.file, OFlags::empty())?;
+        }
+        Ok(())
+    }
+
+    /// Writes what is waiting; gives the memory back.
+    ///
+    /// # Errors
+    /// The medium's.
+    pub fn finish(mut self) -> io::Result<Room> {
+        self.flush()?;
+        self.give_up()?;
+        Ok(std::mem::take(&mut self.room))
+    }
+}
+
+fn set_direct(file: &File, direct: OFlags) -> io::Result<()> {
+    let flags = fcntl_getfl(file)? - OFlags::DIRECT;
+    Ok(fcntl_setfl(file, flags | direct)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pattern(len: usize) -> Vec<u8> {
+        (0..len).map(|i| (i * 7 + i / 251) as u8).collect()
+    }
+
+    #[test]
+    fn every_division_writes_the_same_bytes() {
+        let dir = tempfile::tempdir().unwrap();
+        for len in [0, 1, 4095, 4096, 300_000, WRITE, WRITE + 1, 3 * WRITE + 4097] {
+            for step in [1000, 4096, 70_000, 2 * WRITE] {
+                let (path, bytes) = (dir.path().join(format!("{len}-{step}")), pattern(len));
+                let file = File::create(&path).unwrap();
+                let mut writer = Writer::new(&file, len as u64);
+                bytes.chunks(step).for_each(|part| writer.write(part).unwrap());
+                writer.finish().unwrap();
+                assert!(std::fs::read(&path).unwrap() == bytes, "{len} by {step}");
+            }
+        }
+    }
+
+    #[test]
+    fn holes_are_where_they_were_left() {
+        let dir = tempfile::tempdir().unwrap();
+        for gap in [4096, 65_536, 1000] {
+            let file = File::create_new(dir.path().join(gap.to_string())).unwrap();
+            let bytes = pattern(500_000);
+            let mut writer = Writer::new(&file, 2_000_000);
+            writer.write(&bytes[..65_536]).unwrap();
+            writer.skip(gap).unwrap();
+            writer.write(&bytes).unwrap();
+            writer.finish().unwrap();
+            let mut wanted = bytes[..65_536].to_vec();
+            wanted.resize(65_536 + usize::try_from(gap).unwrap(), 0);
+            wanted.extend_from_slice(&bytes);
+            assert!(std::fs::read(dir.path().join(gap.to_string())).unwrap() == wanted, "{gap}");
+        }
+    }
+
+    #[test]
+    fn reads_agree_cached_and_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, bytes) = (dir.path().join("f"), pattern(3_000_001));
+        let file = File::create(&path).unwrap();
+        let mut writer = Writer::new(&file, bytes.len() as u64);
+        writer.write(&bytes).unwrap();
+        writer.finish().unwrap();
+        file.sync_all().unwrap();
+        for cached in [0, 1_000_000, bytes.len()] {
+            let reader = Reader::new(File::open(&path).unwrap());
+            rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed).unwrap();
+            let mut warm = vec![0; cached];
+            reader.file().read_exact_at(&mut warm, 0).unwrap();
+            let mut room = Room::default();
+            for (at, len) in [(0, 10), (4095, 2), (1, 2_000_000), (2_999_999, 900), (3_000_001, 5)]
+            {
+                let end = (at + len).min(bytes.len());
+                let got = reader.read_at(at as u64, len, &mut room).unwrap();
+                assert!(got == &bytes[at..end], "{at}, {len} with {cached} cached");
+            }
+        }
+    }
+
+    #[test]
+    fn memory_is_aligned() {
+        let mut room = Room::default();
+        for len in [1, 4096, 1 << 20] {
+            let bytes = room.bytes(len);
+            assert_eq!((bytes.len(), bytes.as_ptr().align_offset(BLOCK)), (len, 0));
+        }
+    }
+}

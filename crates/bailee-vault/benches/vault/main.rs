@@ -1,0 +1,150 @@
+//! How fast the vault keeps, proves and gives back, beside restic, borg and rustic on the same
+//! corpora, each a process of its own with a store on disk and real syncs. Each line: name, value,
+//! unit, target (`-` if there is none). Processor time is printed beside the rates: it says what
+//! the code costs when the machine has other work.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout)] // it prints, and may stop
+
+mod corpus;
+mod measure;
+mod peers;
+
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bailee_store::{DiskObjects, Objects};
+use bailee_vault::{Kek, Source, Stage, Vault};
+use corpus::Corpus;
+use measure::{Run, cool, line, run, size};
+use peers::{Act, Tool};
+
+/// Files written within this many seconds before a copy are read again by the next.
+const REST: Duration = Duration::from_secs(62);
+
+/// What our own process does; a peer is a program, so we are one, too.
+fn act(args: &[String]) {
+    let [act, store, corpus, back] = args else { panic!("--act ACT STORE CORPUS BACK") };
+    let objects: Arc<dyn Objects> = Arc::new(DiskObjects::open(Path::new(store)).unwrap());
+    let kek = Kek::from_bytes([1; 32]);
+    if act == "Init" {
+        Vault::create(objects, &kek).unwrap();
+        return;
+    }
+    let vault = Vault::open(objects, &kek).unwrap();
+    if act == "Keep" {
+        let kept = vault.preserve("t", "A-1", &Source::Tree(corpus.into()), &mut ()).unwrap();
+        for stage in Stage::ALL {
+            println!("{stage:?} {}", kept.costs.of(stage));
+        }
+        return;
+    }
+    let last = vault.list("t").unwrap().pop().unwrap();
+    if act == "Restore" {
+        let restored = vault.restore("t", &last.id, Path::new(back), None).unwrap();
+        assert!(restored.is_complete());
+    } else {
+        assert!(vault.verify("t", &last.id).unwrap().is_intact());
+    }
+}
+
+fn report(what: &str, tool: &Tool, bytes: u64, done: &Run) {
+    let name = format!("{what} {}", tool.name);
+    line(&name, bytes as f64 / 1e6 / done.seconds, "MB/s", "-");
+    line(&format!("{name}, processor time"), done.cpu * 1e9 / bytes as f64, "ns/B", "-");
+    line(&format!("{name}, peak memory"), done.peak, "MiB", "-");
+}
+
+/// Runs one act with every tool and compares ours with the fastest of the others.
+fn round(what: &str, tools: &[Tool], corpus: &Corpus, act: Act, targets: [&str; 2]) {
+    let bytes = corpus.bytes();
+    let mut runs = Vec::new();
+    for tool in tools {
+        let back = tool.store.with_extension("back");
+        std::fs::create_dir_all(&back).unwrap();
+        let done = run(&mut tool.command(act, &corpus.path, &back));
+        std::fs::remove_dir_all(&back).unwrap();
+        report(what, tool, bytes, &done);
+        runs.push(done);
+    }
+    let Some((ours, others)) = runs.split_first() else { return };
+    for stage in ours.output.lines().filter_map(|l| l.split_once(' ')) {
+        let nanos: f64 = stage.1.parse().unwrap_or(0.0);
+        let name = format!("{what} bailee, {}", stage.0);
+        line(&name, nanos / bytes as f64, "ns/B", "-");
+        if nanos > 0.0 {
+            line(&format!("{name}, per core"), bytes as f64 * 1e3 / nanos, "MB/s", "-");
+        }
+    }
+    line(&format!("{what}, rate"), bytes as f64 / 1e6 / ours.seconds, "MB/s", targets[0]);
+    let least = |of: fn(&Run) -> f64| others.iter().map(of).fold(f64::INFINITY, f64::min);
+    if !others.is_empty() {
+        let (time, cpu) = (least(|r| r.seconds), least(|r| r.cpu));
+        line(&format!("{what}, over the fastest peer"), time / ours.seconds, "x", targets[1]);
+        line(&format!("{what}, processor time over"), cpu / ours.cpu.max(0.01), "x", "-");
+    }
+}
+
+fn sizes(corpus: &Corpus, tools: &[Tool]) {
+    let sizes: Vec<f64> = tools.iter().map(|t| size(&t.store)).collect();
+    for (tool, size) in tools.iter().zip(&sizes) {
+        line(&format!("vault/{} v1+v2 stored {}", corpus.name, tool.name), *size, "MB", "-");
+    }
+    let least = sizes[1..].iter().copied().fold(f64::INFINITY, f64::min);
+    if least.is_finite() {
+        let name = format!("vault/{} stored over the smallest peer", corpus.name);
+        line(&name, sizes[0] / least, "x", "<=1.02");
+    }
+}
+
+fn baseline(corpus: &Corpus, scratch: &Path) {
+    let to = scratch.join("copy");
+    let script = "cp -r \"$1\" \"$2\" && sync -f \"$2\"";
+    let done = run(Command::new("sh").args(["-c", script, "sh"]).arg(&corpus.path).arg(&to));
+    let bytes = corpus.bytes();
+    let name = format!("vault/{} baseline cp -r and sync", corpus.name);
+    line(&name, bytes as f64 / 1e6 / done.seconds, "MB/s", "-");
+    line(&format!("{name}, processor time"), done.cpu * 1e9 / bytes as f64, "ns/B", "-");
+    std::fs::remove_dir_all(to).unwrap();
+}
+
+fn main() {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    if args.first().is_some_and(|a| a == "--act") {
+        return act(&args[1..]);
+    }
+    let only = args.iter().find(|a| !a.starts_with('-'));
+    peers::install();
+    let dir = tempfile::tempdir().unwrap();
+    let mut corpora = Corpus::all(&dir.path().join("corpus"));
+    corpora.retain(|c| only.is_none_or(|only| c.name == only));
+    std::thread::sleep(REST);
+    for corpus in &corpora {
+        let scratch = dir.path().join(format!("{}-stores", corpus.name));
+        std::fs::create_dir_all(&scratch).unwrap();
+        let tools = Tool::all(&scratch);
+        for tool in &tools {
+            run(&mut tool.command(Act::Init, &corpus.path, &scratch));
+        }
+        line(&format!("vault/{} corpus", corpus.name), corpus.bytes() as f64 / 1e6, "MB", "-");
+        baseline(corpus, &scratch);
+        let what = |of: &str| format!("vault/{} {of}", corpus.name);
+        round(&what("keep"), &tools, corpus, Act::Keep, [">=250", ">=4"]);
+        round(&what("keep unchanged"), &tools, corpus, Act::Keep, ["-", ">=1"]);
+        corpus.age();
+        round(&what("keep v2"), &tools, corpus, Act::Keep, ["-", ">=1"]);
+        sizes(corpus, &tools);
+        round(&what("restore"), &tools, corpus, Act::Restore, [">=400", ">=2"]);
+        round(&what("check"), &tools, corpus, Act::Check, [">=400", ">=1.5"]);
+        if cool() {
+            round(&what("restore cold"), &tools, corpus, Act::Restore, ["-", ">=2"]);
+        } else {
+            println!(
+                "vault/{}: cold not measured, the page cache is not ours to drop",
+                corpus.name
+            );
+        }
+        std::fs::remove_dir_all(&scratch).unwrap();
+    }
+}
