@@ -99,7 +99,7 @@ fn a_passphrase_that_is_wrong_missing_or_public_is_named() {
         said.err
     };
     let said = no("BAILEE_PASSPHRASE_FILE=wrong bailee status");
-    assert!(said.contains("wrong_passphrase") && said.contains("log.key"), "{said}");
+    assert!(said.contains("wrong_passphrase") && said.contains("keys/clearance.key"), "{said}");
     let said = no("setsid -w bailee status");
     assert!(said.contains("secret_not_given") && said.contains("BAILEE_PASSPHRASE_FILE"), "{said}");
     let said = no("chmod 644 passphrase; BAILEE_PASSPHRASE_FILE=passphrase bailee status");
