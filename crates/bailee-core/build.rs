@@ -1,6 +1,6 @@
-//! Names the sources this crate is built from, so that an image of a state is taken only by the very
-//! program that made it (src/image). FNV-1a: a name, not a secret; images are authenticated by who
-//! stores them.
+//! Names the sources this crate is built from, so that an image of a state is taken only by the
+//! very program that made it (src/image). FNV-1a: a name, not a secret; images are authenticated by
+//! who stores them.
 
 use std::path::Path;
 use std::{env, fs};
@@ -15,9 +15,9 @@ fn main() {
 
 /// Every file below, in the order of names.
 fn visit(dir: &Path, hash: &mut u64) {
-    let entries =
-        fs::read_dir(dir).expect("the sources are there").map(|entry| entry.expect("one"));
-    let mut paths: Vec<_> = entries.map(|entry| entry.path()).collect();
+    let entries = fs::read_dir(dir).expect("the sources are there");
+    let mut paths: Vec<_> =
+        entries.map(|entry| entry.expect("a source has a name").path()).collect();
     paths.sort();
     for path in paths {
         if path.is_dir() {

@@ -272,7 +272,13 @@ fn said(fact: &Fact, shown: Shown, openness: Openness) -> String {
     );
     let erased = Who { name: "(name erased)".into(), channels: Vec::new() };
     let who = fact.who.as_ref().map(named).or(about_one.then_some(erased));
-    told(&Fact { event: fact.event.clone(), who, papers: None })
+    sentence(told(&Fact { event: fact.event.clone(), who, papers: None }))
+}
+
+/// With a capital at its beginning.
+fn sentence(text: String) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
 /// `DemandReceived` as `Demand received`.

@@ -1,10 +1,10 @@
 //! Erasing: the bytes and salts that an erasure names are destroyed, in every place of the house.
 //!
-//! Order: an image of the state from before -> letters in the outbox that carry the party's documents or address -> large exhibits in
-//! the objects -> sections, salts and small exhibits in the journal, in one transaction. The
-//! journal's papers say which exhibits are meant, so they go last: a crash before that finds all of
-//! it again. Invariants: exhibits that any other entry's papers name stay; leaves, and with them
-//! all proofs, are not touched; doing it twice is harmless.
+//! Order: an image of the state from before -> letters in the outbox that carry the party's
+//! documents or address -> large exhibits in the objects -> sections, salts and small exhibits in
+//! the journal, in one transaction. The journal's papers say which exhibits are meant, so they go
+//! last: a crash before that finds all of it again. Invariants: exhibits that any other entry's
+//! papers name stay; leaves, and with them all proofs, are not touched; doing it twice is harmless.
 //!
 //! Out of scope: letters that a mail system has taken from the outbox, receipts in others' hands,
 //! backups, and copies that a file system keeps by itself.

@@ -50,7 +50,8 @@ pub(crate) fn resume(
     let file = slot.map(Slot::read).transpose()?.flatten();
     let mut published = Published { cell: cell.clone(), ..Published::default() };
     for bytes in cell.iter().chain(&file) {
-        match keys.own(&projection.state.ring, bytes)? {
+        let own = keys.own(&projection.state.ring, bytes);
+        match own.map_err(|e| HouseError::Published(e.to_string()))? {
             // Under a name that the log had: it binds the entries, and the next one is signed anew.
             Own::Before(checkpoint) => fits(projection, &checkpoint)?,
             Own::Now(checkpoint, note) => {

@@ -151,6 +151,14 @@ fn decide_letting_go(s: &State, command: &Command, now: Time) -> Decision {
         Action::IssueToken { party, scope, hash } => duty::issue_token(s, *party, *scope, *hash),
         Action::RevokeToken { token } => duty::revoke_token(s, *token),
         Action::Tick => tick::tick(s, now),
+        _ => decide_keys(s, command, now),
+    }
+}
+
+/// The rest of it: the log's own keys.
+fn decide_keys(s: &State, command: &Command, now: Time) -> Decision {
+    let by = command.by;
+    match &command.action {
         Action::ProposeRotation { from, to, overlap_days, reason } => {
             rotation::propose(s, from, to, *overlap_days, reason)
         }
@@ -160,7 +168,7 @@ fn decide_letting_go(s: &State, command: &Command, now: Time) -> Decision {
         }
         Action::CancelRotation { rotation, reason } => rotation::cancel(s, *rotation, reason),
         Action::ContinueLog { to, reason } => rotation::go_on(s, to, reason),
-        _ => unreachable!("`decide` handles the first half of the actions"),
+        _ => unreachable!("the other two parts of the table handle all other actions"),
     }
 }
 

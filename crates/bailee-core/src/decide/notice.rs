@@ -2,8 +2,8 @@
 //!
 //! Invariants (rule 6): an attempt that fails leads to the next channel, and the last one to a
 //! human; evidence is only ever added, and what proves delivery comes with the document that says
-//! so (the delivery report, the answer, the proof of service); an objection stops the disposition until it is decided in
-//! writing, and an upheld one ends it.
+//! so (the delivery report, the answer, the proof of service); an objection stops the disposition
+//! until it is decided in writing, and an upheld one ends it.
 
 use super::{Decision, find, papers, reasoned};
 use crate::command::Reason;

@@ -227,7 +227,7 @@ macro_rules! state {
 
 state! {
     head clock policy catalogue parties entities accounts assets matters demands holds notices
-    objections dispositions clearances snapshots accesses meters duties tokens ring identifiers wanted
-    addresses phrases first_words letters waiting agenda pending open_clearances let_go
-    token_hashes
+    objections dispositions clearances snapshots accesses meters duties tokens ring
+    identifiers wanted addresses phrases first_words letters waiting
+    agenda pending open_clearances let_go token_hashes
 }

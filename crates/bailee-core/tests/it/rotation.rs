@@ -1,4 +1,5 @@
-//! The log's keys by example: who may change them, which pair signs when, and what a lost key costs.
+//! The log's keys by example: who may change them, which pair signs when, and what a lost key
+//! costs.
 
 use bailee_core::id::RotationId;
 use bailee_core::rotation::{KeyEnd, RotationStatus};

@@ -53,7 +53,8 @@ impl std::fmt::Debug for Opened {
 /// Why a bundle was not built.
 #[derive(Debug, thiserror::Error)]
 pub enum BundleError {
-    /// Checkpoint, policy, proof or leaf do not fit together, or whoever holds the key did not sign.
+    /// Checkpoint, policy, proof or leaf do not fit together, or whoever holds the key did not
+    /// sign.
     #[error("bundle not built: {0}")]
     Unfit(#[from] Error),
     /// The archive could not be written.

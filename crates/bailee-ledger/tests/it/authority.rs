@@ -249,19 +249,6 @@ pub(crate) fn sequence(contents: &[&[u8]]) -> Vec<u8> {
     element(0x30, contents)
 }
 
-/// A `TSTInfo` that answers a query of ours, made at `time`.
-pub(crate) fn answer_to(query: &[u8], time: &str) -> Vec<u8> {
-    let start = query.windows(2).position(|pair| pair == [0x04, 0x20]).unwrap() + 2;
-    let imprint = &query[start..start + 32];
-    let mut rest = &query[start + 32..];
-    if rest[0] == 0x06 {
-        rest = &rest[2 + usize::from(rest[1])..];
-    }
-    let nonce = &rest[..2 + usize::from(rest[1])];
-    let plain = info(imprint, time);
-    sequence(&[&plain[plain.len() - usize::from(plain[1])..], nonce])
-}
-
 /// A `TSTInfo` without nonce over `imprint`, made at `time` (`20261122070000Z`).
 pub(crate) fn info(imprint: &[u8], time: &str) -> Vec<u8> {
     const SHA256: &[u8] = &[0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01];

@@ -3,7 +3,7 @@
 use std::io::Cursor;
 use std::ops::Range;
 
-use bailee_ledger::bundle::{GUIDES, List, NOTE};
+use bailee_ledger::bundle::{BAG_INFO, BagInfo, GUIDES, List, Manifest, NOTE, Statement};
 use bailee_ledger::zip::{Archive, Input, write};
 use bailee_ledger::{Leaf, Note, Policy, TileId, TlogProof, Trust, Verifier, verify_bundle};
 use proptest::prelude::*;
@@ -198,6 +198,10 @@ fn a_second_signature_on_the_list_is_not_accepted() {
     assert_eq!(named, Some(vec!["bag/bundle.note".to_owned()]));
 }
 
+/// What to put into a text.
+const ODD: &[&str] =
+    &["", "a", "A", "0", " ", "  ", "\n", "\r\n", ".", "..", "/", "\t", "\u{85}", "é"];
+
 proptest! {
     #[test]
     fn parsers_take_any_bytes(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
@@ -213,6 +217,31 @@ proptest! {
             let _ = TileId::parse(text);
         }
         prop_assert!(verify_bundle(Cursor::new(&bytes), &Trust::from_bundle()).is_err());
+    }
+
+    #[test]
+    fn lists_that_parse_print_as_they_were(
+        which in 0usize..4, at: prop::sample::Index, more in prop::sample::select(ODD),
+        cut in 0usize..3,
+    ) {
+        let files = [BAG_INFO, List::Payload.member(), List::Tags.member(), NOTE];
+        let mut archive = Archive::open(Cursor::new(receipt())).unwrap();
+        let mut bytes = archive.read(files[which], 1 << 20).unwrap();
+        let at = at.index(bytes.len());
+        bytes.splice(at..bytes.len().min(at + cut), more.bytes());
+        if let Ok(info) = BagInfo::parse(&bytes) {
+            prop_assert_eq!(info.to_text().unwrap().into_bytes(), bytes.clone());
+        }
+        for list in [List::Payload, List::Tags] {
+            if let Ok(manifest) = Manifest::parse(list, &bytes) {
+                prop_assert_eq!(manifest.to_text().into_bytes(), bytes.clone());
+            }
+        }
+        let text = String::from_utf8_lossy(&bytes);
+        let text = text.split("\n\n").next().unwrap_or_default().to_owned() + "\n";
+        if let Ok(statement) = Statement::parse(&text) {
+            prop_assert_eq!(statement.to_text(), text);
+        }
     }
 
     #[test]

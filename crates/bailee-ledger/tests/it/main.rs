@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)] // a test that cannot go on should stop right there
 #![allow(clippy::print_stderr)] // to say that a test of foreign programs did not run
 
+#[allow(dead_code, reason = "the tests of the server use all of it")]
 mod authority;
 mod bagit;
 mod bundle;

@@ -395,7 +395,8 @@ fn an_issuer_must_be_one() {
     assert!(check(&authority, &response).is_ok());
 }
 
-/// Each further issuer of the same name multiplies the ways to try: five are refused, four searched.
+/// Each further issuer of the same name multiplies the ways to try: five are refused, four
+/// searched.
 #[test]
 fn certificates_of_one_name_are_few() {
     let authority = Authority::new();

@@ -249,11 +249,10 @@ impl Table {
         };
         match from {
             Ok(from) => {
-                let seat = &mut self.seats[number];
-                if from < seat.from {
-                    tracing::warn!(url = seat.url, from, "this witness was set back");
+                let was = std::mem::replace(&mut self.seats[number].from, from);
+                if from < was {
+                    self.note(number, &Lapse::SetBack { was, now: from });
                 }
-                seat.from = from;
                 true
             }
             Err(lapse) => {
@@ -299,9 +298,13 @@ impl Table {
 
     /// Notes a lapse of everybody at this address, and lets it rest.
     fn lapsed(&mut self, seat: usize, lapse: &Lapse) {
-        let seat = &mut self.seats[seat];
-        seat.rest();
-        seat.witnesses.iter().for_each(|index| self.watched[*index].lapsed(lapse.clone()));
+        self.seats[seat].rest();
+        self.note(seat, lapse);
+    }
+
+    fn note(&mut self, seat: usize, lapse: &Lapse) {
+        let witnesses = self.seats[seat].witnesses.iter();
+        witnesses.for_each(|index| self.watched[*index].lapsed(lapse.clone()));
     }
 }
 

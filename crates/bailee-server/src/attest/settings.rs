@@ -1,8 +1,8 @@
 //! `[witnesses]` of `bailee.toml`: who is asked to cosign, and how long is waited for.
 //!
 //! Invariants: the policy file names witnesses, groups and exactly one quorum; the log's own keys
-//! are added by the house, which knows which of them count, so that a policy cannot speak of another
-//! log and need not change with a key; every witness has an address.
+//! are added by the house, which knows which of them count, so that a policy cannot speak of
+//! another log and need not change with a key; every witness has an address.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

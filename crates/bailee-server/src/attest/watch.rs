@@ -27,6 +27,14 @@ pub enum Lapse {
     /// Its answer is not what a witness may answer.
     #[error("answered wrongly: {0}")]
     Wrong(String),
+    /// It has less on record than it had: an old copy of it was restored.
+    #[error("was set back from {was} to {now} leaves: its operator should give it up")]
+    SetBack {
+        /// Leaves it had cosigned.
+        was: u64,
+        /// Leaves it says it has cosigned.
+        now: u64,
+    },
     /// It says that it has cosigned what is not in this log.
     #[error("contradicts this log: {0}")]
     Contradicts(String),
@@ -40,6 +48,7 @@ impl Lapse {
             Lapse::Late => "late",
             Lapse::Refused { .. } => "refused",
             Lapse::Wrong(_) => "wrong",
+            Lapse::SetBack { .. } => "set_back",
             Lapse::Contradicts(_) => "contradicts",
         }
     }

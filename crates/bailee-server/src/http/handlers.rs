@@ -254,14 +254,13 @@ pub(crate) fn readyz(shared: &Shared, _: &Ask) -> Result<Reply, Problem> {
                 Some(format!("witness {}: {}\n", one.name, what.word()))
             });
             let mut told: String = wrong.collect();
+            let stands = shared.house.timestamp_authorities();
+            let mute = stands.iter().filter(|stand| stand.trouble.is_some());
+            told.extend(mute.map(|one| format!("timestamp authority {}: no tokens\n", one.name)));
             if !shared.house.signs() {
                 told.push_str("signing: stopped; `bailee keys show` says why\n");
             }
-            let stands = shared.house.timestamp_authorities();
-            let mute = stands.iter().filter(|stand| stand.trouble.is_some());
-            let mute = mute.map(|one| format!("timestamp authority {}: no tokens\n", one.name));
-            let mute: String = mute.collect();
-            Ok(Reply::bytes(TEXT, format!("ready\n{told}{mute}").into_bytes()))
+            Ok(Reply::bytes(TEXT, format!("ready\n{told}").into_bytes()))
         }
         None => {
             let detail = "has not signed a checkpoint yet";

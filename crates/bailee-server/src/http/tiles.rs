@@ -4,9 +4,9 @@
 //! that was not signed; with witnesses, the checkpoint goes out with what they said of it; a path
 //! has one spelling (bailee-ledger says which), anything else is not found; a tile's bytes never
 //! change, so everyone may keep them for ever. The checkpoint changes and is never cached. Entries
-//! older than `[serving] entries_days` are denied by name; their hashes are not, so no proof breaks.
-//! Nothing is deleted for that: what is served less is not erased. Nothing here tells more than the
-//! leaves do: a type code, an hour, and commitments.
+//! older than `[serving] entries_days` are denied by name; their hashes are not, so no proof
+//! breaks. Nothing is deleted for that: what is served less is not erased. Nothing here tells more
+//! than the leaves do: a type code, an hour, and commitments.
 
 use bailee_ledger::tile::{TileKind, encode_entries, hash_tile};
 use bailee_ledger::{Checkpoint, Leaf, TileId};

@@ -28,7 +28,8 @@ pub enum KeyError {
     WrongPassphrase(PathBuf),
     /// Nobody said the secret.
     #[error(
-        "{about} needs a {what}, and there is no terminal to ask on: name a file in ${variable}_FILE"
+        "{about} needs a {what}, and there is no terminal to ask on: name a file in \
+         ${variable}_FILE"
     )]
     Unsaid {
         /// What needs it.

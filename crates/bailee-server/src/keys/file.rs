@@ -3,8 +3,8 @@
 //! Invariants: a key file is created new, durable, readable by its owner only, and never
 //! overwritten with another key; one that others can read is refused; protecting replaces a file
 //! by one that keeps the same seed: written aside, synced, read back, renamed, directory synced, so
-//! that a crash leaves the old file or the new one. What a plain file leaves on the disk that it was
-//! on is out of reach.
+//! that a crash leaves the old file or the new one. What a plain file leaves on the disk that it
+//! was on is out of reach.
 
 use std::cell::RefCell;
 use std::fs::{self, File, OpenOptions};

@@ -1,15 +1,15 @@
 //! A lost log key: the entries stay, the log goes on under another name.
 //!
-//! The first entry under the new name commits to the last checkpoint of the old log that others have
-//! seen: its name, key, size, root and digest, with the signed checkpoint as its paper. The entries
-//! before are the same leaves, so that the old tree is a prefix of the new one and every old receipt
-//! leads, by a consistency proof, to the new root.
+//! The first entry under the new name commits to the last checkpoint of the old log that others
+//! have seen: its name, key, size, root and digest, with the signed checkpoint as its paper. The
+//! entries before are the same leaves, so that the old tree is a prefix of the new one and every
+//! old receipt leads, by a consistency proof, to the new root.
 //!
 //! | a crash after …        | leaves                                                             |
 //! |------------------------|--------------------------------------------------------------------|
 //! | new key files made     | the house as it was: it does not open; begin again                 |
 //! | old files put aside    | the same                                                           |
-//! | `LogContinued`         | a log that goes on: the next start writes the new name into the settings |
+//! | `LogContinued`         | a log that goes on: the next start writes the name to the settings |
 //! | settings written       | nothing: the next checkpoint is under the new name                 |
 //!
 //! Invariants: nothing goes on that does not contain what was signed; the old checkpoint verifies

@@ -1,8 +1,8 @@
 //! Policy files: which keys of the log count, as text to publish (C2SP tlog-policy).
 //!
 //! `policies/<size, 20 digits>.tlog-policy` holds from the tree of that size on. Files are put
-//! once: what readers were told at a time stays what they were told. After a rotation the newest one
-//! names the new keys only; receipts of before verify under the one of their time.
+//! once: what readers were told at a time stays what they were told. After a rotation the newest
+//! one names the new keys only; receipts of before verify under the one of their time.
 //!
 //! The first one has a second use: it is what a house that never rotated knows of its own keys, so
 //! that a key file that was exchanged by hand is noticed.

@@ -261,7 +261,8 @@ impl KeyRing {
         named(&self.origin, ring, self.recorded.as_ref())
     }
 
-    /// Reads a checkpoint that this house signed.
+    /// Reads a checkpoint that this house signed. Error: a signature by a key of the log, first or
+    /// second, that does not verify.
     pub(crate) fn own(&self, ring: &Ring, bytes: &[u8]) -> Result<Own, KeyError> {
         let note = parse_note(bytes)?;
         let checkpoint = Checkpoint::parse(note.text())?;
@@ -270,6 +271,11 @@ impl KeyRing {
             return Ok(Own::Before(checkpoint));
         }
         let (_, checkpoint) = self.known(ring, Policy::default()).open_log(&note)?;
+        let seconds: Vec<Verifier> = self.seconds().map(|(_, key)| key.clone()).collect();
+        match note.verify(&seconds) {
+            Ok(_) | Err(bailee_ledger::Error::NoKnownSignature { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
         Ok(Own::Now(checkpoint, note))
     }
 

@@ -8,9 +8,9 @@
 //! | `RotationEnded`               | only the new ones sign; the file names are old              |
 //! | files renamed                 | nothing: the next start does the rest                       |
 //!
-//! Invariants: which keys sign is what the log says and not what files are called, so that no moment
-//! in between signs with the wrong ones; approval and end are refused while the new keys do not
-//! sign here; an old key that the log has retired is destroyed.
+//! Invariants: which keys sign is what the log says and not what files are called, so that no
+//! moment in between signs with the wrong ones; approval and end are refused while the new keys do
+//! not sign here; an old key that the log has retired is destroyed.
 
 use bailee_core::demand::Exhibit as Paper;
 use bailee_core::id::{PartyId, RotationId};

@@ -1,13 +1,13 @@
 //! Where passphrases and PINs come from. Never from an argument or the value of a variable, which
 //! others can see: `ps` shows one, `/proc` and crash reports show the other.
 //!
-//! Asked in this order, once for each: a descriptor named in `BAILEE_PASSPHRASE_FD`, a file named in
-//! `BAILEE_PASSPHRASE_FILE`, the systemd credential `bailee.passphrase`, the terminal. For PINs the
-//! same with `BAILEE_PIN_FD`, `BAILEE_PIN_FILE`, `bailee.pin`.
+//! Asked in this order, once for each: a descriptor named in `BAILEE_PASSPHRASE_FD`, a file named
+//! in `BAILEE_PASSPHRASE_FILE`, the systemd credential `bailee.passphrase`, the terminal. For PINs
+//! the same with `BAILEE_PIN_FD`, `BAILEE_PIN_FILE`, `bailee.pin`.
 //!
 //! Invariants: what was said is wiped from memory when it is dropped; one newline at its end is not
-//! part of it; a file that others can read is refused; echo comes back whatever happens to the line.
-//! Out of scope: a terminal that is left without echo by a signal (`stty echo` helps).
+//! part of it; a file that others can read is refused; echo comes back whatever happens to the
+//! line. Out of scope: a terminal that is left without echo by a signal (`stty echo` helps).
 
 use std::env;
 use std::fs::File;

@@ -40,9 +40,9 @@ pub(crate) fn timeline(about: &About, lines: &[Line]) -> Document {
     document.paragraph(
         "Each line is an entry of the log. The number is its place: open entries/ of this bundle \
          under that number to check it. Times are the house's own clock; an entry whose time is \
-         not shown is placed in its hour. \"Known\" is said of whoever recorded, acted or wrote, \
-         and of a recipient only when delivery is proven; what was sent and not proven is said \
-         to be so.",
+         not shown is placed in its hour. People of the house are named by number. \"Known\" is \
+         said of whoever recorded, acted or wrote, and of a recipient only when delivery is \
+         proven; what was sent and not proven is said to be so.",
     );
     document.paragraph(
         "This paper is made of the sections that the bundle opens, and proves nothing by itself. \

@@ -93,6 +93,8 @@ fn a_life(house: &House, dir: &Path, people: &People) -> (PartyId, Vec<DemandId>
     let (entity, label, law) = (EntityId(1), NAME.into(), "NL".into());
     let action = Action::RegisterAccount { owner: party, entity, label, law, retention_days: 1 };
     yes(house, people.ada, action);
+    // The details of an owner go only when the account is over.
+    yes(house, people.ada, Action::TerminateAccount { account: AccountId(1) });
     let asset = next_asset(house);
     let new = NewAsset {
         kind: bailee_core::asset::AssetKind::Server,

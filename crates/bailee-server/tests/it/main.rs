@@ -9,6 +9,7 @@ mod checks;
 mod common;
 mod erasure;
 mod faults;
+mod formats;
 mod hostile;
 mod hostile_witness;
 mod http;

@@ -47,6 +47,13 @@ fn reason(note: &str) -> Reason {
 
 /// Files a document from a party in the matter.
 fn file(house: &House, by: PartyId, from: PartyId, bytes: Vec<u8>) {
+    let (reason, exhibit) = enclosed("enclosed", bytes);
+    let action = Action::FileCorrespondence { matter: M1, from, reason };
+    house.submit(Order::by(by, action), vec![exhibit]).unwrap();
+}
+
+/// A note with a document.
+fn enclosed(note: &str, bytes: Vec<u8>) -> (Reason, Exhibit) {
     let exhibit = Exhibit { digest: digest(&bytes), bytes };
     let paper = Paper {
         digest: exhibit.digest,
@@ -54,9 +61,7 @@ fn file(house: &House, by: PartyId, from: PartyId, bytes: Vec<u8>) {
         media: "application/octet-stream".into(),
         name: "enclosure.bin".into(),
     };
-    let reason = Reason { note: "enclosed".into(), exhibits: vec![paper] };
-    let action = Action::FileCorrespondence { matter: M1, from, reason };
-    house.submit(Order::by(by, action), vec![exhibit]).unwrap();
+    (Reason { note: note.into(), exhibits: vec![paper] }, exhibit)
 }
 
 /// An owner with a server; counsel of somebody asks to keep it, openly; an authority asks, in
@@ -117,9 +122,9 @@ fn case() -> Case {
     let notices = house.with_state(|s| s.dispositions.get(disposition).unwrap().notices.clone());
     let notice = notices.unwrap().into_iter().find(to_owner).unwrap();
     let (attempt, evidence) = (0, Evidence::Acknowledged);
-    let evidence =
-        Action::RecordEvidence { notice, attempt, evidence, reason: reason("She said so.") };
-    yes(&house, people.ada, evidence);
+    let (reason_of, exhibit) = enclosed("She said so.", b"I have your notice.".to_vec());
+    let evidence = Action::RecordEvidence { notice, attempt, evidence, reason: reason_of };
+    house.submit(Order::by(people.ada, evidence), vec![exhibit]).unwrap();
     let object =
         Action::FileObjection { disposition, by: owner, reason: reason("My life's work!") };
     yes(&house, people.ada, object);
@@ -191,7 +196,7 @@ fn each_party_gets_its_own_part_and_nothing_of_others_is_in_any_byte() {
     }
     let whole = bundle(house, Audience::Counsel);
     let report = verified(house, &whole);
-    assert_eq!(report.exhibits.len(), 3, "two letters and an enclosure");
+    assert_eq!(report.exhibits.len(), 4, "two letters, an enclosure and an answer");
     for needle in [&letters[..], &secrets, &owners].concat() {
         assert!(has(&whole, needle), "counsel lacks {needle:?}");
     }

@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 
 use bailee_server::{Clock, stamping};
 
-use crate::authority::{Authority, Key, Stamping, answer_to};
+use crate::authority::{Authority, Key, Stamping, info, sequence};
 
 /// What it does with a question.
 #[derive(Clone)]
@@ -164,4 +164,17 @@ fn read_body(stream: &mut TcpStream) -> Option<Vec<u8>> {
             count => bytes.extend_from_slice(&part[..count]),
         }
     }
+}
+
+/// A `TSTInfo` that answers a query of ours, made at `time`.
+fn answer_to(query: &[u8], time: &str) -> Vec<u8> {
+    let start = query.windows(2).position(|pair| pair == [0x04, 0x20]).unwrap() + 2;
+    let imprint = &query[start..start + 32];
+    let mut rest = &query[start + 32..];
+    if rest[0] == 0x06 {
+        rest = &rest[2 + usize::from(rest[1])..];
+    }
+    let nonce = &rest[..2 + usize::from(rest[1])];
+    let plain = info(imprint, time);
+    sequence(&[&plain[plain.len() - usize::from(plain[1])..], nonce])
 }

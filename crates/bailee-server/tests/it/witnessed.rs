@@ -197,6 +197,8 @@ fn a_witness_restored_from_an_old_copy_catches_up() {
     let (_, third) = demand(take(&house, &letter(3)).unwrap());
     let attested = until_complete(&house, third + 1);
     assert_eq!(one.on_record(), attested.size);
+    let watched = house.watched().remove(0);
+    assert!(watched.lapses.contains_key("set_back") && watched.lapse.is_none(), "{watched:?}");
 }
 
 #[test]

@@ -10,7 +10,8 @@ const TEXT_FILES: usize = 12_000;
 const MEDIA_FILES: usize = 12;
 const MEDIA_BYTES: usize = 25_000_000;
 const WORDS: &str = "fn let match return self vault chunk offset buffer result error index length \
-                     count string option vector struct impl public module because whether invariant";
+                     count string option vector struct impl public module because whether \
+                     invariant";
 
 /// Something to preserve, below a directory of its own.
 pub(crate) struct Corpus {

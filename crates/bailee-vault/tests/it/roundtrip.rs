@@ -116,12 +116,12 @@ proptest! {
 
 #[test]
 fn large_and_sparse_files_come_back_whole_and_sparse() {
-    large_and_sparse(&memory_vault().1);
+    check_large_and_sparse(&memory_vault().1);
     let dir = tempfile::tempdir().unwrap();
-    large_and_sparse(&disk_vault(dir.path()).1);
+    check_large_and_sparse(&disk_vault(dir.path()).1);
 }
 
-fn large_and_sparse(vault: &bailee_vault::Vault) {
+fn check_large_and_sparse(vault: &bailee_vault::Vault) {
     let dir = tempfile::tempdir().unwrap();
     let (from, to) = (dir.path().join("from"), dir.path().join("to"));
     std::fs::create_dir(&from).unwrap();

@@ -35,7 +35,8 @@ pub(crate) enum KeysVerb {
                       the settings say under keys.next (an agent, a token, or a file); the new \
                       ML-DSA-44 key is a file. When another person has approved, both pairs sign, \
                       until the old one is retired.",
-        after_long_help = "EXAMPLE\n  bailee --as P-2 keys rotate --overlap-days 30 --note 'Each year'"
+        after_long_help = "EXAMPLE\n  bailee --as P-2 keys rotate --overlap-days 30 \
+                           --note 'Each year'"
     )]
     Rotate {
         /// Days that readers get to take the new key

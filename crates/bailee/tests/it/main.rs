@@ -1,7 +1,7 @@
 //! The real binary, typed at like a person or a script does.
 
 mod asking;
-#[allow(dead_code, reason = "the ledger's tests use all of it")]
+#[allow(dead_code, clippy::unwrap_used, reason = "the ledger's tests use all of it")]
 #[path = "../../../bailee-ledger/tests/it/authority.rs"]
 mod authority;
 mod keys;
@@ -11,7 +11,7 @@ mod runbook;
 mod shell;
 mod stamping;
 mod stories;
-#[allow(dead_code, reason = "the server's tests use all of it")]
+#[allow(dead_code, clippy::unwrap_used, reason = "the server's tests use all of it")]
 #[path = "../../../bailee-server/tests/it/tsa.rs"]
 mod tsa;
 mod wire;

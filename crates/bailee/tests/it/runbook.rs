@@ -27,7 +27,8 @@ fn later(block: &str) -> String {
         if first.starts_with('#') { rest.split_once('\n').unwrap() } else { panic!("{block}") };
     format!(
         "if {retire} 2> refused; then echo 'the overlap was not waited for'; exit 9; fi\n\
-         grep -q overlap_running refused\n{retire} --stolen --note 'as if thirty days had passed'\n{rest}"
+         grep -q overlap_running refused\n{retire} --stolen \
+         --note 'as if thirty days had passed'\n{rest}"
     )
 }
 

@@ -7,14 +7,14 @@ use crate::tsa::{Mode, Tsa};
 fn with_authorities(authorities: &[&Tsa]) -> Room {
     let room = Room::with_house();
     let settings = room.house().join("bailee.toml");
-    let mut text = std::fs::read_to_string(&settings).unwrap();
+    let mut text = std::fs::read_to_string(&settings).expect("a house has settings");
     for tsa in authorities {
         let section = tsa.section();
         let (name, url, roots) = (section.name, section.url, section.roots);
         text += &format!("\n[[timestamp]]\nname = {name:?}\nurl = {url:?}\nroots = {roots:?}\n");
     }
     text += "\n[stamping]\npause_s = 0\nreceipt_ms = 60000\n";
-    std::fs::write(settings, text).unwrap();
+    std::fs::write(settings, text).expect("the room can be written");
     room
 }
 

@@ -162,8 +162,10 @@ fn another_history(room: &Room) -> Room {
     for name in ["checkpoint", "journal.sqlite", "journal.sqlite-wal", "journal.sqlite-shm"] {
         _ = fs::remove_file(other.house().join(name));
     }
-    let key = "keys/log.key";
-    fs::copy(room.house().join(key), other.house().join(key)).expect("the key is copied");
+    for key in ["keys/log.key", "keys/log-ml-dsa.key"] {
+        fs::copy(room.house().join(key), other.house().join(key)).expect("the key is copied");
+    }
+    fs::remove_dir_all(other.house().join("policies")).expect("what named its own keys goes");
     for n in 0..12 {
         let letter = other.file("letter.eml", format!("{LETTER}Again, {n}.\r\n").as_bytes());
         other.run(&["intake", text(&letter)]).ok();

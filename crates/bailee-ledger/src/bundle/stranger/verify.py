@@ -38,7 +38,7 @@ def place(path): return next((claims for claims, names in PLACES.items() if re.f
 def sha256(data): return hashlib.sha256(data).digest()
 def open_archive(path):  # stored files have one permitted encoding in a ZIP: it is made again and compared
     archive, out, directory = zipfile.ZipFile(path), bytearray(), b""
-    files = {info.filename: archive.read(info) for info in archive.infolist()}
+    files = {info.filename: archive.read(need(not info.compress_type and info, "packed")) for info in archive.infolist()}
     for name, data in sorted(files.items()):
         fields = struct.pack("<5H3I2H", 10, 0, 0, 0, 33, zlib.crc32(data), len(data), len(data), len(name), 0)
         directory += b"PK\1\2\n\0" + fields + bytes(10) + struct.pack("<I", len(out)) + name.encode()
@@ -49,11 +49,11 @@ def open_archive(path):  # stored files have one permitted encoding in a ZIP: it
 # Keys and signed notes (c2sp.org/signed-note, c2sp.org/tlog-cosignature).
 Key, LOG, COSIGNER, ML_DSA = collections.namedtuple("Key", "name id kind public"), 1, 4, 6
 def parse_key(text, *kinds):
-    (name, key_id, key), size = parse(VKEY, text, "key (name+id+key)"), {LOG: 33, COSIGNER: 33, ML_DSA: 1313}
+    name, key_id, key = parse(VKEY, text, "key (name+id+key)")
     kind, *_ = key = base64.b64decode(key)
-    fits = kind in kinds and len(key) == size[kind] and len(name.encode()) < 256 and sha256(name.encode() + b"\n" + key)[:4].hex() == key_id
-    need(fits, f"the key {name} has another id, or no place here")
-    return Key(name, bytes.fromhex(key_id), kind, key[1:])
+    size, computed = {LOG: 33, COSIGNER: 33, ML_DSA: 1313}.get(kind), sha256(name.encode() + b"\n" + key)[:4]
+    fits = kind in kinds and len(key) == size and computed.hex() == key_id and len(name.encode()) < 256
+    return need(fits and Key(name, computed, kind, key[1:]), f"the key {name} has another id, or no place here")
 def parse_note(data):  # text, [(name, key id and signature)]
     text, lines = parse(NOTE, data, "signed note")
     return text, [(need(len(name.encode()) < 256 and name, "a long name"), base64.b64decode(line))
@@ -61,12 +61,12 @@ def parse_note(data):  # text, [(name, key id and signature)]
 def signed_at(key, text, signature):  # the time that a cosigner states; raises if the signature does not verify
     ed = key.kind != ML_DSA and ed25519.Ed25519PublicKey.from_public_bytes(key.public)
     if key.kind == LOG: return ed.verify(signature, text.encode())
-    time, signature = int.from_bytes(signature[:8], "big"), signature[8:]
-    need(time < 1 << 63, "no such time")
+    time, signature = int.from_bytes(need(signature[0] < 128 and signature[:8], "no such time"), "big"), signature[8:]
     if ed: return ed.verify(signature, f"cosignature/v1\ntime {time}\n{text}".encode()) or time
     origin, size, root = parse(CHECKPOINT, text, "checkpoint")
     short = [len(key.name.encode()), key.name.encode(), time, len(origin.encode()), origin.encode()]
-    message = struct.pack(f">12sB{short[0]}sQB{short[3]}sQQ32s", b"subtree/v1\n\0", *short, 0, int(size), base64.b64decode(root))
+    tree = 0, int(size), base64.b64decode(root)
+    message = struct.pack(f">12sB{short[0]}sQB{short[3]}sQQ32s", b"subtree/v1\n\0", *short, *tree)
     return mldsa.MLDSA44PublicKey.from_public_bytes(key.public).verify(signature, message) or time or None
 def signers(note, keys):  # {key: time}; unknown keys are ignored, a known one must not fail
     known = {(key.name, key.id): key for key in keys}
@@ -195,6 +195,6 @@ if __name__ == "__main__":
     options.add_argument("--policy", type=lambda path: Policy(open(path, "rb").read()))
     options.add_argument("--roots", type=lambda path: x509.load_pem_x509_certificates(open(path, "rb").read()))
     given, paths = options.parse_known_args()
-    bundles = [Bundle(path, given.policy, given.roots) for path in paths]
+    bundles = [Bundle(path, given.policy, given.roots) for path in paths or options.error("which bundles?")]
     print(*bundles, f"whose signatures count: {'your policy says' if given.policy else 'THE BUNDLES SAY, not you'}", sep="\n")
     sys.exit(any(bundle.problems for bundle in bundles))

@@ -225,8 +225,9 @@ fn the_pages_own_digest_is_sha_256() {
     let mut browser = page::open();
     for length in [0usize, 1, 55, 56, 63, 64, 65, 119, 120, 1_000_000] {
         let expression = format!(
-            "(() => {{ const sha = new Sha256(); const bytes = new Uint8Array({length}).fill(97); \
-             for (let at = 0; at < bytes.length; at += 977) sha.update(bytes.subarray(at, at + 977)); \
+            "(() => {{ const sha = new Sha256(), bytes = new Uint8Array({length}).fill(97); \
+             for (let at = 0; at < bytes.length; at += 977) \
+               sha.update(bytes.subarray(at, at + 977)); \
              return hex(sha.finish()); }})()"
         );
         let wanted = to_hex(&sha256(&vec![b'a'; length]));

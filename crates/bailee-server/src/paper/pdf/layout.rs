@@ -152,7 +152,7 @@ impl Flow<'_> {
                 self.rule(MARGIN, MARGIN + 0.7 * WIDTH);
                 self.y -= 2.0;
                 self.lines(label, MARGIN, WIDTH, SMALL);
-                self.y -= 3.0;
+                self.y -= 6.0;
             }
             Block::Table(table) => self.table(table),
         }
