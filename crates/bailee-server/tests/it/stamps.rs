@@ -461,7 +461,7 @@ fn whatever_the_objects_do_the_letter_is_stamped_in_the_end_and_nothing_is_repla
         calls
     };
     let calls = run(None);
-    assert!(calls > 8, "{calls}");
+    assert!(calls >= 8, "{calls}: list, note, roots and token, put and read");
     for call in 0..calls {
         for fault in [Fault::Fail, Fault::FailButPersisted, Fault::Crash] {
             run(Some((call, fault)));
