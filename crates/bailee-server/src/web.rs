@@ -14,6 +14,9 @@ use ureq::http::Response;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
 use ureq::{Agent, Body};
 
+/// How long a connection without a question is kept.
+const IDLE: Duration = Duration::from_secs(10);
+
 /// Asks others. Clones share their connections.
 #[derive(Clone, Debug)]
 pub struct Web {
@@ -82,6 +85,8 @@ impl Web {
             .build();
         let config = Agent::config_builder()
             .http_status_as_error(false)
+            // Shorter than servers wait for the next request, ours too.
+            .max_idle_age(IDLE)
             .max_redirects(0)
             .max_redirects_will_error(false)
             .user_agent(concat!("bailee/", env!("CARGO_PKG_VERSION")))

@@ -99,7 +99,7 @@ impl Watched {
                 self.contradiction = Some(lapse.clone());
             }
         } else if self.lapse.as_ref() != Some(&lapse) {
-            tracing::warn!(witness = self.name, %lapse, "no cosignature");
+            tracing::warn!(witness = self.name, %lapse, "a witness lapsed");
         }
         self.lapse = Some(lapse);
     }
