@@ -16,10 +16,12 @@ use bailee_server::api::words::KeyEnd as Word;
 use bailee_server::api::{Request, check, perform};
 use bailee_server::keys::{Secrets, lost, rotate};
 use bailee_server::receipt::{self, KeyChange};
+use bailee_server::witness::{Init, Witness};
 use bailee_server::{Clock, House, HouseError};
 use bailee_store::Journal as _;
 
 use crate::common::*;
+use crate::standing::Standing;
 
 const R1: RotationId = RotationId(1);
 const NEXT: &str = "log.example.org/2027";
@@ -331,6 +333,55 @@ fn a_lost_second_key_is_named_and_comes_back_with_a_rotation_however_often() {
         assert_eq!(signed(&house).signatures().len(), 2);
         assert_eq!(check(&house, &mut |_| {}).unwrap().keys.len(), 4, "four plain files, no more");
     }
+}
+
+/// What a receipt says of witnesses, under a policy that is the reader's own.
+fn witnessed(bundle: &[u8], policy: &Policy) -> ClaimState {
+    let report = verify_bundle(Cursor::new(bundle), &trust(policy)).unwrap();
+    report.claims[2].state
+}
+
+#[test]
+fn witnesses_go_on_through_a_rotation_once_they_are_told_the_new_key() {
+    let dir = tempfile::tempdir().unwrap();
+    let house = on_disk(dir.path());
+    let people = people(&house);
+    let old_key = house.log_key().unwrap();
+    drop(house);
+    let mut witness = Standing::watching("w1", Init::Ed25519, &old_key);
+    let policy = format!("{}quorum w1\n", witness.lines());
+    fs::write(dir.path().join("w.tlog-policy"), policy).unwrap();
+    let settings = dir.path().join("bailee.toml");
+    let text = fs::read_to_string(&settings).unwrap();
+    let section = "[witnesses]\npolicy = \"w.tlog-policy\"\ntimeout_ms = 60000\n";
+    fs::write(&settings, format!("{text}\n{section}")).unwrap();
+
+    let house = reopened(dir.path(), start()).unwrap();
+    let old = house.policy().unwrap();
+    assert_eq!(witnessed(&receipt_of_letter(&house, 1), &old), ClaimState::Proven);
+    propose(&house, people.staff).unwrap();
+    drop(house);
+    let house = reopened(dir.path(), start()).unwrap();
+    approve(&house, people.counsel).unwrap();
+    let both = house.policy().unwrap();
+    let during = receipt_of_letter(&house, 2);
+    assert_eq!([&old, &both].map(|p| witnessed(&during, p)), [ClaimState::Proven; 2]);
+    drop(house);
+
+    // The witness learns of the key before the old one ends, as the runbook says.
+    witness.end();
+    Witness::watch(witness.dir.path(), &both.logs()[1].key.to_vkey()).unwrap();
+    witness.begin();
+    let house = reopened(dir.path(), later()).unwrap();
+    retire(&house, people.staff).unwrap();
+    let new = house.policy().unwrap();
+    assert_eq!(new.quorum_name(), "w1");
+    assert_eq!(witnessed(&receipt_of_letter(&house, 3), &new), ClaimState::Proven);
+    // What the witness saw under the old key is not handed to those who know the new one only.
+    let first = receipt_of(&house, bailee_core::id::DemandId(1));
+    assert!(verifies(&first, &new));
+    assert_eq!(witnessed(&first, &new), ClaimState::Proven);
+    assert_eq!(witness.on_record(), house.with_state(|s| s.head).unwrap());
 }
 
 #[test]

@@ -194,6 +194,60 @@ fn while_an_agent_is_locked_or_gone_letters_are_recorded_and_receipted_later() {
     assert!(room.house().join("outbox/receipt-D-1.eml").exists());
 }
 
+/// A server of the room, for the lines after it; `get` asks it without a token.
+const SERVE: &str = "bailee serve --listen 127.0.0.1:0 2> served & server=$!
+    trap 'kill $server; wait $server; ssh-agent -k > /dev/null || true' EXIT
+    until grep -q 'answers on' served; do sleep 0.05; kill -0 $server; done
+    address=$(sed -n 's/.*answers on http:..\\([0-9.:]*\\);.*/\\1/p' served)
+    get() { exec 3<> \"/dev/tcp/${address%:*}/${address#*:}\"
+        printf 'GET %s HTTP/1.1\\r\\nHost: x\\r\\nConnection: close\\r\\n\\r\\n' \"$1\" >&3
+        cat <&3; }\n";
+
+#[test]
+fn a_server_whose_agent_is_locked_says_that_nothing_is_signed_and_goes_on_when_it_is_not() {
+    let room = Room::empty();
+    room.file("letter.eml", LETTER.as_bytes());
+    shell(&room, &format!("{AGENT} {INIT} --log-key $source")).ok();
+    let script = format!(
+        "{AGENT} bailee --as P-1 token issue P-1 --scope operator > token 2> issued
+        ssh-add -q -x; {SERVE} export BAILEE_SERVER=http://$address BAILEE_TOKEN_FILE=token
+        bailee intake letter.eml
+        until get /readyz | grep 'signing: stopped'; do sleep 0.05; done
+        ssh-add -q -X
+        bailee intake letter.eml --receipt receipt.bailee.zip
+        get /readyz > ready; if grep signing ready; then exit 9; fi; tail -1 ready
+        bailee verify receipt.bailee.zip"
+    );
+    let said = shell(&room, &script).ok();
+    assert!(said.contains("D-1") && said.contains("signing: stopped"), "{said}");
+    assert!(said.contains("ready\n") && said.contains("PROVEN    log"), "{said}");
+}
+
+#[test]
+fn new_keys_are_approved_and_shown_through_a_server() {
+    let room = Room::with_house();
+    let script = format!(
+        "bailee --as P-2 keys rotate --note yearly
+        for p in 1 2; do bailee --as P-1 token issue P-$p --scope operator > $p 2> issued; done
+        {SERVE} export BAILEE_SERVER=http://$address
+        if bailee --token-file 2 keys approve R-1 2> refused; then exit 9; fi
+        bailee --token-file 1 keys approve R-1
+        bailee --token-file 1 --json keys show > shown
+        get /checkpoint > checkpoint"
+    );
+    shell(&room, &script).ok();
+    let refused = fs::read_to_string(room.path("refused")).expect("it was said");
+    assert!(refused.contains("approver_is_proposer"), "{refused}");
+    let shown = fs::read(room.path("shown")).expect("it was shown");
+    let shown: Value = serde_json::from_slice(&shown).expect("it is JSON");
+    assert_eq!(shown["rotations"][0]["status"], "overlap");
+    let signs = |key: &Value| key["signs"].as_str().is_some_and(|signs| signs.contains("next"));
+    let keys = shown["keys"].as_array().expect("a list of keys");
+    assert_eq!(keys.iter().filter(|key| signs(key)).count(), 2, "{shown}");
+    let signed = fs::read_to_string(room.path("checkpoint")).expect("it was fetched");
+    assert_eq!(signed.matches("\u{2014} log.example.org/2026 ").count(), 4, "{signed}");
+}
+
 /// A token of the room with an Ed25519 key; its URI is in `$source`.
 const TOKEN: &str = "mkdir -p tokens; echo \"directories.tokendir = $PWD/tokens\" > softhsm2.conf
     export SOFTHSM2_CONF=$PWD/softhsm2.conf module=/usr/lib/softhsm/libsofthsm2.so

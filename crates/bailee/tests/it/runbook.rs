@@ -48,7 +48,7 @@ fn the_commands_of_the_runbook_work_as_they_stand_there() {
         let waits = block.starts_with("# 30 days later");
         let lost = block.starts_with("# the key is lost");
         if lost {
-            script.push_str("rm house/keys/log.key; ! bailee status\n");
+            script.push_str("rm house/keys/log.key; if bailee status; then exit 9; fi\n");
         }
         script.push_str(&if waits { later(block) } else { block.clone() });
         // After each: every rule and proof holds, and a receipt verifies under what was published.
