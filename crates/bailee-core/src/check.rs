@@ -16,7 +16,7 @@ use crate::id::{AssetId, ClearanceId, DispositionId, PartyId};
 use crate::matching;
 use crate::party::{Role, person};
 use crate::rotation::RotationStatus;
-use crate::state::{Due, State};
+use crate::state::{Due, Key, State};
 use crate::view;
 
 /// A broken rule.
@@ -243,10 +243,10 @@ fn private(s: &State, found: &mut Found) {
 
 /// The state's own indices against a scan of its tables.
 fn indexed(s: &State, found: &mut Found) {
-    let mut identifiers = BTreeMap::new();
+    let mut identifiers = BTreeMap::<Key, AssetId>::new();
     for (id, asset) in s.assets.iter() {
         for identifier in &asset.identifiers {
-            identifiers.insert(identifier.normal().into_boxed_str(), id);
+            identifiers.insert(identifier.normal().into(), id);
         }
         let parts = asset.parts.iter().filter_map(|part| s.assets.get(*part));
         found.unless(parts.into_iter().all(|p| p.part_of == Some(id)), 3, id, "has a false part");

@@ -1,10 +1,9 @@
-//! Ids: short, sequential, citable (`D-3`, `H-17`), and dense tables keyed by them.
+//! Ids: short, sequential, citable (`D-3`, `H-17`).
 //!
 //! Invariant: ids come from state. The next id is the table's length plus one, so a replay gives
 //! the same ids, and looking one up is an array access.
 
 use std::fmt;
-use std::marker::PhantomData;
 use std::str::FromStr;
 
 /// A sequential id. Numbers start at 1.
@@ -96,71 +95,4 @@ ids! {
     TokenId "T"
     /// A rotation of the log's keys.
     RotationId "R"
-}
-
-/// A dense table: the `n`-th row has id `n`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Table<I, T> {
-    rows: Vec<T>,
-    of: PhantomData<I>,
-}
-
-impl<I, T> Default for Table<I, T> {
-    fn default() -> Self {
-        Table { rows: Vec::new(), of: PhantomData }
-    }
-}
-
-impl<I: Id, T> Table<I, T> {
-    /// The row of `id`, if there is one.
-    pub fn get(&self, id: I) -> Option<&T> {
-        self.rows.get((id.number() as usize).checked_sub(1)?)
-    }
-
-    pub(crate) fn get_mut(&mut self, id: I) -> Option<&mut T> {
-        self.rows.get_mut((id.number() as usize).checked_sub(1)?)
-    }
-
-    /// The id the next row gets.
-    pub fn next(&self) -> I {
-        self.next_after(0)
-    }
-
-    /// The id of the row after `ahead` further ones.
-    pub(crate) fn next_after(&self, ahead: usize) -> I {
-        I::nth(u32::try_from(self.rows.len() + ahead + 1).unwrap_or(u32::MAX))
-    }
-
-    /// Appends the row whose id is `id`; false if that is not the next one.
-    pub(crate) fn push(&mut self, id: I, row: T) -> bool {
-        let next = self.next() == id;
-        if next {
-            self.rows.push(row);
-        }
-        next
-    }
-
-    /// A table of these rows, numbered as they come.
-    pub(crate) fn from_rows(rows: Vec<T>) -> Self {
-        Table { rows, of: PhantomData }
-    }
-
-    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
-        self.rows.iter_mut()
-    }
-
-    /// All rows in id order.
-    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (I, &T)> {
-        self.rows.iter().enumerate().map(|(i, row)| (I::nth(i as u32 + 1), row))
-    }
-
-    /// Number of rows.
-    pub fn len(&self) -> usize {
-        self.rows.len()
-    }
-
-    /// True without rows.
-    pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
-    }
 }

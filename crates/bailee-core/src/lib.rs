@@ -44,6 +44,7 @@ mod replay;
 pub mod rotation;
 pub mod scenario;
 mod state;
+pub mod table;
 mod time;
 pub mod timeline;
 pub mod view;
@@ -60,7 +61,7 @@ pub use image::{ImageError, from_image, to_image};
 pub use plan::{Intent, plan};
 pub use policy::{Duty, DutyKind, LONGEST_LEASE, Policy, Token, TokenScope};
 pub use refusal::{Code, Refusal};
-pub use replay::Replay;
+pub use replay::{Half, Replay};
 pub use state::{Due, Named, State};
 pub use time::{DayRule, Time, Until, Weekend};
 

@@ -131,10 +131,7 @@ fn add(scope: &mut Scope, target: Named) {
 pub(crate) fn waiting<'a>(state: &State, labels: impl Iterator<Item = &'a str>) -> Vec<DemandId> {
     let mut found = Vec::new();
     for phrase in labels.filter_map(phrase) {
-        // The letters that have its rarest word: "srv" may be in all of them, "0412" is not.
-        let letters = phrase.split(' ').map(|word| state.waiting.get(word));
-        let rarest = letters.min_by_key(|letters| letters.map_or(0, BTreeSet::len)).flatten();
-        for id in rarest.into_iter().flatten() {
+        for id in rarest(state, &phrase).into_iter().flatten() {
             let papers = state.demands.get(*id).and_then(|demand| demand.papers.as_ref());
             if papers.is_some_and(|papers| contains(&papers.words, &phrase)) && !found.contains(id)
             {
@@ -143,6 +140,17 @@ pub(crate) fn waiting<'a>(state: &State, labels: impl Iterator<Item = &'a str>) 
         }
     }
     found
+}
+
+/// The letters that have the rarest word of a phrase, if every word of it is in some letter: "srv"
+/// may be in all of them, "0412" is not.
+fn rarest<'a>(state: &'a State, phrase: &str) -> Option<&'a BTreeSet<DemandId>> {
+    // The last word is asked for first: it is what tells things of one kind apart.
+    let mut words = phrase.rsplit(' ').map(|word| state.waiting.get(word));
+    let last = words.next()??;
+    words.try_fold(last, |rarest, letters| {
+        Some(if letters?.len() < rarest.len() { letters? } else { rarest })
+    })
 }
 
 /// True if the phrase stands in the letter at word boundaries.

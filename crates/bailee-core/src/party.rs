@@ -4,7 +4,8 @@
 //! destroyed without touching a proof; what is left is the id and the roles. Two logins of one
 //! person count as one person wherever eyes are counted.
 
-use crate::id::{PartyId, Table};
+use crate::id::PartyId;
+use crate::table::Table;
 use crate::time::Time;
 
 /// What a party may be to the provider.

@@ -4,6 +4,7 @@
 //! that `decide` made; the property tests compare the two. Half-built it is not to be seen, because
 //! its indices are filled at the end: so the only way to the state is [`Replay::finish`].
 
+pub use crate::apply::Half;
 use crate::apply::{Filing, Misfit, file, take};
 use crate::event::Record;
 use crate::state::State;
@@ -38,8 +39,17 @@ impl Replay {
     }
 
     /// Fills the indices; the state can be decided on from here.
-    pub fn finish(mut self) -> State {
-        file(&mut self.state);
+    pub fn finish(self) -> State {
+        self.finish_with(|names, letters| {
+            names();
+            letters();
+        })
+    }
+
+    /// The same by a caller who has two threads: `join` is handed two halves of the work and runs
+    /// each, at once if it can.
+    pub fn finish_with(mut self, join: impl FnOnce(Half<'_>, Half<'_>)) -> State {
+        file(&mut self.state, join);
         self.state
     }
 }

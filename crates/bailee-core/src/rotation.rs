@@ -11,7 +11,8 @@
 use minicbor::bytes::ByteArray;
 
 use crate::demand::Digest;
-use crate::id::{PartyId, RotationId, Table};
+use crate::id::{PartyId, RotationId};
+use crate::table::Table;
 use crate::time::Time;
 
 /// The public halves of a pair that signs the log.

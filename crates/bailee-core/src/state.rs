@@ -13,7 +13,7 @@ use crate::disposition::{Clearance, Disposition, Objection};
 use crate::hold::Hold;
 use crate::id::{
     AccessId, AccountId, AssetId, ClearanceId, DemandId, DispositionId, DutyId, EntityId, HoldId,
-    MatterId, MeterId, NoticeId, ObjectionId, PartyId, SnapshotId, Table, TokenId,
+    MatterId, MeterId, NoticeId, ObjectionId, PartyId, SnapshotId, TokenId,
 };
 use crate::instrument::Catalogue;
 use crate::notice::Notice;
@@ -21,7 +21,12 @@ use crate::party::Party;
 use crate::plan::Intent;
 use crate::policy::{Duty, Policy, Token};
 use crate::rotation::Ring;
+use crate::table::Table;
 use crate::time::Time;
+
+/// A key of an index of words: nearly all fit into it, so that a search need not look elsewhere for
+/// each comparison.
+pub(crate) type Key = smol_str::SmolStr;
 
 /// Something that falls due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -77,19 +82,19 @@ pub struct State {
     pub tokens: Table<TokenId, Token>,
     pub ring: Ring,
     /// Normal form of an identifier -> the asset that has it now.
-    pub(crate) identifiers: BTreeMap<Box<str>, AssetId>,
+    pub(crate) identifiers: BTreeMap<Key, AssetId>,
     /// Normal form of an identifier somebody wants kept -> the holds that name it.
-    pub(crate) wanted: BTreeMap<Box<str>, Vec<HoldId>>,
+    pub(crate) wanted: BTreeMap<Key, Vec<HoldId>>,
     /// Address -> parties that have it; more than one if one person has several logins.
-    pub(crate) addresses: BTreeMap<Box<str>, BTreeSet<PartyId>>,
+    pub(crate) addresses: BTreeMap<Key, BTreeSet<PartyId>>,
     /// Phrase (words with single spaces) -> what it names.
-    pub(crate) phrases: BTreeMap<Box<str>, Vec<Named>>,
+    pub(crate) phrases: BTreeMap<Key, Vec<Named>>,
     /// First word of a phrase -> number of phrases.
-    pub(crate) first_words: BTreeMap<Box<str>, u32>,
+    pub(crate) first_words: BTreeMap<Key, u32>,
     /// First exhibit of a demand -> the demands with it: a letter sent twice is one demand.
     pub(crate) letters: BTreeMap<Digest, BTreeSet<DemandId>>,
     /// Word -> demands in force whose letter has it.
-    pub(crate) waiting: BTreeMap<Box<str>, BTreeSet<DemandId>>,
+    pub(crate) waiting: BTreeMap<Key, BTreeSet<DemandId>>,
     /// What falls due, in order.
     pub(crate) agenda: BTreeSet<(Time, Due)>,
     /// What the shell has to do.

@@ -162,7 +162,13 @@ fn apply_all(pages: &Receiver<Page<Read>>) -> Result<Projection, ReplayError> {
         }
     }
     all_there(&gone)?;
-    Ok(Projection { state: replay.finish(), tree, gone })
+    let state = replay.finish_with(|names, letters| {
+        thread::scope(|scope| {
+            scope.spawn(names);
+            letters();
+        });
+    });
+    Ok(Projection { state, tree, gone })
 }
 
 /// Reads an entry: its sections open its leaf, and its event has the leaf's type.

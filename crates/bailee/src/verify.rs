@@ -26,8 +26,8 @@ use crate::trouble::Trouble;
 const ZIP: &[u8] = b"PK";
 /// Begin of a clearance token.
 const TOKEN: &[u8] = b"bailee/clearance/";
-/// Longest signed text that is no bundle, bytes.
-const LONGEST_NOTE: u64 = 1 << 20;
+/// Longest file that is read at once, bytes: a receipt is, a matter with its films is not.
+const IN_MEMORY: u64 = 1 << 20;
 
 /// What one file turned out to be.
 struct Verdict {
@@ -102,21 +102,25 @@ fn indented(words: &str) -> String {
 }
 
 fn file(path: &Path, reader: &Reader) -> Result<Verdict, Trouble> {
+    if let Some(large) = large(path)? {
+        return Ok(bundle(large, &reader.trust));
+    }
+    let bytes = ask::read(path)?;
+    Ok(match bytes.starts_with(ZIP) {
+        true => bundle(Cursor::new(bytes), &reader.trust),
+        false => signed_text(&bytes, reader.key.as_ref()),
+    })
+}
+
+/// The file, if it is too large to be held in memory; only a bundle may be.
+fn large(path: &Path) -> Result<Option<File>, Trouble> {
     if path == Path::new("-") {
-        let bytes = ask::read(path)?;
-        return Ok(match bytes.starts_with(ZIP) {
-            true => bundle(Cursor::new(bytes), &reader.trust),
-            false => signed_text(&bytes, reader.key.as_ref()),
-        });
+        return Ok(None);
     }
     let io = |e: std::io::Error| Trouble::io(format!("read {}", path.display()), &e);
-    let mut opened = File::open(path).map_err(io)?;
-    let mut head = [0; 2];
-    let got = std::io::Read::read(&mut opened, &mut head).map_err(io)?;
-    if &head[..got] == ZIP || opened.metadata().map_err(io)?.len() > LONGEST_NOTE {
-        return Ok(bundle(File::open(path).map_err(io)?, &reader.trust));
-    }
-    Ok(signed_text(&ask::read(path)?, reader.key.as_ref()))
+    let opened = File::open(path).map_err(io)?;
+    let size = opened.metadata().map_err(io)?.len();
+    Ok((size > IN_MEMORY).then_some(opened))
 }
 
 fn bundle(reader: impl std::io::Read + std::io::Seek, trust: &Trust) -> Verdict {

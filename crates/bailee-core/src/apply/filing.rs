@@ -13,7 +13,7 @@ use crate::demand::Demand;
 use crate::hold::Hold;
 use crate::id::{AssetId, DemandId};
 use crate::matching;
-use crate::state::{Named, State};
+use crate::state::{Key, Named, State};
 
 /// What happens to a phrase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,37 +27,58 @@ pub(crate) enum Change {
 /// Notes on phrases and identifiers, each with its place in the order of all notes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Filing {
-    phrases: Vec<(Box<str>, u64, Change)>,
-    identifiers: Vec<(Box<str>, u64, AssetId)>,
+    phrases: Vec<(Key, u64, Change)>,
+    identifiers: Vec<(Key, u64, AssetId)>,
     notes: u64,
 }
 
 impl Filing {
     pub(super) fn phrase(&mut self, phrase: String, change: Change) {
         self.notes += 1;
-        self.phrases.push((phrase.into_boxed_str(), self.notes, change));
+        self.phrases.push((phrase.into(), self.notes, change));
     }
 
     pub(super) fn identifier(&mut self, normal: String, asset: AssetId) {
         self.notes += 1;
-        self.identifiers.push((normal.into_boxed_str(), self.notes, asset));
+        self.identifiers.push((normal.into(), self.notes, asset));
     }
 }
 
-/// Files every note and every letter in force.
-pub(crate) fn file(s: &mut State) {
-    let Some(mut filing) = s.filing.take() else { return };
-    s.identifiers = identifiers(&mut filing);
-    (s.phrases, s.first_words) = phrases(filing.phrases);
-    s.waiting = waiting(s);
+/// Files every note and every letter in force: two halves that know nothing of each other, run by
+/// `join` in whatever order or at once. A half that it does not run is run here.
+pub(crate) fn file(s: &mut State, join: impl FnOnce(Half<'_>, Half<'_>)) {
+    let Some(filing) = s.filing.take() else { return };
+    let mut notes = Some(filing);
+    let (mut names, mut letters) = (None, None);
+    let mut file_names =
+        || names = names.take().or_else(|| notes.take().map(|notes| file_notes(*notes)));
+    let mut file_letters = || letters = letters.take().or_else(|| Some(waiting(s)));
+    join(&mut file_names, &mut file_letters);
+    file_names();
+    file_letters();
+    if let (Some(names), Some(letters)) = (names, letters) {
+        (s.identifiers, s.phrases, s.first_words) = names;
+        s.waiting = letters;
+    }
+}
+
+/// Half of what is to be filed; run once, it has nothing left to do.
+pub type Half<'a> = &'a mut (dyn FnMut() + Send);
+
+type Identifiers = BTreeMap<Key, AssetId>;
+
+fn file_notes(mut filing: Filing) -> (Identifiers, Phrases, BTreeMap<Key, u32>) {
+    let identifiers = identifiers(&mut filing);
+    let (phrases, first_words) = phrases(filing.phrases);
+    (identifiers, phrases, first_words)
 }
 
 /// Identifier -> the asset that has it now. One that an asset had before also becomes a phrase,
 /// for both, at the place of the note that says so.
-fn identifiers(filing: &mut Filing) -> BTreeMap<Box<str>, AssetId> {
+fn identifiers(filing: &mut Filing) -> Identifiers {
     let mut notes = std::mem::take(&mut filing.identifiers);
     notes.sort_by(|(a, first, _), (b, second, _)| a.cmp(b).then(first.cmp(second)));
-    let mut found: Vec<(Box<str>, AssetId)> = Vec::with_capacity(notes.len());
+    let mut found: Vec<(Key, AssetId)> = Vec::with_capacity(notes.len());
     for (normal, order, asset) in notes {
         match found.last_mut().filter(|(last, _)| *last == normal) {
             Some((_, before)) if *before == asset => {}
@@ -65,7 +86,7 @@ fn identifiers(filing: &mut Filing) -> BTreeMap<Box<str>, AssetId> {
                 for named in [*before, asset] {
                     if let Some(phrase) = matching::phrase(&normal) {
                         let change = Change::Names(Named::Asset(named));
-                        filing.phrases.push((phrase.into_boxed_str(), order, change));
+                        filing.phrases.push((phrase.into(), order, change));
                     }
                 }
                 *before = asset;
@@ -76,13 +97,13 @@ fn identifiers(filing: &mut Filing) -> BTreeMap<Box<str>, AssetId> {
     found.into_iter().collect()
 }
 
-type Phrases = BTreeMap<Box<str>, Vec<Named>>;
+type Phrases = BTreeMap<Key, Vec<Named>>;
 
 /// Phrase -> what it names, and first word -> number of phrases.
-fn phrases(mut notes: Vec<(Box<str>, u64, Change)>) -> (Phrases, BTreeMap<Box<str>, u32>) {
+fn phrases(mut notes: Vec<(Key, u64, Change)>) -> (Phrases, BTreeMap<Key, u32>) {
     // Stable: of the two phrases of one note the first stays first.
     notes.sort_by(|(a, first, _), (b, second, _)| a.cmp(b).then(first.cmp(second)));
-    let mut found: Vec<(Box<str>, Vec<Named>)> = Vec::with_capacity(notes.len());
+    let mut found: Vec<(Key, Vec<Named>)> = Vec::with_capacity(notes.len());
     for (phrase, _, change) in notes {
         if found.last().is_none_or(|(last, _)| *last != phrase) {
             found.push((phrase, Vec::with_capacity(1)));
@@ -95,7 +116,7 @@ fn phrases(mut notes: Vec<(Box<str>, u64, Change)>) -> (Phrases, BTreeMap<Box<st
         }
     }
     found.retain(|(_, targets)| !targets.is_empty());
-    let mut first_words: Vec<(Box<str>, u32)> = Vec::new();
+    let mut first_words: Vec<(Key, u32)> = Vec::new();
     for (phrase, _) in &found {
         // A space sorts before every letter, so phrases with one first word stand together.
         let first = phrase.split(' ').next().unwrap_or_default();
@@ -108,7 +129,7 @@ fn phrases(mut notes: Vec<(Box<str>, u64, Change)>) -> (Phrases, BTreeMap<Box<st
 }
 
 /// Word -> demands in force whose letter has it.
-fn waiting(s: &State) -> BTreeMap<Box<str>, BTreeSet<DemandId>> {
+fn waiting(s: &State) -> BTreeMap<Key, BTreeSet<DemandId>> {
     let in_force = |demand: &Demand| s.holds.get(demand.hold).is_some_and(Hold::in_force);
     let (mut short, mut long) = (Vec::new(), Vec::new());
     for (id, demand) in s.demands.iter().filter(|(_, demand)| in_force(demand)) {
@@ -137,7 +158,7 @@ fn packed(word: &str) -> Option<u128> {
     Some(u128::from_be_bytes(bytes))
 }
 
-fn unpacked(word: u128) -> Box<str> {
+fn unpacked(word: u128) -> Key {
     let bytes = word.to_be_bytes();
     let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
     String::from_utf8_lossy(&bytes[..end]).into()

@@ -22,7 +22,7 @@ pub(super) fn add_phrase(s: &mut State, label: &str, target: Named) {
 }
 
 fn file_phrase(s: &mut State, phrase: String, target: Named) {
-    let targets = match s.phrases.entry(phrase.into_boxed_str()) {
+    let targets = match s.phrases.entry(phrase.into()) {
         Entry::Occupied(known) => known.into_mut(),
         Entry::Vacant(new) => {
             let first = new.key().split(' ').next().unwrap_or_default();

@@ -16,9 +16,11 @@ mod registry;
 mod rotation;
 
 use crate::event::{Event, Record};
-use crate::id::{Id, Table};
+use crate::id::Id;
 use crate::state::State;
+use crate::table::Table;
 
+pub use filing::Half;
 pub(crate) use filing::{Filing, file};
 
 /// The journal contradicts itself.

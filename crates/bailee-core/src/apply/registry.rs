@@ -76,7 +76,7 @@ fn describe(s: &mut State, r: &Record, party: PartyId, who: Option<&Who>) -> App
     }
     for channel in who.iter().flat_map(|who| &who.channels) {
         let address = channel.address.trim().to_lowercase();
-        s.addresses.entry(address.into_boxed_str()).or_default().insert(party);
+        s.addresses.entry(address.into()).or_default().insert(party);
     }
     Ok(())
 }

@@ -27,9 +27,10 @@ pub use reason::{LONGEST_EXHIBIT_NAME, LONGEST_NOTE, MOST_EXHIBITS};
 use crate::command::{Action, Command, Reason};
 use crate::demand::Papers;
 use crate::event::{By, Fact};
-use crate::id::{Id, PartyId, Table};
+use crate::id::{Id, PartyId};
 use crate::refusal::{Code, Refusal};
 use crate::state::State;
+use crate::table::Table;
 use crate::time::Time;
 
 /// Facts to append together, or a named no.

@@ -5,6 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::state::Key;
+
 /// Something an image is made of.
 pub(super) trait Image: Sized {
     /// Appends it.
@@ -112,7 +114,7 @@ macro_rules! as_text {
     )*};
 }
 
-as_text!(String Box<str>);
+as_text!(String Box<str> Key);
 
 impl<T: Image> Image for Option<T> {
     fn put(&self, out: &mut Vec<u8>) {

@@ -17,7 +17,7 @@ use crate::disposition::{
 use crate::hold::{Basis, EndReason, Hold, HoldStatus, Release};
 use crate::id::{
     AccessId, AccountId, AssetId, ClearanceId, DemandId, DispositionId, DutyId, EntityId, HoldId,
-    Id, MatterId, MeterId, NoticeId, ObjectionId, PartyId, RotationId, SnapshotId, Table, TokenId,
+    Id, MatterId, MeterId, NoticeId, ObjectionId, PartyId, RotationId, SnapshotId, TokenId,
 };
 use crate::instrument::Catalogue;
 use crate::notice::{About, Attempt, Evidence, Notice};
@@ -26,6 +26,7 @@ use crate::plan::Intent;
 use crate::policy::{Duty, DutyKind, Policy, Token, TokenScope};
 use crate::rotation::{Continuation, KeyEnd, LogKeys, Ring, Rotation, RotationStatus};
 use crate::state::{Due, Named, State};
+use crate::table::Table;
 use crate::time::Time;
 
 macro_rules! ids {
@@ -85,7 +86,9 @@ impl<I: Id, T: Image> Image for Table<I, T> {
         self.iter().for_each(|(_, row)| row.put(out));
     }
     fn get(from: &mut &[u8]) -> Option<Table<I, T>> {
-        Vec::get(from).map(Table::from_rows)
+        let length =
+            usize::try_from(u64::get(from)?).ok().filter(|length| *length <= from.len())?;
+        (0..length).map(|_| T::get(from)).collect()
     }
 }
 

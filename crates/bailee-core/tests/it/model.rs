@@ -14,6 +14,7 @@ use bailee_core::gate::{self, Verb};
 use bailee_core::id::*;
 use bailee_core::notice::Evidence;
 use bailee_core::party::Role;
+use bailee_core::table::Table;
 use bailee_core::{
     Action, By, Code, Command, Event, NewAsset, NewDemand, Policy, Reason, State, Time, TokenScope,
     Triage, apply, check, decide, record,

@@ -12,6 +12,7 @@ use bailee_core::disposition::{ClearanceStatus, DispositionKind};
 use bailee_core::id::*;
 use bailee_core::notice::Evidence;
 use bailee_core::party::{Role, person};
+use bailee_core::table::Table;
 use bailee_core::{
     Action, By, Command, Event, NewAsset, NewDemand, Reason, Record, State, Time, Triage, run, wire,
 };

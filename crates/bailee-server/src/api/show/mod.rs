@@ -15,7 +15,8 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use bailee_core::coverage;
-use bailee_core::id::{BadId, Id, PartyId, Table};
+use bailee_core::id::{BadId, Id, PartyId};
+use bailee_core::table::Table;
 use bailee_core::{State, Time, gate as core_gate, view};
 use serde_json::{Value, json};
 
