@@ -69,15 +69,23 @@ pub(crate) fn phrase(label: &str) -> Option<String> {
 
 /// What the letter (in normal form) names here.
 pub fn named(state: &State, letter: &str) -> Scope {
-    let mut scope = Scope::default();
+    let (mut scope, mut seen) = (Scope::default(), BTreeSet::new());
+    let mut add = |target: Named| {
+        if seen.insert(target) {
+            match target {
+                Named::Account(id) => scope.accounts.push(id),
+                Named::Asset(id) => scope.assets.push(id),
+            }
+        }
+    };
     let mut start = 0;
     for word in letter.split(' ') {
         if let Some(asset) = state.identifiers.get(word) {
-            add(&mut scope, Named::Asset(*asset));
+            add(Named::Asset(*asset));
         }
         if state.first_words.contains_key(word) {
             for target in phrases_at(state, &letter[start..]) {
-                add(&mut scope, *target);
+                add(*target);
             }
         }
         start += word.len() + 1;
@@ -117,14 +125,6 @@ fn common_prefix(a: &str, b: &str) -> usize {
 /// Without the last character.
 fn shorter(text: &str) -> &str {
     text.char_indices().next_back().map_or("", |(last, _)| &text[..last])
-}
-
-fn add(scope: &mut Scope, target: Named) {
-    match target {
-        Named::Account(id) if !scope.accounts.contains(&id) => scope.accounts.push(id),
-        Named::Asset(id) if !scope.assets.contains(&id) => scope.assets.push(id),
-        Named::Account(_) | Named::Asset(_) => {}
-    }
 }
 
 /// Demands in force whose letter names one of these labels.

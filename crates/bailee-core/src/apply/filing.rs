@@ -9,6 +9,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::index::{add_target, remove_target};
 use crate::demand::Demand;
 use crate::hold::Hold;
 use crate::id::{AssetId, DemandId};
@@ -110,9 +111,8 @@ fn phrases(mut notes: Vec<(Key, u64, Change)>) -> (Phrases, BTreeMap<Key, u32>) 
         }
         let Some((_, targets)) = found.last_mut() else { continue };
         match change {
-            Change::Names(target) if targets.contains(&target) => {}
-            Change::Names(target) => targets.push(target),
-            Change::Forgets(target) => targets.retain(|known| *known != target),
+            Change::Names(target) => add_target(targets, target),
+            Change::Forgets(target) => remove_target(targets, target),
         }
     }
     found.retain(|(_, targets)| !targets.is_empty());

@@ -33,8 +33,19 @@ fn file_phrase(s: &mut State, phrase: String, target: Named) {
             new.insert(Vec::with_capacity(1))
         }
     };
-    if !targets.contains(&target) {
-        targets.push(target);
+    add_target(targets, target);
+}
+
+/// Targets of a phrase are sorted: thousands may share one, such as `web server`.
+pub(super) fn add_target(targets: &mut Vec<Named>, target: Named) {
+    if let Err(place) = targets.binary_search(&target) {
+        targets.insert(place, target);
+    }
+}
+
+pub(super) fn remove_target(targets: &mut Vec<Named>, target: Named) {
+    if let Ok(place) = targets.binary_search(&target) {
+        targets.remove(place);
     }
 }
 
@@ -45,7 +56,7 @@ pub(super) fn remove_phrase(s: &mut State, label: &str, target: Named) {
         return filing.phrase(phrase, Change::Forgets(target));
     }
     let Some(targets) = s.phrases.get_mut(phrase.as_str()) else { return };
-    targets.retain(|known| *known != target);
+    remove_target(targets, target);
     if targets.is_empty() {
         s.phrases.remove(phrase.as_str());
         let first = phrase.split(' ').next().unwrap_or_default();

@@ -182,9 +182,12 @@ pub(super) fn accept_hold(
     by: PartyId,
 ) -> Decision {
     let found = open(s, disposition)?;
-    find(&s.holds, hold)?;
     if found.kind != DispositionKind::Transfer || found.to != Some(by) {
         return Err(Refusal::new(Code::NotPermitted, by, "is not the transferee"));
+    }
+    // A hold on something else is answered as one that does not exist: it is no business of theirs.
+    if !coverage::of_all(s, &found.assets).1.contains(&hold) {
+        return Err(Refusal::not_found(hold));
     }
     if found.accepted.contains(&hold) {
         return Err(Refusal::new(Code::AlreadyDone, hold, "is accepted"));

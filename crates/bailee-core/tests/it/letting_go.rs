@@ -382,6 +382,13 @@ fn a_transfer_carries_every_hold_that_the_transferee_accepts_by_name() {
     assert_eq!(house.no(STAFF, reserve.clone()), Code::HoldNotAccepted);
     let accept = Action::AcceptHold { disposition: x, hold };
     assert_eq!(house.no(OPS, accept.clone()), Code::NotPermitted);
+    // A hold on something else is none of their business, as one that does not exist.
+    let elsewhere = house.server(2);
+    let elsewhere = house.hold(on_assets(&[elsewhere]), "letter");
+    for hold in [elsewhere, HoldId(99)] {
+        let accept = Action::AcceptHold { disposition: x, hold };
+        assert_eq!(house.no(TRANSFEREE, accept), Code::NotFound);
+    }
     house.yes(TRANSFEREE, accept);
     let id = house.begin(x, asset, 1);
     house.finish(id);
