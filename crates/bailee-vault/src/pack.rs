@@ -1,4 +1,4 @@
-//! Packs: up to 32 MiB of sealed chunks, a sealed directory, a trailer.
+//! Packs: up to 16 MiB of sealed chunks, a sealed directory, a trailer.
 //!
 //! ```text
 //! header 128 | ciphertext, tag | ciphertext, tag | … | directory, tag | trailer 16
@@ -20,7 +20,7 @@ use crate::seal::{HEADER, Place, RecordInfo, Seal, TAG};
 use crate::wire::{Reader, Writer};
 
 /// A pack is closed once it holds this many bytes.
-pub(crate) const PACK_TARGET: usize = 32 * 1024 * 1024;
+pub(crate) const PACK_TARGET: usize = 16 * 1024 * 1024;
 const END: &[u8; 8] = b"BAILPEND";
 const TRAILER: usize = 16;
 const RECORD: usize = 33;
@@ -126,13 +126,23 @@ pub(crate) struct Packer {
     zstd: zstd::bulk::Compressor<'static>,
     level: i32,
     buffer: Vec<u8>,
+    /// The last chunk did not shrink: what follows a film is mostly more of the film.
+    in_vain: bool,
 }
+
+/// Bytes from the middle of a chunk that are tried before all of it, once a chunk did not shrink.
+const SAMPLE: usize = 16 * 1024;
 
 impl Packer {
     pub(crate) fn new() -> Result<Self, VaultError> {
         let zstd = zstd::bulk::Compressor::new(1)
             .map_err(|_| VaultError::Crypto { doing: "set up the compressor" })?;
-        Ok(Self { zstd, level: 1, buffer: vec![0; zstd::zstd_safe::compress_bound(MAX_PLAIN)] })
+        Ok(Self {
+            zstd,
+            level: 1,
+            buffer: vec![0; zstd::zstd_safe::compress_bound(MAX_PLAIN)],
+            in_vain: false,
+        })
     }
 
     fn shrink<'a>(&'a mut self, plain: &'a [u8], level: i32) -> Result<(u8, &'a [u8]), VaultError> {
@@ -142,15 +152,24 @@ impl Packer {
                 .map_err(|_| VaultError::Crypto { doing: "set up the compressor" })?;
             self.level = level;
         }
+        if self.in_vain && plain.len() > 4 * SAMPLE {
+            let sample = &plain[plain.len() / 2..][..SAMPLE];
+            if self.try_on(sample)?.is_none() {
+                return Ok((RAW, plain));
+            }
+        }
+        let shrunk = self.try_on(plain)?;
+        self.in_vain = shrunk.is_none();
+        Ok(shrunk.map_or((RAW, plain), |n| (ZSTD, &self.buffer[..n])))
+    }
+
+    /// The length it shrinks to, in the buffer; none if that is not worth a decompression.
+    fn try_on(&mut self, plain: &[u8]) -> Result<Option<usize>, VaultError> {
         let n = self
             .zstd
             .compress_to_buffer(plain, &mut self.buffer)
             .map_err(|_| VaultError::Crypto { doing: "compress a chunk" })?;
-        if n.saturating_mul(100) < plain.len().saturating_mul(97) {
-            Ok((ZSTD, &self.buffer[..n]))
-        } else {
-            Ok((RAW, plain))
-        }
+        Ok((n.saturating_mul(100) < plain.len().saturating_mul(97)).then_some(n))
     }
 }
 

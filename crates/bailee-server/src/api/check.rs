@@ -2,8 +2,8 @@
 //!
 //! Looked at, in this order: the domain's rules on the state; the log entry by entry (each section
 //! opens its commitment, each entry follows from those before it, the replay is the state we
-//! answer from); the published checkpoint (its root is the root of these entries); every exhibit
-//! that an entry names (there, and what its digest says, unless it was erased); every timestamp.
+//! answer from); the published checkpoint and every attested one that was kept (each root is the root
+//! of these entries); every exhibit that an entry names (there, and what its digest says, unless it was erased); every timestamp.
 //!
 //! Invariants: reading only; a finding is a line in the report, never an abort; while others
 //! write, what is compared is one moment. Out of scope: the vault's packs (`snapshot verify`).
@@ -11,7 +11,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bailee_core::{Event, State};
-use bailee_ledger::{Leaf, Tree, to_hex};
+use bailee_ledger::{Checkpoint, Leaf, Tree, to_hex};
 use bailee_store::{Digest, Entry};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -44,6 +44,9 @@ pub struct CheckReport {
     pub timestamps: u64,
     /// Size of the published checkpoint that was compared.
     pub checkpoint: Option<u64>,
+    /// Kept checkpoints with what others said of them, compared.
+    #[serde(default)]
+    pub attested: u64,
     /// What is wrong, at most a thousand lines.
     pub findings: Vec<String>,
     /// What is missing without being wrong: tokens that an authority has not given.
@@ -93,6 +96,7 @@ pub fn check(house: &House, progress: &mut dyn FnMut(Step)) -> Result<CheckRepor
     if let Some(note) = note {
         checkpoint(&walk, &note, house, &mut report);
     }
+    walk.attested(house, &mut report)?;
     walk.exhibits(house, &mut report, progress)?;
     let mut missing = Vec::new();
     let find = &mut |finding| report.find(finding);
@@ -194,6 +198,30 @@ impl Walk {
                 (None, None) => {}
             }
         }
+    }
+
+    /// Each attested checkpoint against the entries that it was signed over.
+    fn attested(&self, house: &House, report: &mut CheckReport) -> Result<(), Problem> {
+        let mut from = 0;
+        loop {
+            let sizes = house.attested_sizes(from, PAGE)?;
+            for size in &sizes {
+                match self.attested_at(house, *size) {
+                    Ok(()) => report.attested += 1,
+                    Err(why) => report.find(format!("the checkpoint kept for {size}: {why}")),
+                }
+            }
+            let Some(last) = sizes.last().filter(|_| sizes.len() == PAGE) else { return Ok(()) };
+            from = last + 1;
+        }
+    }
+
+    fn attested_at(&self, house: &House, size: u64) -> Result<(), String> {
+        let kept = house.attested_at(size).map_err(|e| e.to_string())?;
+        let said = Checkpoint::parse(kept.note.text()).map_err(|e| e.to_string())?;
+        let root = self.tree.root_at(size).map_err(|e| e.to_string())?;
+        let other = || "it was signed over other entries than these".to_owned();
+        (said.root == root).then_some(()).ok_or_else(other)
     }
 
     /// Each exhibit against its digest. Erased papers name none, so what is named must be there,

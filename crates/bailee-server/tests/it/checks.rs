@@ -1,16 +1,18 @@
 //! `bailee check` finds what is wrong, and nothing where nothing is.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bailee_core::party::Role;
 use bailee_core::{Action, By};
-use bailee_ledger::to_hex;
+use bailee_ledger::{Checkpoint, Tree, to_hex};
 use bailee_server::House;
 use bailee_server::api::check::{CheckReport, Step};
+use bailee_server::attest::Attested;
 use bailee_server::house::SMALL_EXHIBIT;
 use bailee_store::{Journal, MemoryJournal, MemoryObjects, digest};
 
-use crate::common::{act, letter_with, load, parts, party, people, take};
+use crate::common::{ORIGIN, act, letter_with, load, log_signer, parts, party, people, take};
 
 fn checked(house: &House) -> CheckReport {
     house.checkpoint_over(house.with_state(|s| s.head).unwrap()).unwrap();
@@ -53,6 +55,29 @@ fn a_letter_whose_bytes_are_gone_is_named() {
     let report = checked(&house);
     assert!(!report.good);
     assert!(report.findings[0].contains(&hex), "{report:?}");
+}
+
+#[test]
+fn a_kept_checkpoint_over_other_entries_is_named() {
+    let (house, _) = house();
+    let size = house.with_state(|s| s.head).unwrap();
+    house.checkpoint_over(size).unwrap();
+    let honest = house.attested_over(size, Duration::ZERO).unwrap();
+    house.keep(&honest).unwrap();
+    let report = checked(&house);
+    assert!(report.good, "{report:?}");
+    assert_eq!(report.attested, 1);
+    // The log's own key, over entries that are not in this journal.
+    party(&house, "Otto", Role::Owner);
+    let size = house.with_state(|s| s.head).unwrap();
+    let mut tree = Tree::new();
+    (0..size).for_each(|n| _ = tree.push(&n.to_be_bytes()));
+    let note = Checkpoint::of(ORIGIN, &tree).sign(&log_signer()).unwrap();
+    house.keep(&Attested { size, note, stamps: Vec::new() }).unwrap();
+    let report = checked(&house);
+    let found =
+        format!("the checkpoint kept for {size}: it was signed over other entries than these");
+    assert_eq!((report.attested, report.findings), (1, vec![found]));
 }
 
 #[test]

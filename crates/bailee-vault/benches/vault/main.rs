@@ -20,6 +20,10 @@ use corpus::Corpus;
 use measure::{Run, cool, line, run, size};
 use peers::{Act, Tool};
 
+/// As the binary.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Files written within this many seconds before a copy are read again by the next.
 const REST: Duration = Duration::from_secs(62);
 
@@ -56,17 +60,41 @@ fn report(what: &str, tool: &Tool, bytes: u64, done: &Run) {
     line(&format!("{name}, peak memory"), done.peak, "MiB", "-");
 }
 
+const KEEP: (Act, Cache) = (Act::Keep, Cache::AsItIs);
+
+/// Whether what a tool reads may be in memory already.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Cache {
+    AsItIs,
+    Empty,
+}
+
+/// Runs one act with every tool.
+fn once(tools: &[Tool], corpus: &Corpus, (act, cache): (Act, Cache)) -> Vec<Run> {
+    let one = |tool: &Tool| {
+        if cache == Cache::Empty {
+            cool();
+        }
+        // Not deleted before the next: ext4 searches long for an inode after many were freed.
+        let back = tempfile::tempdir_in(tool.store.parent().unwrap()).unwrap().keep();
+        run(&mut tool.command(act, &corpus.path, &back))
+    };
+    tools.iter().map(one).collect()
+}
+
 /// Runs one act with every tool and compares ours with the fastest of the others.
-fn round(what: &str, tools: &[Tool], corpus: &Corpus, act: Act, targets: [&str; 2]) {
+fn round(what: &str, tools: &[Tool], corpus: &Corpus, act: (Act, Cache), targets: [&str; 2]) {
     let bytes = corpus.bytes();
-    let mut runs = Vec::new();
-    for tool in tools {
-        let back = tool.store.with_extension("back");
-        std::fs::create_dir_all(&back).unwrap();
-        let done = run(&mut tool.command(act, &corpus.path, &back));
-        std::fs::remove_dir_all(&back).unwrap();
-        report(what, tool, bytes, &done);
-        runs.push(done);
+    let mut runs = once(tools, corpus, act);
+    if act.0 != Act::Keep {
+        // What changes nothing is done twice, in turns, and the better counts: memory that this
+        // machine touches for the first time costs whoever comes first.
+        let again = once(tools, corpus, act);
+        let better = |(a, b): (Run, Run)| if b.seconds < a.seconds { b } else { a };
+        runs = runs.into_iter().zip(again).map(better).collect();
+    }
+    for (tool, done) in tools.iter().zip(&runs) {
+        report(what, tool, bytes, done);
     }
     let Some((ours, others)) = runs.split_first() else { return };
     for stage in ours.output.lines().filter_map(|l| l.split_once(' ')) {
@@ -130,15 +158,21 @@ fn main() {
         line(&format!("vault/{} corpus", corpus.name), corpus.bytes() as f64 / 1e6, "MB", "-");
         baseline(corpus, &scratch);
         let what = |of: &str| format!("vault/{} {of}", corpus.name);
-        round(&what("keep"), &tools, corpus, Act::Keep, [">=250", ">=4"]);
-        round(&what("keep unchanged"), &tools, corpus, Act::Keep, ["-", ">=1"]);
+        round(&what("keep"), &tools, corpus, KEEP, [">=250", ">=4"]);
+        round(&what("keep unchanged"), &tools, corpus, KEEP, ["-", ">=1"]);
         corpus.age();
-        round(&what("keep v2"), &tools, corpus, Act::Keep, ["-", ">=1"]);
+        round(&what("keep v2"), &tools, corpus, KEEP, ["-", ">=1"]);
         sizes(corpus, &tools);
-        round(&what("restore"), &tools, corpus, Act::Restore, [">=400", ">=2"]);
-        round(&what("check"), &tools, corpus, Act::Check, [">=400", ">=1.5"]);
+        round(&what("restore"), &tools, corpus, (Act::Restore, Cache::AsItIs), [">=400", ">=2"]);
+        round(&what("check"), &tools, corpus, (Act::Check, Cache::AsItIs), [">=400", ">=1.5"]);
         if cool() {
-            round(&what("restore cold"), &tools, corpus, Act::Restore, ["-", ">=2"]);
+            round(
+                &what("restore cold"),
+                &tools,
+                corpus,
+                (Act::Restore, Cache::Empty),
+                ["-", ">=2"],
+            );
         } else {
             println!(
                 "vault/{}: cold not measured, the page cache is not ours to drop",
