@@ -2,8 +2,9 @@
 //!
 //! Looked at, in this order: the domain's rules on the state; the log entry by entry (each section
 //! opens its commitment, each entry follows from those before it, the replay is the state we
-//! answer from); the published checkpoint and every attested one that was kept (each root is the root
-//! of these entries); every exhibit that an entry names (there, and what its digest says, unless it was erased); every timestamp.
+//! answer from); the published checkpoint, and every kept one with what others said of it (each
+//! root is the root of these entries); every exhibit that an entry names (there, and what its
+//! digest says, unless it was erased); every timestamp.
 //!
 //! Invariants: reading only; a finding is a line in the report, never an abort; while others
 //! write, what is compared is one moment. Out of scope: the vault's packs (`snapshot verify`).
