@@ -36,6 +36,17 @@ impl LoopDevice {
     fn name(&self) -> &str {
         self.0.to_str().unwrap()
     }
+    /// The same name over another file; `None` if another test took the name in between.
+    fn moved_to(self, file: &Path) -> Option<LoopDevice> {
+        tool("losetup", &["-d", self.name()]);
+        let moved = Command::new("losetup").arg(&self.0).arg(file).status().unwrap();
+        if moved.success() {
+            return Some(self);
+        }
+        // Whoever has the name now detaches it.
+        std::mem::forget(self);
+        None
+    }
 }
 
 impl Drop for LoopDevice {
@@ -111,10 +122,12 @@ fn the_same_name_over_another_file_is_another_device() {
         return;
     }
     let (first, second) = (image(SIZE), image(SIZE));
-    let device = LoopDevice::over(&first.path, &[]);
-    let cleared_digest = Identity::of_path(&device.0).unwrap().digest();
-    tool("losetup", &["-d", device.name()]);
-    tool("losetup", &[device.name(), second.path.to_str().unwrap()]);
+    let tries = (0..20).find_map(|_| {
+        let device = LoopDevice::over(&first.path, &[]);
+        let digest = Identity::of_path(&device.0).unwrap().digest();
+        device.moved_to(&second.path).map(|device| (device, digest))
+    });
+    let (device, cleared_digest) = tries.expect("a name stays free for a moment, once in a while");
     let refused = run(&device.0, cleared(&terms(cleared_digest)), &first.log(), |_| {});
     assert_eq!(code(refused), "wrong_subject");
     first.assert_untouched();
