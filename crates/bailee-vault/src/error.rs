@@ -173,6 +173,9 @@ pub enum VaultError {
     /// The object store did not answer.
     #[error(transparent)]
     Store(#[from] ObjectError),
+    /// A KEK was to be added that is the vault's own.
+    #[error("this key-encryption key opens the vault already: make a new one to rotate to")]
+    SameKek,
 }
 
 impl VaultError {

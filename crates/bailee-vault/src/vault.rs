@@ -25,10 +25,10 @@ use crate::wire::{Malformed, Reader, Writer};
 /// An open vault. Cheap to share behind an `Arc`; every method takes `&self`.
 pub struct Vault {
     pub(crate) objects: Arc<dyn Objects>,
-    keys: Arc<dyn Objects>,
-    kek: Kek,
-    id: Tag,
-    naming: Secret,
+    pub(crate) keys: Arc<dyn Objects>,
+    pub(crate) kek: Kek,
+    pub(crate) id: Tag,
+    pub(crate) naming: Secret,
     units: Mutex<HashMap<(Tag, Tag), Arc<Unit>>>,
 }
 
@@ -118,7 +118,7 @@ impl Vault {
         Self { objects, keys, kek: kek.clone(), id, naming, units: Mutex::default() }
     }
 
-    fn place(&self, kind: Kind, tenant: Tag, unit: Tag, object: Tag) -> Place {
+    pub(crate) fn place(&self, kind: Kind, tenant: Tag, unit: Tag, object: Tag) -> Place {
         Place { kind, vault: self.id, tenant, unit, object }
     }
 
@@ -135,7 +135,8 @@ impl Vault {
             }
             return Ok(Tenant { name: stored, tag: tenant, root });
         }
-        if !self.objects.list(&names::tenant(&tenant))?.is_empty() {
+        let prefix = names::tenant(&tenant);
+        if !self.objects.list(&prefix)?.is_empty() || !self.keys.list(&prefix)?.is_empty() {
             return Err(VaultError::KeyMissing { unit: name.to_owned(), object });
         }
         if absent == Absent::Refuse {
@@ -166,8 +167,16 @@ impl Vault {
         object: &str,
         sealed: Vec<u8>,
     ) -> Result<(Secret, String), VaultError> {
-        let plain = open_whole(under, place, object, sealed)?;
-        let mut r = Reader(&plain);
+        self.read_key(object, &zeroize::Zeroizing::new(open_whole(under, place, object, sealed)?))
+    }
+
+    /// A key and the name of what it is for.
+    pub(crate) fn read_key(
+        &self,
+        object: &str,
+        plain: &[u8],
+    ) -> Result<(Secret, String), VaultError> {
+        let mut r = Reader(plain);
         let mut read = || Ok::<_, Malformed>((Secret::new(r.array()?), r.text()?));
         read().map_err(|e| VaultError::damaged(object, e))
     }
@@ -323,7 +332,7 @@ impl Vault {
     }
 }
 
-fn config_place(kek: &Kek) -> Place {
+pub(crate) fn config_place(kek: &Kek) -> Place {
     Place { kind: Kind::Config, vault: [0; 16], tenant: [0; 16], unit: [0; 16], object: kek.id() }
 }
 
