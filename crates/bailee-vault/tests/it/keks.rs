@@ -9,18 +9,20 @@ use bailee_vault::{Kek, RewrapReport, SnapshotId, Source, Vault, VaultError};
 
 use crate::support::{kek, noise};
 
+type Everything = BTreeMap<String, Vec<u8>>;
+
 const TENANTS: [&str; 3] = ["P-1", "P-2", "P-3"];
 
 fn next() -> Kek {
     Kek::from_bytes([43; 32])
 }
 
-fn all(objects: &MemoryObjects) -> BTreeMap<String, Vec<u8>> {
+fn all(objects: &MemoryObjects) -> Everything {
     let names = objects.list("").unwrap();
     names.into_iter().map(|name| (name.clone(), objects.get(&name).unwrap())).collect()
 }
 
-fn copy(of: &BTreeMap<String, Vec<u8>>) -> MemoryObjects {
+fn copy(of: &Everything) -> MemoryObjects {
     let objects = MemoryObjects::new();
     for (name, bytes) in of {
         objects.put(name, bytes).unwrap();
@@ -29,7 +31,7 @@ fn copy(of: &BTreeMap<String, Vec<u8>>) -> MemoryObjects {
 }
 
 /// A vault of three tenants with two units each.
-fn filled() -> (BTreeMap<String, Vec<u8>>, Vec<(&'static str, SnapshotId)>) {
+fn filled() -> (Everything, Vec<(&'static str, SnapshotId)>) {
     let objects = Arc::new(MemoryObjects::new());
     let vault = Vault::create(Arc::clone(&objects) as Arc<dyn Objects>, &kek()).unwrap();
     let dir = tempfile::tempdir().unwrap();
@@ -83,7 +85,7 @@ fn rotation_survives_a_crash_at_every_call_and_touches_no_pack() {
         let refused = Vault::open(Arc::clone(&shared), &kek());
         assert!(matches!(refused, Err(VaultError::WrongKek)), "call {call}");
         let after = all(faulty.inner());
-        let kept = |m: &BTreeMap<String, Vec<u8>>| -> Vec<(String, Vec<u8>)> {
+        let kept = |m: &Everything| -> Vec<(String, Vec<u8>)> {
             let no_wrap = |n: &str| n.contains("/u/") || n.contains("/s/");
             m.iter().filter(|(n, _)| no_wrap(n)).map(|(n, b)| (n.clone(), b.clone())).collect()
         };
