@@ -20,6 +20,7 @@ use std::sync::{Arc, PoisonError};
 
 use bailee_ledger::clearance::{Act, Clearance};
 
+use crate::erasure::Erasure;
 use crate::error::VaultError;
 use crate::index::Segment;
 use crate::key::random;
@@ -91,7 +92,8 @@ impl Vault {
 
     /// Erases a custody unit: destroys every wrapped copy of its key, then deletes all of it.
     /// The clearance must be for [`Act::Expire`] with [`Vault::erase_subject`] as subject, and for
-    /// asset `n` if the unit is `A-n`. The unit's name is never used again.
+    /// asset `n` if the unit is `A-n`. The unit's name is never used again. The answer names every
+    /// copy of the key that was destroyed.
     ///
     /// # Errors
     /// [`VaultError::Pinned`] if any snapshot is; [`VaultError::WrongClearance`];
@@ -103,15 +105,19 @@ impl Vault {
         unit: &str,
         clearance: Clearance,
         pins: &Pins<'_>,
-    ) -> Result<ExpireReport, VaultError> {
+    ) -> Result<Erasure, VaultError> {
         let tenant = self.tenant(tenant, Absent::Refuse)?;
         let unit = self.unit(&tenant, unit, Absent::Refuse)?;
         let _alone = unit.gate.write().unwrap_or_else(PoisonError::into_inner);
         let snapshots = self.snapshots_of(&tenant, &unit)?;
-        permits(&clearance, &unit.name, &subject(&unit, &snapshots))?;
+        let subject = subject(&unit, &snapshots);
+        permits(&clearance, &unit.name, &subject)?;
         refuse_pinned(&snapshots, pins)?;
         self.bury(&tenant, &unit)?;
-        self.finish_erasure(&tenant, unit.tag())
+        let keys = self.destroy_keys(&tenant, unit.tag())?;
+        let let_go = self.finish_erasure(&tenant, unit.tag())?;
+        let (tenant, unit) = (tenant.name, unit.name.clone());
+        Ok(Erasure { tenant, unit, subject, keys, let_go })
     }
 
     /// Deletes what crashes and failures left: packs no snapshot needs, rests of erased units.
@@ -210,7 +216,7 @@ impl Vault {
 
     /// Deletes all that is left of a unit with a tombstone, its keys first.
     fn finish_erasure(&self, tenant: &Tenant, unit: Tag) -> Result<ExpireReport, VaultError> {
-        self.delete_keys(tenant, unit)?;
+        self.destroy_keys(tenant, unit)?;
         let mut report = ExpireReport::default();
         for (_, name) in self.snapshot_names(tenant, unit)? {
             self.objects.delete(&name)?;

@@ -8,6 +8,7 @@
 
 mod chunker;
 mod compact;
+mod erasure;
 mod error;
 mod expire;
 mod export;
@@ -32,6 +33,7 @@ mod vault;
 mod verify;
 mod wire;
 
+pub use erasure::{DestroyedKey, Erasure};
 pub use error::VaultError;
 pub use expire::{ExpireReport, Pins};
 pub use export::ExportReport;

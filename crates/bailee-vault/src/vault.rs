@@ -36,7 +36,7 @@ pub struct Vault {
 pub(crate) struct Tenant {
     pub(crate) name: String,
     pub(crate) tag: Tag,
-    root: Secret,
+    pub(crate) root: Secret,
 }
 
 /// What to do about a key that is not there.
@@ -256,14 +256,10 @@ impl Vault {
         Ok(())
     }
 
-    /// Destroys every wrapped copy of a unit's key, in the store and in memory.
-    pub(crate) fn delete_keys(&self, tenant: &Tenant, unit: Tag) -> Result<(), VaultError> {
+    /// Drops a unit's key from memory; whoever still reads the unit drops the last of it.
+    pub(crate) fn forget(&self, tenant: &Tenant, unit: Tag) {
         let mut units = self.units.lock().unwrap_or_else(PoisonError::into_inner);
         units.remove(&(tenant.tag, unit));
-        for key in self.keys.list(&names::of_kind(&tenant.tag, &unit, Kind::UnitKey))? {
-            self.keys.delete(&key)?;
-        }
-        Ok(())
     }
 
     /// Names of objects in the key store.

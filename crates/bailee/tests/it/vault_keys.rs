@@ -1,6 +1,8 @@
 //! The vault's key at the command line: changed while data is kept, copied for counsel, lost and
 //! brought back by `age` from counsel's copy alone.
 
+#![allow(clippy::unwrap_used)] // helpers of tests are tests
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
