@@ -14,9 +14,9 @@ use crate::error::VaultError;
 use crate::expire::ExpireReport;
 use crate::names::{self, Tag};
 use crate::root::sha256;
-use crate::seal::Kind;
-use crate::vault::{Tenant, Vault, get};
-use crate::wire::hex;
+use crate::seal::{Kind, open_whole};
+use crate::vault::{Absent, Tenant, Vault, get};
+use crate::wire::{Malformed, Reader, Writer, hex};
 
 /// A wrapped copy of a unit's key that is no more.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,33 +71,83 @@ const BEYOND: &str = "Not known here: copies that others made of the listed key 
     such as backups of the key store or blocks of its disk. With one of them, the vault's key and \
     a copy of the packs, the unit can be read; each is known by its SHA-256.";
 
+/// What a tombstone has after the unit's name.
+pub(crate) fn write(w: &mut Writer, keys: &[DestroyedKey]) {
+    w.count(keys.len());
+    for DestroyedKey { object, sha256 } in keys {
+        w.bytes(object.as_bytes());
+        w.raw(sha256);
+    }
+}
+
+/// A tombstone's list. The first tombstones had nothing after the name.
+fn read(plain: &[u8]) -> Result<Vec<DestroyedKey>, Malformed> {
+    let mut r = Reader(plain);
+    r.text()?;
+    if r.end().is_ok() {
+        return Ok(Vec::new());
+    }
+    let mut keys = Vec::new();
+    for _ in 0..r.count(4 + 32)? {
+        keys.push(DestroyedKey { object: r.text()?, sha256: r.array()? });
+    }
+    r.end().map(|()| keys)
+}
+
 /// A JSON string. Names have no control characters.
 fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 impl Vault {
-    /// Destroys every wrapped copy of a unit's key, in memory and in the store.
-    pub(crate) fn destroy_keys(
+    /// The wrapped copies of a unit's key that are there.
+    pub(crate) fn key_copies(
         &self,
         tenant: &Tenant,
         unit: Tag,
     ) -> Result<Vec<DestroyedKey>, VaultError> {
+        let mut copies = Vec::new();
+        for object in self.keys.list(&names::of_kind(&tenant.tag, &unit, Kind::UnitKey))? {
+            let sha256 = sha256(&[&self.keys.get(&object)?]);
+            copies.push(DestroyedKey { object, sha256 });
+        }
+        Ok(copies)
+    }
+
+    /// Destroys every wrapped copy of a unit's key, in memory and in the store.
+    pub(crate) fn destroy_keys(&self, tenant: &Tenant, unit: Tag) -> Result<(), VaultError> {
         self.forget(tenant, unit);
         let prefix = names::of_kind(&tenant.tag, &unit, Kind::UnitKey);
-        let mut destroyed = Vec::new();
         for object in self.keys.list(&prefix)? {
-            let Some(wrapped) = get(&*self.keys, &object)? else { continue };
             self.keys.delete(&object)?;
             if get(&*self.keys, &object)?.is_some() {
                 return Err(VaultError::KeyKept { object });
             }
-            destroyed.push(DestroyedKey { object, sha256: sha256(&[&wrapped]) });
         }
         match self.keys.list(&prefix)?.pop() {
             Some(object) => Err(VaultError::KeyKept { object }),
-            None => Ok(destroyed),
+            None => Ok(()),
         }
+    }
+
+    /// The copies of an erased unit's key, as its tombstone lists them; `None` if there is no
+    /// tombstone. After a crash it says what the erasure's answer would have; a [`Vault::sweep`]
+    /// that ends well has destroyed them all.
+    ///
+    /// # Errors
+    /// [`VaultError::UnknownTenant`]; damage; store failures.
+    pub fn erased_keys(
+        &self,
+        tenant: &str,
+        unit: &str,
+    ) -> Result<Option<Vec<DestroyedKey>>, VaultError> {
+        let tenant = self.tenant(tenant, Absent::Refuse)?;
+        let unit = names::tag(&tenant.root, b"unit", unit);
+        let name = names::object(&tenant.tag, &unit, Kind::Tombstone, &[0; 16]);
+        let Some(sealed) = get(&*self.keys, &name)? else { return Ok(None) };
+        let place = self.place(Kind::Tombstone, tenant.tag, unit, [0; 16]);
+        let plain = open_whole(&tenant.root, &place, &name, sealed)?;
+        read(&plain).map(Some).map_err(|e| VaultError::damaged(&name, e))
     }
 }
 
@@ -107,12 +157,11 @@ mod tests {
 
     use bailee_ledger::Signer;
     use bailee_ledger::clearance::{self, Act, Clearance, Expect, Terms};
-    use bailee_store::{MemoryObjects, Objects};
+    use bailee_store::{Fault, FaultPlan, FaultyObjects, MemoryObjects, Objects};
 
     use super::*;
     use crate::key::{Kek, Secret};
     use crate::seal::{Place, Seal};
-    use crate::vault::Absent;
     use crate::{SnapshotId, Source};
 
     fn clear(subject: [u8; 32]) -> Clearance {
@@ -249,6 +298,67 @@ mod tests {
             }
         }
         tries
+    }
+
+    fn copy(of: &MemoryObjects) -> MemoryObjects {
+        let copy = MemoryObjects::new();
+        for name in of.list("").unwrap() {
+            copy.put(&name, &of.get(&name).unwrap()).unwrap();
+        }
+        copy
+    }
+
+    #[test]
+    fn the_list_outlives_a_crash_at_every_call() {
+        let (full, _) = filled();
+        let kek = Kek::from_bytes([1; 32]);
+        let (mut buried, mut untouched) = (0, 0);
+        for call in 0.. {
+            let plan = FaultPlan::new();
+            let faulty = Arc::new(FaultyObjects::new(copy(&full), plan.clone()));
+            let shared = Arc::clone(&faulty) as Arc<dyn Objects>;
+            let vault = Vault::open(shared, &kek).unwrap();
+            let clearance = clear(vault.erase_subject("P-1", "A-1").unwrap());
+            plan.add(plan.calls() + call, Fault::Crash);
+            let done = vault.erase_unit("P-1", "A-1", clearance, &free);
+            let finished = !plan.crashed();
+            let after = Arc::new(copy(faulty.inner()));
+            let vault = Vault::open(Arc::clone(&after) as Arc<dyn Objects>, &kek).unwrap();
+            match vault.erased_keys("P-1", "A-1").unwrap() {
+                Some(keys) => {
+                    vault.sweep("P-1").unwrap();
+                    assert_eq!(keys.len(), 1, "call {call}");
+                    assert!(keys.iter().all(|key| after.get(&key.object).is_err()));
+                    assert!(!finished || done.unwrap().keys == keys);
+                    buried += 1;
+                }
+                None => {
+                    assert_eq!(vault.list("P-1").unwrap().len(), 2, "call {call}");
+                    untouched += 1;
+                }
+            }
+            if finished {
+                break;
+            }
+        }
+        assert!(buried > 5 && untouched > 3, "{buried} {untouched}");
+    }
+
+    #[test]
+    fn a_tombstone_with_or_without_a_list_is_read_and_nothing_else() {
+        let key = |n: u8| DestroyedKey { object: format!("vault/{n}"), sha256: [n; 32] };
+        let mut w = Writer::default();
+        w.bytes(b"A-1");
+        assert_eq!(read(&w.0), Ok(Vec::new()), "as the first ones were");
+        let name = w.0.len();
+        write(&mut w, &[key(1), key(2)]);
+        assert_eq!(read(&w.0), Ok(vec![key(1), key(2)]));
+        for cut in (0..w.0.len()).filter(|cut| *cut != name) {
+            assert!(read(&w.0[..cut]).is_err(), "cut at {cut}");
+        }
+        w.u8(0);
+        assert!(read(&w.0).is_err());
+        assert!(read(&[0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff]).is_err(), "a count without its list");
     }
 
     #[test]

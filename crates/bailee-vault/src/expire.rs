@@ -6,7 +6,7 @@
 //! sweep   2. new segments put       without the dead packs: harmless beside the old ones
 //!         3. old segments deleted   dead packs are unnamed, nothing deduplicates against them
 //!         4. dead packs deleted
-//! erase   1. tombstone put          the unit takes nothing more, a sweep finishes the rest
+//! erase   1. tombstone put          it lists the wrapped keys; a sweep finishes the rest
 //!         2. wrapped keys deleted   no byte of the unit can be read again
 //!         3. snapshots, segments, packs deleted
 //! ```
@@ -113,8 +113,8 @@ impl Vault {
         let subject = subject(&unit, &snapshots);
         permits(&clearance, &unit.name, &subject)?;
         refuse_pinned(&snapshots, pins)?;
-        self.bury(&tenant, &unit)?;
-        let keys = self.destroy_keys(&tenant, unit.tag())?;
+        let keys = self.key_copies(&tenant, unit.tag())?;
+        self.bury(&tenant, &unit, &keys)?;
         let let_go = self.finish_erasure(&tenant, unit.tag())?;
         let (tenant, unit) = (tenant.name, unit.name.clone());
         Ok(Erasure { tenant, unit, subject, keys, let_go })

@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bailee_store::{ObjectError, Objects, Put};
 
+use crate::erasure::{self, DestroyedKey};
 use crate::error::VaultError;
 use crate::key::{Kek, Secret, random};
 use crate::names::{self, SnapshotId, Tag, check_name, tag};
@@ -246,12 +247,19 @@ impl Vault {
         open_whole(&tenant.root, &place, &name, sealed).map(|_| true)
     }
 
-    /// Puts the tombstone: from here on the unit is erased, whatever is left of it.
-    pub(crate) fn bury(&self, tenant: &Tenant, unit: &Unit) -> Result<(), VaultError> {
+    /// Puts the tombstone, with the copies of the key that are to go: from here on the unit is
+    /// erased, whatever is left of it.
+    pub(crate) fn bury(
+        &self,
+        tenant: &Tenant,
+        unit: &Unit,
+        keys: &[DestroyedKey],
+    ) -> Result<(), VaultError> {
         let name = names::object(&tenant.tag, &unit.tag(), Kind::Tombstone, &[0; 16]);
         let place = self.place(Kind::Tombstone, tenant.tag, unit.tag(), [0; 16]);
         let mut w = Writer::default();
         w.bytes(unit.name.as_bytes());
+        erasure::write(&mut w, keys);
         self.keys.put(&name, &seal_whole(&tenant.root, &place, &w.0)?)?;
         Ok(())
     }
