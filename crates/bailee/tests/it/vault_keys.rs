@@ -125,3 +125,37 @@ fn a_key_that_is_no_recipient_is_refused_before_anything_happens() {
     let again = room.run(&["keys", "vault", "escrow", "--to", &counsel, "-o", "copy.age"]);
     assert!(again.code != 0 && again.err.contains("copy.age"), "a copy is never overwritten");
 }
+
+/// Every file below a directory that has `needle` in it.
+fn holders(dir: &Path, needle: &[u8], found: &mut Vec<std::path::PathBuf>, seen: &mut u32) {
+    for path in fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()) {
+        if path.is_dir() {
+            holders(&path, needle, found, seen);
+        } else {
+            *seen += 1;
+            let bytes = fs::read(&path).unwrap();
+            if bytes.windows(needle.len()).any(|window| window == needle) {
+                found.push(path);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_kept_is_in_no_file_of_the_house_in_clear_nor_is_a_retired_key() {
+    let (room, _) = kept();
+    let key = room.house().join("keys/vault.key");
+    let old = fs::read(&key).unwrap();
+    readable(&room);
+    room.run(&["keys", "vault", "rotate"]).ok();
+    readable(&room);
+    for needle in [b"Letters of Vos Photography".to_vec(), old] {
+        let (mut found, mut seen) = (Vec::new(), 0);
+        holders(&room.house(), &needle, &mut found, &mut seen);
+        assert!(found.is_empty(), "journal, image, packs, index, keys: {found:?}");
+        assert!(seen > 10, "only {seen} files were read");
+    }
+    let (mut found, mut seen) = (Vec::new(), 0);
+    holders(&room.house(), &fs::read(&key).unwrap(), &mut found, &mut seen);
+    assert_eq!(found, [key], "the control: the key is in its file, and nowhere else");
+}
