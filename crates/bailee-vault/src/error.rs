@@ -173,6 +173,15 @@ pub enum VaultError {
     /// The object store did not answer.
     #[error(transparent)]
     Store(#[from] ObjectError),
+    /// A KEK was to be added that is the vault's own.
+    #[error("this key-encryption key opens the vault already: make a new one to rotate to")]
+    SameKek,
+    /// The store says that it deleted a key, and still has it.
+    #[error("the key {object} is still in the store after it was deleted: nothing is erased yet")]
+    KeyKept {
+        /// The object.
+        object: String,
+    },
 }
 
 impl VaultError {

@@ -6,7 +6,7 @@
 //! sweep   2. new segments put       without the dead packs: harmless beside the old ones
 //!         3. old segments deleted   dead packs are unnamed, nothing deduplicates against them
 //!         4. dead packs deleted
-//! erase   1. tombstone put          the unit takes nothing more, a sweep finishes the rest
+//! erase   1. tombstone put          it lists the wrapped keys; a sweep finishes the rest
 //!         2. wrapped keys deleted   no byte of the unit can be read again
 //!         3. snapshots, segments, packs deleted
 //! ```
@@ -20,6 +20,7 @@ use std::sync::{Arc, PoisonError};
 
 use bailee_ledger::clearance::{Act, Clearance};
 
+use crate::erasure::Erasure;
 use crate::error::VaultError;
 use crate::index::Segment;
 use crate::key::random;
@@ -91,7 +92,8 @@ impl Vault {
 
     /// Erases a custody unit: destroys every wrapped copy of its key, then deletes all of it.
     /// The clearance must be for [`Act::Expire`] with [`Vault::erase_subject`] as subject, and for
-    /// asset `n` if the unit is `A-n`. The unit's name is never used again.
+    /// asset `n` if the unit is `A-n`. The unit's name is never used again. The answer names every
+    /// copy of the key that was destroyed.
     ///
     /// # Errors
     /// [`VaultError::Pinned`] if any snapshot is; [`VaultError::WrongClearance`];
@@ -103,15 +105,19 @@ impl Vault {
         unit: &str,
         clearance: Clearance,
         pins: &Pins<'_>,
-    ) -> Result<ExpireReport, VaultError> {
+    ) -> Result<Erasure, VaultError> {
         let tenant = self.tenant(tenant, Absent::Refuse)?;
         let unit = self.unit(&tenant, unit, Absent::Refuse)?;
         let _alone = unit.gate.write().unwrap_or_else(PoisonError::into_inner);
         let snapshots = self.snapshots_of(&tenant, &unit)?;
-        permits(&clearance, &unit.name, &subject(&unit, &snapshots))?;
+        let subject = subject(&unit, &snapshots);
+        permits(&clearance, &unit.name, &subject)?;
         refuse_pinned(&snapshots, pins)?;
-        self.bury(&tenant, &unit)?;
-        self.finish_erasure(&tenant, unit.tag())
+        let keys = self.key_copies(&tenant, unit.tag())?;
+        self.bury(&tenant, &unit, &keys)?;
+        let let_go = self.finish_erasure(&tenant, unit.tag())?;
+        let (tenant, unit) = (tenant.name, unit.name.clone());
+        Ok(Erasure { tenant, unit, subject, keys, let_go })
     }
 
     /// Deletes what crashes and failures left: packs no snapshot needs, rests of erased units.
@@ -210,7 +216,7 @@ impl Vault {
 
     /// Deletes all that is left of a unit with a tombstone, its keys first.
     fn finish_erasure(&self, tenant: &Tenant, unit: Tag) -> Result<ExpireReport, VaultError> {
-        self.delete_keys(tenant, unit)?;
+        self.destroy_keys(tenant, unit)?;
         let mut report = ExpireReport::default();
         for (_, name) in self.snapshot_names(tenant, unit)? {
             self.objects.delete(&name)?;

@@ -8,6 +8,7 @@
 
 mod chunker;
 mod compact;
+mod erasure;
 mod error;
 mod expire;
 mod export;
@@ -21,6 +22,7 @@ mod preserve;
 mod read;
 mod reindex;
 mod restore;
+mod rewrap;
 mod root;
 mod seal;
 mod snapshot;
@@ -31,6 +33,7 @@ mod vault;
 mod verify;
 mod wire;
 
+pub use erasure::{DestroyedKey, Erasure};
 pub use error::VaultError;
 pub use expire::{ExpireReport, Pins};
 pub use export::ExportReport;
@@ -41,6 +44,7 @@ pub use pattern::Pattern;
 pub use preserve::{Costs, Progress, SnapshotReport, Source, Stage, Unchanged};
 pub use reindex::ReindexReport;
 pub use restore::RestoreReport;
+pub use rewrap::RewrapReport;
 pub use snapshot::{SnapshotInfo, SourceKind};
 pub use vault::Vault;
 pub use verify::{Problem, ScrubReport, VerifyReport, scrub_packs};

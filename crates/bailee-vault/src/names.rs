@@ -81,6 +81,9 @@ pub(crate) fn tenant(tenant: &Tag) -> String {
 pub(crate) fn tenant_key(tenant: &Tag, kek: &Tag) -> String {
     format!("{TENANTS}{}/key/{}", hex(tenant), hex(kek))
 }
+pub(crate) fn tenant_keys(tenant: &Tag) -> String {
+    format!("{TENANTS}{}/key/", hex(tenant))
+}
 pub(crate) fn snapshots(tenant: &Tag) -> String {
     format!("{TENANTS}{}/s/", hex(tenant))
 }

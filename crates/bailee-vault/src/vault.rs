@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bailee_store::{ObjectError, Objects, Put};
 
+use crate::erasure::{self, DestroyedKey};
 use crate::error::VaultError;
 use crate::key::{Kek, Secret, random};
 use crate::names::{self, SnapshotId, Tag, check_name, tag};
@@ -25,10 +26,10 @@ use crate::wire::{Malformed, Reader, Writer};
 /// An open vault. Cheap to share behind an `Arc`; every method takes `&self`.
 pub struct Vault {
     pub(crate) objects: Arc<dyn Objects>,
-    keys: Arc<dyn Objects>,
-    kek: Kek,
-    id: Tag,
-    naming: Secret,
+    pub(crate) keys: Arc<dyn Objects>,
+    pub(crate) kek: Kek,
+    pub(crate) id: Tag,
+    pub(crate) naming: Secret,
     units: Mutex<HashMap<(Tag, Tag), Arc<Unit>>>,
 }
 
@@ -36,7 +37,7 @@ pub struct Vault {
 pub(crate) struct Tenant {
     pub(crate) name: String,
     pub(crate) tag: Tag,
-    root: Secret,
+    pub(crate) root: Secret,
 }
 
 /// What to do about a key that is not there.
@@ -118,7 +119,7 @@ impl Vault {
         Self { objects, keys, kek: kek.clone(), id, naming, units: Mutex::default() }
     }
 
-    fn place(&self, kind: Kind, tenant: Tag, unit: Tag, object: Tag) -> Place {
+    pub(crate) fn place(&self, kind: Kind, tenant: Tag, unit: Tag, object: Tag) -> Place {
         Place { kind, vault: self.id, tenant, unit, object }
     }
 
@@ -135,7 +136,8 @@ impl Vault {
             }
             return Ok(Tenant { name: stored, tag: tenant, root });
         }
-        if !self.objects.list(&names::tenant(&tenant))?.is_empty() {
+        let prefix = names::tenant(&tenant);
+        if !self.objects.list(&prefix)?.is_empty() || !self.keys.list(&prefix)?.is_empty() {
             return Err(VaultError::KeyMissing { unit: name.to_owned(), object });
         }
         if absent == Absent::Refuse {
@@ -166,8 +168,16 @@ impl Vault {
         object: &str,
         sealed: Vec<u8>,
     ) -> Result<(Secret, String), VaultError> {
-        let plain = open_whole(under, place, object, sealed)?;
-        let mut r = Reader(&plain);
+        self.read_key(object, &zeroize::Zeroizing::new(open_whole(under, place, object, sealed)?))
+    }
+
+    /// A key and the name of what it is for.
+    pub(crate) fn read_key(
+        &self,
+        object: &str,
+        plain: &[u8],
+    ) -> Result<(Secret, String), VaultError> {
+        let mut r = Reader(plain);
         let mut read = || Ok::<_, Malformed>((Secret::new(r.array()?), r.text()?));
         read().map_err(|e| VaultError::damaged(object, e))
     }
@@ -237,24 +247,27 @@ impl Vault {
         open_whole(&tenant.root, &place, &name, sealed).map(|_| true)
     }
 
-    /// Puts the tombstone: from here on the unit is erased, whatever is left of it.
-    pub(crate) fn bury(&self, tenant: &Tenant, unit: &Unit) -> Result<(), VaultError> {
+    /// Puts the tombstone, with the copies of the key that are to go: from here on the unit is
+    /// erased, whatever is left of it.
+    pub(crate) fn bury(
+        &self,
+        tenant: &Tenant,
+        unit: &Unit,
+        keys: &[DestroyedKey],
+    ) -> Result<(), VaultError> {
         let name = names::object(&tenant.tag, &unit.tag(), Kind::Tombstone, &[0; 16]);
         let place = self.place(Kind::Tombstone, tenant.tag, unit.tag(), [0; 16]);
         let mut w = Writer::default();
         w.bytes(unit.name.as_bytes());
+        erasure::write(&mut w, keys);
         self.keys.put(&name, &seal_whole(&tenant.root, &place, &w.0)?)?;
         Ok(())
     }
 
-    /// Destroys every wrapped copy of a unit's key, in the store and in memory.
-    pub(crate) fn delete_keys(&self, tenant: &Tenant, unit: Tag) -> Result<(), VaultError> {
+    /// Drops a unit's key from memory; whoever still reads the unit drops the last of it.
+    pub(crate) fn forget(&self, tenant: &Tenant, unit: Tag) {
         let mut units = self.units.lock().unwrap_or_else(PoisonError::into_inner);
         units.remove(&(tenant.tag, unit));
-        for key in self.keys.list(&names::of_kind(&tenant.tag, &unit, Kind::UnitKey))? {
-            self.keys.delete(&key)?;
-        }
-        Ok(())
     }
 
     /// Names of objects in the key store.
@@ -323,7 +336,7 @@ impl Vault {
     }
 }
 
-fn config_place(kek: &Kek) -> Place {
+pub(crate) fn config_place(kek: &Kek) -> Place {
     Place { kind: Kind::Config, vault: [0; 16], tenant: [0; 16], unit: [0; 16], object: kek.id() }
 }
 

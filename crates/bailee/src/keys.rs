@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use bailee_server::api::words::KeyEnd;
 use bailee_server::api::{Answer, Request};
 use bailee_server::core::id::RotationId;
+use bailee_server::keys::escrow::Recipient;
 use bailee_server::keys::{self, Secrets, lost, rotate};
 use bailee_server::store::DirLock;
 use bailee_server::{Clock, House, HouseError, receipt};
@@ -16,7 +17,7 @@ use serde_json::{Value, json};
 use crate::act::ordinary;
 use crate::cli::Reach;
 use crate::cli::ask::{self, ReasonArgs};
-use crate::cli::keys::{ContinueArgs, KeysVerb};
+use crate::cli::keys::{ContinueArgs, KeysVerb, VaultKeyVerb};
 use crate::cli::prove::OutArgs;
 use crate::door::{Door, read_id};
 use crate::print::{self, Style};
@@ -45,6 +46,7 @@ pub(crate) fn keys(verb: KeysVerb, reach: &Reach, style: Style) -> Result<(), Tr
         KeysVerb::Policy => policy(reach),
         KeysVerb::Announce { change, out } => announce(&change, &out, reach, style),
         KeysVerb::Continue(args) => go_on(args, reach, style),
+        KeysVerb::Vault(verb) => vault_key(verb, reach, style),
     }
 }
 
@@ -92,6 +94,45 @@ fn protect(file: Option<PathBuf>, reach: &Reach, style: Style) -> Result<(), Tro
     match style {
         Style::Json => print::json(&json!({ "protected": done })),
         Style::Words => print::out(&format!("under the passphrase: {}\n", done.join(", "))),
+    }
+}
+
+fn vault_key(verb: VaultKeyVerb, reach: &Reach, style: Style) -> Result<(), Trouble> {
+    local("`keys vault`", reach)?;
+    let secrets = Secrets::from_environment();
+    let read = |to: &str| -> Result<Recipient, Trouble> {
+        let no = |why: &str| Trouble::usage("the recipient", why, "take what `age-keygen -y` says");
+        Recipient::parse(to).map_err(|why| no(&why.to_string()))
+    };
+    let _lock = DirLock::acquire(&reach.dir).map_err(HouseError::from)?;
+    match verb {
+        VaultKeyVerb::Escrow { to, out } => {
+            keys::vault::escrow(&reach.dir, &secrets, &read(&to)?, &out)?;
+            match style {
+                Style::Json => print::json(&json!({ "saved": out })),
+                Style::Words => print::out(&format!("{}\n", out.display())),
+            }
+        }
+        VaultKeyVerb::Rotate { escrow_to, out } => {
+            let to = escrow_to.as_deref().map(read).transpose()?;
+            let done = keys::vault::rotate(&reach.dir, &secrets, to.as_ref().zip(out.as_deref()))?;
+            let destroyed = done.destroyed.len();
+            if style == Style::Json {
+                let json = json!({
+                    "kek": done.kek, "tenants": done.tenants, "destroyed": done.destroyed,
+                });
+                return print::json(&json);
+            }
+            print::out(&format!(
+                "the vault's key is {}; it opens {} tenants' roots; {destroyed} copies under \
+                 other keys were destroyed\n",
+                done.kek, done.tenants
+            ))?;
+            if to.is_none() {
+                print::remark("copies of the old key, counsel's too, open nothing any more");
+            }
+            Ok(())
+        }
     }
 }
 

@@ -53,16 +53,19 @@ pub(crate) enum KeyFile {
     NextLog,
     /// Is to sign the log too.
     NextSecond,
+    /// Is to wrap the keys in the vault.
+    NextVault,
 }
 
 impl KeyFile {
-    pub(crate) const ALL: [KeyFile; 6] = [
+    pub(crate) const ALL: [KeyFile; 7] = [
         KeyFile::Log,
         KeyFile::Second,
         KeyFile::Clearance,
         KeyFile::Vault,
         KeyFile::NextLog,
         KeyFile::NextSecond,
+        KeyFile::NextVault,
     ];
 
     /// Its name in `keys/`.
@@ -74,6 +77,7 @@ impl KeyFile {
             KeyFile::Vault => "vault.key",
             KeyFile::NextLog => "log.next.key",
             KeyFile::NextSecond => "log-ml-dsa.next.key",
+            KeyFile::NextVault => "vault.next.key",
         }
     }
 
@@ -83,7 +87,7 @@ impl KeyFile {
             KeyFile::Log | KeyFile::NextLog => "log",
             KeyFile::Second | KeyFile::NextSecond => "log-ml-dsa",
             KeyFile::Clearance => "clearance",
-            KeyFile::Vault => "vault",
+            KeyFile::Vault | KeyFile::NextVault => "vault",
         }
     }
 }
@@ -229,7 +233,7 @@ fn kept(file: KeyFile, seed: &Seed, lock: Option<&Lock>) -> Result<Zeroizing<Vec
     }))
 }
 
-fn write_new(path: &Path, bytes: &[u8]) -> Result<(), KeyError> {
+pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<(), KeyError> {
     let io = |e| KeyError::io(format!("create the key {}", path.display()), e);
     let mut options = OpenOptions::new();
     let mut file = options.write(true).create_new(true).mode(0o600).open(path).map_err(io)?;

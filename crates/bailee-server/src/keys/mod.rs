@@ -1,8 +1,8 @@
 //! Keys of a house: two that sign the log, one for clearances, one for the vault.
 //!
 //! Where they live: source.rs (settings), file.rs and protected.rs (files), agent.rs, token.rs;
-//! holder.rs asks them. Which of them sign: ring.rs. How they change: rotate.rs, lost.rs. What is
-//! published: policies.rs. An operator reads docs/keys.md.
+//! holder.rs asks them. Which of them sign: ring.rs. How they change: rotate.rs, lost.rs, vault.rs.
+//! What counsel gets: escrow.rs. What is published: policies.rs. An operator reads docs/keys.md.
 //!
 //! Invariants: no secret is in any error or debug output; passphrases are asked for when a house is
 //! opened and not kept; what is kept is the key made of one, so that new files get the same
@@ -10,6 +10,7 @@
 
 mod agent;
 mod error;
+pub mod escrow;
 mod file;
 mod holder;
 mod house;
@@ -22,6 +23,7 @@ mod secrets;
 pub mod show;
 mod source;
 mod token;
+pub mod vault;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -105,7 +105,9 @@ fn letting_go_survives_every_fault() {
                 let outcome = if erase == Act::Expire {
                     attempt.expire("t", &gone.id, clear(9, Act::Expire, gone.root), &|_| None)
                 } else {
-                    attempt.erase_unit("t", "A-9", clear(9, Act::Expire, subject), &|_| None)
+                    attempt
+                        .erase_unit("t", "A-9", clear(9, Act::Expire, subject), &|_| None)
+                        .map(|erasure| erasure.let_go)
                 };
                 reached |= bench.plan.calls() > start + call;
                 bench.plan.revive();

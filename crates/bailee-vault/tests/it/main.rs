@@ -6,6 +6,7 @@ mod again;
 mod crash;
 mod export;
 mod format;
+mod keks;
 mod letgo;
 mod roundtrip;
 mod support;

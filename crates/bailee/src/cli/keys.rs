@@ -90,6 +90,46 @@ pub(crate) enum KeysVerb {
                                  --origin log.example.org/2027 \\\n    --note 'The disk with the \
                                  key is gone'")]
     Continue(ContinueArgs),
+    /// The vault's key: change it, or give counsel a copy
+    #[command(subcommand, after_long_help = "EXAMPLE\n  bailee keys vault rotate")]
+    Vault(VaultKeyVerb),
+}
+
+/// What can be done with the vault's key.
+#[derive(Debug, Subcommand)]
+pub(crate) enum VaultKeyVerb {
+    /// Change the vault's key; what is kept stays where it is
+    #[command(
+        long_about = "Makes a new key for the vault, wraps every tenant's root for it, takes it, \
+                      and destroys what the old one wrapped. Packs are not read or written. The \
+                      house must not be open. After a crash the same again goes on; at every \
+                      moment the key in keys/vault.key opens everything.",
+        after_long_help = "EXAMPLE\n  bailee keys vault rotate --escrow-to age1… -o vault.key.age"
+    )]
+    Rotate {
+        /// Encrypt the new key to this recipient of age too, before the old one ends
+        #[arg(long, value_name = "AGE1…", requires = "out")]
+        escrow_to: Option<String>,
+        /// Where that copy goes; a new file
+        #[arg(short, long, value_name = "FILE", requires = "escrow_to")]
+        out: Option<PathBuf>,
+    },
+    /// Write the vault's key, encrypted to counsel's public key (age)
+    #[command(
+        long_about = "Writes the vault's key to a new file, encrypted to a recipient of age \
+                      (age1…). Whoever has the private key decrypts it with any implementation \
+                      of age. It opens all that is in the vault, also what comes later, until the \
+                      vault's key changes; never what was erased.",
+        after_long_help = "EXAMPLE\n  bailee keys vault escrow --to age1… -o vault.key.age"
+    )]
+    Escrow {
+        /// The public key
+        #[arg(long, value_name = "AGE1…")]
+        to: String,
+        /// Where the copy goes; a new file
+        #[arg(short, long, value_name = "FILE")]
+        out: PathBuf,
+    },
 }
 
 /// How the log goes on.

@@ -14,5 +14,6 @@ mod stories;
 #[allow(dead_code, clippy::unwrap_used, reason = "the server's tests use all of it")]
 #[path = "../../../bailee-server/tests/it/tsa.rs"]
 mod tsa;
+mod vault_keys;
 mod wire;
 mod witnessing;
