@@ -4,13 +4,14 @@
 //! Absences: it knows no holds (it asks a function whether a snapshot is pinned), no log (it gives
 //! a 32-byte root to whoever keeps one), no network. It does not decide who may read.
 //!
-//! Formats: docs/vault-format.md. Decisions: docs/decisions/0010 to 0014.
+//! Formats: docs/vault-format.md. Decisions: docs/decisions/0010 to 0019.
 
 mod chunker;
 mod compact;
 mod error;
 mod expire;
 mod export;
+mod forward;
 mod index;
 mod key;
 mod manifest;
@@ -18,6 +19,7 @@ mod names;
 mod pack;
 mod pattern;
 mod preserve;
+mod prune;
 mod read;
 mod reindex;
 mod restore;
@@ -26,6 +28,7 @@ mod seal;
 mod snapshot;
 mod sorted;
 mod split;
+mod stay;
 mod unit;
 mod vault;
 mod verify;

@@ -3,10 +3,13 @@
 #![allow(clippy::unwrap_used)] // helpers of tests are tests
 
 mod again;
+mod compact;
 mod crash;
 mod export;
 mod format;
+mod kill;
 mod letgo;
+mod prune;
 mod roundtrip;
 mod support;
 mod tamper;
