@@ -9,9 +9,9 @@
 //!         3. snapshots, segments, packs deleted
 //! ```
 //!
-//! Invariants: each takes a [`Clearance`] by value, asks `pins` again while no other snapshot of the
-//! unit comes or goes, and refuses as a whole; a sweep deletes nothing of a unit in which a single
-//! snapshot or segment cannot be read; a chunk that a live snapshot needs is never deleted.
+//! Invariants: each takes a [`Clearance`] by value, asks `pins` again while no other snapshot of
+//! the unit comes or goes, and refuses as a whole; a sweep deletes nothing of a unit in which a
+//! single snapshot or segment cannot be read; a chunk that a live snapshot needs is never deleted.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError};

@@ -8,6 +8,7 @@
 
 mod chunker;
 mod compact;
+mod damage;
 mod error;
 mod expire;
 mod export;
@@ -22,8 +23,10 @@ mod preserve;
 mod prune;
 mod read;
 mod reindex;
+mod repair;
 mod restore;
 mod root;
+mod scrub;
 mod seal;
 mod snapshot;
 mod sorted;
@@ -34,6 +37,7 @@ mod vault;
 mod verify;
 mod wire;
 
+pub use damage::Damage;
 pub use error::VaultError;
 pub use expire::{ExpireReport, Pins};
 pub use export::ExportReport;
@@ -43,7 +47,9 @@ pub use names::SnapshotId;
 pub use pattern::Pattern;
 pub use preserve::{Costs, Progress, SnapshotReport, Source, Stage, Unchanged};
 pub use reindex::ReindexReport;
+pub use repair::{RepairReport, repair_packs};
 pub use restore::RestoreReport;
+pub use scrub::{Budget, ScrubRun, scrub_some};
 pub use snapshot::{SnapshotInfo, SourceKind};
 pub use vault::Vault;
 pub use verify::{Problem, ScrubReport, VerifyReport, scrub_packs};

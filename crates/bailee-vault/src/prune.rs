@@ -16,16 +16,16 @@
 //! 2. **A writer that had a hit in a condemned pack** has stayed since before, so the pack is still
 //!    there: before its commit, it copies the chunk forward, and its snapshot names the copy.
 //! 3. **Fresh packs are never condemned**: those of sessions that have not ended.
-//! 4. **A segment that names a pack goes before the pack.** So at every moment, and after a crash at
-//!    every moment, whatever a segment names is there. That a pack is condemned is in memory only;
-//!    if it is forgotten, the pack is as good as it was, and the next prune finds it again. What no
-//!    segment names and no session writes is deleted.
+//! 4. **A segment that names a pack goes before the pack.** So at every moment, and after a crash
+//!    at every moment, whatever a segment names is there. That a pack is condemned is only in
+//!    memory; if it is forgotten, the pack is as good as it was, and the next prune finds it
+//!    again. What no segment names and no session writes is deleted.
 //! 5. **Pins** are asked where a snapshot is deleted, under the switch; a snapshot that is there is
 //!    live, held or not, so a hold moves no data and needs no word here.
 //! 6. No clock is read. "Before" is counted in stays (`stay.rs`).
 //!
-//! One process has the vault to itself (`vault.rs`): the switch and the stays are its memory. Within
-//! it a second prune of the unit waits for the first. Out of scope: packs of two processes.
+//! One process has the vault to itself (`vault.rs`): switch and stays are its memory. Within it a
+//! second prune of the unit waits for the first. Out of scope: packs of two processes.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;

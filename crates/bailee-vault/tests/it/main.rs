@@ -11,5 +11,6 @@ mod kill;
 mod letgo;
 mod prune;
 mod roundtrip;
+mod scrub;
 mod support;
 mod tamper;

@@ -286,6 +286,6 @@ proptest! {
         vault.sweep("t").unwrap();
         model.check(&Vault::open(Arc::new(objects.clone()), &kek()).unwrap());
         prop_assert_eq!(vault.list("t").unwrap().len(), model.kept.len());
-        prop_assert!(model.kept.len() > 0 || stored(&objects) == 0, "all of it came back");
+        prop_assert!(!model.kept.is_empty() || stored(&objects) == 0, "all of it came back");
     }
 }
