@@ -65,8 +65,9 @@ impl Mark {
         self.prints.binary_search(&print(id)).is_ok()
     }
 
+    /// Sorts, and drops what is there twice. Stable sorting is quick where most is sorted.
     fn tidy(&mut self) {
-        self.prints.sort_unstable();
+        self.prints.sort();
         self.prints.dedup();
     }
 }
@@ -111,6 +112,7 @@ impl Vault {
 
     /// Marks what snapshots need that were not there when it was called before.
     fn mark(&self, tenant: &Tenant, unit: &Unit, mark: &mut Mark) -> Result<(), VaultError> {
+        let mut tidied = mark.prints.len();
         for snapshot in self.snapshots_of(tenant, unit)? {
             if !mark.seen.insert(snapshot.info.id) {
                 continue;
@@ -122,8 +124,12 @@ impl Vault {
                 }));
             }
             mark.prints.extend(snapshot.manifest.iter().map(|(id, _)| print(id)));
-            mark.tidy();
+            if mark.prints.len() > 2 * tidied {
+                mark.tidy();
+                tidied = mark.prints.len();
+            }
         }
+        mark.tidy();
         Ok(())
     }
 }
