@@ -53,7 +53,8 @@ impl Erasure {
             // Names of objects are of our own making: hexadecimal digits and slashes.
             let _ = write!(keys, "{comma}{{\"object\":\"{object}\",\"sha256\":\"{sha256}\"}}");
         }
-        let ExpireReport { snapshots, packs, freed_bytes } = &self.let_go;
+        let ExpireReport { snapshots, packs, freed_bytes, moved_bytes: _, waiting: _ } =
+            &self.let_go;
         format!(
             "{{\"format\":\"bailee/erasure/v1\",\"tenant\":{},\"unit\":{},\"subject\":\"{}\",\
              \"keys_destroyed\":[{keys}],\"snapshots\":{snapshots},\"packs\":{packs},\

@@ -182,6 +182,12 @@ pub enum VaultError {
         /// The object.
         object: String,
     },
+    /// Where a scrub stopped could not be read or kept.
+    #[error("the place of the scrub: {detail}; what was checked will be checked again")]
+    Place {
+        /// The slot's own words.
+        detail: String,
+    },
 }
 
 impl VaultError {

@@ -2,18 +2,16 @@
 //!
 //! Order of writes, and what a crash after each leaves
 //! ```text
-//! expire  1. snapshot deleted       it is gone, its packs wait for a sweep
-//! sweep   2. new segments put       without the dead packs: harmless beside the old ones
-//!         3. old segments deleted   dead packs are unnamed, nothing deduplicates against them
-//!         4. dead packs deleted
+//! expire  1. snapshot deleted       it is gone, its packs wait for a prune
+//!         2. the unit is pruned      see `prune.rs`
 //! erase   1. tombstone put          it lists the wrapped keys; a sweep finishes the rest
 //!         2. wrapped keys deleted   no byte of the unit can be read again
 //!         3. snapshots, segments, packs deleted
 //! ```
 //!
-//! Invariants: each takes a [`Clearance`] by value, asks `pins` again while nothing else can
-//! change the unit, and refuses as a whole; a sweep deletes nothing of a unit in which a single
-//! snapshot or segment cannot be read; a pack that a live snapshot names is never deleted.
+//! Invariants: each takes a [`Clearance`] by value, asks `pins` again while no other snapshot of
+//! the unit comes or goes, and refuses as a whole; a sweep deletes nothing of a unit in which a
+//! single snapshot or segment cannot be read; a chunk that a live snapshot needs is never deleted.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError};
@@ -22,12 +20,12 @@ use bailee_ledger::clearance::{Act, Clearance};
 
 use crate::erasure::Erasure;
 use crate::error::VaultError;
-use crate::index::Segment;
-use crate::key::random;
 use crate::names::{self, SnapshotId, Tag};
+use crate::prune::finish;
 use crate::root::sha256;
 use crate::seal::Kind;
 use crate::snapshot::Snapshot;
+use crate::stay::lock;
 use crate::unit::Unit;
 use crate::vault::{Absent, Tenant, Vault, get};
 use crate::wire::Writer;
@@ -44,6 +42,11 @@ pub struct ExpireReport {
     pub packs: u64,
     /// Bytes of them.
     pub freed_bytes: u64,
+    /// Bytes copied out of packs that were mostly dead into new ones.
+    pub moved_bytes: u64,
+    /// Packs that go once those who may still look into them have ended: at the end of the
+    /// preservation that does, or with the next prune.
+    pub waiting: u64,
 }
 
 impl ExpireReport {
@@ -51,6 +54,8 @@ impl ExpireReport {
         self.snapshots += other.snapshots;
         self.packs += other.packs;
         self.freed_bytes += other.freed_bytes;
+        self.moved_bytes += other.moved_bytes;
+        self.waiting += other.waiting;
     }
 }
 
@@ -70,11 +75,15 @@ impl Vault {
     ) -> Result<ExpireReport, VaultError> {
         let tenant = self.tenant(tenant, Absent::Refuse)?;
         let (unit, snapshot) = self.snapshot(&tenant, id)?;
-        let _alone = unit.gate.write().unwrap_or_else(PoisonError::into_inner);
         permits(&clearance, &unit.name, &snapshot.info.root)?;
-        refuse_pinned(std::slice::from_ref(&snapshot), pins)?;
-        self.objects.delete(&names::snapshot(&tenant.tag, id))?;
-        let mut report = self.sweep_unit(&tenant, &unit)?;
+        let _gate = unit.gate.read().unwrap_or_else(PoisonError::into_inner);
+        let _pruning = lock(&unit.pruning);
+        {
+            let _switch = lock(&unit.switch);
+            refuse_pinned(std::slice::from_ref(&snapshot), pins)?;
+            self.objects.delete(&names::snapshot(&tenant.tag, id))?;
+        }
+        let mut report = self.prune_unit(&tenant, &unit)?;
         report.snapshots = 1;
         Ok(report)
     }
@@ -120,8 +129,8 @@ impl Vault {
         Ok(Erasure { tenant, unit, subject, keys, let_go })
     }
 
-    /// Deletes what crashes and failures left: packs no snapshot needs, rests of erased units.
-    /// Deletes nothing that can be read.
+    /// Prunes: deletes packs no snapshot needs, rewrites those that are mostly dead, and deletes
+    /// rests of erased units. Preserving and reading go on meanwhile.
     ///
     /// # Errors
     /// [`VaultError::KeyMissing`] if a unit has neither key nor tombstone; damage; store failures.
@@ -132,8 +141,9 @@ impl Vault {
             if self.is_erased(&tenant, tag)? {
                 report.add(&self.finish_erasure(&tenant, tag)?);
             } else if let Some(unit) = self.unit_by_tag(&tenant, tag)? {
-                let _alone = unit.gate.write().unwrap_or_else(PoisonError::into_inner);
-                report.add(&self.sweep_unit(&tenant, &unit)?);
+                let _gate = unit.gate.read().unwrap_or_else(PoisonError::into_inner);
+                let _pruning = lock(&unit.pruning);
+                report.add(&self.prune_unit(&tenant, &unit)?);
             } else {
                 let object = names::object(&tenant.tag, &tag, Kind::UnitKey, &[0; 16]);
                 return Err(VaultError::KeyMissing { unit: crate::wire::hex(&tag), object });
@@ -175,45 +185,6 @@ impl Vault {
         Ok(out)
     }
 
-    /// Deletes every pack of a unit that no snapshot names. The caller holds the unit's gate.
-    fn sweep_unit(&self, tenant: &Tenant, unit: &Unit) -> Result<ExpireReport, VaultError> {
-        let snapshots = self.snapshots_of(tenant, unit)?;
-        for draft in self.objects.list(&unit.prefix(Kind::Draft))? {
-            self.objects.delete(&draft)?; // what it names is dead without a snapshot
-        }
-        let live: BTreeSet<Tag> = snapshots.iter().flat_map(|s| s.packs.iter().copied()).collect();
-        let mut segments = Vec::new();
-        for (name, read) in unit.segments()? {
-            segments.push((name, read?));
-        }
-        for (name, segment) in segments {
-            if segment.packs.iter().all(|(row, _)| live.contains(&row.id)) {
-                continue;
-            }
-            let packs: Vec<_> =
-                segment.packs.into_iter().filter(|(row, _)| live.contains(&row.id)).collect();
-            if !packs.is_empty() {
-                let id = random()?;
-                let place = unit.place(Kind::Sorted, id);
-                let object = Segment { packs }.seal(unit.key(), &place)?;
-                self.objects.put(&unit.object(Kind::Sorted, &id), &object)?;
-            }
-            self.objects.delete(&name)?;
-        }
-        unit.reload()?;
-        let mut report = ExpireReport::default();
-        for kind in [Kind::DataPack, Kind::MetaPack] {
-            for name in self.objects.list(&unit.prefix(kind))? {
-                if names::last_id(&name).is_some_and(|id| !live.contains(&id)) {
-                    report.freed_bytes += self.objects.size(&name)?;
-                    report.packs += 1;
-                    self.objects.delete(&name)?;
-                }
-            }
-        }
-        Ok(report)
-    }
-
     /// Deletes all that is left of a unit with a tombstone, its keys first.
     fn finish_erasure(&self, tenant: &Tenant, unit: Tag) -> Result<ExpireReport, VaultError> {
         self.destroy_keys(tenant, unit)?;
@@ -242,6 +213,15 @@ impl Vault {
             tags.extend(tag.and_then(crate::wire::unhex::<16>));
         }
         Ok(tags)
+    }
+}
+
+/// Deletes what an earlier prune condemned and had to leave, if that can be done at once.
+pub(crate) fn settle(unit: &Unit) {
+    let _gate = unit.gate.read().unwrap_or_else(PoisonError::into_inner);
+    if let Ok(_pruning) = unit.pruning.try_lock() {
+        // What fails is tried again by the next prune.
+        drop(finish(unit, &mut ExpireReport::default()));
     }
 }
 

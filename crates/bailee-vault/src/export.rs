@@ -54,7 +54,7 @@ impl Vault {
     ) -> Result<ExportReport, VaultError> {
         let tenant = self.tenant(tenant, Absent::Refuse)?;
         let (unit, snapshot) = self.snapshot(&tenant, id)?;
-        let _shared = unit.gate.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let _shared = unit.enter();
         let (entries, table) = (unit.manifest(&snapshot)?, unit.table());
         let mut archive = Archive { out, report: ExportReport::default() };
         let mut desk = Desk::default();

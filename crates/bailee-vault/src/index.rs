@@ -153,6 +153,8 @@ pub(crate) fn parse_rows(bytes: &[u8], count: usize) -> Result<Vec<PackRow>, &'s
 pub(crate) struct Table {
     objects: Arc<dyn Objects>,
     known: HashSet<Tag>,
+    /// Packs whose chunks do not count as there.
+    condemned: HashSet<Tag>,
     sorted: Vec<Arc<Sorted>>,
     /// Packs and entries of segments of kind 5, sorted by id.
     old: Vec<PackRow>,
@@ -161,8 +163,13 @@ pub(crate) struct Table {
 
 impl Table {
     pub(crate) fn new(objects: Arc<dyn Objects>) -> Self {
-        let (known, sorted) = (HashSet::new(), Vec::new());
-        Self { objects, known, sorted, old: Vec::new(), entries: Vec::new() }
+        let (known, condemned, sorted) = (HashSet::new(), HashSet::new(), Vec::new());
+        Self { objects, known, condemned, sorted, old: Vec::new(), entries: Vec::new() }
+    }
+
+    /// Leaves these packs out.
+    pub(crate) fn without(&mut self, condemned: HashSet<Tag>) {
+        self.condemned = condemned;
     }
 
     /// Adds a segment.
@@ -196,12 +203,15 @@ impl Table {
     /// Where a chunk lies. A segment that fails on the way is an error only if no other knows.
     pub(crate) fn find(&self, id: &ChunkId) -> Result<Option<(PackRow, Slot)>, VaultError> {
         let at = self.entries.partition_point(|(_, slot)| slot.info.id < *id);
-        if let Some((pack, slot)) = self.entries.get(at).filter(|(_, s)| s.info.id == *id) {
-            return Ok(Some((self.old[*pack as usize], *slot)));
+        for (pack, slot) in self.entries[at..].iter().take_while(|(_, s)| s.info.id == *id) {
+            let row = self.old[*pack as usize];
+            if !self.condemned.contains(&row.id) {
+                return Ok(Some((row, *slot)));
+            }
         }
         let mut failed = Ok(None);
         for sorted in self.sorted.iter().rev() {
-            match sorted.find(&*self.objects, id) {
+            match sorted.find(&*self.objects, id, &self.condemned) {
                 Ok(None) => {}
                 Ok(found) => return Ok(found),
                 Err(e) => failed = Err(e),

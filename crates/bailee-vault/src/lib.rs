@@ -4,14 +4,16 @@
 //! Absences: it knows no holds (it asks a function whether a snapshot is pinned), no log (it gives
 //! a 32-byte root to whoever keeps one), no network. It does not decide who may read.
 //!
-//! Formats: docs/vault-format.md. Decisions: docs/decisions/0010 to 0014.
+//! Formats: docs/vault-format.md. Decisions: docs/decisions/0010 to 0019.
 
 mod chunker;
 mod compact;
+mod damage;
 mod erasure;
 mod error;
 mod expire;
 mod export;
+mod forward;
 mod index;
 mod key;
 mod manifest;
@@ -19,20 +21,25 @@ mod names;
 mod pack;
 mod pattern;
 mod preserve;
+mod prune;
 mod read;
 mod reindex;
+mod repair;
 mod restore;
 mod rewrap;
 mod root;
+mod scrub;
 mod seal;
 mod snapshot;
 mod sorted;
 mod split;
+mod stay;
 mod unit;
 mod vault;
 mod verify;
 mod wire;
 
+pub use damage::Damage;
 pub use erasure::{DestroyedKey, Erasure};
 pub use error::VaultError;
 pub use expire::{ExpireReport, Pins};
@@ -43,8 +50,10 @@ pub use names::SnapshotId;
 pub use pattern::Pattern;
 pub use preserve::{Costs, Progress, SnapshotReport, Source, Stage, Unchanged};
 pub use reindex::ReindexReport;
+pub use repair::{RepairReport, repair_packs};
 pub use restore::RestoreReport;
 pub use rewrap::RewrapReport;
+pub use scrub::{Budget, ScrubRun, scrub_some};
 pub use snapshot::{SnapshotInfo, SourceKind};
 pub use vault::Vault;
 pub use verify::{Problem, ScrubReport, VerifyReport, scrub_packs};

@@ -215,6 +215,7 @@ impl Vault {
     pub fn manifest(&self, tenant: &str, id: &SnapshotId) -> Result<Vec<Entry>, VaultError> {
         let tenant = self.tenant(tenant, Absent::Refuse)?;
         let (unit, snapshot) = self.snapshot(&tenant, id)?;
+        let _stay = unit.enter();
         Ok(unit.manifest(&snapshot)?.into_iter().map(|stored| stored.entry).collect())
     }
 
@@ -232,6 +233,7 @@ impl Vault {
     ) -> Result<Vec<u8>, VaultError> {
         let tenant = self.tenant(tenant, Absent::Refuse)?;
         let (unit, snapshot) = self.snapshot(&tenant, id)?;
+        let _stay = unit.enter();
         let entries = unit.manifest(&snapshot)?;
         let shown = || String::from_utf8_lossy(path).into_owned();
         let unknown = || VaultError::UnknownPath { id: id.to_string(), path: shown() };

@@ -22,7 +22,7 @@
 //!
 //! Out of scope: which segments there are (`unit.rs`), merging them (`compact.rs`).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -31,6 +31,7 @@ use bailee_store::Objects;
 use crate::error::VaultError;
 use crate::index::{PACK_ROW, PackRow, Segment, parse_rows, write_row};
 use crate::key::Secret;
+use crate::names::Tag;
 use crate::pack::{ChunkId, RAW, Slot, ZSTD};
 use crate::seal::{HEADER, Place, RecordInfo, Seal, TAG};
 use crate::wire::{Reader, Writer};
@@ -276,11 +277,12 @@ impl Sorted {
         }
     }
 
-    /// Where a chunk lies: the pack's position in `rows`, and its slot.
+    /// Where a chunk lies, other than in the packs `without`: the pack, and its slot.
     pub(crate) fn find(
         &self,
         objects: &dyn Objects,
         id: &ChunkId,
+        without: &HashSet<Tag>,
     ) -> Result<Option<(PackRow, Slot)>, VaultError> {
         let wanted = prefix(id);
         let number = bucket(wanted, self.ends.len());
@@ -291,8 +293,9 @@ impl Sorted {
                 continue;
             }
             let entry = self.entry(&self.page(objects, at / PAGE)?, at)?;
-            if entry.id == *wanted {
-                return Ok(Some((self.rows[entry.pack as usize], entry.slot(*id))));
+            let row = self.rows[entry.pack as usize];
+            if entry.id == *wanted && !without.contains(&row.id) {
+                return Ok(Some((row, entry.slot(*id))));
             }
         }
         Ok(None)
@@ -415,12 +418,13 @@ mod tests {
             let sorted = sorted.unwrap();
             for (row, slots) in &segment.packs {
                 for slot in slots {
-                    let found = sorted.find(&objects, &slot.info.id).unwrap().unwrap();
+                    let found =
+                        sorted.find(&objects, &slot.info.id, &HashSet::new()).unwrap().unwrap();
                     assert_eq!(found, (*row, *slot));
                 }
             }
             for other in entries..entries + 1000 {
-                assert!(sorted.find(&objects, &id(other)).unwrap().is_none());
+                assert!(sorted.find(&objects, &id(other), &HashSet::new()).unwrap().is_none());
             }
             assert_eq!(sorted.load(&objects).unwrap(), segment);
         }

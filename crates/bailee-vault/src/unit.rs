@@ -6,7 +6,7 @@
 //! 2. A chunk is served only if its record is authentic and its keyed BLAKE3 is its id.
 //! 3. The table is replaced whole; readers keep the one they have.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use bailee_store::direct::Room;
@@ -14,7 +14,7 @@ use bailee_store::{Objects, Ranges};
 
 use crate::chunker::Cutter;
 use crate::error::VaultError;
-use crate::index::{Segment, Table};
+use crate::index::{PackRow, Segment, Table};
 use crate::key::Secret;
 use crate::manifest::{Stored, check, read_all};
 use crate::names::{self, Tag};
@@ -22,6 +22,7 @@ use crate::pack::{ChunkId, open_record};
 use crate::seal::{HEADER, Kind, Place, Seal};
 use crate::snapshot::Snapshot;
 use crate::sorted::Sorted;
+use crate::stay::{Stay, Stays, lock};
 use crate::wire::hex;
 
 /// Packs kept open: 4 GiB of data, and up to two descriptors each.
@@ -55,8 +56,21 @@ pub(crate) struct Unit {
     pub(crate) cutter: Cutter,
     table: RwLock<Arc<Table>>,
     open: Mutex<HashMap<Tag, Arc<OpenPack>>>,
-    /// Shared by preserving and reading, exclusive for expiry and sweeping.
+    /// Shared by preserving, reading and pruning; exclusive for erasing, reindexing and merging.
     pub(crate) gate: RwLock<()>,
+    /// Held by whoever prunes.
+    pub(crate) pruning: Mutex<()>,
+    /// Held where a snapshot is put or deleted, and where packs are condemned. Never for long.
+    pub(crate) switch: Mutex<()>,
+    pub(crate) stays: Stays,
+    /// Packs that tables leave out: a prune deletes them once nobody can look into them.
+    pub(crate) condemned: Mutex<HashMap<Tag, PackRow>>,
+    /// Names of segments that tables leave out, for the same reason.
+    pub(crate) retired: Mutex<HashSet<String>>,
+    /// Packs that snapshots name and a prune has rewritten.
+    rewritten: Mutex<HashSet<Tag>>,
+    /// A table is made by one thread at a time, so that an older one never comes last.
+    reloading: Mutex<()>,
 }
 
 impl Unit {
@@ -80,6 +94,13 @@ impl Unit {
             table: RwLock::new(Arc::new(Table::new(Arc::clone(&objects)))),
             open: Mutex::default(),
             gate: RwLock::default(),
+            pruning: Mutex::default(),
+            switch: Mutex::default(),
+            stays: Stays::default(),
+            condemned: Mutex::default(),
+            retired: Mutex::default(),
+            rewritten: Mutex::default(),
+            reloading: Mutex::default(),
             objects,
         };
         unit.reload()?;
@@ -118,6 +139,71 @@ impl Unit {
         id
     }
 
+    /// To be held by whoever reads chunks or deduplicates against them, before taking the table.
+    pub(crate) fn enter(&self) -> Stay<'_> {
+        let gate = self.gate.read().unwrap_or_else(PoisonError::into_inner);
+        Stay { _gate: gate, _turn: self.stays.enter() }
+    }
+
+    /// Makes sure that the table is no older than a snapshot that names these packs.
+    pub(crate) fn catch_up(&self, packs: &[Tag]) -> Result<(), VaultError> {
+        let unknown = |id: &&Tag| !self.table().knows(std::slice::from_ref(*id));
+        if packs.iter().filter(unknown).all(|id| lock(&self.rewritten).contains(id)) {
+            return Ok(());
+        }
+        self.reload()?; // another process wrote it since the table was read
+        let gone = packs.iter().filter(unknown).copied();
+        lock(&self.rewritten).extend(gone);
+        Ok(())
+    }
+
+    /// Names of the segments of a kind that tables take in.
+    fn segment_names(&self, kind: Kind) -> Result<Vec<String>, VaultError> {
+        let mut names = self.objects.list(&self.prefix(kind))?;
+        let retired = lock(&self.retired);
+        names.retain(|name| !retired.contains(name));
+        Ok(names)
+    }
+
+    /// One segment, by its name.
+    pub(crate) fn segment(&self, name: &str) -> Result<Segment, VaultError> {
+        if name.starts_with(&self.prefix(Kind::Index)) {
+            return self.old_segment(name)?.1;
+        }
+        let id = names::last_id(name)
+            .ok_or_else(|| VaultError::damaged(name, "it is not named as an index"))?;
+        let place = self.place(Kind::Sorted, id);
+        Sorted::open(&*self.objects, &self.dek, &place, name)?.load(&*self.objects)
+    }
+
+    /// All segments, one after the other. One that cannot be read is an error.
+    pub(crate) fn each_segment(
+        &self,
+        take: &mut dyn FnMut(Segment) -> Result<(), VaultError>,
+    ) -> Result<(), VaultError> {
+        for kind in [Kind::Index, Kind::Sorted] {
+            for name in self.segment_names(kind)? {
+                take(self.segment(&name)?)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The packs each segment names. A segment that cannot be read is an error.
+    pub(crate) fn each_rows(
+        &self,
+        take: &mut dyn FnMut(&str, &[PackRow]),
+    ) -> Result<(), VaultError> {
+        for name in self.segment_names(Kind::Index)? {
+            let segment = self.old_segment(&name)?.1?;
+            take(&name, &segment.packs.iter().map(|(row, _)| *row).collect::<Vec<_>>());
+        }
+        for (name, opened) in self.sorted(&self.table())? {
+            take(&name, &opened?.rows);
+        }
+        Ok(())
+    }
+
     /// The chunks known now.
     pub(crate) fn table(&self) -> Arc<Table> {
         Arc::clone(&self.table.read().unwrap_or_else(PoisonError::into_inner))
@@ -126,7 +212,7 @@ impl Unit {
     /// All segments, with the names of their objects. One that is damaged comes as its error.
     pub(crate) fn segments(&self) -> Result<Vec<(String, Read)>, VaultError> {
         let mut out = Vec::new();
-        for name in self.objects.list(&self.prefix(Kind::Index))? {
+        for name in self.segment_names(Kind::Index)? {
             out.push(self.old_segment(&name)?);
         }
         for (name, opened) in self.sorted(&Table::new(Arc::clone(&self.objects)))? {
@@ -148,7 +234,7 @@ impl Unit {
     /// Sorted segments, taken from `before` where it has them open.
     fn sorted(&self, before: &Table) -> Result<Vec<(String, Opened)>, VaultError> {
         let mut out = Vec::new();
-        for name in self.objects.list(&self.prefix(Kind::Sorted))? {
+        for name in self.segment_names(Kind::Sorted)? {
             if let Some(open) = before.segments().find(|s| s.name == name) {
                 out.push((name, Ok(Arc::clone(open))));
                 continue;
@@ -167,11 +253,13 @@ impl Unit {
     /// Reads the table anew from the store. Damaged segments are left out: what they alone name
     /// shows as [`VaultError::MissingChunk`], the rest of the unit stays readable.
     pub(crate) fn reload(&self) -> Result<(), VaultError> {
+        let _one = lock(&self.reloading);
         let mut table = Table::new(Arc::clone(&self.objects));
+        table.without(lock(&self.condemned).keys().copied().collect());
         for sorted in self.sorted(&self.table())?.into_iter().filter_map(|(_, open)| open.ok()) {
             table.add(sorted);
         }
-        for name in self.objects.list(&self.prefix(Kind::Index))? {
+        for name in self.segment_names(Kind::Index)? {
             if let Ok(segment) = self.old_segment(&name)?.1 {
                 table.add_old(&segment);
             }

@@ -4,8 +4,8 @@
 //! 1. A key object is durable before the first object under that key.
 //! 2. A missing key is never replaced by a new one while objects under it exist, and never taken
 //!    for an erasure: only a tombstone, sealed with the tenant's key, is one.
-//! 3. One process writes to a vault (its owner holds the directory lock); within it, preserving
-//!    and reading a unit go on together, expiry and sweeping of that unit go alone.
+//! 3. One process writes to a vault (its owner holds the directory lock); within it, preserving,
+//!    reading and pruning a unit go on together (`prune.rs`), erasing and reindexing it go alone.
 //!
 //! Out of scope: who may ask. Holds and approvals are the gate's; here only pins and clearances.
 
@@ -304,9 +304,7 @@ impl Vault {
             tenant: tenant.name.clone(),
             id: id.to_string(),
         })?;
-        if !unit.table().knows(&snapshot.packs) {
-            unit.reload()?; // another process wrote it since the table was read
-        }
+        unit.catch_up(&snapshot.packs)?;
         Ok((unit, snapshot))
     }
 

@@ -4,7 +4,6 @@
 //! file never hides another. A scrub proves that packs are what the index says, not that the
 //! index is authentic: that takes the key, hence `verify`.
 
-use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
@@ -15,13 +14,12 @@ use bailee_store::direct::Room;
 use bailee_store::{ObjectError, Objects};
 
 use crate::error::VaultError;
-use crate::index::{self, PackHash, PackRow};
-use crate::names::{self, SnapshotId};
+use crate::index::{PackHash, PackRow};
+use crate::names::SnapshotId;
 use crate::preserve::path_of;
 use crate::read::{read_file, spread};
 use crate::root::finish;
-use crate::seal::Kind;
-use crate::sorted;
+use crate::scrub::{check, rows};
 use crate::unit::Desk;
 use crate::vault::{Absent, Vault};
 
@@ -80,7 +78,7 @@ impl Vault {
         let began = Instant::now();
         let tenant = self.tenant(tenant, Absent::Refuse)?;
         let (unit, snapshot) = self.snapshot(&tenant, id)?;
-        let _shared = unit.gate.read().unwrap_or_else(PoisonError::into_inner);
+        let _shared = unit.enter();
         unit.reload()?;
         let entries = unit.manifest(&snapshot)?;
         let table = unit.table();
@@ -122,37 +120,17 @@ impl Vault {
 /// Store failures while listing; what is wrong with single objects is in the report.
 pub fn scrub_packs(objects: &dyn Objects) -> Result<ScrubReport, VaultError> {
     let mut report = ScrubReport { packs: 0, bytes: 0, problems: Vec::new() };
-    let mut done = BTreeSet::new();
-    for index in objects.list(names::TENANTS)? {
-        let old = index.rsplit_once("/index/");
-        let Some((unit, _)) = old.or_else(|| index.rsplit_once("/sorted/")) else { continue };
-        let read = if old.is_some() { index::read_rows } else { sorted::read_rows };
-        let rows = objects.get(&index).map_err(VaultError::from);
-        let rows = match rows.and_then(|object| read(&index, &object)) {
-            Ok(rows) => rows,
-            Err(e) => {
-                report.problems.push(Problem { path: PathBuf::from(&index), what: e.to_string() });
-                continue;
-            }
-        };
-        for row in rows {
-            let folder = if row.kind == Kind::DataPack { "data" } else { "meta" };
-            let name = format!("{unit}/{folder}/{}", crate::wire::hex(&row.id));
-            if !done.insert(name.clone()) {
-                continue;
-            }
-            report.packs += 1;
-            match hash_object(objects, &name, &row) {
-                Ok(true) => report.bytes += row.size,
-                Ok(_) => report.problems.push(Problem {
-                    path: PathBuf::from(&name),
-                    what: "its bytes do not give the hash recorded when it was put".to_owned(),
-                }),
-                Err(what) => report.problems.push(Problem { path: PathBuf::from(&name), what }),
-            }
-        }
+    for (name, row) in rows(objects, &mut report.problems)? {
+        check(objects, &name, &row, &mut report)?;
     }
     Ok(report)
+}
+
+/// Whether these bytes are the pack of that row.
+pub(crate) fn is_hash(pack: &[u8], row: &PackRow) -> bool {
+    let mut hash = Hasher::of(row);
+    hash.update(pack);
+    pack.len() as u64 == row.size && hash.finish() == row.hash
 }
 
 /// A hash of either kind that grows.
@@ -162,6 +140,14 @@ enum Hasher {
 }
 
 impl Hasher {
+    /// Of the kind the row has.
+    fn of(row: &PackRow) -> Self {
+        match row.hash {
+            PackHash::Sha256(_) => Self::Sha256(Context::new(&SHA256)),
+            PackHash::Blake3(_) => Self::Blake3(Box::default()),
+        }
+    }
+
     fn update(&mut self, bytes: &[u8]) {
         match self {
             Self::Sha256(context) => context.update(bytes),
@@ -178,11 +164,12 @@ impl Hasher {
 }
 
 /// Whether an object is what its row says.
-fn hash_object(objects: &dyn Objects, name: &str, row: &PackRow) -> Result<bool, String> {
-    let mut hash = match row.hash {
-        PackHash::Sha256(_) => Hasher::Sha256(Context::new(&SHA256)),
-        PackHash::Blake3(_) => Hasher::Blake3(Box::default()),
-    };
+pub(crate) fn hash_object(
+    objects: &dyn Objects,
+    name: &str,
+    row: &PackRow,
+) -> Result<bool, String> {
+    let mut hash = Hasher::of(row);
     let told = |e: ObjectError| e.to_string();
     if let Some(ranges) = objects.ranges(name).map_err(told)? {
         let (size, mut at, mut room) = (objects.size(name).map_err(told)?, 0, Room::default());

@@ -8,6 +8,7 @@
 mod corpus;
 mod measure;
 mod peers;
+mod prune;
 
 use std::path::Path;
 use std::process::Command;
@@ -143,6 +144,10 @@ fn main() {
         return act(&args[1..]);
     }
     let only = args.iter().find(|a| !a.starts_with('-'));
+    if only.is_some_and(|only| only == "prune") {
+        let chunks = args.iter().find_map(|a| a.parse().ok()).unwrap_or(prune::CHUNKS);
+        return prune::measure(chunks);
+    }
     peers::install();
     let dir = tempfile::tempdir().unwrap();
     let mut corpora = Corpus::all(&dir.path().join("corpus"));
@@ -180,5 +185,8 @@ fn main() {
             );
         }
         std::fs::remove_dir_all(&scratch).unwrap();
+    }
+    if only.is_none() {
+        prune::measure(prune::CHUNKS);
     }
 }

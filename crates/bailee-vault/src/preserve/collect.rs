@@ -9,6 +9,7 @@ use std::collections::HashSet;
 
 use crossbeam_channel::Receiver;
 
+use super::carry::carry;
 use super::previous::{Draft, Previous};
 use super::work::{Session, Storer, put_pack};
 use super::{Event, Progress, Source};
@@ -21,6 +22,7 @@ use crate::pack::ChunkId;
 use crate::pack::Slot;
 use crate::seal::Kind;
 use crate::snapshot::Snapshot;
+use crate::stay::lock;
 use crate::unit::Unit;
 
 /// Packs per segment at most: 8 GiB of data.
@@ -237,14 +239,17 @@ impl<'a> Collector<'a> {
             let len = u32::try_from(piece.len()).expect("a piece has at most 1 MiB");
             snapshot.manifest.push((id, len));
             if let Some(pack) = full {
-                self.packed(put_pack(self.unit, &pack)?, pack.slots)?;
+                self.packed(put_pack(self.unit, &pack, &session.alive)?, pack.slots)?;
             }
         }
         if let Some(pack) = storer.finish()? {
-            self.packed(put_pack(self.unit, &pack)?, pack.slots)?;
+            self.packed(put_pack(self.unit, &pack, &session.alive)?, pack.slots)?;
         }
         self.flush_segment()?;
         self.unit.reload()?;
+        carry(session, snapshot, entries)?;
+        let _switch = lock(&self.unit.switch);
+        carry(session, snapshot, entries)?; // what was condemned meanwhile
         snapshot.packs = packs_of(self.unit, snapshot, entries)?;
         let id = snapshot.info.id;
         let object = snapshot.seal(self.unit.key(), &self.unit.place(Kind::Snapshot, id.0))?;

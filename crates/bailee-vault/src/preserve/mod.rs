@@ -17,6 +17,7 @@
 //! cannot be read is recorded; a file whose size or times moved is recorded as changed. One error
 //! of the store stops everything and nothing becomes visible.
 
+mod carry;
 mod collect;
 mod feed;
 mod previous;
@@ -25,7 +26,6 @@ mod walk;
 mod work;
 
 use std::path::{Path, PathBuf};
-use std::sync::PoisonError;
 use std::thread;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -43,8 +43,8 @@ use collect::Collector;
 use previous::Previous;
 pub use stage::{Costs, Stage};
 pub(crate) use walk::path_of;
-pub(crate) use work::hash_zeros;
 use work::{Session, Worker};
+pub(crate) use work::{hash_zeros, put_pack};
 
 /// What to preserve.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -202,7 +202,7 @@ impl Vault {
         let origin = feed::Origin::open(source)?;
         let tenant = self.tenant(tenant, Absent::Create)?;
         let unit = self.unit(&tenant, unit, Absent::Create)?;
-        let shared = unit.gate.read().unwrap_or_else(PoisonError::into_inner);
+        let shared = unit.enter();
         if self.is_erased(&tenant, unit.tag())? {
             // Erased while this call waited: what it wrote could never be read.
             return Err(VaultError::UnitErased { unit: unit.name.clone() });
@@ -222,6 +222,7 @@ impl Vault {
         let unchanged = collector.unchanged();
         let stored_bytes = collector.stored_bytes();
         drop((collector, shared));
+        crate::expire::settle(&unit);
         if let Ok(_alone) = unit.gate.try_write() {
             // The snapshot is durable; a merge that fails is tried again next time.
             drop(compact(&unit));

@@ -37,6 +37,8 @@ static ZEROS: [u8; 65536] = [0; 65536];
 /// What all threads of one preservation share.
 pub(super) struct Session<'a> {
     pub(super) unit: &'a Unit,
+    /// Lives as long as the session: its packs are fresh until then.
+    pub(super) alive: Arc<()>,
     /// Chunks stored before.
     pub(super) table: Arc<Table>,
     pub(super) meter: Meter,
@@ -54,6 +56,7 @@ impl<'a> Session<'a> {
     pub(super) fn new(unit: &'a Unit) -> Self {
         Self {
             unit,
+            alive: unit.stays.session(),
             table: unit.table(),
             meter: Meter::default(),
             level: AtomicI32::new(LEVELS[0]),
@@ -274,18 +277,20 @@ pub(super) fn upload(
     events: &Sender<Event>,
 ) -> Result<(), Stop> {
     for pack in packs {
-        let row = session.meter.run(Stage::Put, || put_pack(session.unit, &pack))?;
+        let row =
+            session.meter.run(Stage::Put, || put_pack(session.unit, &pack, &session.alive))?;
         session.recycle(pack.bytes);
         events.send(Event::Packed { row, slots: pack.slots })?;
     }
     Ok(())
 }
 
-/// Puts a pack; durable on return.
-pub(super) fn put_pack(unit: &Unit, pack: &Pack) -> Result<PackRow, VaultError> {
+/// Puts a pack of a session; durable on return.
+pub(crate) fn put_pack(unit: &Unit, pack: &Pack, session: &Arc<()>) -> Result<PackRow, VaultError> {
     let (kind, id) = (pack.place.kind, pack.place.object);
     let hash = PackHash::Blake3(*blake3::hash(&pack.bytes).as_bytes());
     let row = PackRow { id, kind, size: pack.bytes.len() as u64, hash };
+    unit.stays.writes(id, session);
     unit.objects.put(&unit.object(kind, &id), &pack.bytes)?;
     Ok(row)
 }

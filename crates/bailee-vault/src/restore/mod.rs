@@ -92,7 +92,7 @@ impl Vault {
         let began = Instant::now();
         let tenant = self.tenant(tenant, Absent::Refuse)?;
         let (unit, snapshot) = self.snapshot(&tenant, id)?;
-        let _shared = unit.gate.read().unwrap_or_else(PoisonError::into_inner);
+        let _shared = unit.enter();
         let entries = unit.manifest(&snapshot)?;
         let table = unit.table();
         let plan = Plan::new(&entries, filter);

@@ -3,11 +3,15 @@
 #![allow(clippy::unwrap_used)] // helpers of tests are tests
 
 mod again;
+mod compact;
 mod crash;
 mod export;
 mod format;
 mod keks;
+mod kill;
 mod letgo;
+mod prune;
 mod roundtrip;
+mod scrub;
 mod support;
 mod tamper;

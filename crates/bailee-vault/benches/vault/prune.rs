@@ -1,0 +1,124 @@
+//! Pruning one hundredth of many small chunks beside a writer: `-- prune 10000000` sets how many.
+//!
+//! A hundred snapshots of one directory whose files are all new each time; one of them expires
+//! while another thread preserves into the same unit again and again.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Instant;
+
+use bailee_ledger::Signer;
+use bailee_ledger::clearance::{self, Act, Clearance, Expect, Terms};
+use bailee_store::{DiskObjects, Objects};
+use bailee_vault::{Kek, Progress, SnapshotReport, Source, Unchanged, Vault};
+
+use crate::measure::line;
+
+/// Chunks if nobody says how many.
+pub(crate) const CHUNKS: u64 = 100_000;
+const SNAPSHOTS: u64 = 100;
+/// The writer's files: so many of so many bytes.
+const WRITER: (u64, u64) = (64, 1 << 20);
+
+/// Bytes the writer has read, over all its snapshots.
+struct Counter<'a>(&'a AtomicU64, u64);
+
+impl Progress for Counter<'_> {
+    fn advance(&mut self, _files: u64, bytes: u64) {
+        self.0.fetch_add(bytes - self.1, Ordering::Relaxed);
+        self.1 = bytes;
+    }
+}
+
+fn expiry(root: [u8; 32]) -> Clearance {
+    let (asset, act, subject) = (1, Act::Expire, root);
+    let signer = Signer::from_seed("example.org/log/clearance", &[7; 32]).unwrap();
+    let terms = Terms {
+        origin: "example.org/log".to_owned(),
+        clearance: 1,
+        disposition: 1,
+        asset,
+        act,
+        subject,
+        position: 1,
+        not_after: 2_000_000_000,
+    };
+    let token = clearance::sign(&terms, &signer).unwrap();
+    let expect = Expect { asset, act, subject };
+    clearance::verify(token.as_bytes(), signer.verifier(), &expect, 1_900_000_000).unwrap()
+}
+
+fn preserve(vault: &Vault, dir: &Path, progress: &mut dyn Progress) -> SnapshotReport {
+    let source = Source::Tree(dir.to_owned());
+    vault.preserve_with("t", "A-1", &source, Unchanged::Rehash, progress).unwrap()
+}
+
+/// Sixteen bytes that no other file of any round has, in directories of a thousand.
+fn fill(dir: &Path, files: u64, round: u64) {
+    for n in 0..files {
+        let below = dir.join((n / 1000).to_string());
+        if n % 1000 == 0 {
+            std::fs::create_dir_all(&below).unwrap();
+        }
+        let bytes = [(round + 1).to_be_bytes(), n.to_be_bytes()].concat();
+        std::fs::write(below.join(n.to_string()), bytes).unwrap();
+    }
+}
+
+fn fill_writer(dir: &Path, round: u64) {
+    let (files, len) = WRITER;
+    std::fs::create_dir_all(dir).unwrap();
+    for n in 0..files {
+        let mut bytes = vec![0; usize::try_from(len).unwrap()];
+        blake3::Hasher::new()
+            .update(&[round.to_be_bytes(), n.to_be_bytes()].concat())
+            .finalize_xof()
+            .fill(&mut bytes);
+        std::fs::write(dir.join(n.to_string()), bytes).unwrap();
+    }
+}
+
+pub(crate) fn measure(chunks: u64) {
+    let dir = tempfile::tempdir().unwrap();
+    let (source, writer) = (dir.path().join("source"), dir.path().join("writer"));
+    let objects: Arc<dyn Objects> = Arc::new(DiskObjects::open(&dir.path().join("store")).unwrap());
+    let vault = Vault::create(objects, &Kek::from_bytes([1; 32])).unwrap();
+    let files = (chunks / SNAPSHOTS).max(1);
+    let mut all = Vec::new();
+    for round in 0..SNAPSHOTS {
+        fill(&source, files, round);
+        all.push(preserve(&vault, &source, &mut ()));
+    }
+    fill_writer(&writer, 0);
+    let (bytes, done) = (AtomicU64::new(0), AtomicBool::new(false));
+    let (seconds, report, wrote) = std::thread::scope(|scope| {
+        let writing = scope.spawn(|| {
+            for round in 1.. {
+                preserve(&vault, &writer, &mut Counter(&bytes, 0));
+                if done.load(Ordering::Relaxed) {
+                    break;
+                }
+                fill_writer(&writer, round);
+            }
+        });
+        while bytes.load(Ordering::Relaxed) == 0 {
+            std::thread::yield_now(); // it is under way
+        }
+        let (began, before) = (Instant::now(), bytes.load(Ordering::Relaxed));
+        let clearance = expiry(all[0].root);
+        let report = vault.expire("t", &all[0].id, clearance, &|_| None).unwrap();
+        let seconds = began.elapsed().as_secs_f64();
+        let wrote = bytes.load(Ordering::Relaxed) - before;
+        done.store(true, Ordering::Relaxed);
+        writing.join().unwrap();
+        (seconds, report, wrote)
+    });
+    assert!(vault.verify("t", &all[1].id).unwrap().is_intact());
+    let what = format!("vault/prune 1 % of {} chunks beside a writer", files * SNAPSHOTS);
+    line(&what, seconds, "s", "<=60");
+    line(&format!("{what}, preserved meanwhile"), wrote as f64 / 1e6, "MB", "-");
+    let gone = (report.packs + report.waiting) as f64;
+    line(&format!("{what}, packs gone or waiting for it"), gone, "packs", "-");
+    line(&format!("{what}, moved"), report.moved_bytes as f64 / 1e6, "MB", "-");
+}
