@@ -7,6 +7,7 @@ mod crash;
 mod export;
 mod format;
 mod letgo;
+mod ranges;
 mod roundtrip;
 mod support;
 mod tamper;
