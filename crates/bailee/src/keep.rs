@@ -5,7 +5,7 @@
 
 use bailee_server::core::id::{AssetId, SnapshotId};
 use bailee_server::keeping;
-use bailee_server::vault::{Pattern, Source, VaultError};
+use bailee_server::vault::{Pattern, Source, Unchanged, VaultError};
 use serde_json::{Value, json};
 
 use crate::act::ordinary;
@@ -25,7 +25,8 @@ pub(crate) fn preserve(args: &PreserveArgs, reach: &Reach, style: Style) -> Resu
     let asset: AssetId = read_id(&args.asset)?;
     let source = source(args)?;
     let mut bar = Bar::new();
-    let kept = keeping::preserve(&here.house, asset, source, by, &mut bar)?;
+    let unchanged = if args.rehash { Unchanged::Rehash } else { Unchanged::Skip };
+    let kept = keeping::preserve(&here.house, asset, source, unchanged, by, &mut bar)?;
     drop(bar);
     here.settle();
     let report = &kept.preserved;
@@ -41,6 +42,8 @@ pub(crate) fn preserve(args: &PreserveArgs, reach: &Reach, style: Style) -> Resu
         "files": report.files,
         "bytes": report.bytes,
         "stored_bytes": report.stored_bytes,
+        "unchanged_files": report.unchanged.0,
+        "unchanged_bytes": report.unchanged.1,
         "seconds": report.seconds,
         "verified": kept.verified.is_intact(),
         "verify_seconds": kept.verified.seconds,
