@@ -8,6 +8,7 @@ mod export;
 mod format;
 mod letgo;
 mod ranges;
+mod rescue;
 mod roundtrip;
 mod support;
 mod tamper;

@@ -68,6 +68,15 @@ pub(crate) enum SnapshotVerb {
         #[arg(value_name = "S-1")]
         snapshot: String,
     },
+    /// Write which bytes of a file or device its medium gave, as a map file of GNU ddrescue
+    #[command(after_long_help = "EXAMPLE\n  bailee snapshot map S-1 sdb > sdb.map")]
+    Map {
+        /// Which
+        #[arg(value_name = "S-1")]
+        snapshot: String,
+        /// A file in it, as its manifest names it
+        path: OsString,
+    },
     /// Read it back whole and record what that showed
     #[command(after_long_help = "EXAMPLE\n  bailee snapshot verify S-1")]
     Verify {

@@ -154,6 +154,10 @@ fn a_file_of_a_snapshot_is_written_out_whole_or_by_range() {
         let part = cat(&["--range", range]);
         assert!(part.status.success() && part.stdout == want, "{range}");
     }
+    let map = room.run(&["snapshot", "map", "S-1", "sub/big.bin"]).ok();
+    assert!(map.ends_with("\n0x00000000  0x002DC6C0  +\n"), "all of it was read: {map}");
+    let map = room.run(&["--json", "snapshot", "map", "S-1", "sub/big.bin"]).json();
+    assert_eq!((&map["size"], &map["unreadable"]), (&3_000_000.into(), &serde_json::json!([])));
     let beyond = cat(&["--range", "0-3000000"]);
     assert_eq!((beyond.status.code(), beyond.stdout.len()), (Some(2), 0));
     let absent = room.run(&["cat", "S-1", "sub/none"]);
