@@ -1,8 +1,8 @@
 //! `bailee cat`: a file of a snapshot, or a range of it, to standard output.
 //!
 //! Invariants: every byte is authentic before it is written. The exit code is 0 only if every byte
-//! asked for was written, or nobody reads any more. Damage and what the medium never gave end the
-//! output there, with the range. Out of scope: the file's SHA-256, which `snapshot verify` compares.
+//! asked for was written, or nobody reads any more. Damage, and what the medium never gave, end
+//! the output there and say the range. Out of scope: the file's SHA-256 (`snapshot verify`).
 
 use std::io::{self, Write};
 use std::ops::Range;

@@ -28,6 +28,7 @@ impl Drop for Loop {
 }
 
 /// Has the map read by ddrescue's own tool, where it is; gives the bad bytes in it.
+#[allow(clippy::print_stderr)] // a check that was left out is said
 fn second_opinion(map: &Path) -> Option<Vec<String>> {
     let listed = Command::new("ddrescuelog").args(["-b", "1", "-l", "-"]).arg(map).output();
     let Ok(listed) = listed else {
