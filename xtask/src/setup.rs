@@ -17,6 +17,7 @@ const PROGRAMS: &[(&str, &str, &str)] = &[
     ("mkfs.ext4", "e2fsprogs", "a mounted file system must be refused by sanitize"),
     ("losetup", "util-linux", "block devices to preserve and to overwrite"),
     ("mount", "mount", "the same"),
+    ("ddrescuelog", "gddrescue", "a second opinion on maps of unreadable ranges"),
     ("openssl", "openssl", "a second opinion on signatures, and a timestamp authority of our own"),
     ("sha256sum", "coreutils", "a second opinion on digests"),
     ("ssh-agent", "openssh-client", "the log's key in a real agent"),

@@ -11,7 +11,8 @@ use std::sync::Arc;
 use bailee_core::id::{AssetId, PartyId, SnapshotId};
 use bailee_core::{Action, By, Command, Event, State};
 use bailee_vault::{
-    Kek, Pattern, Progress, RestoreReport, SnapshotReport, Source, Vault, VaultError,
+    FileReader, Kek, Pattern, Progress, RestoreReport, SnapshotReport, Source, Unchanged, Vault,
+    VaultError,
 };
 use bailee_vault::{SnapshotId as VaultId, VerifyReport};
 
@@ -80,6 +81,7 @@ pub fn preserve(
     house: &House,
     asset: AssetId,
     source: Source,
+    unchanged: Unchanged,
     by: PartyId,
     progress: &mut dyn Progress,
 ) -> Result<Kept, KeepError> {
@@ -87,7 +89,7 @@ pub fn preserve(
     let tenant = found.ok_or_else(|| KeepError::NotFound(asset.to_string()))?;
     let vault = vault(house)?;
     let taken = house.clock().now();
-    let preserved = vault.preserve(&tenant, &unit(asset), &source, progress)?;
+    let preserved = vault.preserve_with(&tenant, &unit(asset), &source, unchanged, progress)?;
     let unreadable = preserved.unreadable.len() + preserved.changed.len();
     let record = Action::RecordSnapshot {
         source: asset,
@@ -137,6 +139,16 @@ pub fn restore(
 ) -> Result<RestoreReport, KeepError> {
     let (tenant, id) = locate(house, snapshot)?;
     Ok(vault(house)?.restore(&tenant, &id, into, filter)?)
+}
+
+/// Opens one file of a snapshot for reading; `path` as the manifest has it.
+pub fn open_file(
+    house: &House,
+    snapshot: SnapshotId,
+    path: &[u8],
+) -> Result<FileReader, KeepError> {
+    let (tenant, id) = locate(house, snapshot)?;
+    Ok(vault(house)?.open_file(&tenant, &id, path)?)
 }
 
 /// Where the vault has a snapshot.

@@ -188,6 +188,18 @@ pub enum VaultError {
         /// The slot's own words.
         detail: String,
     },
+    /// Part of a file cannot be served: its chunk is damaged or gone.
+    #[error("bytes {start}..{end} of {path:?} cannot be served: {why}; restore them from a copy")]
+    DamagedRange {
+        /// The file's path in the snapshot.
+        path: String,
+        /// First byte of the chunk.
+        start: u64,
+        /// One past its last.
+        end: u64,
+        /// What is wrong.
+        why: Box<VaultError>,
+    },
 }
 
 impl VaultError {

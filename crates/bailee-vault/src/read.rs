@@ -1,4 +1,4 @@
-//! Reading back: whole files in order, ranges, manifests.
+//! Reading back: whole files in order, manifests.
 //!
 //! Invariants
 //! 1. Bytes reach a caller only after their record was authenticated and matched its chunk id.
@@ -8,7 +8,6 @@
 //!    keeps all cores busy with a bounded number of chunks in memory.
 //! 4. There are twice as many threads as cores: half of them wait for a disk.
 
-use std::ops::Range;
 use std::thread;
 
 use aws_lc_rs::digest::{Context, SHA256};
@@ -16,7 +15,7 @@ use crossbeam_channel::{Receiver, bounded};
 
 use crate::error::VaultError;
 use crate::index::Table;
-use crate::manifest::{Content, Entry, Extent, Node, Stored};
+use crate::manifest::{Content, Entry, Extent, Stored};
 use crate::names::SnapshotId;
 use crate::pack::ChunkId;
 use crate::preserve::hash_zeros;
@@ -218,64 +217,4 @@ impl Vault {
         let _stay = unit.enter();
         Ok(unit.manifest(&snapshot)?.into_iter().map(|stored| stored.entry).collect())
     }
-
-    /// Bytes `range` of one file, each authenticated; at most one chunk more is read on each side.
-    ///
-    /// # Errors
-    /// [`VaultError::UnknownPath`], [`VaultError::BadRange`]; [`VaultError::NeverRead`] if the
-    /// range touches bytes the medium never gave; damage; store failures.
-    pub fn read_range(
-        &self,
-        tenant: &str,
-        id: &SnapshotId,
-        path: &[u8],
-        range: Range<u64>,
-    ) -> Result<Vec<u8>, VaultError> {
-        let tenant = self.tenant(tenant, Absent::Refuse)?;
-        let (unit, snapshot) = self.snapshot(&tenant, id)?;
-        let _stay = unit.enter();
-        let entries = unit.manifest(&snapshot)?;
-        let shown = || String::from_utf8_lossy(path).into_owned();
-        let unknown = || VaultError::UnknownPath { id: id.to_string(), path: shown() };
-        let mut stored = find(&entries, path).ok_or_else(unknown)?;
-        if let Node::HardLink { target } = &stored.entry.node {
-            stored = find(&entries, target).ok_or_else(unknown)?;
-        }
-        let size = stored.entry.content().ok_or_else(unknown)?.size;
-        let Range { start, end } = range;
-        if start > end || end > size {
-            return Err(VaultError::BadRange { path: shown(), size, start, end });
-        }
-        let (table, mut desk, mut at, mut out) = (unit.table(), Desk::default(), 0, Vec::new());
-        for extent in &stored.extents {
-            let piece = at..at + extent.len();
-            at = piece.end;
-            let (from, to) = (start.max(piece.start), end.min(piece.end));
-            if from >= to {
-                continue;
-            }
-            let inside = to_index(from - piece.start)..to_index(to - piece.start);
-            match extent {
-                Extent::Data(id, len) => {
-                    unit.chunk(&table, id, *len, &mut desk)?;
-                    out.extend_from_slice(&desk.plain[inside]);
-                }
-                Extent::Zeros(_) => out.resize(out.len() + inside.len(), 0),
-                Extent::Identity(..) => {}
-                Extent::Unreadable(_) => {
-                    return Err(VaultError::NeverRead { path: shown(), offset: from });
-                }
-            }
-        }
-        Ok(out)
-    }
-}
-
-fn to_index(n: u64) -> usize {
-    usize::try_from(n).unwrap_or(usize::MAX)
-}
-
-fn find<'e>(entries: &'e [Stored], path: &[u8]) -> Option<&'e Stored> {
-    let at = entries.binary_search_by(|s| crate::manifest::tree_order(&s.entry.path, path)).ok()?;
-    entries.get(at)
 }

@@ -3,9 +3,12 @@
 //! Invariant: what could not be read, or did not come back whole, is said by name, and the exit
 //! code is 1 then, though the rest is done.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
 use bailee_server::core::id::{AssetId, SnapshotId};
 use bailee_server::keeping;
-use bailee_server::vault::{Pattern, Source, VaultError};
+use bailee_server::vault::{Pattern, Source, Unchanged, VaultError, rescue_map};
 use serde_json::{Value, json};
 
 use crate::act::ordinary;
@@ -25,7 +28,8 @@ pub(crate) fn preserve(args: &PreserveArgs, reach: &Reach, style: Style) -> Resu
     let asset: AssetId = read_id(&args.asset)?;
     let source = source(args)?;
     let mut bar = Bar::new();
-    let kept = keeping::preserve(&here.house, asset, source, by, &mut bar)?;
+    let unchanged = if args.rehash { Unchanged::Rehash } else { Unchanged::Skip };
+    let kept = keeping::preserve(&here.house, asset, source, unchanged, by, &mut bar)?;
     drop(bar);
     here.settle();
     let report = &kept.preserved;
@@ -41,6 +45,8 @@ pub(crate) fn preserve(args: &PreserveArgs, reach: &Reach, style: Style) -> Resu
         "files": report.files,
         "bytes": report.bytes,
         "stored_bytes": report.stored_bytes,
+        "unchanged_files": report.unchanged.0,
+        "unchanged_bytes": report.unchanged.1,
         "seconds": report.seconds,
         "verified": kept.verified.is_intact(),
         "verify_seconds": kept.verified.seconds,
@@ -104,6 +110,7 @@ pub(crate) fn snapshot(verb: SnapshotVerb, reach: &Reach, style: Style) -> Resul
     let id = match verb {
         SnapshotVerb::List(part) => return ordinary(Ask::List("snapshots", part), reach, style),
         SnapshotVerb::Show { snapshot } => return ordinary(Ask::Show(snapshot), reach, style),
+        SnapshotVerb::Map { snapshot, path } => return map(&snapshot, &path, reach, style),
         SnapshotVerb::Verify { snapshot } => snapshot,
     };
     let door = Door::open(reach)?;
@@ -122,4 +129,22 @@ pub(crate) fn snapshot(verb: SnapshotVerb, reach: &Reach, style: Style) -> Resul
     });
     print::thing(&value, style)?;
     if report.is_intact() { Ok(()) } else { Err(Trouble::Said(1)) }
+}
+
+/// What the medium gave of one file.
+fn map(snapshot: &str, path: &OsStr, reach: &Reach, style: Style) -> Result<(), Trouble> {
+    let door = Door::open(reach)?;
+    let here = door.here("`snapshot map`")?;
+    let file = keeping::open_file(&here.house, read_id(snapshot)?, path.as_bytes())?;
+    let content = file.content();
+    if style == Style::Words {
+        return print::out(&rescue_map(content));
+    }
+    let range = |(offset, length): &(u64, u64)| json!({ "offset": offset, "length": length });
+    print::json(&json!({
+        "snapshot": snapshot,
+        "path": path.to_string_lossy(),
+        "size": content.size,
+        "unreadable": content.unreadable.iter().map(range).collect::<Vec<_>>(),
+    }))
 }

@@ -8,6 +8,7 @@
 mod about;
 mod act;
 mod agent;
+mod cat;
 mod cli;
 mod client;
 mod demo;

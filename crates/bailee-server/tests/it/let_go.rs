@@ -12,7 +12,7 @@ use bailee_ledger::clearance::Act;
 use bailee_sanitize::{Identity, Particulars, Phase};
 use bailee_server::letting_go::{self, LetGoError, Order};
 use bailee_server::{House, keeping, receipt};
-use bailee_vault::Source;
+use bailee_vault::{Source, Unchanged};
 
 use crate::common::{
     People, act, because, demand, letter_with, make_ready, next_asset, no, on_disk, party,
@@ -218,7 +218,9 @@ fn a_snapshot_expires_from_the_vault_and_no_other_does() {
     for n in 0..2u8 {
         std::fs::write(tree.join("film"), vec![n; 3 << 20]).unwrap();
         let source = Source::Tree(tree.clone());
-        kept.push(keeping::preserve(house, stage.asset, source, ada, &mut ()).unwrap());
+        kept.push(
+            keeping::preserve(house, stage.asset, source, Unchanged::Skip, ada, &mut ()).unwrap(),
+        );
     }
     assert!(kept.iter().all(|kept| kept.verified.is_intact()));
     let copy = kept[0].asset;
@@ -245,7 +247,9 @@ fn a_snapshot_under_a_demand_stays() {
     let tree = stage.dir.path().join("files");
     std::fs::create_dir(&tree).unwrap();
     std::fs::write(tree.join("film"), vec![7; 1 << 20]).unwrap();
-    let kept = keeping::preserve(house, stage.asset, Source::Tree(tree), ada, &mut ()).unwrap();
+    let kept =
+        keeping::preserve(house, stage.asset, Source::Tree(tree), Unchanged::Skip, ada, &mut ())
+            .unwrap();
     let disposition = stage.propose(DispositionKind::Expire, kept.asset);
     take(house, &letter_with(1, "Keep everything of otto store, drive 1.\r\n")).unwrap();
     let result = letting_go::expire(house, disposition, kept.asset, ada);

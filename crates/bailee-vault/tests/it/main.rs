@@ -11,6 +11,8 @@ mod keks;
 mod kill;
 mod letgo;
 mod prune;
+mod ranges;
+mod rescue;
 mod roundtrip;
 mod scrub;
 mod support;

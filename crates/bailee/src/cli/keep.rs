@@ -1,8 +1,9 @@
-//! `bailee preserve`, `bailee restore`, `bailee snapshot`: data into the vault and out again.
+//! `bailee preserve`, `restore`, `cat`, `snapshot`: data into the vault and out again.
 //!
 //! Invariant: these work on a data directory of this machine only; data does not go through the
 //! HTTP server.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -21,6 +22,9 @@ pub(crate) struct PreserveArgs {
     /// PATH is a device, or an image of one, and kept as such
     #[arg(long)]
     pub(crate) device: bool,
+    /// Read every byte again, also of files that did not change since the last snapshot
+    #[arg(long)]
+    pub(crate) rehash: bool,
 }
 
 /// What to give back.
@@ -37,6 +41,20 @@ pub(crate) struct RestoreArgs {
     pub(crate) only: Option<String>,
 }
 
+/// What to write to standard output.
+#[derive(Debug, Args)]
+#[command(after_long_help = "EXAMPLE\n  bailee cat S-1 photos/a.raw --range 0-1023 | xxd")]
+pub(crate) struct CatArgs {
+    /// Which snapshot
+    #[arg(value_name = "S-1")]
+    pub(crate) snapshot: String,
+    /// A file in it, as its manifest names it
+    pub(crate) path: OsString,
+    /// Only bytes A to B, both included, counted from 0; `A-` to the end, `-N` the last N
+    #[arg(long, value_name = "A-B", allow_hyphen_values = true)]
+    pub(crate) range: Option<String>,
+}
+
 /// Verbs of a snapshot.
 #[derive(Debug, Subcommand)]
 pub(crate) enum SnapshotVerb {
@@ -49,6 +67,15 @@ pub(crate) enum SnapshotVerb {
         /// Which
         #[arg(value_name = "S-1")]
         snapshot: String,
+    },
+    /// Write which bytes of a file or device its medium gave, as a map file of GNU ddrescue
+    #[command(after_long_help = "EXAMPLE\n  bailee snapshot map S-1 sdb > sdb.map")]
+    Map {
+        /// Which
+        #[arg(value_name = "S-1")]
+        snapshot: String,
+        /// A file in it, as its manifest names it
+        path: OsString,
     },
     /// Read it back whole and record what that showed
     #[command(after_long_help = "EXAMPLE\n  bailee snapshot verify S-1")]

@@ -162,6 +162,8 @@ pub(crate) enum Command {
     Preserve(keep::PreserveArgs),
     /// Give data back from the vault
     Restore(keep::RestoreArgs),
+    /// Write a file of a snapshot, or a range of it, to standard output
+    Cat(keep::CatArgs),
     /// Overwrite a device under a clearance, read it back, certify
     Sanitize(clearance::SanitizeArgs),
     /// Expire a snapshot from the vault under a clearance

@@ -6,7 +6,7 @@ use bailee_server::core::id::AssetId;
 use bailee_server::core::{Action, NewAsset};
 use bailee_server::keeping::{self, Kept};
 use bailee_server::sanitize::Identity;
-use bailee_server::vault::Source;
+use bailee_server::vault::{Source, Unchanged};
 
 use super::data::Medium;
 use super::stage::Stage;
@@ -37,10 +37,18 @@ pub(super) fn keep(stage: &mut Stage, case: &Case, medium: &Medium) -> Result<Sa
     };
     let drive = register(stage, case.ada, drive)?;
     let tree = Source::Tree(medium.tree.clone());
-    let files = keeping::preserve(&stage.house, case.servers[1], tree, case.ada, &mut ())?;
+    let files =
+        keeping::preserve(&stage.house, case.servers[1], tree, Unchanged::Skip, case.ada, &mut ())?;
     tell_kept(stage, "The users' files", &files)?;
     let image = Source::Device(medium.disk.clone());
-    let disk = keeping::preserve(&stage.house, case.servers[0], image, case.ada, &mut ())?;
+    let disk = keeping::preserve(
+        &stage.house,
+        case.servers[0],
+        image,
+        Unchanged::Skip,
+        case.ada,
+        &mut (),
+    )?;
     tell_kept(stage, "The whole disk", &disk)?;
     let back = stage.dir.join("restored");
     let restored = keeping::restore(&stage.house, files.snapshot, &back, None)?;

@@ -1,6 +1,7 @@
 //! A disk of the house's own, from proposal to certificate; and data into the vault and out.
 
 use std::fs;
+use std::process::Stdio;
 
 use crate::room::{LETTER, Room, text};
 
@@ -128,4 +129,65 @@ fn data_goes_into_the_vault_and_comes_out_the_same() {
     assert_eq!(back.code, 0, "{back:?}");
     assert_eq!(fs::read(into.join("photos/a.raw")).unwrap(), vec![7; 100_000]);
     assert!(!into.join("notes.txt").exists(), "only what was asked for");
+}
+
+#[test]
+fn a_file_of_a_snapshot_is_written_out_whole_or_by_range() {
+    let room = Room::with_house();
+    room.furnish();
+    fs::create_dir_all(room.path("data/sub")).unwrap();
+    let bytes: Vec<u8> = (0..3_000_000u32).map(|n| (n % 251) as u8).collect();
+    room.file("data/sub/big.bin", &bytes);
+    room.run_as("P-2", &["preserve", "A-1", text(&room.path("data"))]).ok();
+    let cat = |more: &[&str]| {
+        let all: Vec<&str> = ["cat", "S-1", "sub/big.bin"].iter().chain(more).copied().collect();
+        room.pipe(&all, b"")
+    };
+    let whole = cat(&[]);
+    assert!(whole.status.success() && whole.stdout == bytes, "{:?}", whole.stderr);
+    for (range, want) in [
+        ("0-0", &bytes[..1]),
+        ("999999-2500000", &bytes[999_999..=2_500_000]),
+        ("2999990-", &bytes[2_999_990..]),
+        ("-7", &bytes[2_999_993..]),
+    ] {
+        let part = cat(&["--range", range]);
+        assert!(part.status.success() && part.stdout == want, "{range}");
+    }
+    let map = room.run(&["snapshot", "map", "S-1", "sub/big.bin"]).ok();
+    assert!(map.ends_with("\n0x00000000  0x002DC6C0  +\n"), "all of it was read: {map}");
+    let map = room.run(&["--json", "snapshot", "map", "S-1", "sub/big.bin"]).json();
+    assert_eq!((&map["size"], &map["unreadable"]), (&3_000_000.into(), &serde_json::json!([])));
+    let beyond = cat(&["--range", "0-3000000"]);
+    assert_eq!((beyond.status.code(), beyond.stdout.len()), (Some(2), 0));
+    let absent = room.run(&["cat", "S-1", "sub/none"]);
+    assert!(absent.code != 0 && absent.err.contains("sub/none"), "{absent:?}");
+    let mut child = room
+        .command(&["cat", "S-1", "sub/big.bin"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take()); // nobody reads any more
+    let gone = child.wait_with_output().unwrap();
+    assert!(gone.status.success() && gone.stderr.is_empty(), "quiet: {gone:?}");
+}
+
+#[test]
+fn a_second_copy_skips_what_is_at_rest_and_a_rehash_reads_it() {
+    let room = Room::with_house();
+    room.furnish();
+    let old = fs::canonicalize("/usr/bin/env").unwrap(); // nobody has touched it for a while
+    let size = fs::metadata(&old).unwrap().len();
+    let preserve = |more: &[&str]| {
+        let line = ["--json", "preserve", "A-1", text(&old)];
+        let all: Vec<&str> = line.iter().chain(more).copied().collect();
+        let kept = room.run_as("P-2", &all);
+        assert_eq!(kept.code, 0, "{kept:?}");
+        kept.json()["unchanged_bytes"].as_u64()
+    };
+    assert_eq!(preserve(&[]), Some(0), "the first reads it");
+    assert_eq!(preserve(&[]), Some(size), "the second need not");
+    assert_eq!(preserve(&["--rehash"]), Some(0), "a rehash does");
 }
