@@ -173,6 +173,14 @@ pub enum VaultError {
     /// The object store did not answer.
     #[error(transparent)]
     Store(#[from] ObjectError),
+    /// Archive volumes cannot be written or read as asked.
+    #[error("volume {volume}: {detail}")]
+    Volume {
+        /// The file, or the set.
+        volume: String,
+        /// What is wrong and what to do.
+        detail: String,
+    },
 }
 
 impl VaultError {

@@ -29,6 +29,7 @@ mod split;
 mod unit;
 mod vault;
 mod verify;
+mod volume;
 mod wire;
 
 pub use error::VaultError;
@@ -44,3 +45,4 @@ pub use restore::RestoreReport;
 pub use snapshot::{SnapshotInfo, SourceKind};
 pub use vault::Vault;
 pub use verify::{Problem, ScrubReport, VerifyReport, scrub_packs};
+pub use volume::{SetId, SetReport, VolumeFacts, VolumeProblem, VolumesReport, read_volumes};

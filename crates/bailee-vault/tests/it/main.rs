@@ -10,3 +10,4 @@ mod letgo;
 mod roundtrip;
 mod support;
 mod tamper;
+mod volumes;
