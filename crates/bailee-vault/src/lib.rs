@@ -6,6 +6,7 @@
 //!
 //! Formats: docs/vault-format.md. Decisions: docs/decisions/0010 to 0014.
 
+mod bag;
 mod chunker;
 mod compact;
 mod error;

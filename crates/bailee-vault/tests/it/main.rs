@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // helpers of tests are tests
 
 mod again;
+mod bag;
 mod crash;
 mod export;
 mod format;
