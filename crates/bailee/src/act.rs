@@ -16,7 +16,7 @@ use crate::print::{self, Style};
 use crate::save::save;
 use crate::trouble::Trouble;
 use crate::{
-    about, demo, init, keep, keys, let_go, monitor, rule, scenario, stamps, verify, witness,
+    about, demo, export, init, keep, keys, let_go, monitor, rule, scenario, stamps, verify, witness,
 };
 
 /// Does what was typed.
@@ -76,6 +76,7 @@ fn special(command: Command, reach: &Reach, style: Style) -> Result<(), Trouble>
         Command::Clearance(verb) => let_go::clearance(verb, reach, style),
         Command::Preserve(args) => keep::preserve(&args, reach, style),
         Command::Restore(args) => keep::restore(&args, reach, style),
+        Command::Export(args) => export::export(&args, reach, style),
         Command::Sanitize(args) => let_go::sanitize(args, reach, style),
         Command::Expire(args) => let_go::expire(&args, reach, style),
         Command::Receipt(args) => take(Bundle::Receipt, &args.demand, &args.out, reach, style),

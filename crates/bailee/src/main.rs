@@ -12,6 +12,7 @@ mod cli;
 mod client;
 mod demo;
 mod door;
+mod export;
 mod init;
 mod keep;
 mod keys;

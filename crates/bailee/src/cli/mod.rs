@@ -162,6 +162,8 @@ pub(crate) enum Command {
     Preserve(keep::PreserveArgs),
     /// Give data back from the vault
     Restore(keep::RestoreArgs),
+    /// Write a snapshot in a form that needs no vault: archive, bag, tape volumes
+    Export(keep::ExportArgs),
     /// Overwrite a device under a clearance, read it back, certify
     Sanitize(clearance::SanitizeArgs),
     /// Expire a snapshot from the vault under a clearance
