@@ -151,8 +151,11 @@ pub fn open_file(
     Ok(vault(house)?.open_file(&tenant, &id, path)?)
 }
 
-/// Where the vault has a snapshot.
-pub(crate) fn locate(house: &House, id: SnapshotId) -> Result<(String, VaultId), KeepError> {
+/// Where the vault has a snapshot: its tenant, and the vault's own name for it.
+///
+/// # Errors
+/// [`KeepError::NotFound`]; the house does not answer.
+pub fn locate(house: &House, id: SnapshotId) -> Result<(String, VaultId), KeepError> {
     let found = house.with_state(|s| {
         let snapshot = s.snapshots.get(id)?;
         Some((tenant(s, snapshot.asset), snapshot.vault_id.clone()))

@@ -200,6 +200,14 @@ pub enum VaultError {
         /// What is wrong.
         why: Box<VaultError>,
     },
+    /// Archive volumes cannot be written or read as asked.
+    #[error("volume {volume}: {detail}")]
+    Volume {
+        /// The file, or the set.
+        volume: String,
+        /// What is wrong and what to do.
+        detail: String,
+    },
 }
 
 impl VaultError {

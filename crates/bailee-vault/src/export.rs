@@ -19,7 +19,7 @@ use crate::names::SnapshotId;
 use crate::preserve::path_of;
 use crate::read::{Bytes, Fetch, TOGETHER, read_file};
 use crate::unit::Desk;
-use crate::vault::{Absent, Vault};
+use crate::vault::{Absent, Tenant, Vault};
 use crate::verify::Problem;
 
 const BLOCK: usize = 512;
@@ -27,6 +27,8 @@ const BLOCK: usize = 512;
 const MOST_SIZE: u64 = (1 << 33) - 1;
 /// What seven octal digits hold.
 const MOST_ID: u32 = (1 << 21) - 1;
+/// What ends an archive.
+pub(crate) const END: [u8; 2 * BLOCK] = [0; 2 * BLOCK];
 static ZEROS: [u8; 65536] = [0; 65536];
 
 /// What an export did.
@@ -53,10 +55,25 @@ impl Vault {
         out: &mut dyn Write,
     ) -> Result<ExportReport, VaultError> {
         let tenant = self.tenant(tenant, Absent::Refuse)?;
-        let (unit, snapshot) = self.snapshot(&tenant, id)?;
-        let _shared = unit.enter();
+        let (mut out, mut report) = (Plain(out), ExportReport::default());
+        self.export_members(&tenant, id, b"", (&mut out, &mut report))?;
+        out.write(&END)?;
+        out.0.flush().map_err(failed)?;
+        Ok(report)
+    }
+
+    /// Writes the members of one snapshot, each name after `prefix`, and no end.
+    pub(crate) fn export_members(
+        &self,
+        tenant: &Tenant,
+        id: &SnapshotId,
+        prefix: &[u8],
+        (out, report): (&mut dyn Take, &mut ExportReport),
+    ) -> Result<(), VaultError> {
+        let (unit, snapshot) = self.snapshot(tenant, id)?;
+        let _stay = unit.enter();
         let (entries, table) = (unit.manifest(&snapshot)?, unit.table());
-        let mut archive = Archive { out, report: ExportReport::default() };
+        let mut archive = Archive { out, prefix, report };
         let mut desk = Desk::default();
         let threads = 2 * std::thread::available_parallelism().map_or(2, usize::from);
         for stored in &entries {
@@ -69,9 +86,29 @@ impl Vault {
             archive.report.files += 1;
             archive.report.bytes += size;
         }
-        archive.write(&[0; 2 * BLOCK])?;
-        archive.out.flush().map_err(failed)?;
-        Ok(archive.report)
+        Ok(())
+    }
+}
+
+/// Where an archive goes.
+pub(crate) trait Take {
+    /// Takes the next bytes.
+    fn write(&mut self, bytes: &[u8]) -> Result<(), VaultError>;
+    /// Says that what comes next is the start of a member.
+    ///
+    /// # Errors
+    /// As [`Take::write`].
+    fn member(&mut self) -> Result<(), VaultError>;
+}
+
+struct Plain<'a>(&'a mut dyn Write);
+
+impl Take for Plain<'_> {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), VaultError> {
+        self.0.write_all(bytes).map_err(failed)
+    }
+    fn member(&mut self) -> Result<(), VaultError> {
+        Ok(())
     }
 }
 
@@ -81,13 +118,14 @@ fn failed(e: std::io::Error) -> VaultError {
 }
 
 struct Archive<'a> {
-    out: &'a mut dyn Write,
-    report: ExportReport,
+    out: &'a mut dyn Take,
+    prefix: &'a [u8],
+    report: &'a mut ExportReport,
 }
 
 impl Archive<'_> {
     fn write(&mut self, bytes: &[u8]) -> Result<(), VaultError> {
-        self.out.write_all(bytes).map_err(failed)
+        self.out.write(bytes)
     }
 
     fn zeros(&mut self, mut n: u64) -> Result<(), VaultError> {
@@ -135,14 +173,20 @@ impl Archive<'_> {
                 return leave_out(&format!("it was unreadable when preserved: {reason}"));
             }
         };
-        let mut name = path.clone();
+        let mut name = [self.prefix, path].concat();
+        let link = if kind == b'1' { &[self.prefix, link].concat() } else { link };
         if kind == b'5' {
-            name.extend_from_slice(if name.is_empty() { b"./" } else { b"/" });
+            name.extend_from_slice(match name.last() {
+                None => b"./",
+                Some(b'/') => b"",
+                Some(_) => b"/",
+            });
         }
         let size = stored.entry.content().map_or(0, |content| content.size);
         let meta = stored.entry.meta().unwrap_or(&nobody);
         let header = Header { kind, name: &name, link, size, meta, device };
         let records = header.records();
+        self.out.member()?;
         if !records.is_empty() {
             let size = records.len() as u64;
             let (name, meta) = (b"pax", &nobody);

@@ -6,6 +6,7 @@
 //!
 //! Formats: docs/vault-format.md. Decisions: docs/decisions/0010 to 0019.
 
+mod bag;
 mod chunker;
 mod compact;
 mod damage;
@@ -39,6 +40,7 @@ mod stay;
 mod unit;
 mod vault;
 mod verify;
+mod volume;
 mod wire;
 
 pub use damage::Damage;
@@ -61,3 +63,4 @@ pub use scrub::{Budget, ScrubRun, scrub_some};
 pub use snapshot::{SnapshotInfo, SourceKind};
 pub use vault::Vault;
 pub use verify::{Problem, ScrubReport, VerifyReport, scrub_packs};
+pub use volume::{SetId, SetReport, VolumeFacts, VolumeProblem, VolumesReport, read_volumes};

@@ -119,6 +119,11 @@ impl Vault {
         Self { objects, keys, kek: kek.clone(), id, naming, units: Mutex::default() }
     }
 
+    /// Whether `key` is the one that opens this vault.
+    pub(crate) fn has_key(&self, key: &Kek) -> bool {
+        self.kek.id() == key.id()
+    }
+
     pub(crate) fn place(&self, kind: Kind, tenant: Tag, unit: Tag, object: Tag) -> Place {
         Place { kind, vault: self.id, tenant, unit, object }
     }

@@ -13,7 +13,7 @@ use rustix::fs::{CWD, FileType, Mode, Timespec, Timestamps, XattrFlags};
 
 use crate::support::{describe, kek, memory_vault, noise};
 
-fn tree(root: &Path) {
+pub(crate) fn tree(root: &Path) {
     let deep = root.join("a".repeat(90)).join("b".repeat(90));
     std::fs::create_dir_all(&deep).unwrap();
     std::fs::write(deep.join("long"), noise(1, 700_001)).unwrap();

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // helpers of tests are tests
 
 mod again;
+mod bag;
 mod compact;
 mod crash;
 mod export;
@@ -17,3 +18,4 @@ mod roundtrip;
 mod scrub;
 mod support;
 mod tamper;
+mod volumes;

@@ -6,7 +6,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 use super::ask::ListArgs;
 
@@ -53,6 +53,39 @@ pub(crate) struct CatArgs {
     /// Only bytes A to B, both included, counted from 0; `A-` to the end, `-N` the last N
     #[arg(long, value_name = "A-B", allow_hyphen_values = true)]
     pub(crate) range: Option<String>,
+}
+
+/// What leaves the vault in a form that needs no vault.
+#[derive(Debug, Args)]
+#[command(after_long_help = "EXAMPLE\n  bailee export S-1 --form volumes --to /mnt/tape --key \
+                             /srv/shelf.key --size 100000000000")]
+pub(crate) struct ExportArgs {
+    /// Which snapshot
+    #[arg(value_name = "S-1")]
+    pub(crate) snapshot: String,
+    /// tar: a pax archive; bag: a BagIt 1.0 bag; volumes: sealed files for tape
+    #[arg(long)]
+    pub(crate) form: Form,
+    /// New file (tar; `-`: standard output), new or empty directory (bag), directory (volumes)
+    #[arg(long, value_name = "PATH")]
+    pub(crate) to: PathBuf,
+    /// Volumes: file with their key, made if absent; never the vault's
+    #[arg(long, value_name = "FILE", required_if_eq("form", "volumes"))]
+    pub(crate) key: Option<PathBuf>,
+    /// Volumes: the most bytes one may have
+    #[arg(long, value_name = "BYTES", default_value_t = 100_000_000_000)]
+    pub(crate) size: u64,
+}
+
+/// Forms that need no vault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Form {
+    /// A pax archive
+    Tar,
+    /// A BagIt 1.0 bag
+    Bag,
+    /// Sealed archive volumes
+    Volumes,
 }
 
 /// Verbs of a snapshot.

@@ -164,6 +164,8 @@ pub(crate) enum Command {
     Restore(keep::RestoreArgs),
     /// Write a file of a snapshot, or a range of it, to standard output
     Cat(keep::CatArgs),
+    /// Write a snapshot in a form that needs no vault: archive, bag, tape volumes
+    Export(keep::ExportArgs),
     /// Overwrite a device under a clearance, read it back, certify
     Sanitize(clearance::SanitizeArgs),
     /// Expire a snapshot from the vault under a clearance

@@ -191,3 +191,30 @@ fn a_second_copy_skips_what_is_at_rest_and_a_rehash_reads_it() {
     assert_eq!(preserve(&[]), Some(size), "the second need not");
     assert_eq!(preserve(&["--rehash"]), Some(0), "a rehash does");
 }
+
+#[test]
+fn a_snapshot_leaves_as_archive_bag_and_volumes() {
+    let room = Room::with_house();
+    room.furnish();
+    fs::create_dir_all(room.path("data")).unwrap();
+    fs::create_dir_all(room.path("tape")).unwrap();
+    room.file("data/a.raw", &[7; 100_000]);
+    room.run_as("P-2", &["preserve", "A-1", text(&room.path("data"))]).ok();
+    let export = |form: &str, to: &str, more: &[&str]| {
+        let to = room.path(to);
+        let args = ["--json", "export", "S-1", "--form", form, "--to", text(&to)];
+        room.run_as("P-2", &[&args[..], more].concat())
+    };
+    assert_eq!(export("tar", "a.tar", &[]).json()["files"], 1);
+    assert!(fs::read(room.path("a.tar")).unwrap().ends_with(&[0; 1024]));
+    assert_eq!(export("tar", "a.tar", &[]).code, 3, "nothing is overwritten");
+    assert_eq!(export("bag", "bag", &[]).json()["bytes"], 100_000);
+    assert!(room.path("bag/bagit.txt").exists());
+    assert_eq!(export("volumes", "tape", &[]).code, 2, "volumes need a key file");
+    let key = room.path("shelf.key");
+    let said = export("volumes", "tape", &["--key", text(&key), "--size", "65536"]).json();
+    assert_eq!(said["volumes"].as_array().unwrap().len(), 2, "{said}");
+    let first = said["volumes"][0]["file"].as_str().unwrap();
+    assert_eq!(fs::metadata(first).unwrap().len(), 65_536);
+    assert_eq!(fs::read(&key).unwrap().len(), 65, "the key was made");
+}

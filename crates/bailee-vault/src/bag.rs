@@ -1,0 +1,324 @@
+//! The way out as a BagIt 1.0 bag (RFC 8493), for archives that take those.
+//!
+//! Invariants
+//! 1. The payload manifest has the SHA-256 that was fixed when the snapshot was taken; a file is
+//!    listed only after what was written gave it.
+//! 2. `bagit.txt` is written last: what has it is whole. A directory without it is no bag.
+//! 3. Nothing is lost in silence: `entries.jsonl` has every entry with what a bag cannot carry
+//!    (modes, owners, times, attributes, links, special files, what was never read).
+//! 4. Payload names hold no byte that readers of manifests disagree on. RFC 8493 has `%` written
+//!    as `%25`, the usual reader does not undo it; so awkward names are written with `=XX`.
+//!
+//! Order: payload, manifest, tag files, tag manifest, sync, `bagit.txt`, sync. Out of scope:
+//! giving attributes back to the payload; `restore` and the archive do.
+
+use std::fmt::Write as _;
+use std::fs::{File, OpenOptions};
+use std::io::{BufWriter, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use aws_lc_rs::digest::{Context, SHA256};
+
+use crate::error::VaultError;
+use crate::export::ExportReport;
+use crate::manifest::{DeviceKind, Meta, Node, Stored};
+use crate::names::SnapshotId;
+use crate::preserve::path_of;
+use crate::read::{Bytes, Fetch, TOGETHER, read_file};
+use crate::unit::Desk;
+use crate::vault::{Absent, Vault};
+use crate::verify::Problem;
+use crate::wire::hex;
+
+const DECLARATION: &str = "BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n";
+
+fn failed(path: &Path, doing: &'static str) -> impl Fn(std::io::Error) -> VaultError {
+    let path = path.display().to_string();
+    move |e| VaultError::Destination { path: path.clone(), doing, detail: e.to_string() }
+}
+
+impl Vault {
+    /// Writes a snapshot to the new or empty directory `dest` as a bag. `origin` is its
+    /// `Source-Organization`.
+    ///
+    /// # Errors
+    /// [`VaultError::UnknownSnapshot`]; damage; [`VaultError::Destination`]. After an error the
+    /// directory is not a bag.
+    pub fn export_bag(
+        &self,
+        tenant: &str,
+        id: &SnapshotId,
+        (origin, dest): (&str, &Path),
+    ) -> Result<ExportReport, VaultError> {
+        let tenant = self.tenant(tenant, Absent::Refuse)?;
+        let (unit, snapshot) = self.snapshot(&tenant, id)?;
+        let _shared = unit.gate.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let (entries, table) = (unit.manifest(&snapshot)?, unit.table());
+        let mut bag = Bag::create(dest)?;
+        let mut desk = Desk::default();
+        let threads = 2 * std::thread::available_parallelism().map_or(2, usize::from);
+        for stored in &entries {
+            bag.note(stored)?;
+            let Some((mut file, path)) = bag.place(stored)? else { continue };
+            let Some(content) = stored.entry.content() else { continue };
+            let fetch =
+                if content.size > TOGETHER { Fetch::Together(threads) } else { Fetch::Alone };
+            let mut take = |bytes: Bytes<'_>| match bytes {
+                Bytes::Data(data) => file.write_all(data).map_err(failed(&path, "write it")),
+                Bytes::Gap(n) => {
+                    let seek = file.seek(SeekFrom::Current(i64::try_from(n).unwrap_or(i64::MAX)));
+                    seek.map(drop).map_err(failed(&path, "write it"))
+                }
+            };
+            read_file(&unit, &table, stored, content, (fetch, &mut desk), &mut take)?;
+            file.set_len(content.size).map_err(failed(&path, "extend it"))?;
+            bag.list(&stored.entry.path, &content.sha256)?;
+            bag.octets += content.size;
+            bag.report.bytes += content.size;
+            bag.report.files += 1;
+        }
+        bag.finish(origin, id)
+    }
+}
+
+/// A bag being written.
+struct Bag<'a> {
+    dest: &'a Path,
+    manifest: Tag,
+    entries: Tag,
+    octets: u64,
+    files: u64,
+    report: ExportReport,
+}
+
+/// A tag file, hashed as it is written.
+struct Tag {
+    path: PathBuf,
+    out: BufWriter<File>,
+    sha256: Context,
+}
+
+impl Tag {
+    fn create(dest: &Path, name: &str) -> Result<Self, VaultError> {
+        let path = dest.join(name);
+        let file = OpenOptions::new().write(true).create_new(true).open(&path);
+        let out = BufWriter::new(file.map_err(failed(&path, "create it"))?);
+        Ok(Self { path, out, sha256: Context::new(&SHA256) })
+    }
+
+    fn put(&mut self, text: &[u8]) -> Result<(), VaultError> {
+        self.sha256.update(text);
+        self.out.write_all(text).map_err(failed(&self.path, "write it"))
+    }
+
+    /// Its line in the tag manifest.
+    fn finish(mut self) -> Result<String, VaultError> {
+        self.out.flush().map_err(failed(&self.path, "write it"))?;
+        self.out.get_ref().sync_all().map_err(failed(&self.path, "sync it"))?;
+        let name = self.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Ok(format!("{}  {name}\n", hex(self.sha256.finish().as_ref())))
+    }
+}
+
+impl<'a> Bag<'a> {
+    fn create(dest: &'a Path) -> Result<Self, VaultError> {
+        std::fs::create_dir_all(dest).map_err(failed(dest, "create it"))?;
+        let mut items = std::fs::read_dir(dest).map_err(failed(dest, "list it"))?;
+        if items.next().is_some() {
+            let detail = "it is not empty: name a new or empty directory".to_owned();
+            let path = dest.display().to_string();
+            return Err(VaultError::Destination { path, doing: "use it", detail });
+        }
+        let data = dest.join("data");
+        std::fs::create_dir(&data).map_err(failed(&data, "create it"))?;
+        let manifest = Tag::create(dest, "manifest-sha256.txt")?;
+        let entries = Tag::create(dest, "entries.jsonl")?;
+        let report = ExportReport::default();
+        Ok(Self { dest, manifest, entries, octets: 0, files: 0, report })
+    }
+
+    fn path(&self, path: &[u8]) -> PathBuf {
+        match path {
+            b"" => self.dest.join("data"),
+            _ => self.dest.join("data").join(plain_name(path)),
+        }
+    }
+
+    /// Makes what has a place in the payload. A file waits for its content.
+    fn place(&mut self, stored: &Stored) -> Result<Option<(File, PathBuf)>, VaultError> {
+        let name = &stored.entry.path;
+        let path = self.path(name);
+        match &stored.entry.node {
+            Node::Directory { .. } if name.is_empty() => Ok(None),
+            Node::Directory { .. } => {
+                std::fs::create_dir(&path).map(|()| None).map_err(failed(&path, "create it"))
+            }
+            Node::File { .. } => {
+                let file = OpenOptions::new().write(true).create_new(true).open(&path);
+                Ok(Some((file.map_err(failed(&path, "create it"))?, path)))
+            }
+            Node::HardLink { target } => {
+                let first = self.path(target);
+                std::fs::hard_link(&first, &path).map_err(failed(&path, "link it"))?;
+                self.octets += path.metadata().map_err(failed(&path, "read it"))?.len();
+                let sha256 = sha256_of(&path)?;
+                self.list(name, &sha256).map(|()| None)
+            }
+            Node::Symlink { .. }
+            | Node::Fifo { .. }
+            | Node::Socket { .. }
+            | Node::Device { .. }
+            | Node::Unreadable { .. } => {
+                let what = "a bag has no form for it: it is in entries.jsonl".to_owned();
+                self.report.left_out.push(Problem { path: path_of(name), what });
+                Ok(None)
+            }
+        }
+    }
+
+    fn list(&mut self, path: &[u8], sha256: &[u8; 32]) -> Result<(), VaultError> {
+        self.files += 1;
+        self.manifest.put(format!("{}  data/{}\n", hex(sha256), plain_name(path)).as_bytes())
+    }
+
+    /// One line of `entries.jsonl`.
+    fn note(&mut self, stored: &Stored) -> Result<(), VaultError> {
+        self.entries.put(line(stored).as_bytes())
+    }
+
+    fn finish(mut self, origin: &str, id: &SnapshotId) -> Result<ExportReport, VaultError> {
+        let mut info = Tag::create(self.dest, "bag-info.txt")?;
+        let organization = origin.replace(char::is_control, " ");
+        let octets = format!("{}.{}", self.octets, self.files);
+        info.put(format!("Source-Organization: {organization}\n").as_bytes())?;
+        info.put(format!("External-Identifier: {id}\nPayload-Oxum: {octets}\n").as_bytes())?;
+        let declared = hex(aws_lc_rs::digest::digest(&SHA256, DECLARATION.as_bytes()).as_ref());
+        let mut lines = info.finish()? + &format!("{declared}  bagit.txt\n");
+        lines += &self.entries.finish()?;
+        lines += &self.manifest.finish()?;
+        let mut tags = Tag::create(self.dest, "tagmanifest-sha256.txt")?;
+        tags.put(lines.as_bytes())?;
+        tags.finish()?;
+        sync(self.dest)?;
+        let mut declaration = Tag::create(self.dest, "bagit.txt")?;
+        declaration.put(DECLARATION.as_bytes())?;
+        declaration.finish()?;
+        sync(self.dest)?;
+        self.report.left_out.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(self.report)
+    }
+}
+
+/// Tells the file system to make all of it durable.
+fn sync(dest: &Path) -> Result<(), VaultError> {
+    let directory = File::open(dest).map_err(failed(dest, "open it"))?;
+    rustix::fs::syncfs(&directory).map_err(|e| failed(dest, "sync it")(e.into()))
+}
+
+fn sha256_of(path: &Path) -> Result<[u8; 32], VaultError> {
+    let mut file = File::open(path).map_err(failed(path, "read it"))?;
+    let (mut sha256, mut buffer) = (Context::new(&SHA256), vec![0; 1 << 20]);
+    loop {
+        let n = std::io::Read::read(&mut file, &mut buffer).map_err(failed(path, "read it"))?;
+        if n == 0 {
+            break;
+        }
+        sha256.update(&buffer[..n]);
+    }
+    let mut out = [0; 32];
+    out.copy_from_slice(sha256.finish().as_ref());
+    Ok(out)
+}
+
+/// A path as the payload has it: each awkward component with `=XX` for bytes that are. No two
+/// paths become one, since a component that looks escaped is awkward too.
+fn plain_name(path: &[u8]) -> String {
+    let components = path.split(|b| *b == b'/').map(|component| {
+        let text = std::str::from_utf8(component).ok();
+        match text.filter(|t| !t.contains(|c: char| c.is_control() || c == '%')) {
+            Some(text) if !looks_escaped(component) => text.to_owned(),
+            _ => escaped(component, b"%="),
+        }
+    });
+    components.collect::<Vec<_>>().join("/")
+}
+
+fn looks_escaped(component: &[u8]) -> bool {
+    let digit = |b: u8| b.is_ascii_digit() || (b'A'..=b'F').contains(&b);
+    component.windows(3).any(|w| w[0] == b'=' && digit(w[1]) && digit(w[2]))
+}
+
+/// Printable ASCII but for `also`; the rest as `=XX`.
+fn escaped(bytes: &[u8], also: &[u8]) -> String {
+    let mut out = String::new();
+    for b in bytes {
+        if (b' '..=b'~').contains(b) && !also.contains(b) {
+            out.push(char::from(*b));
+        } else {
+            let _ = write!(out, "={b:02X}");
+        }
+    }
+    out
+}
+
+/// An entry in JSON. Every name and value has `=XX` for what is not plain ASCII, `=`, `"`, `\`.
+fn line(stored: &Stored) -> String {
+    let text = |bytes: &[u8]| format!("\"{}\"", escaped(bytes, b"=\"\\"));
+    let entry = &stored.entry;
+    let kind = match &entry.node {
+        Node::File { .. } => "file",
+        Node::Directory { .. } => "directory",
+        Node::Symlink { .. } => "symlink",
+        Node::HardLink { .. } => "hardlink",
+        Node::Fifo { .. } => "fifo",
+        Node::Socket { .. } => "socket",
+        Node::Device { kind: DeviceKind::Character, .. } => "character-device",
+        Node::Device { kind: DeviceKind::Block, .. } => "block-device",
+        Node::Unreadable { .. } => "unreadable",
+    };
+    let mut out = format!("{{\"path\":{},\"kind\":\"{kind}\"", text(&entry.path));
+    match &entry.node {
+        Node::HardLink { target } | Node::Symlink { target, .. } => {
+            out += &format!(",\"target\":{}", text(target));
+        }
+        Node::Device { major, minor, .. } => {
+            out += &format!(",\"major\":{major},\"minor\":{minor}");
+        }
+        Node::Unreadable { reason } => out += &format!(",\"reason\":{}", text(reason.as_bytes())),
+        Node::File { .. } | Node::Directory { .. } | Node::Fifo { .. } | Node::Socket { .. } => {}
+    }
+    if let Some(content) = entry.content() {
+        out += &format!(",\"size\":{},\"sha256\":\"{}\"", content.size, hex(&content.sha256));
+        let ranges = content.unreadable.iter().map(|(at, len)| format!("[{at},{len}]"));
+        out += &format!(",\"never_read\":[{}]", ranges.collect::<Vec<_>>().join(","));
+        out += &format!(",\"changed\":{}", content.changed);
+    }
+    if let Some(Meta { mode, uid, gid, mtime, ctime, xattrs }) = entry.meta() {
+        out += &format!(",\"mode\":\"{:04o}\",\"uid\":{uid},\"gid\":{gid}", mode & 0o7777);
+        out += &format!(",\"mtime\":[{},{}],\"ctime\":[{},{}]", mtime.0, mtime.1, ctime.0, ctime.1);
+        let pairs = xattrs.iter().map(|(name, value)| format!("[{},{}]", text(name), text(value)));
+        out += &format!(",\"xattrs\":[{}]", pairs.collect::<Vec<_>>().join(","));
+    }
+    out + "}\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_become_plain_and_stay_different() {
+        let names: [(&[u8], &str); 7] = [
+            (b"photos/a=b.jpg", "photos/a=b.jpg"),
+            ("Gr\u{fc}\u{df}e".as_bytes(), "Gr\u{fc}\u{df}e"),
+            (b"100%/x", "100=25/x"),
+            (b"odd\xff\nname", "odd=FF=0Aname"),
+            (b"odd=FF=0Aname", "odd=3DFF=3D0Aname"),
+            (b"a=ff", "a=ff"),
+            (b"\r", "=0D"),
+        ];
+        for (name, wanted) in names {
+            assert_eq!(plain_name(name), wanted);
+        }
+    }
+}

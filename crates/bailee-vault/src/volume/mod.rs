@@ -1,0 +1,252 @@
+//! The way out to tape: sealed archive volumes of a given size.
+//!
+//! A set holds snapshots of one custody unit as one pax archive, cut into frames under
+//! AES-256-GCM, cut into volumes. Format: docs/vault-format.md, section 8; the reader that shares
+//! no code with this is docs/read-volumes.py.
+//!
+//! Invariants
+//! 1. A set is sealed with a key file of its own, never the vault's: erasing a custody unit would
+//!    mean nothing while the key that everybody needs opens its tapes too. Destroying that file
+//!    erases the set.
+//! 2. Success is said only after every volume was synced, read back, opened frame by frame and
+//!    found to have the SHA-256 that was written.
+//! 3. Constant memory, whatever the size.
+//!
+//! Out of scope: moving tapes, the log entry that takes the report.
+
+mod layout;
+mod read;
+mod write;
+
+use std::path::{Path, PathBuf};
+
+use crate::error::VaultError;
+use crate::export::{END, ExportReport, Take};
+use crate::key::{Kek, random};
+use crate::names::SnapshotId;
+use crate::vault::{Absent, Vault};
+use crate::wire::hex;
+use layout::{Description, Follows};
+
+/// A set of volumes: 16 random bytes, shown in hexadecimal.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SetId(pub(crate) [u8; 16]);
+
+impl std::fmt::Display for SetId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&hex(&self.0))
+    }
+}
+
+impl std::fmt::Debug for SetId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SetId({self})")
+    }
+}
+
+/// One volume, for the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VolumeFacts {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// Its place in the set, from 1.
+    pub ordinal: u32,
+    /// Its bytes.
+    pub size: u64,
+    /// Of the whole file, as `sha256sum` gives it.
+    pub sha256: [u8; 32],
+}
+
+/// What writing a set did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetReport {
+    /// The new set.
+    pub set: SetId,
+    /// Its volumes, in order, each read back.
+    pub volumes: Vec<VolumeFacts>,
+    /// What is in the archive and what is not.
+    pub export: ExportReport,
+}
+
+/// What reading a set found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VolumesReport {
+    /// The set, if any volume opened.
+    pub set: Option<SetId>,
+    /// Who wrote it.
+    pub origin: String,
+    /// Whose data it is.
+    pub tenant: String,
+    /// The custody unit.
+    pub unit: String,
+    /// Length of the archive, if its last volume is there.
+    pub bytes: u64,
+    /// The volumes of the set, in order.
+    pub volumes: Vec<VolumeFacts>,
+    /// What is wrong. Empty: every byte is there and authentic.
+    pub problems: Vec<VolumeProblem>,
+}
+
+/// What is wrong with a set of volumes.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum VolumeProblem {
+    /// It is something else.
+    #[error("{}: {why}", volume.display())]
+    NotAVolume {
+        /// The file.
+        volume: PathBuf,
+        /// Why not.
+        why: &'static str,
+    },
+    /// The key is for another set.
+    #[error("{}: it was sealed with another key: give that one", volume.display())]
+    OtherKey {
+        /// The file.
+        volume: PathBuf,
+    },
+    /// The header was changed.
+    #[error("{}: its header is damaged: get a copy of this volume", volume.display())]
+    Header {
+        /// The file.
+        volume: PathBuf,
+    },
+    /// A frame is not as it was written.
+    #[error("{}: frame {frame} is damaged: get a copy of this volume", volume.display())]
+    Frame {
+        /// The file.
+        volume: PathBuf,
+        /// 0: the description; data frames count from 1.
+        frame: u64,
+    },
+    /// The end is not there.
+    #[error("{}: it is cut off, or its end is damaged: get a copy", volume.display())]
+    Cut {
+        /// The file.
+        volume: PathBuf,
+    },
+    /// It is of another set.
+    #[error("{}: it belongs to set {set}: leave it out", volume.display())]
+    Foreign {
+        /// The file.
+        volume: PathBuf,
+        /// That set.
+        set: SetId,
+    },
+    /// Another file has the same ordinal.
+    #[error("{}: volume {ordinal} was given already: leave one out", volume.display())]
+    Twice {
+        /// The file.
+        volume: PathBuf,
+        /// Its ordinal.
+        ordinal: u32,
+    },
+    /// It does not continue the volume before.
+    #[error("{}: it does not continue the volume before it", volume.display())]
+    DoesNotJoin {
+        /// The file.
+        volume: PathBuf,
+    },
+    /// A volume was not given.
+    #[error("volume {ordinal} of the set is missing: find it")]
+    Missing {
+        /// Its ordinal; of the first, if it is not known how many follow.
+        ordinal: u32,
+    },
+}
+
+impl VolumeProblem {
+    /// The file it is about.
+    pub fn volume(&self) -> Option<&Path> {
+        match self {
+            Self::NotAVolume { volume, .. }
+            | Self::OtherKey { volume }
+            | Self::Header { volume }
+            | Self::Frame { volume, .. }
+            | Self::Cut { volume }
+            | Self::Foreign { volume, .. }
+            | Self::Twice { volume, .. }
+            | Self::DoesNotJoin { volume } => Some(volume),
+            Self::Missing { .. } => None,
+        }
+    }
+}
+
+impl Vault {
+    /// Writes snapshots of one custody unit to volumes of at most `most` bytes in `directory`,
+    /// sealed with a key of their own, and reads them back. Each snapshot's paths begin with its
+    /// id. `origin` stands in clear in each volume: whom to bring a lost tape to.
+    ///
+    /// # Errors
+    /// [`VaultError::Volume`] if the key is the vault's, the size too small, the snapshots of
+    /// different units, or what is read back differs; damage; [`VaultError::Destination`]. What
+    /// was written by then is a set without an end.
+    pub fn export_volumes(
+        &self,
+        (tenant, snapshots): (&str, &[SnapshotId]),
+        (origin, key): (&str, &Kek),
+        (directory, most): (&Path, u64),
+    ) -> Result<SetReport, VaultError> {
+        let id = SetId(random()?);
+        let refuse = |detail: &str| {
+            let (volume, detail) = (format!("set {id}"), detail.to_owned());
+            Err(VaultError::Volume { volume, detail })
+        };
+        if self.has_key(key) {
+            return refuse("this is the vault's own key: make a key file for the volumes");
+        }
+        if most < write::LEAST {
+            return refuse("a volume of under 65536 bytes was asked for: give more");
+        }
+        if origin.len() > 256 || snapshots.is_empty() {
+            return refuse("give one or more snapshots, and an origin of at most 256 bytes");
+        }
+        let tenant = self.tenant(tenant, Absent::Refuse)?;
+        let unit = self.snapshot(&tenant, &snapshots[0])?.0.name.clone();
+        for snapshot in snapshots {
+            if self.snapshot(&tenant, snapshot)?.0.name != unit {
+                return refuse("the snapshots are of different custody units: write a set each");
+            }
+        }
+        let ids = snapshots.iter().map(|s| s.0).collect();
+        let description =
+            Description { start: 0, tenant: tenant.name.clone(), unit, snapshots: ids };
+        let (written, open) = (Vec::new(), None);
+        let mut set = write::Set { directory, key, most, id, origin, description, written, open };
+        let mut export = ExportReport::default();
+        for snapshot in snapshots {
+            let prefix = format!("{snapshot}/");
+            let to = (&mut set as &mut dyn Take, &mut export);
+            self.export_members(&tenant, snapshot, prefix.as_bytes(), to)?;
+        }
+        set.member()?;
+        set.write(&END)?;
+        set.end(Follows::Nothing)?;
+        let volumes = set.written;
+        let paths: Vec<PathBuf> = volumes.iter().map(|v| v.path.clone()).collect();
+        let read = read_volumes(&paths, key, None)?;
+        if let Some(problem) = read.problems.first() {
+            return refuse(&format!("what was read back differs: {problem}"));
+        }
+        if read.volumes != volumes {
+            return refuse("what was read back has another SHA-256: use another medium");
+        }
+        Ok(SetReport { set: id, volumes, export })
+    }
+}
+
+/// Checks every byte of a set of volumes, given in any order and under any names. Then its
+/// archive goes to `out`, up to the first gap.
+///
+/// # Errors
+/// A file that cannot be read, an output that cannot be written. All else is in the report.
+pub fn read_volumes(
+    paths: &[PathBuf],
+    key: &Kek,
+    out: Option<&mut dyn std::io::Write>,
+) -> Result<VolumesReport, VaultError> {
+    let report = read::verify(paths, key)?;
+    if let Some(out) = out {
+        read::stream(&report, key, out)?;
+    }
+    Ok(report)
+}

@@ -1,0 +1,92 @@
+//! The way out as a bag: valid to the Library of Congress's own program, and complete.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use bailee_store::Objects;
+use bailee_vault::{Source, Vault, VaultError};
+
+use crate::export::tree;
+use crate::support::{describe, kek, memory_vault, noise};
+
+/// The interpreter with the packages that `cargo xtask setup` installed.
+fn python() -> PathBuf {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+    let python = target.join("tools/python/bin/python");
+    assert!(python.exists(), "no {}: run `cargo xtask setup`", python.display());
+    python
+}
+
+/// What the package says, and what it reads.
+fn validated(bag: &Path) -> Result<String, String> {
+    let script = "import bagit, json, sys\n\
+                  bag = bagit.Bag(sys.argv[1])\n\
+                  bag.validate()\n\
+                  lines = [json.loads(l) for l in open(sys.argv[1] + '/entries.jsonl')]\n\
+                  print(bag.version, bag.info['Source-Organization'], bag.info['Payload-Oxum'],\n\
+                  len(bag.payload_entries()), *[l['kind'] for l in lines])";
+    let output = Command::new(python()).args(["-c", script]).arg(bag).output().unwrap();
+    match output.status.success() {
+        true => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
+        false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
+    }
+}
+
+#[test]
+fn a_snapshot_is_a_valid_bag() {
+    let dir = tempfile::tempdir().unwrap();
+    let (from, bag) = (dir.path().join("from"), dir.path().join("bag"));
+    std::fs::create_dir(&from).unwrap();
+    tree(&from);
+    std::fs::write(from.join("100%25.txt"), "percent").unwrap();
+    std::fs::write(from.join("odd=FF=0Aname"), "looks escaped").unwrap();
+    std::fs::write(from.join("Gr\u{fc}\u{df}e"), "greetings").unwrap();
+    let (_, vault) = memory_vault();
+    let kept = vault.preserve("t", "A-1", &Source::Tree(from.clone()), &mut ()).unwrap();
+    let report = vault.export_bag("t", &kept.id, ("example.org/log", &bag)).unwrap();
+    assert_eq!((report.files, report.bytes), (kept.files, kept.bytes));
+    let without: Vec<_> = report.left_out.iter().map(|p| p.path.display().to_string()).collect();
+    assert_eq!(without, ["pipe", "symlink"]);
+    let (files, octets) = (kept.files + 1, kept.bytes + 700_001); // a second name is a second file
+    let said = validated(&bag).unwrap();
+    let wanted = format!("1.0 example.org/log {octets}.{files} {files} directory ");
+    assert!(said.starts_with(&wanted), "{said}");
+    let entries = std::fs::read_to_string(bag.join("entries.jsonl")).unwrap();
+    for part in [
+        r#""path":"odd=FF=0Aname","kind":"file","size":3"#,
+        r#""mode":"4750""#,
+        r#""mtime":[-5,999999999]"#,
+        r#"["user.note","kept=00too"]"#,
+        r#""path":"link","kind":"hardlink","target":"aaaa"#,
+        r#""path":"symlink","kind":"symlink","target":"xxxx"#,
+    ] {
+        assert!(entries.contains(part), "{part}: {entries}");
+    }
+    let sparse = std::fs::read(bag.join("data/sparse")).unwrap();
+    assert!(sparse == std::fs::read(from.join("sparse")).unwrap(), "the content is the same");
+    assert_eq!(entries.lines().count(), describe(&from).len());
+    std::fs::write(bag.join("data/empty"), "x").unwrap();
+    assert!(validated(&bag).unwrap_err().contains("Oxum"), "damage is found there");
+}
+
+#[test]
+fn a_damaged_snapshot_gives_no_bag_and_a_full_directory_is_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let (from, bag) = (dir.path().join("from"), dir.path().join("bag"));
+    std::fs::create_dir(&from).unwrap();
+    std::fs::write(from.join("f"), noise(3, 400_000)).unwrap();
+    let (objects, vault) = memory_vault();
+    let kept = vault.preserve("t", "A-1", &Source::Tree(from.clone()), &mut ()).unwrap();
+    let refused = vault.export_bag("t", &kept.id, ("o", &from));
+    assert!(matches!(refused, Err(VaultError::Destination { .. })), "{refused:?}");
+    assert_eq!(std::fs::read_dir(&from).unwrap().count(), 1);
+    let pack = objects.list("").unwrap().into_iter().find(|n| n.contains("/data/")).unwrap();
+    let mut bytes = objects.get(&pack).unwrap();
+    bytes[5000] ^= 1;
+    objects.delete(&pack).unwrap();
+    objects.put(&pack, &bytes).unwrap();
+    let vault = Vault::open(objects, &kek()).unwrap();
+    let refused = vault.export_bag("t", &kept.id, ("o", &bag));
+    assert!(matches!(refused, Err(VaultError::Damaged { .. })), "{refused:?}");
+    assert!(!bag.join("bagit.txt").exists());
+}

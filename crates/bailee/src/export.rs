@@ -1,0 +1,91 @@
+//! `bailee export`: a snapshot in a form that needs no vault to be read.
+//!
+//! Invariants: the key of volumes comes from a file, never from an argument; what has no place in
+//! the form is said by name. An archive on standard output is all that goes there.
+
+use std::io::Write;
+use std::path::Path;
+
+use bailee_server::core::id::SnapshotId;
+use bailee_server::keeping;
+use bailee_server::vault::{ExportReport, Kek, VaultError, VolumeFacts};
+use serde_json::{Value, json};
+
+use crate::cli::Reach;
+use crate::cli::keep::{ExportArgs, Form};
+use crate::door::{Door, read_id};
+use crate::print::{self, Style};
+use crate::trouble::Trouble;
+
+/// Writes a snapshot out.
+pub(crate) fn export(args: &ExportArgs, reach: &Reach, style: Style) -> Result<(), Trouble> {
+    let door = Door::open(reach)?;
+    let here = door.here("`export`")?;
+    let snapshot: SnapshotId = read_id(&args.snapshot)?;
+    let (tenant, id) = keeping::locate(&here.house, snapshot)?;
+    let vault = keeping::vault(&here.house)?;
+    let origin = here.house.config().origin.as_str();
+    let vault_says = |e: VaultError| Trouble::from(keeping::KeepError::from(e));
+    let (report, set) = match args.form {
+        Form::Tar => {
+            let (mut out, file) = output(&args.to)?;
+            let report = vault.export_tar(&tenant, &id, &mut out).map_err(vault_says)?;
+            let Some(file) = file else {
+                left_out(&report).for_each(|line| print::remark(&line.to_string()));
+                return Ok(());
+            };
+            file.sync_all().map_err(|e| Trouble::io("sync the archive", &e))?;
+            (report, None)
+        }
+        Form::Bag => {
+            (vault.export_bag(&tenant, &id, (origin, &args.to)).map_err(vault_says)?, None)
+        }
+        Form::Volumes => {
+            let key = key(args.key.as_deref()).map_err(vault_says)?;
+            let to = ((origin, &key), (&*args.to, args.size));
+            let set = vault.export_volumes((&*tenant, &[id]), to.0, to.1).map_err(vault_says)?;
+            (set.export.clone(), Some(set))
+        }
+    };
+    let mut value = json!({
+        "snapshot": args.snapshot,
+        "to": args.to,
+        "files": report.files,
+        "bytes": report.bytes,
+        "left_out": left_out(&report).collect::<Vec<_>>(),
+    });
+    if let Some(set) = set {
+        value["set"] = json!(set.set.to_string());
+        value["volumes"] = set.volumes.iter().map(volume).collect();
+    }
+    print::thing(&value, style)
+}
+
+/// Where an archive goes; the file, if it is one.
+fn output(to: &Path) -> Result<(Box<dyn Write>, Option<std::fs::File>), Trouble> {
+    if to == Path::new("-") {
+        return Ok((Box::new(std::io::stdout().lock()), None));
+    }
+    let fail = |e| Trouble::io(format!("create {}", to.display()), &e);
+    let file = std::fs::File::create_new(to).map_err(fail)?;
+    Ok((Box::new(file.try_clone().map_err(fail)?), Some(file)))
+}
+
+/// The key in a file, made if there is none.
+fn key(path: Option<&Path>) -> Result<Kek, VaultError> {
+    let path = path.unwrap_or_else(|| Path::new(""));
+    if path.exists() { Kek::from_file(path) } else { Kek::generate_file(path) }
+}
+
+fn left_out(report: &ExportReport) -> impl Iterator<Item = Value> {
+    report.left_out.iter().map(|p| json!({ "path": p.path, "what": p.what }))
+}
+
+fn volume(facts: &VolumeFacts) -> Value {
+    json!({
+        "file": facts.path,
+        "ordinal": facts.ordinal,
+        "size": facts.size,
+        "sha256": bailee_ledger::to_hex(&facts.sha256),
+    })
+}
