@@ -52,7 +52,7 @@ impl Vault {
     ) -> Result<ExportReport, VaultError> {
         let tenant = self.tenant(tenant, Absent::Refuse)?;
         let (unit, snapshot) = self.snapshot(&tenant, id)?;
-        let _shared = unit.gate.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let _stay = unit.enter();
         let (entries, table) = (unit.manifest(&snapshot)?, unit.table());
         let mut bag = Bag::create(dest)?;
         let mut desk = Desk::default();
