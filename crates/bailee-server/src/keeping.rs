@@ -10,9 +10,10 @@ use std::sync::Arc;
 
 use bailee_core::id::{AssetId, PartyId, SnapshotId};
 use bailee_core::{Action, By, Command, Event, State};
+use bailee_store::{DiskObjects, DiskSlot};
 use bailee_vault::{
-    FileReader, Kek, Pattern, Progress, RestoreReport, SnapshotReport, Source, Unchanged, Vault,
-    VaultError,
+    Budget, FileReader, Kek, Pattern, Problem, Progress, RepairReport, RestoreReport, ScrubRun,
+    SnapshotReport, Source, Unchanged, Vault, VaultError, repair_packs, scrub_some,
 };
 use bailee_vault::{SnapshotId as VaultId, VerifyReport};
 
@@ -128,6 +129,22 @@ fn read_back(
     let action = Action::VerifySnapshot { snapshot, intact };
     house.submit(Command { by: By::Party(by), action }, Vec::new())?;
     Ok(report)
+}
+
+/// Hashes packs of the vault, going on where the last scrub stopped. Needs no key.
+pub fn scrub(house: &House, budget: Budget) -> Result<ScrubRun, KeepError> {
+    let dir = house.dir().ok_or(KeepError::NoVault)?;
+    Ok(scrub_some(&**house.objects(), &DiskSlot::new(dir, "scrub"), budget)?)
+}
+
+/// Puts damaged packs right from a copy of the data directory, which is only read.
+pub fn repair(house: &House, copy: &Path, all: &[Problem]) -> Result<RepairReport, KeepError> {
+    let objects = copy.join("objects");
+    if !objects.is_dir() {
+        return Err(KeepError::NotFound(format!("a data directory in {}", copy.display())));
+    }
+    let copy = DiskObjects::open(&objects).map_err(VaultError::from)?;
+    Ok(repair_packs(&**house.objects(), &copy, all)?)
 }
 
 /// Restores a snapshot, or what the pattern matches of it, into an empty or absent directory.

@@ -95,6 +95,7 @@ pub(crate) fn restore(args: &RestoreArgs, reach: &Reach, style: Style) -> Result
         "bytes": report.bytes,
         "seconds": report.seconds,
         "complete": report.is_complete(),
+        "never_read": report.never_read,
         "damaged": damaged.collect::<Vec<_>>(),
         "not_restored": without.collect::<Vec<_>>(),
     });

@@ -24,6 +24,7 @@ mod print;
 mod rule;
 mod save;
 mod scenario;
+mod scrub;
 mod stamps;
 mod steps;
 mod trouble;

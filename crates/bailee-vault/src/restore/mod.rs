@@ -45,6 +45,9 @@ pub struct RestoreReport {
     pub bytes: u64,
     /// Files that could not be given back, and why. They are not in the destination.
     pub damaged: Vec<Problem>,
+    /// Bytes that the medium never gave when they were preserved: zeros stand for them, and each
+    /// range is named in `not_restored`.
+    pub never_read: u64,
     /// Metadata or special nodes that this system or user could not restore, and things that were
     /// unreadable when they were preserved.
     pub not_restored: Vec<Problem>,
@@ -55,7 +58,7 @@ pub struct RestoreReport {
 impl RestoreReport {
     /// Everything asked for is there with all of its content.
     pub fn is_complete(&self) -> bool {
-        self.damaged.is_empty()
+        self.damaged.is_empty() && self.never_read == 0
     }
 }
 
@@ -292,4 +295,5 @@ fn fill(
     let mut report = report.lock().unwrap_or_else(PoisonError::into_inner);
     report.files += 1;
     report.bytes += content.size;
+    report.never_read += content.unreadable.iter().map(|(_, len)| len).sum::<u64>();
 }

@@ -86,4 +86,5 @@ fn a_device_that_fails_half_way_is_kept_as_far_as_it_goes() {
     let restored = vault.restore("t", &kept.id, &to, None).unwrap();
     let said: Vec<&str> = restored.not_restored.iter().map(|p| p.what.as_str()).collect();
     assert!(said.contains(&"bytes 1048576..3145728 were unreadable when preserved"), "{said:?}");
+    assert_eq!((restored.never_read, restored.is_complete()), (2 * MIB, false));
 }

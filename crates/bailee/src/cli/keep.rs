@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::ask::ListArgs;
+use crate::scrub::Share;
 
 /// What to copy into the vault.
 #[derive(Debug, Args)]
@@ -86,6 +87,18 @@ pub(crate) enum Form {
     Bag,
     /// Sealed archive volumes
     Volumes,
+}
+
+/// How much of the vault to look at.
+#[derive(Debug, Args)]
+#[command(after_long_help = "EXAMPLE\n  bailee scrub --budget 10%   # each day: all of it in ten")]
+pub(crate) struct ScrubArgs {
+    /// `all`, a share such as `10%`, or bytes; it goes on where the last scrub stopped
+    #[arg(long, value_name = "SHARE", default_value = "all")]
+    pub(crate) budget: Share,
+    /// Put damaged packs right from this copy of the data directory
+    #[arg(long, value_name = "DIR")]
+    pub(crate) repair_from: Option<PathBuf>,
 }
 
 /// Verbs of a snapshot.

@@ -166,6 +166,8 @@ pub(crate) enum Command {
     Cat(keep::CatArgs),
     /// Write a snapshot in a form that needs no vault: archive, bag, tape volumes
     Export(keep::ExportArgs),
+    /// Are the vault's packs still what was put? A part of them at a time, without a key
+    Scrub(keep::ScrubArgs),
     /// Overwrite a device under a clearance, read it back, certify
     Sanitize(clearance::SanitizeArgs),
     /// Expire a snapshot from the vault under a clearance

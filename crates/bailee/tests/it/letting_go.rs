@@ -1,7 +1,9 @@
 //! A disk of the house's own, from proposal to certificate; and data into the vault and out.
 
 use std::fs;
-use std::process::Stdio;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use crate::room::{LETTER, Room, text};
 
@@ -217,4 +219,46 @@ fn a_snapshot_leaves_as_archive_bag_and_volumes() {
     let first = said["volumes"][0]["file"].as_str().unwrap();
     assert_eq!(fs::metadata(first).unwrap().len(), 65_536);
     assert_eq!(fs::read(&key).unwrap().len(), 65, "the key was made");
+}
+
+#[test]
+fn a_scrub_goes_on_where_it_stopped_and_a_copy_puts_right_what_it_found() {
+    let room = Room::with_house();
+    room.furnish();
+    fs::create_dir_all(room.path("data")).unwrap();
+    let bytes: Vec<u8> = (0..200_000u32).map(|n| (n % 241) as u8).collect();
+    room.file("data/a.raw", &bytes);
+    room.run_as("P-2", &["preserve", "A-1", text(&room.path("data"))]).ok();
+    let scrub = |more: &[&str]| room.run(&[&["--json", "scrub"][..], more].concat());
+    let whole = scrub(&[]).json();
+    let packs = whole["packs"].as_u64().unwrap();
+    assert!(packs >= 2 && whole["problems"] == serde_json::json!([]), "{whole}");
+    let part = scrub(&["--budget", "1"]).json();
+    assert_eq!((&part["packs"], &part["of_bytes"]), (&1.into(), &whole["bytes"]));
+    // A copy of the house, and then a byte of the first one's data turns.
+    let (house, copy) = (room.path("house"), room.path("copy"));
+    assert!(Command::new("cp").arg("-a").args([&house, &copy]).status().unwrap().success());
+    let pack = packs_below(&house.join("objects")).into_iter().next().unwrap();
+    let mut damaged = fs::read(&pack).unwrap();
+    let sound = damaged.clone();
+    damaged[200] ^= 1;
+    fs::set_permissions(&pack, fs::Permissions::from_mode(0o600)).unwrap();
+    fs::write(&pack, damaged).unwrap();
+    let found = scrub(&[]);
+    assert_eq!((found.code, found.json()["problems"].as_array().unwrap().len()), (1, 1));
+    let nowhere = scrub(&["--repair-from", text(&room.path("nowhere"))]);
+    assert!(nowhere.code != 0 && nowhere.err.contains("nowhere"), "{nowhere:?}");
+    let mended = scrub(&["--repair-from", text(&copy)]);
+    assert_eq!((mended.code, &mended.json()["repaired"]["packs"]), (0, &1.into()), "{mended:?}");
+    assert!(fs::read(&pack).unwrap() == sound);
+    assert_eq!(scrub(&[]).json()["problems"], serde_json::json!([]));
+    assert_eq!(scrub(&["--budget", "0%"]).code, 2);
+}
+
+/// Files of the vault that hold data.
+fn packs_below(dir: &Path) -> Vec<PathBuf> {
+    let inside = fs::read_dir(dir).expect("a directory").map(|entry| entry.expect("a name").path());
+    let below = |path: PathBuf| if path.is_dir() { packs_below(&path) } else { vec![path] };
+    let is_pack = |path: &PathBuf| path.parent().is_some_and(|above| above.ends_with("data"));
+    inside.flat_map(below).filter(is_pack).collect()
 }
