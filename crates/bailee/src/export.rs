@@ -3,6 +3,7 @@
 //! Invariants: the key of volumes comes from a file, never from an argument; what has no place in
 //! the form is said by name. An archive on standard output is all that goes there.
 
+use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 
@@ -29,13 +30,12 @@ pub(crate) fn export(args: &ExportArgs, reach: &Reach, style: Style) -> Result<(
     let (report, set) = match args.form {
         Form::Tar => {
             let (mut out, file) = output(&args.to)?;
-            let report = vault.export_tar(&tenant, &id, &mut out).map_err(vault_says)?;
+            let written = vault.export_tar(&tenant, &id, &mut out).map_err(vault_says);
             let Some(file) = file else {
-                left_out(&report).for_each(|line| print::remark(&line.to_string()));
+                left_out(&written?).for_each(|line| print::remark(&line.to_string()));
                 return Ok(());
             };
-            file.sync_all().map_err(|e| Trouble::io("sync the archive", &e))?;
-            (report, None)
+            (durable(&args.to, &file, written)?, None)
         }
         Form::Bag => {
             (vault.export_bag(&tenant, &id, (origin, &args.to)).map_err(vault_says)?, None)
@@ -62,13 +62,32 @@ pub(crate) fn export(args: &ExportArgs, reach: &Reach, style: Style) -> Result<(
 }
 
 /// Where an archive goes; the file, if it is one.
-fn output(to: &Path) -> Result<(Box<dyn Write>, Option<std::fs::File>), Trouble> {
+fn output(to: &Path) -> Result<(Box<dyn Write>, Option<File>), Trouble> {
     if to == Path::new("-") {
         return Ok((Box::new(std::io::stdout().lock()), None));
     }
     let fail = |e| Trouble::io(format!("create {}", to.display()), &e);
-    let file = std::fs::File::create_new(to).map_err(fail)?;
+    let file = File::create_new(to).map_err(fail)?;
     Ok((Box::new(file.try_clone().map_err(fail)?), Some(file)))
+}
+
+/// An archive is on disk, with its name, or it is not there at all.
+fn durable(
+    path: &Path,
+    file: &File,
+    written: Result<ExportReport, Trouble>,
+) -> Result<ExportReport, Trouble> {
+    let above = path.parent().filter(|above| *above != Path::new("")).unwrap_or(Path::new("."));
+    let sync = || file.sync_all().and_then(|()| File::open(above)?.sync_all());
+    let kept = written.and_then(|report| {
+        sync().map_err(|e| Trouble::io(format!("sync {}", path.display()), &e))?;
+        Ok(report)
+    });
+    if kept.is_err() {
+        // What is cut off reads as an archive to whoever does not look for its end.
+        drop(std::fs::remove_file(path));
+    }
+    kept
 }
 
 /// The key in a file, made if there is none.

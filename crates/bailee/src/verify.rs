@@ -26,8 +26,8 @@ use crate::trouble::Trouble;
 const ZIP: &[u8] = b"PK";
 /// Begin of a clearance token.
 const TOKEN: &[u8] = b"bailee/clearance/";
-/// Longest file that is read at once, bytes: a receipt is, a matter with its films is not.
-const IN_MEMORY: u64 = 1 << 20;
+/// Longest file that is read at once, bytes: a matter of letters is, one with its films is not.
+const IN_MEMORY: u64 = 16 << 20;
 
 /// What one file turned out to be.
 struct Verdict {

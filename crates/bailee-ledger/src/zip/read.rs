@@ -74,7 +74,8 @@ impl<R: Read + Seek> Archive<R> {
         if size > limit {
             return Err(ZipError::TooLarge(name.to_owned()));
         }
-        let mut bytes = Vec::new();
+        // What the directory promises was held against the size of the whole file.
+        let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
         self.copy(name, &mut bytes)?;
         Ok(bytes)
     }

@@ -91,7 +91,7 @@ pub(crate) enum Form {
 
 /// How much of the vault to look at.
 #[derive(Debug, Args)]
-#[command(after_long_help = "EXAMPLE\n  bailee scrub --budget 10%   # each day: all of it in ten")]
+#[command(after_long_help = "EXAMPLE\n  bailee scrub --budget 10%")]
 pub(crate) struct ScrubArgs {
     /// `all`, a share such as `10%`, or bytes; it goes on where the last scrub stopped
     #[arg(long, value_name = "SHARE", default_value = "all")]
