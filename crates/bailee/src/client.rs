@@ -4,12 +4,13 @@
 //! read up to a limit; a problem the server states is passed on word for word; anything that is no
 //! answer of Bailee is a failure, never taken for a yes. TLS is rustls over aws-lc.
 //!
-//! Out of scope: retries. Requests are recognised when repeated, so the person may simply repeat.
+//! Out of scope: retries, but for a receipt that is about to be signed. Requests are recognised
+//! when repeated, so the person may simply repeat.
 
 use std::io::{self, Read, Write};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bailee_server::api::{Problem, Received};
 use serde::Serialize;
@@ -34,6 +35,9 @@ const CONNECT: Duration = Duration::from_secs(10);
 
 /// How long until an answer begins.
 const ANSWER: Duration = Duration::from_secs(20);
+
+/// How long a receipt that is not signed yet is asked for again.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What to do when there is no answer.
 const LOOK: &str = "look at --server, at the network, and whether `bailee serve` runs there";
@@ -108,12 +112,19 @@ impl Client {
     /// Hands a letter in again, which records nothing, and takes its receipt: a token that only
     /// opens intake is enough.
     pub(crate) fn receipt(&self, letter: &Letter, out: &mut dyn Write) -> Result<(), Trouble> {
-        let response = self.hand_in(letter, ZIP)?;
-        let media = response.headers().get("content-type");
-        if response.status().is_success() && media.is_none_or(|media| media != ZIP) {
-            return Err(not_ours(&self.base, &"there is no receipt yet; ask again"));
+        let asked = Instant::now();
+        loop {
+            let response = self.hand_in(letter, ZIP)?;
+            let is_receipt = response.headers().get("content-type").is_some_and(|m| m == ZIP);
+            if is_receipt || !response.status().is_success() {
+                return self.stream(response, out);
+            }
+            // Recorded, and not signed yet: an agent may just have been unlocked.
+            if asked.elapsed() > PATIENCE {
+                return Err(not_ours(&self.base, &"there is no receipt yet; ask again"));
+            }
+            std::thread::sleep(PATIENCE / 25);
         }
-        self.stream(response, out)
     }
 
     fn hand_in(&self, letter: &Letter, accept: &str) -> Result<Response<Body>, Trouble> {
