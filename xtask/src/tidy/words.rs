@@ -5,7 +5,7 @@ use super::Finding;
 use super::scan::{find_words, line_of};
 use super::source::Source;
 
-/// Written apart, so that this file does not find itself.
+/// Work left for later. Words here are written apart, so that no search finds them.
 const LATER: &[&str] = &[concat!("TO", "DO"), concat!("FIX", "ME"), concat!("XX", "X")];
 
 /// Directories of one machine. The last is everybody's, but a test that uses it by name collides.
@@ -17,9 +17,9 @@ const PLACES: &[(&str, &str)] = &[
 
 /// Code that is refused everywhere.
 const NEVER: &[(&str, &str)] = &[
-    ("#[ignore", "start what the test needs, or print plainly that it did not run"),
-    ("todo!", "finish it, or return a named error that says what to use"),
-    ("unimplemented!", "finish it, or return a named error that says what to use"),
+    (concat!("#[", "ignore"), "start what the test needs, or print plainly that it did not run"),
+    (concat!("to", "do!"), "finish it, or return a named error that says what to use"),
+    (concat!("unimple", "mented!"), "finish it, or return a named error that says what to use"),
     ("use crate::*", "name what is used"),
 ];
 
@@ -109,9 +109,10 @@ mod tests {
         let later = LATER[0];
         let named = format!("`{later}`");
         check_found(&format!("//! Head.\n// {later}: more\n"), &[(2, &named)]);
-        check_found("//! Head.\nfn a() { todo!() }\n", &[(2, "`todo!`")]);
-        check_found("//! Head.\n#[ignore = \"slow\"]\nfn a() {}\n", &[(2, "`#[ignore`")]);
-        check_found("//! Head.\nuse crate::*;\n", &[(2, "`use crate::*`")]);
+        for (word, _) in NEVER {
+            let named = format!("`{word}`");
+            check_found(&format!("//! Head.\nfn a() {{ {word} }}\n"), &[(2, &named)]);
+        }
     }
 
     #[test]
