@@ -139,11 +139,7 @@ pub fn scrub(house: &House, budget: Budget) -> Result<ScrubRun, KeepError> {
 
 /// Puts damaged packs right from a copy of the data directory, which is only read.
 pub fn repair(house: &House, copy: &Path, all: &[Problem]) -> Result<RepairReport, KeepError> {
-    let objects = copy.join("objects");
-    if !objects.is_dir() {
-        return Err(KeepError::NotFound(format!("a data directory in {}", copy.display())));
-    }
-    let copy = DiskObjects::open(&objects).map_err(VaultError::from)?;
+    let copy = DiskObjects::read_only(&copy.join("objects")).map_err(VaultError::from)?;
     Ok(repair_packs(&**house.objects(), &copy, all)?)
 }
 

@@ -46,8 +46,8 @@ pub struct DiskObjects {
     part: PathBuf,
     /// Folders whose whole chain up to the root this process has synced.
     durable: Mutex<HashSet<PathBuf>>,
-    /// Keeps sweepers away from our temporary files while this handle lives.
-    _lock: File,
+    /// Keeps sweepers away from our temporary files while this handle lives; none: only read.
+    lock: Option<File>,
 }
 
 impl DiskObjects {
@@ -56,9 +56,23 @@ impl DiskObjects {
         let failed = |error| io_error("open the directory of", &root.display().to_string(), &error);
         let part = root.join(PART);
         create_private_dirs(&part).map_err(failed)?;
-        let lock = lock_part(&part).map_err(failed)?;
-        let durable = Mutex::new(HashSet::new());
-        Ok(DiskObjects { root: root.to_owned(), part, durable, _lock: lock })
+        let lock = Some(lock_part(&part).map_err(failed)?);
+        let durable = Mutex::default();
+        Ok(DiskObjects { root: root.to_owned(), part, durable, lock })
+    }
+
+    /// Opens a directory that is there, to read only: nothing in it is created, locked or swept, so
+    /// that it may be a copy on a medium that takes nothing. What would write is an error.
+    pub fn read_only(root: &Path) -> Result<DiskObjects, ObjectError> {
+        let failed = |error| io_error("open the directory of", &root.display().to_string(), &error);
+        drop(fs::read_dir(root).map_err(failed)?);
+        let (part, durable) = (root.join(PART), Mutex::default());
+        Ok(DiskObjects { root: root.to_owned(), part, durable, lock: None })
+    }
+
+    fn may_write(&self, doing: &'static str, name: &str) -> Result<(), ObjectError> {
+        let refused = || io_error(doing, name, &io::ErrorKind::ReadOnlyFilesystem.into());
+        self.lock.as_ref().map(drop).ok_or_else(refused)
     }
 
     fn path(&self, name: &str) -> Result<PathBuf, ObjectError> {
@@ -97,6 +111,7 @@ impl DiskObjects {
         name: &str,
         fill: &mut dyn FnMut(&mut File) -> Result<(), ObjectError>,
     ) -> Result<Put, ObjectError> {
+        self.may_write("store", name)?;
         let path = self.path(name)?;
         match look(&path) {
             Ok(Found::Object(_)) => return self.already_there(name, &path),
@@ -197,6 +212,7 @@ impl Objects for DiskObjects {
     }
 
     fn delete(&self, name: &str) -> Result<(), ObjectError> {
+        self.may_write("delete", name)?;
         let failed = |error: io::Error| io_error("delete", name, &error);
         let path = self.path(name)?;
         match look(&path).map_err(failed)? {
@@ -391,6 +407,22 @@ mod tests {
         let alone = DiskObjects::open(dir.path()).unwrap();
         assert_eq!(parts(dir.path()), 0);
         assert_eq!(alone.list("").unwrap(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_copy_that_is_only_read_stays_as_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        DiskObjects::open(dir.path()).unwrap().put("a/b", b"x").unwrap();
+        fs::write(dir.path().join("~part/4711-0"), "half").unwrap();
+        let copy = DiskObjects::read_only(dir.path()).unwrap();
+        assert_eq!((copy.get("a/b").unwrap(), copy.list("").unwrap().len()), (b"x".to_vec(), 1));
+        assert!(matches!(copy.put("c", b"y"), Err(ObjectError::Io { .. })));
+        assert!(matches!(copy.delete("a/b"), Err(ObjectError::Io { .. })));
+        assert_eq!((parts(dir.path()), copy.size("a/b").unwrap()), (1, 1), "swept, or deleted");
+        fs::remove_dir_all(dir.path().join(PART)).unwrap();
+        drop(DiskObjects::read_only(dir.path()).unwrap());
+        assert!(!dir.path().join(PART).exists());
+        assert!(DiskObjects::read_only(&dir.path().join("absent")).is_err());
     }
 
     #[test]

@@ -115,7 +115,7 @@ pub struct MemoryObjects {
     inner: Arc<Mutex<ObjectState>>,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct ObjectState {
     objects: BTreeMap<String, Arc<[u8]>>,
     /// Every folder an object was ever put into: invariant 5 of `objects`.
@@ -126,6 +126,11 @@ impl MemoryObjects {
     /// An empty store.
     pub fn new() -> MemoryObjects {
         MemoryObjects::default()
+    }
+
+    /// The same objects in a store of its own; a clone shares them.
+    pub fn copied(&self) -> MemoryObjects {
+        MemoryObjects { inner: Arc::new(Mutex::new(self.state().clone())) }
     }
 
     fn state(&self) -> MutexGuard<'_, ObjectState> {

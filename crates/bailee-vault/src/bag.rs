@@ -18,6 +18,7 @@ use std::io::{BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::digest::{Context, SHA256};
+use serde_json::{Value, json};
 
 use crate::error::VaultError;
 use crate::export::ExportReport;
@@ -183,7 +184,7 @@ impl<'a> Bag<'a> {
 
     /// One line of `entries.jsonl`.
     fn note(&mut self, stored: &Stored) -> Result<(), VaultError> {
-        self.entries.put(line(stored).as_bytes())
+        self.entries.put(format!("{}\n", json_of(stored)).as_bytes())
     }
 
     fn finish(mut self, origin: &str, id: &SnapshotId) -> Result<ExportReport, VaultError> {
@@ -262,10 +263,41 @@ fn escaped(bytes: &[u8], also: &[u8]) -> String {
 }
 
 /// An entry in JSON. Every name and value has `=XX` for what is not plain ASCII, `=`, `"`, `\`.
-fn line(stored: &Stored) -> String {
-    let text = |bytes: &[u8]| format!("\"{}\"", escaped(bytes, b"=\"\\"));
+fn json_of(stored: &Stored) -> Value {
+    let text = |bytes: &[u8]| escaped(bytes, b"=\"\\");
     let entry = &stored.entry;
-    let kind = match &entry.node {
+    let mut value = json!({ "path": text(&entry.path), "kind": kind(&entry.node) });
+    match &entry.node {
+        Node::HardLink { target } | Node::Symlink { target, .. } => {
+            value["target"] = json!(text(target));
+        }
+        Node::Device { major, minor, .. } => {
+            value["major"] = json!(major);
+            value["minor"] = json!(minor);
+        }
+        Node::Unreadable { reason } => value["reason"] = json!(text(reason.as_bytes())),
+        Node::File { .. } | Node::Directory { .. } | Node::Fifo { .. } | Node::Socket { .. } => {}
+    }
+    if let Some(content) = entry.content() {
+        value["size"] = json!(content.size);
+        value["sha256"] = json!(hex(&content.sha256));
+        value["never_read"] = json!(content.unreadable);
+        value["changed"] = json!(content.changed);
+    }
+    if let Some(Meta { mode, uid, gid, mtime, ctime, xattrs }) = entry.meta() {
+        value["mode"] = json!(format!("{:04o}", mode & 0o7777));
+        value["uid"] = json!(uid);
+        value["gid"] = json!(gid);
+        value["mtime"] = json!(mtime);
+        value["ctime"] = json!(ctime);
+        let pairs = xattrs.iter().map(|(name, value)| (text(name), text(value)));
+        value["xattrs"] = json!(pairs.collect::<Vec<_>>());
+    }
+    value
+}
+
+fn kind(node: &Node) -> &'static str {
+    match node {
         Node::File { .. } => "file",
         Node::Directory { .. } => "directory",
         Node::Symlink { .. } => "symlink",
@@ -275,31 +307,7 @@ fn line(stored: &Stored) -> String {
         Node::Device { kind: DeviceKind::Character, .. } => "character-device",
         Node::Device { kind: DeviceKind::Block, .. } => "block-device",
         Node::Unreadable { .. } => "unreadable",
-    };
-    let mut out = format!("{{\"path\":{},\"kind\":\"{kind}\"", text(&entry.path));
-    match &entry.node {
-        Node::HardLink { target } | Node::Symlink { target, .. } => {
-            out += &format!(",\"target\":{}", text(target));
-        }
-        Node::Device { major, minor, .. } => {
-            out += &format!(",\"major\":{major},\"minor\":{minor}");
-        }
-        Node::Unreadable { reason } => out += &format!(",\"reason\":{}", text(reason.as_bytes())),
-        Node::File { .. } | Node::Directory { .. } | Node::Fifo { .. } | Node::Socket { .. } => {}
     }
-    if let Some(content) = entry.content() {
-        out += &format!(",\"size\":{},\"sha256\":\"{}\"", content.size, hex(&content.sha256));
-        let ranges = content.unreadable.iter().map(|(at, len)| format!("[{at},{len}]"));
-        out += &format!(",\"never_read\":[{}]", ranges.collect::<Vec<_>>().join(","));
-        out += &format!(",\"changed\":{}", content.changed);
-    }
-    if let Some(Meta { mode, uid, gid, mtime, ctime, xattrs }) = entry.meta() {
-        out += &format!(",\"mode\":\"{:04o}\",\"uid\":{uid},\"gid\":{gid}", mode & 0o7777);
-        out += &format!(",\"mtime\":[{},{}],\"ctime\":[{},{}]", mtime.0, mtime.1, ctime.0, ctime.1);
-        let pairs = xattrs.iter().map(|(name, value)| format!("[{},{}]", text(name), text(value)));
-        out += &format!(",\"xattrs\":[{}]", pairs.collect::<Vec<_>>().join(","));
-    }
-    out + "}\n"
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@
 //!
 //! Out of scope: copies of the key store that others made; blocks under the file system.
 
-use std::fmt::Write as _;
+use serde_json::{Value, json};
 
 use crate::error::VaultError;
 use crate::expire::ExpireReport;
@@ -44,25 +44,21 @@ pub struct Erasure {
 }
 
 impl Erasure {
-    /// The statement for a certificate: JSON, one line, `bailee/erasure/v1`.
-    pub fn to_json(&self) -> String {
-        let mut keys = String::new();
-        for DestroyedKey { object, sha256 } in &self.keys {
-            let comma = if keys.is_empty() { "" } else { "," };
-            let sha256 = hex(sha256);
-            // Names of objects are of our own making: hexadecimal digits and slashes.
-            let _ = write!(keys, "{comma}{{\"object\":\"{object}\",\"sha256\":\"{sha256}\"}}");
-        }
-        let ExpireReport { snapshots, packs, freed_bytes, moved_bytes: _, waiting: _ } =
-            &self.let_go;
-        format!(
-            "{{\"format\":\"bailee/erasure/v1\",\"tenant\":{},\"unit\":{},\"subject\":\"{}\",\
-             \"keys_destroyed\":[{keys}],\"snapshots\":{snapshots},\"packs\":{packs},\
-             \"freed_bytes\":{freed_bytes},\"escrow\":\"{ESCROW}\",\"beyond\":\"{BEYOND}\"}}\n",
-            quoted(&self.tenant),
-            quoted(&self.unit),
-            hex(&self.subject),
-        )
+    /// The statement for a certificate: JSON, `bailee/erasure/v1`.
+    pub fn to_json(&self) -> Value {
+        let key = |key: &DestroyedKey| json!({ "object": key.object, "sha256": hex(&key.sha256) });
+        json!({
+            "format": "bailee/erasure/v1",
+            "tenant": self.tenant,
+            "unit": self.unit,
+            "subject": hex(&self.subject),
+            "keys_destroyed": self.keys.iter().map(key).collect::<Vec<_>>(),
+            "snapshots": self.let_go.snapshots,
+            "packs": self.let_go.packs,
+            "freed_bytes": self.let_go.freed_bytes,
+            "escrow": ESCROW,
+            "beyond": BEYOND,
+        })
     }
 }
 
@@ -93,11 +89,6 @@ fn read(plain: &[u8]) -> Result<Vec<DestroyedKey>, Malformed> {
         keys.push(DestroyedKey { object: r.text()?, sha256: r.array()? });
     }
     r.end().map(|()| keys)
-}
-
-/// A JSON string. Names have no control characters.
-fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 impl Vault {
@@ -301,14 +292,6 @@ mod tests {
         tries
     }
 
-    fn copy(of: &MemoryObjects) -> MemoryObjects {
-        let copy = MemoryObjects::new();
-        for name in of.list("").unwrap() {
-            copy.put(&name, &of.get(&name).unwrap()).unwrap();
-        }
-        copy
-    }
-
     #[test]
     fn the_list_outlives_a_crash_at_every_call() {
         let (full, _) = filled();
@@ -316,14 +299,14 @@ mod tests {
         let (mut buried, mut untouched) = (0, 0);
         for call in 0.. {
             let plan = FaultPlan::new();
-            let faulty = Arc::new(FaultyObjects::new(copy(&full), plan.clone()));
+            let faulty = Arc::new(FaultyObjects::new(full.copied(), plan.clone()));
             let shared = Arc::clone(&faulty) as Arc<dyn Objects>;
             let vault = Vault::open(shared, &kek).unwrap();
             let clearance = clear(vault.erase_subject("P-1", "A-1").unwrap());
             plan.add(plan.calls() + call, Fault::Crash);
             let done = vault.erase_unit("P-1", "A-1", clearance, &free);
             let finished = !plan.crashed();
-            let after = Arc::new(copy(faulty.inner()));
+            let after = Arc::new(faulty.inner().copied());
             let vault = Vault::open(Arc::clone(&after) as Arc<dyn Objects>, &kek).unwrap();
             match vault.erased_keys("P-1", "A-1").unwrap() {
                 Some(keys) => {
@@ -366,17 +349,14 @@ mod tests {
     fn the_statement_names_each_copy_and_what_is_beyond_reach() {
         let (_, vault) = filled();
         let subject = vault.erase_subject("P-1", "A-1").unwrap();
-        let mut done = vault.erase_unit("P-1", "A-1", clear(subject), &free).unwrap();
-        let json = done.to_json();
-        let copy = format!(
-            "\"keys_destroyed\":[{{\"object\":\"{}\",\"sha256\":\"{}\"}}]",
-            done.keys[0].object,
-            hex(&done.keys[0].sha256)
-        );
-        for part in [&copy, &hex(&subject), "bailee/erasure/v1", "counsel holds", "backups"] {
-            assert!(json.contains(part), "{part} is not in {json}");
-        }
-        done.unit = "a \"b\" \\c".to_owned();
-        assert!(done.to_json().contains(r#""unit":"a \"b\" \\c""#));
+        let done = vault.erase_unit("P-1", "A-1", clear(subject), &free).unwrap();
+        let said = done.to_json();
+        assert_eq!((&said["format"], &said["unit"]), (&json!("bailee/erasure/v1"), &json!("A-1")));
+        assert_eq!(said["subject"], json!(hex(&subject)));
+        let key = &done.keys[0];
+        let copy = json!({ "object": key.object, "sha256": hex(&key.sha256) });
+        assert_eq!(said["keys_destroyed"], json!([copy]));
+        assert!(said["escrow"].as_str().unwrap().contains("counsel"));
+        assert!(said["beyond"].as_str().unwrap().contains("backups"));
     }
 }

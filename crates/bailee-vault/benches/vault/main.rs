@@ -5,6 +5,8 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout)] // it prints, and may stop
 
+#[path = "../../tests/it/clear.rs"]
+mod clear;
 mod corpus;
 mod measure;
 mod peers;

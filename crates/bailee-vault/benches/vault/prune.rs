@@ -8,11 +8,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
-use bailee_ledger::Signer;
-use bailee_ledger::clearance::{self, Act, Clearance, Expect, Terms};
+use bailee_ledger::clearance::Act;
 use bailee_store::{DiskObjects, Objects};
 use bailee_vault::{Kek, Progress, SnapshotReport, Source, Unchanged, Vault};
 
+use crate::clear::clear;
 use crate::measure::line;
 
 /// Chunks if nobody says how many.
@@ -29,24 +29,6 @@ impl Progress for Counter<'_> {
         self.0.fetch_add(bytes - self.1, Ordering::Relaxed);
         self.1 = bytes;
     }
-}
-
-fn expiry(root: [u8; 32]) -> Clearance {
-    let (asset, act, subject) = (1, Act::Expire, root);
-    let signer = Signer::from_seed("example.org/log/clearance", &[7; 32]).unwrap();
-    let terms = Terms {
-        origin: "example.org/log".to_owned(),
-        clearance: 1,
-        disposition: 1,
-        asset,
-        act,
-        subject,
-        position: 1,
-        not_after: 2_000_000_000,
-    };
-    let token = clearance::sign(&terms, &signer).unwrap();
-    let expect = Expect { asset, act, subject };
-    clearance::verify(token.as_bytes(), signer.verifier(), &expect, 1_900_000_000).unwrap()
 }
 
 fn preserve(vault: &Vault, dir: &Path, progress: &mut dyn Progress) -> SnapshotReport {
@@ -106,7 +88,7 @@ pub(crate) fn measure(chunks: u64) {
             std::thread::yield_now(); // it is under way
         }
         let (began, before) = (Instant::now(), bytes.load(Ordering::Relaxed));
-        let clearance = expiry(all[0].root);
+        let clearance = clear(1, Act::Expire, all[0].root);
         let report = vault.expire("t", &all[0].id, clearance, &|_| None).unwrap();
         let seconds = began.elapsed().as_secs_f64();
         let wrote = bytes.load(Ordering::Relaxed) - before;

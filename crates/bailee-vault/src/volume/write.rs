@@ -93,6 +93,23 @@ impl Set<'_> {
         self.open.as_mut().ok_or(VaultError::Crypto { doing: "begin a volume" })
     }
 
+    /// The open volume, with room in its frame: in another frame or volume, if need be.
+    fn room(&mut self) -> Result<&mut Open, VaultError> {
+        let most = self.most;
+        loop {
+            let open = self.volume()?;
+            if open.frame.len() < open.limit {
+                break;
+            }
+            open.end_frame()?;
+            if open.begin_frame(most) {
+                break;
+            }
+            self.end(Follows::More)?;
+        }
+        self.volume()
+    }
+
     fn begin(&self) -> Result<Open, VaultError> {
         let description = self.description.encode();
         let ordinal = u32::try_from(self.written.len() + 1).unwrap_or(u32::MAX);
@@ -159,15 +176,7 @@ impl Set<'_> {
 impl Take for Set<'_> {
     fn write(&mut self, mut bytes: &[u8]) -> Result<(), VaultError> {
         while !bytes.is_empty() {
-            let most = self.most;
-            let open = self.volume()?;
-            if open.frame.len() >= open.limit {
-                open.end_frame()?;
-                if !open.begin_frame(most) {
-                    self.end(Follows::More)?;
-                    continue;
-                }
-            }
+            let open = self.room()?;
             let step = bytes.len().min(open.limit - open.frame.len());
             open.frame.extend_from_slice(&bytes[..step]);
             open.position += step as u64;
@@ -177,15 +186,7 @@ impl Take for Set<'_> {
     }
 
     fn member(&mut self) -> Result<(), VaultError> {
-        let most = self.most;
-        let open = self.volume()?;
-        if open.frame.len() >= open.limit {
-            open.end_frame()?;
-            if !open.begin_frame(most) {
-                self.end(Follows::More)?;
-                return self.member();
-            }
-        }
+        let open = self.room()?;
         if open.frame.first_chunk() == Some(&NONE_STARTS.to_be_bytes()) {
             let at = u32::try_from(open.frame.len() - LEAD).unwrap_or(NONE_STARTS);
             open.frame[..LEAD].copy_from_slice(&at.to_be_bytes());

@@ -4,6 +4,7 @@
 
 mod again;
 mod bag;
+mod clear;
 mod compact;
 mod crash;
 mod export;

@@ -48,14 +48,6 @@ fn spoil(objects: &MemoryObjects, name: &str) {
     replace(objects, name, &bytes);
 }
 
-fn copy_of(objects: &MemoryObjects) -> MemoryObjects {
-    let copy = MemoryObjects::new();
-    for name in objects.list("").unwrap() {
-        copy.put(&name, &objects.get(&name).unwrap()).unwrap();
-    }
-    copy
-}
-
 #[test]
 fn a_scrub_goes_on_where_it_stopped_until_it_has_seen_all() {
     let kept = kept();
@@ -96,7 +88,7 @@ fn a_scrub_goes_on_where_it_stopped_until_it_has_seen_all() {
 #[test]
 fn damage_is_located_and_repaired_from_a_second_copy() {
     let kept = kept();
-    let copy = copy_of(&kept.objects);
+    let copy = kept.objects.copied();
     assert_eq!(kept.vault.damage("t", &kept.last.id).unwrap(), []);
     let data = packs(&kept.objects, "/data/");
     spoil(&kept.objects, &data[0]);
@@ -136,7 +128,7 @@ fn damage_is_located_and_repaired_from_a_second_copy() {
 #[test]
 fn a_copy_that_is_no_better_changes_nothing() {
     let kept = kept();
-    let copy = copy_of(&kept.objects);
+    let copy = kept.objects.copied();
     let data = packs(&kept.objects, "/data/");
     data[..3].iter().for_each(|name| spoil(&kept.objects, name));
     copy.delete(&data[0]).unwrap();
@@ -157,7 +149,7 @@ fn a_repair_that_fails_at_any_step_is_done_by_the_next() {
     let (mut call, mut failed) = (0, 0);
     loop {
         let kept = kept();
-        let copy = copy_of(&kept.objects);
+        let copy = kept.objects.copied();
         let data = packs(&kept.objects, "/data/");
         data[..2].iter().for_each(|name| spoil(&kept.objects, name));
         let found = scrub_packs(&*kept.objects).unwrap().problems;

@@ -1,4 +1,4 @@
-//! Trees on disk, how to describe them, and clearances.
+//! Trees on disk, and how to describe them.
 
 use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt;
@@ -6,10 +6,10 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 use std::sync::Arc;
 
-use bailee_ledger::Signer;
-use bailee_ledger::clearance::{self, Act, Clearance, Expect, Terms};
 use bailee_store::{DiskObjects, MemoryObjects, Objects};
 use bailee_vault::{Kek, Vault};
+
+pub(crate) use crate::clear::clear;
 
 pub(crate) fn kek() -> Kek {
     Kek::from_bytes([42; 32])
@@ -103,24 +103,6 @@ fn xattrs(path: &Path) -> Vec<(Vec<u8>, Vec<u8>)> {
         .collect();
     out.sort();
     out
-}
-
-/// A clearance as the gate would grant it.
-pub(crate) fn clear(asset: u32, act: Act, subject: [u8; 32]) -> Clearance {
-    let signer = Signer::from_seed("example.org/log/clearance", &[7; 32]).unwrap();
-    let terms = Terms {
-        origin: "example.org/log".to_owned(),
-        clearance: 1,
-        disposition: 1,
-        asset,
-        act,
-        subject,
-        position: 5,
-        not_after: 2_000_000_000,
-    };
-    let token = clearance::sign(&terms, &signer).unwrap();
-    let expect = Expect { asset, act, subject };
-    clearance::verify(token.as_bytes(), signer.verifier(), &expect, 1_900_000_000).unwrap()
 }
 
 /// Bytes that look random and are the same every time.
