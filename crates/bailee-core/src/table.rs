@@ -1,8 +1,8 @@
 //! Dense tables keyed by ids.
 //!
-//! Invariants: the `n`-th row has id `n`; every chunk but the last is full. A row never moves once
-//! its chunk is: a table of millions grows by a chunk, not by copying itself to twice the room,
-//! so that no single command waits for that.
+//! Invariants: the `n`-th row has id `n`; every chunk but the last is full, and rows of a full chunk
+//! never move. So a table of millions grows by a chunk, and no single command waits while it is
+//! copied to twice the room.
 
 use std::marker::PhantomData;
 
