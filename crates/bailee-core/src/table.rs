@@ -1,8 +1,8 @@
 //! Dense tables keyed by ids.
 //!
-//! Invariants: the `n`-th row has id `n`; every chunk but the last is full, and rows of a full chunk
-//! never move. So a table of millions grows by a chunk, and no single command waits while it is
-//! copied to twice the room.
+//! Invariants: the `n`-th row has id `n`; every chunk but the last is full, and rows of a full
+//! chunk never move. So a table of millions grows by a chunk, and no single command waits while it
+//! is copied to twice the room.
 
 use std::marker::PhantomData;
 
