@@ -6,6 +6,7 @@
 //! the medium is told as it is, so that the operator can act.
 
 use bailee_core::{Code, Refusal};
+use bailee_vault::VaultError;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -219,6 +220,25 @@ impl From<ReceiptError> for Problem {
     }
 }
 
+/// What the vault's word is to whoever asked: there is no such thing, no, or it broke.
+fn answer(error: &VaultError) -> (u16, &'static str) {
+    match error {
+        VaultError::UnknownTenant { .. }
+        | VaultError::UnknownUnit { .. }
+        | VaultError::UnknownSnapshot { .. }
+        | VaultError::UnknownPath { .. } => (404, Code::NotFound.as_str()),
+        VaultError::BadName { .. } | VaultError::BadRange { .. } | VaultError::Volume { .. } => {
+            (422, Code::BadValue.as_str())
+        }
+        VaultError::NeverRead { .. }
+        | VaultError::UnitErased { .. }
+        | VaultError::Pinned { .. }
+        | VaultError::WrongClearance { .. }
+        | VaultError::SameKek => (409, "vault_refused"),
+        _ => (500, "vault_failed"),
+    }
+}
+
 impl From<KeepError> for Problem {
     fn from(error: KeepError) -> Problem {
         match error {
@@ -226,8 +246,9 @@ impl From<KeepError> for Problem {
             KeepError::Command(failure) => failure.into(),
             KeepError::House(error) => error.into(),
             KeepError::Vault(error) => {
+                let (status, code) = answer(&error);
                 let change = "act on what the vault says; nothing counts as kept until verified";
-                Problem::new(500, "vault_failed", "the vault", error.to_string(), change)
+                Problem::new(status, code, "the vault", error.to_string(), change)
             }
             KeepError::NoVault => {
                 let change = "use a house with a directory";
