@@ -4,8 +4,8 @@
 //! thing printed is the test runner's own summary. A failing step stops the rest. How long each
 //! step took is printed before the tests begin.
 //!
-//! Time: three builds of the dependencies (checked by clippy and compiled for tests in one
-//! profile, with shared build scripts; release; instrumented for fuzzing) in one directory.
+//! Time: the dependencies are compiled twice, for tests and for release. The lints are asked while
+//! the tests are built, and the fuzz targets stand on the dependencies of the release build.
 
 use crate::run::{Steps, visibly};
 use crate::tree::Tree;
@@ -25,8 +25,12 @@ pub(crate) fn test(tree: &Tree) -> Result<()> {
     steps.step("fmt", || quiet(cargo(tree, &["fmt", "--all", "--check"])))?;
     steps.step("tidy", || quiet(tidy::run(tree, tidy::Ratchet::Hold)))?;
     steps.step("deny", || quiet(deny::run(tree)))?;
-    steps.step("clippy", || {
-        quiet(cargo(tree, &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
+    steps.step("clippy, build of tests", || {
+        let build = ["test", "--workspace", "--all-targets", "--no-run", "--quiet"];
+        quiet(linted(tree, &build))
+    })?;
+    steps.step("documentation examples", || {
+        quiet(linted(tree, &["test", "--workspace", "--doc", "--quiet"]))
     })?;
     steps.step("release binary", || {
         let binary = release_binary(tree)?;
@@ -38,21 +42,29 @@ pub(crate) fn test(tree: &Tree) -> Result<()> {
     })?;
     steps.step("demo", || demo::check(tree, &release_path(tree)?))?;
     steps.step("fuzz", || fuzz::run(tree, fuzz::SECONDS, None))?;
-    steps.step("documentation examples", || {
-        quiet(cargo(tree, &["test", "--workspace", "--doc", "--quiet"]))
-    })?;
-    steps.step("build of the tests", || {
-        quiet(cargo(tree, &["test", "--workspace", "--no-run", "--quiet"]))
-    })?;
     println!("{}\n== tests", steps.table());
     match setup::nextest() {
-        true => cargo(tree, &["nextest", "run", "--workspace", "--no-fail-fast"]),
-        false => cargo(tree, &["test", "--workspace", "--no-fail-fast"]),
+        true => linted(tree, &["nextest", "run", "--workspace", "--no-fail-fast"]),
+        false => linted(tree, &["test", "--workspace", "--no-fail-fast"]),
     }
 }
 
 fn cargo(tree: &Tree, arguments: &[&str]) -> Result<()> {
     visibly(Command::new("cargo").args(arguments).current_dir(&tree.root))
+}
+
+/// Cargo with clippy in the place of the compiler for our own crates: a build and the lints in one
+/// pass, where `cargo clippy` would check every dependency once more.
+fn linted(tree: &Tree, arguments: &[&str]) -> Result<()> {
+    let mut command = Command::new("cargo");
+    with_lints(&mut command);
+    visibly(command.args(arguments).current_dir(&tree.root))
+}
+
+/// What `cargo clippy -- -D warnings` sets before it calls `cargo check`.
+fn with_lints(command: &mut Command) -> &mut Command {
+    command.env("RUSTC_WORKSPACE_WRAPPER", "clippy-driver");
+    command.env("CLIPPY_ARGS", "-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__")
 }
 
 fn release_path(tree: &Tree) -> Result<PathBuf> {
@@ -64,4 +76,27 @@ pub(crate) fn release_binary(tree: &Tree) -> Result<PathBuf> {
     cargo(tree, &["build", "--release", "--locked", "--package", "bailee"])?;
     let path = release_path(tree)?;
     path.is_file().then_some(path).context("cargo built no release binary")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Cargo and clippy agree on these variables without promising them to anybody.
+    #[test]
+    fn a_lint_that_is_broken_stops_the_build() {
+        let dir = tempfile::tempdir().unwrap();
+        let source = dir.path().join("lib.rs");
+        let lint = |text: &str| {
+            std::fs::write(&source, text).unwrap();
+            let mut driver = Command::new("clippy-driver");
+            let driver = with_lints(&mut driver).args(["rustc", "--crate-type=lib", "-o"]);
+            driver.arg(dir.path().join("lib.rlib")).arg(&source).output().unwrap()
+        };
+        let good = lint("pub fn empty(text: &str) -> bool {\n    text.is_empty()\n}\n");
+        assert!(good.status.success() && dir.path().join("lib.rlib").exists(), "{good:?}");
+        let bad = lint("pub fn empty(text: &str) -> bool {\n    text.len() == 0\n}\n");
+        let said = String::from_utf8(bad.stderr).unwrap();
+        assert!(!bad.status.success() && said.contains("clippy::len_zero"), "{said}");
+    }
 }

@@ -1,8 +1,7 @@
 //! Fuzzing with libFuzzer, without cargo-fuzz and without nightly.
 //!
-//! Coverage instrumentation is an LLVM pass that the stable compiler can be asked for; only the
-//! address sanitizer needs nightly, and our crates deny `unsafe`, so debug assertions and overflow
-//! checks are what finds their faults. The layout is cargo-fuzz's, so `cargo fuzz run` works too.
+//! Our own crates are instrumented (`fuzz/instrument` says how), their dependencies are those of
+//! the release build. The layout is cargo-fuzz's, so `cargo fuzz run` works too.
 //!
 //! Each target runs in a scratch corpus in the build directory, started from the seeds in
 //! `fuzz/corpus/<target>/` and the directories that `fuzz/seeds.txt` names for it; seeds are never
@@ -19,17 +18,6 @@ use std::sync::Mutex;
 
 /// Seconds per target when nobody says otherwise.
 pub(crate) const SECONDS: u32 = 20;
-
-/// Instrumentation: edge counters with a table of places, and traced comparisons.
-const FLAGS: &[&str] = &[
-    "-Cpasses=sancov-module",
-    "-Cllvm-args=-sanitizer-coverage-level=4",
-    "-Cllvm-args=-sanitizer-coverage-inline-8bit-counters",
-    "-Cllvm-args=-sanitizer-coverage-pc-table",
-    "-Cllvm-args=-sanitizer-coverage-trace-compares",
-    "-Cdebug-assertions",
-    "-Coverflow-checks",
-];
 
 /// `cargo xtask fuzz [seconds] [target]`.
 pub(crate) fn command(tree: &Tree, words: &[&str]) -> Result<()> {
@@ -54,7 +42,7 @@ pub(crate) fn run(tree: &Tree, seconds: u32, only: Option<&str>) -> Result<Strin
     if targets.is_empty() {
         bail!("no such fuzz target: see fuzz/fuzz_targets/");
     }
-    let binaries = build(tree)?;
+    let binaries = build(tree, &targets)?;
     let count = targets.len();
     println!("{count} targets, {seconds} s each");
     let queue = Mutex::new(VecDeque::from(targets));
@@ -90,25 +78,18 @@ fn targets(tree: &Tree) -> Result<Vec<String>> {
     Ok(tree.files()?.iter().filter_map(name).collect())
 }
 
-/// Builds all targets; answers with the directory of the binaries.
-fn build(tree: &Tree) -> Result<PathBuf> {
-    let host = host()?;
-    // The same build directory: build scripts and macros are those of the release build.
-    let target = tree.target()?;
+/// Builds the targets; answers with the directory of the binaries.
+///
+/// `bailee` is named beside them for its features only: with the same choice of features the
+/// dependencies are those of the release build, byte for byte, and are not compiled again.
+fn build(tree: &Tree, targets: &[String]) -> Result<PathBuf> {
     let mut command = Command::new("cargo");
-    command.args(["build", "--release", "--manifest-path", "fuzz/Cargo.toml", "--target", &host]);
-    // With a target named, build scripts and macros stay uninstrumented.
-    command.env("RUSTFLAGS", FLAGS.join(" ")).env("CARGO_TARGET_DIR", &target);
-    command.env_remove("CARGO_ENCODED_RUSTFLAGS");
+    command.args(["build", "--release", "--locked", "--package", "bailee"]);
+    command.args(["--package", "bailee-fuzz", "--features", "bailee-fuzz/engine"]);
+    command.args(targets.iter().flat_map(|target| ["--bin", target]));
+    command.env("RUSTC_WORKSPACE_WRAPPER", tree.root.join("fuzz/instrument"));
     visibly(command.current_dir(&tree.root))?;
-    Ok(target.join(host).join("release"))
-}
-
-fn host() -> Result<String> {
-    let output = Command::new("rustc").arg("-vV").output().context("rustc does not start")?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    let host = text.lines().find_map(|line| line.strip_prefix("host: "));
-    Ok(host.context("rustc -vV names no host")?.to_owned())
+    Ok(tree.target()?.join("release"))
 }
 
 /// Runs one target; a line about it, or an error with the tail of its log and how to repeat it.

@@ -24,6 +24,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("bailee-ledger", &[]),
     ("bailee-store", &[]),
     ("bailee-post", &[]),
+    (
+        "bailee-fuzz",
+        &["bailee-core", "bailee-ledger", "bailee-post", "bailee-store", "bailee-vault"],
+    ),
     ("xtask", &[]),
 ];
 
@@ -46,6 +50,7 @@ pub(crate) fn check(metadata: &Value) -> Vec<Finding> {
         let name = package["name"].as_str().unwrap_or_default();
         let path = match name {
             "xtask" => "xtask/Cargo.toml".to_owned(),
+            "bailee-fuzz" => "fuzz/Cargo.toml".to_owned(),
             _ => format!("crates/{name}/Cargo.toml"),
         };
         let Some((_, allowed)) = ARROWS.iter().find(|(from, _)| *from == name) else {

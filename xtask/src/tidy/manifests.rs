@@ -3,7 +3,7 @@
 
 use super::Finding;
 
-/// Whether this is a manifest of the workspace (the fuzz targets are a workspace of their own).
+/// Whether this is a manifest of the workspace.
 pub(crate) fn is_manifest(path: &str) -> bool {
     path.ends_with("Cargo.toml")
 }

@@ -13,11 +13,11 @@ use crate::support::{disk_vault, memory_vault, noise};
 /// Tells the child process where its vault is.
 const CHILD: &str = "BAILEE_VAULT_TEST_CHILD";
 
-/// Files nobody has touched for a while: the compiler's own libraries, about 100 MB.
+/// Files nobody has touched for a while: programs beside the compiler's libraries, about 20 MB.
 fn at_rest() -> PathBuf {
     let out = Command::new("rustc").args(["--print", "target-libdir"]).output().unwrap();
     assert!(out.status.success());
-    PathBuf::from(String::from_utf8(out.stdout).unwrap().trim())
+    PathBuf::from(String::from_utf8(out.stdout).unwrap().trim()).with_file_name("bin")
 }
 
 #[test]
