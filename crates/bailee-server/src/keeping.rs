@@ -58,9 +58,9 @@ pub fn vault(house: &House) -> Result<Vault, KeepError> {
     let dir = house.dir().ok_or(KeepError::NoVault)?;
     let key = house.keys().vault(dir).map_err(HouseError::from)?;
     let kek = Kek::from_bytes(*key);
-    let objects = Arc::clone(house.objects());
-    match Vault::open(objects.clone(), &kek) {
-        Err(VaultError::NoVault) => Ok(Vault::create(objects, &kek)?),
+    let (packs, own) = (Arc::clone(house.packs()?), Arc::clone(house.objects()));
+    match Vault::open_with_keys(packs.clone(), own.clone(), &kek) {
+        Err(VaultError::NoVault) => Ok(Vault::create_with_keys(packs, own, &kek)?),
         opened => Ok(opened?),
     }
 }
@@ -134,13 +134,13 @@ fn read_back(
 /// Hashes packs of the vault, going on where the last scrub stopped. Needs no key.
 pub fn scrub(house: &House, budget: Budget) -> Result<ScrubRun, KeepError> {
     let dir = house.dir().ok_or(KeepError::NoVault)?;
-    Ok(scrub_some(&**house.objects(), &DiskSlot::new(dir, "scrub"), budget)?)
+    Ok(scrub_some(&**house.packs()?, &DiskSlot::new(dir, "scrub"), budget)?)
 }
 
 /// Puts damaged packs right from a copy of the data directory, which is only read.
 pub fn repair(house: &House, copy: &Path, all: &[Problem]) -> Result<RepairReport, KeepError> {
     let copy = DiskObjects::read_only(&copy.join("objects")).map_err(VaultError::from)?;
-    Ok(repair_packs(&**house.objects(), &copy, all)?)
+    Ok(repair_packs(&**house.packs()?, &copy, all)?)
 }
 
 /// Restores a snapshot, or what the pattern matches of it, into an empty or absent directory.
