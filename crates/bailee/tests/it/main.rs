@@ -5,6 +5,7 @@ mod asking;
 #[path = "../../../bailee-ledger/tests/it/authority.rs"]
 mod authority;
 mod bucket;
+mod drill;
 mod keys;
 mod letting_go;
 #[allow(dead_code, reason = "the store's tests use all of it")]
