@@ -30,6 +30,9 @@ const PROGRAMS: &[(&str, &str, &str)] = &[
     ("go", "golang-go", "verifiers/go, a second opinion on notes, proofs and tiles"),
     ("python3", "python3", "verify.py, a second opinion on bundles"),
     ("chromium", "chromium", "verify.html is tested in a real browser"),
+    ("radosgw", "radosgw", "packs in a bucket: a real S3 engine, over a cluster of one"),
+    ("ceph-mon", "ceph-mon", "the cluster behind it"),
+    ("ceph-osd", "ceph-osd", "the same"),
 ];
 
 /// A file the tests need that is no program, its Debian package, and why.

@@ -11,6 +11,7 @@ use crate::attest::Witnesses;
 use crate::house::HouseError;
 use crate::http::Serving;
 use crate::keys::KeySettings;
+use crate::packs::Packs;
 use crate::stamping::{Authority, Pace};
 
 /// The settings.
@@ -41,6 +42,9 @@ pub struct Config {
     /// How often, and for how long.
     #[serde(default)]
     pub stamping: Pace,
+    /// Where the packs of the vault are.
+    #[serde(default)]
+    pub vault: Packs,
 }
 
 impl Config {
@@ -60,6 +64,7 @@ impl Config {
             serving: Serving::default(),
             timestamp: Vec::new(),
             stamping: Pace::default(),
+            vault: Packs::default(),
         }
     }
 
@@ -77,7 +82,9 @@ impl Config {
 
     /// Parses the file. Error: what is wrong, with its line.
     pub fn parse(text: &str) -> Result<Config, String> {
-        toml::from_str(text).map_err(|error| error.to_string())
+        let config: Config = toml::from_str(text).map_err(|error| error.to_string())?;
+        config.vault.check()?;
+        Ok(config)
     }
 
     /// The file's text.
@@ -100,6 +107,7 @@ impl Config {
         text.push_str(&self.serving.to_text());
         text.push_str(&self.stamping.to_text());
         text.extend(self.timestamp.iter().map(Authority::to_text));
+        text.push_str(&self.vault.to_text());
         text
     }
 }

@@ -65,6 +65,12 @@ pub enum HouseError {
     /// The objects do not answer.
     #[error(transparent)]
     Object(#[from] ObjectError),
+    /// What keeps the packs does not answer, or cannot be used.
+    #[error("the vault's objects: {detail}")]
+    Engine {
+        /// What is wrong.
+        detail: String,
+    },
     /// The checkpoint file does not answer.
     #[error(transparent)]
     Slot(#[from] bailee_store::SlotError),

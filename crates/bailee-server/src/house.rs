@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
-use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock, RwLockWriteGuard};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, RwLock, RwLockWriteGuard};
 use std::thread::JoinHandle;
 
 use bailee_core::{Command, State};
@@ -27,6 +27,7 @@ use crate::config::Config;
 pub use crate::error::HouseError;
 use crate::image::Image;
 use crate::keys::Keys;
+use crate::packs;
 use crate::projection::Projection;
 use crate::publish::Published;
 use crate::runner::{Ask, Done, Failure};
@@ -60,6 +61,8 @@ pub(crate) struct Inner {
     pub(crate) clock: Clock,
     pub(crate) journal: Arc<dyn Journal>,
     pub(crate) objects: Arc<dyn Objects>,
+    /// The vault's packs, once something needed them.
+    pub(crate) packs: OnceLock<Arc<dyn Objects>>,
     /// The checkpoint outside of the journal.
     pub(crate) slot: Option<Arc<dyn Slot>>,
     pub(crate) projection: RwLock<Projection>,
@@ -231,6 +234,25 @@ impl House {
     /// Large things.
     pub fn objects(&self) -> &Arc<dyn Objects> {
         &self.inner.objects
+    }
+
+    /// Where the packs of the vault are. The first call opens a bucket, if one keeps them.
+    ///
+    /// # Errors
+    /// Settings, credentials; the engine's own words.
+    pub fn packs(&self) -> Result<&Arc<dyn Objects>, HouseError> {
+        if let Some(packs) = self.inner.packs.get() {
+            return Ok(packs);
+        }
+        let bucket = self.dir().map(|dir| self.config().vault.open(dir)).transpose()?.flatten();
+        let packs: Arc<dyn Objects> = match bucket {
+            None => self.objects().clone(),
+            Some(bucket) => {
+                packs::none_left_behind(self.objects())?;
+                Arc::new(bucket)
+            }
+        };
+        Ok(self.inner.packs.get_or_init(|| packs))
     }
 
     /// While this is held no exhibit is added.

@@ -5,6 +5,7 @@
 //! Invariants: a custody unit is one source asset, a tenant is one account, so that keys of one
 //! owner never open another's data; `taken` is the time before the first byte was read.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,8 +13,9 @@ use bailee_core::id::{AssetId, PartyId, SnapshotId};
 use bailee_core::{Action, By, Command, Event, State};
 use bailee_store::{DiskObjects, DiskSlot};
 use bailee_vault::{
-    Budget, FileReader, Kek, Pattern, Problem, Progress, RepairReport, RestoreReport, ScrubRun,
-    SnapshotReport, Source, Unchanged, Vault, VaultError, repair_packs, scrub_some,
+    Budget, FileReader, Kek, Pattern, Problem, Progress, ReindexReport, RepairReport,
+    RestoreReport, ScrubRun, SnapshotReport, Source, Unchanged, Vault, VaultError, repair_packs,
+    scrub_some,
 };
 use bailee_vault::{SnapshotId as VaultId, VerifyReport};
 
@@ -58,9 +60,9 @@ pub fn vault(house: &House) -> Result<Vault, KeepError> {
     let dir = house.dir().ok_or(KeepError::NoVault)?;
     let key = house.keys().vault(dir).map_err(HouseError::from)?;
     let kek = Kek::from_bytes(*key);
-    let objects = Arc::clone(house.objects());
-    match Vault::open(objects.clone(), &kek) {
-        Err(VaultError::NoVault) => Ok(Vault::create(objects, &kek)?),
+    let (packs, own) = (Arc::clone(house.packs()?), Arc::clone(house.objects()));
+    match Vault::open_with_keys(packs.clone(), own.clone(), &kek) {
+        Err(VaultError::NoVault) => Ok(Vault::create_with_keys(packs, own, &kek)?),
         opened => Ok(opened?),
     }
 }
@@ -134,13 +136,34 @@ fn read_back(
 /// Hashes packs of the vault, going on where the last scrub stopped. Needs no key.
 pub fn scrub(house: &House, budget: Budget) -> Result<ScrubRun, KeepError> {
     let dir = house.dir().ok_or(KeepError::NoVault)?;
-    Ok(scrub_some(&**house.objects(), &DiskSlot::new(dir, "scrub"), budget)?)
+    Ok(scrub_some(&**house.packs()?, &DiskSlot::new(dir, "scrub"), budget)?)
+}
+
+/// Makes the index again from the packs, for everyone whose data the log says is kept.
+///
+/// # Errors
+/// Store failures; damage of key objects. Damaged packs are in the report.
+pub fn reindex(house: &House) -> Result<ReindexReport, KeepError> {
+    let tenants: BTreeSet<String> = house
+        .with_state(|s| s.snapshots.iter().map(|(_, kept)| tenant(s, kept.asset)).collect())?;
+    let (vault, mut all) = (vault(house)?, ReindexReport::default());
+    for tenant in tenants {
+        match vault.reindex(&tenant) {
+            Err(VaultError::UnknownTenant { .. }) => {} // nothing of it is in the vault
+            report => {
+                let report = report?;
+                all.packs += report.packs;
+                all.problems.extend(report.problems);
+            }
+        }
+    }
+    Ok(all)
 }
 
 /// Puts damaged packs right from a copy of the data directory, which is only read.
 pub fn repair(house: &House, copy: &Path, all: &[Problem]) -> Result<RepairReport, KeepError> {
     let copy = DiskObjects::read_only(&copy.join("objects")).map_err(VaultError::from)?;
-    Ok(repair_packs(&**house.objects(), &copy, all)?)
+    Ok(repair_packs(&**house.packs()?, &copy, all)?)
 }
 
 /// Restores a snapshot, or what the pattern matches of it, into an empty or absent directory.

@@ -22,6 +22,7 @@ pub mod keys;
 pub mod letting_go;
 pub mod matter;
 pub mod monitor;
+mod packs;
 mod paper;
 mod projection;
 mod publish;
@@ -36,6 +37,7 @@ pub mod witness;
 pub use clock::Clock;
 pub use config::Config;
 pub use house::{House, HouseError};
+pub use packs::{Engine, Packs};
 pub use projection::{Projection, ReplayError};
 pub use runner::{Done, Failure};
 

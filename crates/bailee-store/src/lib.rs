@@ -5,6 +5,7 @@
 //! |---|---|---|---|
 //! | [`memory`] | [`MemoryJournal`] | [`MemoryObjects`] | simulation, tests of callers |
 //! | embedded | [`SqliteJournal`] | [`DiskObjects`] | one data directory, nothing to install |
+//! | [`s3`] | | [`s3::S3Objects`] | packs of the vault in a bucket |
 //! | [`faulty`] | [`FaultyJournal`] | [`FaultyObjects`] | fault matrices, [`FaultySlot`] too |
 //!
 //! Every implementation passes the same suites of [`conformance`]; so must any that is added.
@@ -20,6 +21,7 @@ mod journal;
 mod lock;
 pub mod memory;
 mod objects;
+pub mod s3;
 mod slot;
 mod sqlite;
 

@@ -11,7 +11,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::sync_channel;
-use std::sync::{Arc, Condvar, Mutex, RwLock};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, RwLock};
 use std::thread;
 
 use bailee_core::{Action, Command};
@@ -138,6 +138,7 @@ impl House {
             clock,
             journal,
             objects,
+            packs: OnceLock::new(),
             slot,
             projection: RwLock::new(projection),
             published: Mutex::new(published),

@@ -20,6 +20,7 @@ use bailee_vault::{Kek, RewrapReport, Vault, VaultError};
 use super::escrow::Recipient;
 use super::file::{KeyDir, KeyFile, rename, sync_dir, write_new};
 use super::{KeyError, Keys, Secrets};
+use crate::config::Config;
 use crate::house::HouseError;
 use crate::keeping::KeepError;
 
@@ -36,11 +37,16 @@ pub fn rotate(
 ) -> Result<RewrapReport, KeepError> {
     let dir = Keys::dir(house, secrets);
     let now = kek(&dir, KeyFile::Vault)?;
-    let objects: Arc<dyn Objects> =
+    let own: Arc<dyn Objects> =
         Arc::new(DiskObjects::open(&house.join("objects")).map_err(HouseError::from)?);
+    let packs: Arc<dyn Objects> = match Config::read(house)?.vault.open(house)? {
+        None => own.clone(),
+        Some(bucket) => Arc::new(bucket),
+    };
+    let opened = |kek: &Kek| Vault::open_with_keys(packs.clone(), own.clone(), kek);
     let next = dir.find(KeyFile::NextVault).map_err(HouseError::from)?;
-    let old = match Vault::open(Arc::clone(&objects), &now) {
-        Err(VaultError::NoVault) => Vault::create(Arc::clone(&objects), &now)?,
+    let old = match opened(&now) {
+        Err(VaultError::NoVault) => Vault::create_with_keys(packs.clone(), own.clone(), &now)?,
         opened => opened?,
     };
     if next.is_some() || old.keks()?.len() < 2 {
@@ -59,7 +65,7 @@ pub fn rotate(
     } else if let Some((to, path)) = counsel {
         copy(&dir, KeyFile::Vault, to, path).map_err(HouseError::from)?;
     }
-    let vault = Vault::open(objects, &kek(&dir, KeyFile::Vault)?)?;
+    let vault = opened(&kek(&dir, KeyFile::Vault)?)?;
     Ok(vault.retire_other_keks()?)
 }
 

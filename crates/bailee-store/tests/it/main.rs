@@ -2,4 +2,11 @@
 //! stores apart.
 
 mod models;
+mod radosgw;
+#[allow(clippy::unwrap_used, reason = "helpers of one test")]
+mod s3;
 mod suites;
+#[allow(clippy::unwrap_used, reason = "a fault of the way is a fault of the test")]
+mod way;
+
+use bailee_store as store;

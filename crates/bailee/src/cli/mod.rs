@@ -168,6 +168,14 @@ pub(crate) enum Command {
     Export(keep::ExportArgs),
     /// Are the vault's packs still what was put? A part of them at a time, without a key
     Scrub(keep::ScrubArgs),
+    /// Make the vault's index again from the packs' own directories
+    #[command(
+        long_about = "Indexes every pack that no readable index names, and takes damaged index \
+                      objects away. Packs and snapshots are the truth; the index is only where \
+                      things are. Verify the snapshots afterwards.",
+        after_long_help = "EXAMPLE\n  bailee reindex"
+    )]
+    Reindex,
     /// Overwrite a device under a clearance, read it back, certify
     Sanitize(clearance::SanitizeArgs),
     /// Expire a snapshot from the vault under a clearance

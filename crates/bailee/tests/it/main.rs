@@ -4,8 +4,13 @@ mod asking;
 #[allow(dead_code, clippy::unwrap_used, reason = "the ledger's tests use all of it")]
 #[path = "../../../bailee-ledger/tests/it/authority.rs"]
 mod authority;
+mod bucket;
+mod drill;
 mod keys;
 mod letting_go;
+#[allow(dead_code, reason = "the store's tests use all of it")]
+#[path = "../../../bailee-store/tests/it/radosgw.rs"]
+mod radosgw;
 mod room;
 mod runbook;
 mod shell;
@@ -17,3 +22,5 @@ mod tsa;
 mod vault_keys;
 mod wire;
 mod witnessing;
+
+use bailee_server::store;
