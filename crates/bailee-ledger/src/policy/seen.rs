@@ -47,7 +47,19 @@ impl Policy {
     /// Checks a signed checkpoint: one of the logs signed it, and the quorum cosigned it.
     pub fn evaluate(&self, note: &Note) -> Result<Seen, Error> {
         let (log, checkpoint) = self.open_log(note)?;
-        let cosigned = self.cosignatures(note)?;
+        self.second_key(note, &checkpoint.origin)?;
+        self.witnessed(note, log, checkpoint)
+    }
+
+    /// The rest of [`Policy::evaluate`] for whoever has looked at both of the log's keys: each
+    /// signature is verified once, and ML-DSA is dear.
+    pub fn witnessed(
+        &self,
+        note: &Note,
+        log: usize,
+        checkpoint: Checkpoint,
+    ) -> Result<Seen, Error> {
+        let cosigned = self.cosigned_by(note, |key| !is_second(key, &checkpoint.origin))?;
         let quorum = match self.quorum {
             None => Quorum::NotAsked,
             Some(_) => {
@@ -83,9 +95,8 @@ impl Policy {
     /// Did the log of this origin sign with its second key? Error: it did, and that does not
     /// verify.
     pub fn second_key(&self, note: &Note, origin: &str) -> Result<SecondKey, Error> {
-        let second = |key: &Verifier| key.kind() == KeyKind::MlDsa44 && key.name() == origin;
         let keys = self.witnesses.iter().map(|witness| witness.key.clone());
-        let keys: Vec<Verifier> = keys.filter(second).collect();
+        let keys: Vec<Verifier> = keys.filter(|key| is_second(key, origin)).collect();
         match note.verify(&keys) {
             _ if keys.is_empty() => Ok(SecondKey::NotListed),
             Ok(_) => Ok(SecondKey::Signed),
@@ -97,13 +108,23 @@ impl Policy {
     /// The witnesses whose cosignatures on `note` verify, each with the Unix seconds it states.
     /// Error: a known witness's signature that fails.
     pub fn cosignatures(&self, note: &Note) -> Result<Vec<(usize, u64)>, Error> {
-        let keys: Vec<Verifier> = self.witnesses.iter().map(|w| w.key.clone()).collect();
-        let counts = |key: usize| self.check_counts(Member::Witness(key)).is_ok();
+        self.cosigned_by(note, |_| true)
+    }
+
+    fn cosigned_by(
+        &self,
+        note: &Note,
+        asked: impl Fn(&Verifier) -> bool,
+    ) -> Result<Vec<(usize, u64)>, Error> {
+        let witnesses = self.witnesses.iter().enumerate().filter(|(_, w)| asked(&w.key));
+        let (places, keys): (Vec<usize>, Vec<Verifier>) =
+            witnesses.map(|(place, witness)| (place, witness.key.clone())).unzip();
+        let counts = |place: usize| self.check_counts(Member::Witness(place)).is_ok();
         match note.verify(&keys) {
             Ok(found) => Ok(found
                 .iter()
-                .filter(|verified| counts(verified.key))
-                .filter_map(|verified| Some((verified.key, verified.time?)))
+                .filter(|verified| counts(places[verified.key]))
+                .filter_map(|verified| Some((places[verified.key], verified.time?)))
                 .collect()),
             Err(Error::NoKnownSignature { .. }) => Ok(Vec::new()),
             Err(error) => Err(error),
@@ -126,4 +147,9 @@ impl Policy {
             }
         }
     }
+}
+
+/// Is this the second key of the log of this origin, which is no witness?
+fn is_second(key: &Verifier, origin: &str) -> bool {
+    key.kind() == KeyKind::MlDsa44 && key.name() == origin
 }

@@ -89,7 +89,8 @@ impl<R: Read + Seek> Check<'_, R> {
             if proof.checkpoint != signed.note {
                 return Err(Error::malformed("tlog-proof", "it holds another checkpoint"));
             }
-            verify_inclusion(&leaf_hash(leaf), index, signed.size, &proof.path, &signed.root)
+            let tree = &signed.checkpoint;
+            verify_inclusion(&leaf_hash(leaf), index, tree.size, &proof.path, &tree.root)
         });
         checked.map_err(|error| self.problem(&name, error)).is_ok()
     }

@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Seek};
 
 use crate::bundle::{CHECKPOINT, POLICY, Part};
-use crate::checkpoint::{MAX_CHECKPOINT, parse_note};
+use crate::checkpoint::{Checkpoint, MAX_CHECKPOINT, parse_note};
 use crate::error::Error;
 use crate::hash::{Hash, leaf_hash};
 use crate::key::Verifier;
@@ -150,11 +150,12 @@ const DOCUMENTS: fn(Part) -> bool =
 const LOG: fn(Part) -> bool =
     |part| matches!(part, Part::Leaf(_) | Part::Proof(_) | Part::Checkpoint);
 
-/// The checkpoint under the log's signature.
+/// The checkpoint under the log's signatures.
 struct Signed {
     note: Note,
-    size: u64,
-    root: Hash,
+    /// Which log of the policy.
+    log: usize,
+    checkpoint: Checkpoint,
     second: SecondKey,
 }
 
@@ -174,14 +175,15 @@ impl<R: Read + Seek> Check<'_, R> {
         let statement = chain.statement;
         let signed = self.checkpoint(&statement.origin);
         let entries = self.entries(signed.as_ref());
-        let tree = signed.as_ref().map(|signed| (signed.size, signed.root));
+        let tree = signed.as_ref().map(|signed| (signed.checkpoint.size, signed.checkpoint.root));
         // Before the quorum is looked at, whose problems are the checkpoint's but not the log's.
         let broken = [DOCUMENTS, LOG].map(|parts| self.problem_in(parts));
         let witnesses = self.witnesses(signed.as_ref());
         let (stamps, timestamp) = self.timestamps(signed.is_some());
         let indices: Vec<u64> = entries.reports.iter().map(|entry| entry.index).collect();
         let second = signed.as_ref().map(|signed| signed.second);
-        let signed = signed.filter(|_| !broken[1]).map(|signed| (signed.size, signed.second));
+        let signed = signed.filter(|_| !broken[1]);
+        let signed = signed.map(|signed| (signed.checkpoint.size, signed.second));
         let claims = [
             documents(entries.opened, entries.named.len(), broken[0]),
             log_signed(&indices, signed, self.source),
@@ -206,7 +208,8 @@ impl<R: Read + Seek> Check<'_, R> {
     /// Claim 3.
     fn witnesses(&mut self, signed: Option<&Signed>) -> Claim {
         let Some(signed) = signed else { return no_quorum("the checkpoint does not hold") };
-        match self.policy.evaluate(&signed.note) {
+        let (log, checkpoint) = (signed.log, signed.checkpoint.clone());
+        match self.policy.witnessed(&signed.note, log, checkpoint) {
             Ok(seen) => quorum_saw(&self.policy, &seen),
             // Whoever wrote this policy also wrote what falls short of it, and hides nothing.
             Err(Error::QuorumNotReached { quorum, have }) if self.source == Source::Bundle => {
@@ -223,13 +226,13 @@ impl<R: Read + Seek> Check<'_, R> {
     fn checkpoint(&mut self, origin: &str) -> Option<Signed> {
         let bytes = self.read(CHECKPOINT, MAX_CHECKPOINT as u64)?;
         let opened = parse_note(&bytes).and_then(|note| {
-            let (_, checkpoint) = self.policy.open_log(&note)?;
+            let (log, checkpoint) = self.policy.open_log(&note)?;
             if checkpoint.origin != origin {
                 let (found, wanted) = (checkpoint.origin, origin.to_owned());
                 return Err(Error::WrongOrigin { found, wanted });
             }
             let second = self.policy.second_key(&note, origin)?;
-            Ok(Signed { note, size: checkpoint.size, root: checkpoint.root, second })
+            Ok(Signed { note, log, checkpoint, second })
         });
         opened.map_err(|error| self.problem(CHECKPOINT, error)).ok()
     }
