@@ -24,6 +24,7 @@ pub mod matter;
 pub mod monitor;
 mod packs;
 mod paper;
+pub mod probing;
 mod projection;
 mod publish;
 pub mod receipt;

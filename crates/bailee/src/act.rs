@@ -16,8 +16,8 @@ use crate::print::{self, Style};
 use crate::save::save;
 use crate::trouble::Trouble;
 use crate::{
-    about, cat, demo, export, init, keep, keys, let_go, monitor, reindex, rule, scenario, scrub,
-    stamps, verify, witness,
+    about, cat, demo, export, init, keep, keys, let_go, monitor, probe, reindex, rule, scenario,
+    scrub, stamps, verify, witness,
 };
 
 /// Does what was typed.
@@ -80,6 +80,7 @@ fn special(command: Command, reach: &Reach, style: Style) -> Result<(), Trouble>
         Command::Cat(args) => cat::cat(&args, reach),
         Command::Export(args) => export::export(&args, reach, style),
         Command::Scrub(args) => scrub::scrub(&args, reach, style),
+        Command::Probe => probe::probe(reach, style),
         Command::Reindex => reindex::reindex(reach, style),
         Command::Sanitize(args) => let_go::sanitize(args, reach, style),
         Command::Expire(args) => let_go::expire(&args, reach, style),

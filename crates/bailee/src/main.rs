@@ -21,6 +21,7 @@ mod let_go;
 mod log;
 mod monitor;
 mod print;
+mod probe;
 mod reindex;
 mod rule;
 mod save;

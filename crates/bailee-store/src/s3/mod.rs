@@ -24,6 +24,7 @@ mod claim;
 mod client;
 mod error;
 pub mod listing;
+mod probe;
 mod settings;
 mod sign;
 
@@ -43,6 +44,7 @@ use claim::Claim;
 use client::{Call, Client, Reply};
 pub use error::S3Error;
 use listing::read_page;
+pub use probe::{Finding, Outcome};
 pub use settings::{Credentials, S3Settings};
 
 /// The longest object, and the most that a stream may bring: each is put in one request.

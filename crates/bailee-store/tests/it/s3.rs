@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use bailee_store::s3::{Credentials, ObjectLock, S3Error, S3Objects, S3Settings};
+use bailee_store::s3::{Credentials, ObjectLock, Outcome, S3Error, S3Objects, S3Settings};
 use bailee_store::{ObjectError, Objects, Put, conformance};
 
 use crate::radosgw::{ID, RadosGw, SECRET};
@@ -20,6 +20,7 @@ fn s3_objects_on_radosgw() {
     let settings = engine.bucket("kept", ObjectLock::Off);
     let empty = S3Objects::open(&settings).unwrap().list("").unwrap();
     assert!(empty.is_empty(), "{empty:?}");
+    the_probe_tells_what_it_does(&engine);
     conforms(&settings);
     prefixes_are_stores_of_their_own(&settings);
     lists_more_than_a_page(&settings);
@@ -67,6 +68,22 @@ fn conforms(settings: &S3Settings) {
         Box::new(move || Box::new(S3Objects::open(&settings).unwrap()))
     });
     assert!(made.get() > 5, "the suite ran");
+}
+
+fn the_probe_tells_what_it_does(engine: &RadosGw) {
+    for (bucket, lock) in [("plain", ObjectLock::Off), ("locked", ObjectLock::On)] {
+        let settings = engine.bucket(bucket, lock);
+        let objects = S3Objects::open(&settings).unwrap();
+        let found = objects.probe("1").unwrap();
+        let outcome = |what: &str| found.iter().find(|f| f.what.starts_with(what)).unwrap().outcome;
+        assert_eq!((outcome("read"), outcome("list")), (Outcome::Holds, Outcome::Holds));
+        assert_eq!(outcome("checksum"), Outcome::Absent, "16.2 does not know the header");
+        let held = if lock == ObjectLock::On { Outcome::Holds } else { Outcome::Absent };
+        assert_eq!(outcome("legal hold"), held);
+        let far = if lock == ObjectLock::On { Outcome::Broken } else { Outcome::Absent };
+        assert_eq!(outcome("retention"), far, "16.2 wraps dates past 2106");
+        assert_eq!(objects.list("").unwrap(), Vec::<String>::new(), "canaries are no objects");
+    }
 }
 
 fn within(settings: &S3Settings, prefix: &str) -> S3Settings {

@@ -168,6 +168,15 @@ pub(crate) enum Command {
     Export(keep::ExportArgs),
     /// Are the vault's packs still what was put? A part of them at a time, without a key
     Scrub(keep::ScrubArgs),
+    /// Try out what keeps the vault's packs: what does it really do?
+    #[command(
+        long_about = "Writes, reads back, lists, writes again, locks and deletes objects of a few \
+                      bytes where the packs are. Exit code 1: something was promised (a lock \
+                      taken, a condition accepted) and does not hold. Nothing rests on what it \
+                      promises; the packs would only lose a second line of defence.",
+        after_long_help = "EXAMPLE\n  bailee probe"
+    )]
+    Probe,
     /// Make the vault's index again from the packs' own directories
     #[command(
         long_about = "Indexes every pack that no readable index names, and takes damaged index \

@@ -63,6 +63,11 @@ fn a_house_keeps_its_packs_in_a_bucket() {
     let part = room.pipe(&["cat", "S-1", "a.raw", "--range", "999999-1000010"], b"");
     assert!(part.status.success() && part.stdout == bytes[999_999..=1_000_010]);
     run(&["check"]).ok();
+    let probed = run(&["--json", "probe"]);
+    let items = probed.json()["items"].as_array().expect("findings").clone();
+    assert_eq!((probed.code, items.len()), (0, 6), "{probed:?}");
+    assert_eq!(items[4]["outcome"], "absent", "no lock was promised: {items:?}");
+    promises_that_do_not_hold_are_an_alarm(&engine);
     damage_is_found_and_put_right(&room, &settings);
     another_house_is_kept_out(&settings);
     a_letter_is_taken_while_the_engine_is_away(&mut engine, &room);
@@ -85,6 +90,14 @@ fn damage_is_found_and_put_right(room: &Room, settings: &S3Settings) {
     let mended = room.run(&["--json", "scrub", "--repair-from", text(&room.path("copy"))]);
     assert_eq!((mended.code, &mended.json()["repaired"]["packs"]), (0, &1.into()), "{mended:?}");
     assert!(bucket.get(pack).expect("it works") == sound);
+}
+
+/// radosgw 16.2 takes a retention until 2107 and deletes all the same.
+fn promises_that_do_not_hold_are_an_alarm(engine: &RadosGw) {
+    let room = Room::with_house();
+    attach(&room, &S3Settings { prefix: "h".into(), ..engine.bucket("locked", ObjectLock::On) });
+    let probed = room.run(&["probe"]);
+    assert!(probed.code == 1 && probed.out.contains("BROKEN"), "{probed:?}");
 }
 
 /// A second house with the same bucket and prefix finds a vault there that is not its own.
@@ -131,6 +144,9 @@ fn settings_of_a_bucket_that_cannot_be_used_are_named() {
         assert!(refused.code != 0 && refused.err.contains(named), "{named}: {refused:?}");
     }
     preserve("").ok();
+    let disk = room.run(&["--json", "probe"]);
+    let kept = disk.json()["items"].as_array().expect("findings").clone();
+    assert!(disk.code == 0 && kept.iter().all(|f| f["outcome"] == "holds"), "{disk:?}");
     let open =
         room.file("house/keys/s3.toml", b"access_key_id = \"a\"\nsecret_access_key = \"b\"\n");
     fs::set_permissions(open, fs::Permissions::from_mode(0o644)).expect("it works");

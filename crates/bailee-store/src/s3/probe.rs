@@ -1,0 +1,158 @@
+//! What an engine really does, not what it says: objects of a few bytes are put, locked, deleted.
+//!
+//! Invariants: nothing here is relied on by the store; keys of a probe have a `~` in them, so they
+//! are never listed as objects; what a lock does not let go is named, not hidden. **Broken** is
+//! what an engine took with a success and then did not do; **absent** is what it refused or did not
+//! know.
+
+use super::client::Call;
+use super::{Client, S3Error, S3Objects};
+
+/// How an engine did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It does it.
+    Holds,
+    /// It does not say that it does.
+    Absent,
+    /// It said so, and does not.
+    Broken,
+}
+
+/// One thing that was tried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// What.
+    pub what: &'static str,
+    /// How it went.
+    pub outcome: Outcome,
+    /// What was seen.
+    pub saw: String,
+}
+
+/// A date that does not fit into 32 bits of seconds.
+const FAR: &str = "2107-01-01T00:00:00Z";
+
+impl S3Objects {
+    /// Tries everything, under keys that begin with `~probe/` and `mark`, and cleans up.
+    ///
+    /// # Errors
+    /// The engine does not answer, or not as S3. What it does wrong is in the findings.
+    pub fn probe(&self, mark: &str) -> Result<Vec<Finding>, S3Error> {
+        let base = format!("{}~probe/{mark}", self.inner.prefix);
+        let plain = format!("{base}-plain");
+        let mut all =
+            vec![self.reads_back(&plain)?, self.lists(&plain)?, self.keeps_first(&plain)?];
+        self.remove(&plain)?;
+        all.push(self.checks_sums(&format!("{base}-sum"))?);
+        let hold = ("x-amz-object-lock-legal-hold", "ON");
+        all.push(self.keeps_locked(&format!("{base}-held"), "legal hold", &[hold])?);
+        let until = [
+            ("x-amz-object-lock-mode", "GOVERNANCE"),
+            ("x-amz-object-lock-retain-until-date", FAR),
+        ];
+        all.push(self.keeps_locked(&format!("{base}-kept"), "retention until 2107", &until)?);
+        Ok(all)
+    }
+
+    fn client(&self) -> &Client {
+        &self.inner.client
+    }
+
+    fn reads_back(&self, key: &str) -> Result<Finding, S3Error> {
+        self.send(key, b"first")?;
+        let (outcome, saw) = match self.read_back(key, b"first") {
+            Ok(()) => (Outcome::Holds, "the very bytes".to_owned()),
+            Err(error) => (Outcome::Broken, error.to_string()),
+        };
+        Ok(Finding { what: "read after write", outcome, saw })
+    }
+
+    fn lists(&self, key: &str) -> Result<Finding, S3Error> {
+        let name = key.strip_prefix(&self.inner.prefix).unwrap_or(key);
+        let listed = self.page(name, "", "10")?.keys.iter().any(|listed| listed == key);
+        let outcome = if listed { Outcome::Holds } else { Outcome::Broken };
+        let saw = if listed { "it is listed" } else { "it is not listed" }.to_owned();
+        Ok(Finding { what: "list after write", outcome, saw })
+    }
+
+    fn keeps_first(&self, key: &str) -> Result<Finding, S3Error> {
+        let once = [("if-none-match", "*")];
+        let (method, body) = ("PUT", &b"second"[..]);
+        let put =
+            self.client().ask(&Call { method, key, headers: &once, body, ..Call::default() })?;
+        let now = self.client().ask(&Call { method: "GET", key, ..Call::default() })?;
+        let (outcome, what) = match (put.is_good(), now.body == b"first") {
+            (false, true) => (Outcome::Holds, "kept the first"),
+            (true, _) => (Outcome::Broken, "took the header and wrote over the first"),
+            (false, false) => (Outcome::Broken, "refused, and the first is not there any more"),
+        };
+        let saw = format!("{} to a second put: {what}", put.status);
+        Ok(Finding { what: "put once (If-None-Match)", outcome, saw })
+    }
+
+    fn checks_sums(&self, key: &str) -> Result<Finding, S3Error> {
+        let other = [("x-amz-checksum-sha256", "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=")];
+        let (method, body) = ("PUT", &b"not nothing"[..]);
+        let put =
+            self.client().ask(&Call { method, key, headers: &other, body, ..Call::default() })?;
+        let (outcome, what) = match put.is_good() {
+            false => (Outcome::Holds, "refused a body that is not what its checksum says"),
+            true => (Outcome::Absent, "does not look at the checksum, only at what is signed"),
+        };
+        self.remove(key)?;
+        let saw = format!("{}: {what}", put.status);
+        Ok(Finding { what: "checksum header", outcome, saw })
+    }
+
+    /// Puts under a lock, then tries to delete that very version.
+    fn keeps_locked(
+        &self,
+        key: &str,
+        what: &'static str,
+        lock: &[(&str, &str)],
+    ) -> Result<Finding, S3Error> {
+        let (method, body) = ("PUT", &b"locked"[..]);
+        let put =
+            self.client().ask(&Call { method, key, headers: lock, body, ..Call::default() })?;
+        if !put.is_good() {
+            let saw = format!("refused: {}", put.refusal());
+            return Ok(Finding { what, outcome: Outcome::Absent, saw });
+        }
+        let version = put.header("x-amz-version-id").map(str::to_owned);
+        let query: Vec<_> = version.iter().map(|v| ("versionId", v.as_str())).collect();
+        let head =
+            self.client().ask(&Call { method: "HEAD", key, query: &query, ..Call::default() })?;
+        let date =
+            head.header("x-amz-object-lock-retain-until-date").unwrap_or_default().to_owned();
+        let delete = Call { method: "DELETE", key, query: &query, ..Call::default() };
+        let deleted = self.client().ask(&delete)?;
+        let now =
+            self.client().ask(&Call { method: "HEAD", key, query: &query, ..Call::default() })?;
+        let wanted = lock.iter().find(|(name, _)| name.ends_with("until-date"));
+        let (outcome, saw) = match (now.is_good(), wanted) {
+            (false, _) => (Outcome::Broken, format!("{}: locked, and deleted", deleted.status)),
+            (true, Some(_)) if !date.starts_with("2107-01-01T00:00:00") => {
+                (Outcome::Broken, format!("took 2107-01-01, and says {date:?}"))
+            }
+            (true, _) => (Outcome::Holds, format!("{}: not deleted", deleted.status)),
+        };
+        let left = if now.is_good() { self.unlock(key, &query)? } else { "" };
+        Ok(Finding { what, outcome, saw: format!("{saw}{left}") })
+    }
+
+    /// Takes a canary away again; says so if it cannot.
+    fn unlock(&self, key: &str, query: &[(&str, &str)]) -> Result<&'static str, S3Error> {
+        let off =
+            b"<LegalHold xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Status>OFF</Status>\
+                    </LegalHold>";
+        let with: Vec<_> = [("legal-hold", "")].iter().chain(query).copied().collect();
+        let call = Call { method: "PUT", key, query: &with, body: off, ..Call::default() };
+        _ = self.client().ask(&call)?;
+        let bypass = [("x-amz-bypass-governance-retention", "true")];
+        let call = Call { method: "DELETE", key, query, headers: &bypass, ..Call::default() };
+        _ = self.client().ask(&call)?;
+        let call = Call { method: "HEAD", key, query, ..Call::default() };
+        Ok(if self.client().ask(&call)?.is_good() { "; it stays there" } else { "" })
+    }
+}
