@@ -13,9 +13,9 @@ use bailee_core::id::{AssetId, PartyId, SnapshotId};
 use bailee_core::{Action, By, Command, Event, State};
 use bailee_store::{DiskObjects, DiskSlot};
 use bailee_vault::{
-    Budget, FileReader, Kek, Pattern, Problem, Progress, ReindexReport, RepairReport,
-    RestoreReport, ScrubRun, SnapshotReport, Source, Unchanged, Vault, VaultError, repair_packs,
-    scrub_some,
+    Budget, Contents, Entry, FileReader, Kek, Pattern, Problem, Progress, ReindexReport,
+    RepairReport, RestoreReport, ScrubRun, SnapshotReport, Source, Unchanged, Vault, VaultError,
+    repair_packs, scrub_some,
 };
 use bailee_vault::{SnapshotId as VaultId, VerifyReport};
 
@@ -185,6 +185,13 @@ pub fn open_file(
 ) -> Result<FileReader, KeepError> {
     let (tenant, id) = locate(house, snapshot)?;
     Ok(vault(house)?.open_file(&tenant, &id, path)?)
+}
+
+/// Opens a whole snapshot for reading: what is in it, and its bytes. As long as they are used, the
+/// house has to stay open: its lock keeps everybody from erasing under the reader.
+pub fn browse(house: &House, snapshot: SnapshotId) -> Result<(Vec<Entry>, Contents), KeepError> {
+    let (tenant, id) = locate(house, snapshot)?;
+    Ok(vault(house)?.browse(&tenant, &id)?)
 }
 
 /// Where the vault has a snapshot: its tenant, and the vault's own name for it.

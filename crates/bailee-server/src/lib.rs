@@ -44,5 +44,6 @@ pub use runner::{Done, Failure};
 
 // What the binary needs of the crates below, so that its only arrows are to here and the ledger.
 pub use {
-    bailee_core as core, bailee_sanitize as sanitize, bailee_store as store, bailee_vault as vault,
+    bailee_core as core, bailee_mount as mount, bailee_sanitize as sanitize, bailee_store as store,
+    bailee_vault as vault,
 };

@@ -7,6 +7,7 @@
 //! Formats: docs/vault-format.md. Decisions: docs/decisions/0010 to 0019.
 
 mod bag;
+mod browse;
 mod chunker;
 mod compact;
 mod damage;
@@ -43,13 +44,14 @@ mod verify;
 mod volume;
 mod wire;
 
+pub use browse::{Contents, OpenFile};
 pub use damage::Damage;
 pub use erasure::{DestroyedKey, Erasure};
 pub use error::VaultError;
 pub use expire::{ExpireReport, Pins};
 pub use export::ExportReport;
 pub use key::Kek;
-pub use manifest::{Content, DeviceKind, Entry, Meta, Node};
+pub use manifest::{Content, DeviceKind, Entry, Meta, Node, tree_order};
 pub use names::SnapshotId;
 pub use open::FileReader;
 pub use pattern::Pattern;

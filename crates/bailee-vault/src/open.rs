@@ -139,22 +139,26 @@ impl FileReader {
         Ok(&self.desk.plain)
     }
 
-    /// Damage, said of the file and its bytes; other failures of a store stay as they are.
     fn located(&self, which: usize, why: VaultError) -> VaultError {
-        let damage = match &why {
-            VaultError::Damaged { .. } | VaultError::MissingChunk { .. } => true,
-            VaultError::Store(e) => {
-                matches!(e, ObjectError::NotFound { .. } | ObjectError::BadRange { .. })
-            }
-            _ => false,
-        };
-        if !damage {
-            return why;
-        }
         let end = self.ends[which];
-        let start = end - self.extents[which].len();
-        VaultError::DamagedRange { path: self.path.clone(), start, end, why: Box::new(why) }
+        located(&self.path, end - self.extents[which].len()..end, why)
     }
+}
+
+/// Damage, said of the file and its bytes; other failures of a store stay as they are.
+pub(crate) fn located(path: &str, range: Range<u64>, why: VaultError) -> VaultError {
+    let damage = match &why {
+        VaultError::Damaged { .. } | VaultError::MissingChunk { .. } => true,
+        VaultError::Store(e) => {
+            matches!(e, ObjectError::NotFound { .. } | ObjectError::BadRange { .. })
+        }
+        _ => false,
+    };
+    if !damage {
+        return why;
+    }
+    let Range { start, end } = range;
+    VaultError::DamagedRange { path: path.to_owned(), start, end, why: Box::new(why) }
 }
 
 /// In order from the place last sought to, or the start.

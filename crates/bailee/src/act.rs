@@ -16,8 +16,8 @@ use crate::print::{self, Style};
 use crate::save::save;
 use crate::trouble::Trouble;
 use crate::{
-    about, cat, demo, export, init, keep, keys, let_go, monitor, probe, reindex, rule, scenario,
-    scrub, stamps, verify, witness,
+    about, cat, demo, export, init, keep, keys, let_go, monitor, mount, probe, reindex, rule,
+    scenario, scrub, stamps, verify, witness,
 };
 
 /// Does what was typed.
@@ -78,6 +78,7 @@ fn special(command: Command, reach: &Reach, style: Style) -> Result<(), Trouble>
         Command::Preserve(args) => keep::preserve(&args, reach, style),
         Command::Restore(args) => keep::restore(&args, reach, style),
         Command::Cat(args) => cat::cat(&args, reach),
+        Command::Mount(args) => mount::mount(&args, reach, style),
         Command::Export(args) => export::export(&args, reach, style),
         Command::Scrub(args) => scrub::scrub(&args, reach, style),
         Command::Probe => probe::probe(reach, style),

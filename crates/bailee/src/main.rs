@@ -20,6 +20,7 @@ mod keys;
 mod let_go;
 mod log;
 mod monitor;
+mod mount;
 mod print;
 mod probe;
 mod reindex;

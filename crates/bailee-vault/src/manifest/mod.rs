@@ -174,7 +174,7 @@ pub(crate) struct Stored {
 }
 
 /// Tree order: `/` sorts before every other byte.
-pub(crate) fn tree_order(a: &[u8], b: &[u8]) -> Ordering {
+pub fn tree_order(a: &[u8], b: &[u8]) -> Ordering {
     let rank = |c: &u8| if *c == b'/' { 0 } else { *c };
     a.iter().map(rank).cmp(b.iter().map(rank))
 }

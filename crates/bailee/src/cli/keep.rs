@@ -1,4 +1,4 @@
-//! `bailee preserve`, `restore`, `cat`, `snapshot`: data into the vault and out again.
+//! `bailee preserve`, `restore`, `cat`, `mount`, `snapshot`: data into the vault and out again.
 //!
 //! Invariant: these work on a data directory of this machine only; data does not go through the
 //! HTTP server.
@@ -54,6 +54,24 @@ pub(crate) struct CatArgs {
     /// Only bytes A to B, both included, counted from 0; `A-` to the end, `-N` the last N
     #[arg(long, value_name = "A-B", allow_hyphen_values = true)]
     pub(crate) range: Option<String>,
+}
+
+/// What to look into.
+#[derive(Debug, Args)]
+#[command(
+    long_about = "Mounts a snapshot on an empty directory, read-only, through FUSE. Every byte is \
+                  authenticated before it is given; what is damaged, or was never read, is an \
+                  input/output error and is said here by file and range. Ctrl-C, a SIGTERM or \
+                  `umount` ends it. The data directory is in use as long as it lasts.",
+    after_long_help = "EXAMPLE\n  bailee mount S-1 /mnt/look"
+)]
+pub(crate) struct MountArgs {
+    /// Which snapshot
+    #[arg(value_name = "S-1")]
+    pub(crate) snapshot: String,
+    /// An empty directory
+    #[arg(value_name = "DIR")]
+    pub(crate) on: PathBuf,
 }
 
 /// What leaves the vault in a form that needs no vault.

@@ -164,6 +164,8 @@ pub(crate) enum Command {
     Restore(keep::RestoreArgs),
     /// Write a file of a snapshot, or a range of it, to standard output
     Cat(keep::CatArgs),
+    /// Show a snapshot as a read-only file system while this runs
+    Mount(keep::MountArgs),
     /// Write a snapshot in a form that needs no vault: archive, bag, tape volumes
     Export(keep::ExportArgs),
     /// Are the vault's packs still what was put? A part of them at a time, without a key

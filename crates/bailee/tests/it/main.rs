@@ -8,6 +8,7 @@ mod bucket;
 mod drill;
 mod keys;
 mod letting_go;
+mod mount;
 #[allow(dead_code, reason = "the store's tests use all of it")]
 #[path = "../../../bailee-store/tests/it/radosgw.rs"]
 mod radosgw;
