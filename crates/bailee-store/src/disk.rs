@@ -22,10 +22,10 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use rustix::fs::{FlockOperation, OFlags, flock};
+use rustix::fs::{FlockOperation, flock};
 
 use crate::direct::{Reader, Room, Writer};
-use crate::durable::{Placed, create_private_dirs, place, sync_dir};
+use crate::durable::{Kernel, Moves, Placed, create_private_dirs};
 use crate::objects::{bad_range, check_name, name_is_folder};
 use crate::{ObjectError, Objects, Put, Ranges};
 
@@ -39,9 +39,10 @@ const COPY_BYTES: usize = 256 * 1024;
 /// Distinguishes the temporary files of all handles in this process.
 static NEXT_PART: AtomicU64 = AtomicU64::new(0);
 
-/// Objects in a directory of their own.
+/// Objects in a directory of their own. `M` makes the moves that must survive power loss.
 #[derive(Debug)]
-pub struct DiskObjects {
+pub struct DiskObjects<M: Moves = Kernel> {
+    moves: M,
     root: PathBuf,
     part: PathBuf,
     /// Folders whose whole chain up to the root this process has synced.
@@ -53,12 +54,7 @@ pub struct DiskObjects {
 impl DiskObjects {
     /// Opens the directory, creating it if it is not there, and sweeps leftovers of a crash.
     pub fn open(root: &Path) -> Result<DiskObjects, ObjectError> {
-        let failed = |error| io_error("open the directory of", &root.display().to_string(), &error);
-        let part = root.join(PART);
-        create_private_dirs(&part).map_err(failed)?;
-        let lock = Some(lock_part(&part).map_err(failed)?);
-        let durable = Mutex::default();
-        Ok(DiskObjects { root: root.to_owned(), part, durable, lock })
+        DiskObjects::open_with(root, Kernel)
     }
 
     /// Opens a directory that is there, to read only: nothing in it is created, locked or swept, so
@@ -67,7 +63,22 @@ impl DiskObjects {
         let failed = |error| io_error("open the directory of", &root.display().to_string(), &error);
         drop(fs::read_dir(root).map_err(failed)?);
         let (part, durable) = (root.join(PART), Mutex::default());
-        Ok(DiskObjects { root: root.to_owned(), part, durable, lock: None })
+        Ok(DiskObjects { moves: Kernel, root: root.to_owned(), part, durable, lock: None })
+    }
+}
+
+impl<M: Moves> DiskObjects<M> {
+    /// As [`DiskObjects::open`], with other moves: a recorder of them, in tests.
+    ///
+    /// # Errors
+    /// The medium's.
+    pub fn open_with(root: &Path, moves: M) -> Result<DiskObjects<M>, ObjectError> {
+        let failed = |error| io_error("open the directory of", &root.display().to_string(), &error);
+        let part = root.join(PART);
+        create_private_dirs(&moves, &part).map_err(failed)?;
+        let lock = Some(lock_part(&moves, &part).map_err(failed)?);
+        let durable = Mutex::default();
+        Ok(DiskObjects { moves, root: root.to_owned(), part, durable, lock })
     }
 
     fn may_write(&self, doing: &'static str, name: &str) -> Result<(), ObjectError> {
@@ -87,9 +98,9 @@ impl DiskObjects {
         if known(folder) {
             return Ok(());
         }
-        create_private_dirs(folder)?;
+        create_private_dirs(&self.moves, folder)?;
         for dir in folder.ancestors().take_while(|dir| dir.starts_with(&self.root)) {
-            sync_dir(dir)?;
+            self.moves.sync_dir(dir)?;
         }
         let mut durable = self.durable.lock().unwrap_or_else(PoisonError::into_inner);
         durable.insert(folder.to_owned());
@@ -101,7 +112,7 @@ impl DiskObjects {
         let failed = |error| io_error("make durable", name, &error);
         let folder = path.parent().unwrap_or(&self.root);
         self.make_durable(folder).map_err(failed)?;
-        sync_dir(folder).map_err(failed)?;
+        self.moves.sync_dir(folder).map_err(failed)?;
         Ok(Put::AlreadyThere)
     }
 
@@ -119,21 +130,22 @@ impl DiskObjects {
             Ok(Found::Nothing) => {}
             Err(error) => return Err(io_error("look for", name, &error)),
         }
-        let part = Part::new(&self.part).map_err(|error| io_error("begin", name, &error))?;
+        let part =
+            Part::new(&self.moves, &self.part).map_err(|error| io_error("begin", name, &error))?;
         fill(&mut part.file()?)?;
         self.finish(name, &path, &part)
     }
 
-    fn finish(&self, name: &str, path: &Path, part: &Part) -> Result<Put, ObjectError> {
+    fn finish(&self, name: &str, path: &Path, part: &Part<'_, M>) -> Result<Put, ObjectError> {
         let failed = |error: io::Error| match error.kind() {
             io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => name_is_folder(name),
             _ => io_error("store", name, &error),
         };
-        part.file()?.sync_data().map_err(failed)?;
+        self.moves.sync_file(&part.path, &part.file).map_err(failed)?;
         let folder = path.parent().unwrap_or(&self.root);
         self.make_durable(folder).map_err(failed)?;
-        match place(&part.path, path).map_err(failed)? {
-            Placed::Now => sync_dir(folder).map_err(failed).map(|()| Put::Stored),
+        match self.moves.place(&part.path, path).map_err(failed)? {
+            Placed::Now => self.moves.sync_dir(folder).map_err(failed).map(|()| Put::Stored),
             Placed::Taken if path.is_dir() => Err(name_is_folder(name)),
             Placed::Taken => self.already_there(name, path),
         }
@@ -152,7 +164,7 @@ impl DiskObjects {
     }
 }
 
-impl Objects for DiskObjects {
+impl<M: Moves> Objects for DiskObjects<M> {
     fn put(&self, name: &str, bytes: &[u8]) -> Result<Put, ObjectError> {
         self.store(name, &mut |file| {
             let mut to = Writer::new(file, bytes.len() as u64);
@@ -216,7 +228,7 @@ impl Objects for DiskObjects {
         let failed = |error: io::Error| io_error("delete", name, &error);
         let path = self.path(name)?;
         match look(&path).map_err(failed)? {
-            Found::Object(_) => match fs::remove_file(&path) {
+            Found::Object(_) => match self.moves.remove_file(&path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
                 _ => {}
             },
@@ -224,7 +236,7 @@ impl Objects for DiskObjects {
             // Somebody may have removed it without coming to the sync: do that below.
             Found::Nothing => {}
         }
-        match sync_dir(path.parent().unwrap_or(&self.root)) {
+        match self.moves.sync_dir(path.parent().unwrap_or(&self.root)) {
             Err(error) if is_absence(&error) => Ok(()),
             done => done.map_err(failed),
         }
@@ -295,7 +307,7 @@ fn list_below(root: &Path, folder: &str, names: &mut Vec<String>) -> io::Result<
 }
 
 /// Takes the lock of invariant 4: sweeps if nobody else is there, then holds it shared.
-fn lock_part(part: &Path) -> io::Result<File> {
+fn lock_part(moves: &impl Moves, part: &Path) -> io::Result<File> {
     let lock = OpenOptions::new()
         .read(true)
         .write(true)
@@ -307,7 +319,7 @@ fn lock_part(part: &Path) -> io::Result<File> {
         for leftover in fs::read_dir(part)? {
             let leftover = leftover?;
             if leftover.file_name() != PART_LOCK {
-                fs::remove_file(leftover.path())?;
+                moves.remove_file(&leftover.path())?;
             }
         }
     }
@@ -316,22 +328,18 @@ fn lock_part(part: &Path) -> io::Result<File> {
 }
 
 /// A temporary file, removed when dropped (after a rename there is nothing left to remove).
-struct Part {
+struct Part<'m, M: Moves> {
+    moves: &'m M,
     path: PathBuf,
     file: File,
 }
 
-impl Part {
-    fn new(dir: &Path) -> io::Result<Part> {
+impl<'m, M: Moves> Part<'m, M> {
+    fn new(moves: &'m M, dir: &Path) -> io::Result<Part<'m, M>> {
         let number = NEXT_PART.fetch_add(1, Ordering::Relaxed);
         let path = dir.join(format!("{}-{number}", std::process::id()));
-        let file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
-            .open(&path)?;
-        Ok(Part { path, file })
+        let file = moves.create_file(&path)?;
+        Ok(Part { moves, path, file })
     }
 
     fn file(&self) -> Result<File, ObjectError> {
@@ -340,10 +348,10 @@ impl Part {
     }
 }
 
-impl Drop for Part {
+impl<M: Moves> Drop for Part<'_, M> {
     fn drop(&mut self) {
         // Absent after the rename; anything else is swept at the next open.
-        let _ = fs::remove_file(&self.path);
+        let _ = self.moves.remove_file(&self.path);
     }
 }
 

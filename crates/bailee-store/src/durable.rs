@@ -5,25 +5,94 @@
 //! temporary name; a crash before the last step leaves the name present or absent, never half.
 //! Out of scope: what is written, and who may write (see `lock`).
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
-use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::fs::{CWD, OFlags, RenameFlags, renameat_with};
 use rustix::io::Errno;
 
 /// What `place` found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Placed {
+pub enum Placed {
     /// The new name is there now; its directory is not yet synced.
     Now,
     /// The name was taken; the temporary file is still there.
     Taken,
 }
 
+/// The moves themselves. Each does what it says and no more; what is not said to survive power loss
+/// may be lost, torn or come later than what followed it. A test that plays power failures records
+/// them; what is built keeps [`Kernel`], which has no size and no state.
+pub trait Moves: std::fmt::Debug + Send + Sync {
+    /// Creates a directory with mode 0700, in one that is there.
+    ///
+    /// # Errors
+    /// The medium's, as of every move.
+    fn create_dir(&self, dir: &Path) -> io::Result<()> {
+        DirBuilder::new().mode(0o700).create(dir)
+    }
+
+    /// Creates a file with mode 0600 where nothing stands, to write to.
+    ///
+    /// # Errors
+    /// The medium's.
+    fn create_file(&self, path: &Path) -> io::Result<File> {
+        let flags = OFlags::NOFOLLOW.bits().cast_signed();
+        let mut how = OpenOptions::new();
+        how.write(true).create_new(true).mode(0o600).custom_flags(flags).open(path)
+    }
+
+    /// Makes what was written to the file that was created at `path` survive power loss.
+    ///
+    /// # Errors
+    /// The medium's.
+    fn sync_file(&self, _path: &Path, file: &File) -> io::Result<()> {
+        file.sync_data()
+    }
+
+    /// Gives a finished temporary file its name, unless the name is taken.
+    ///
+    /// `renameat2(RENAME_NOREPLACE)`; where the file system does not know it, `link` and `unlink`,
+    /// which a crash in between leaves with both names: the sweep at open removes the second.
+    ///
+    /// # Errors
+    /// The medium's.
+    fn place(&self, temporary: &Path, name: &Path) -> io::Result<Placed> {
+        match renameat_with(CWD, temporary, CWD, name, RenameFlags::NOREPLACE) {
+            Ok(()) => Ok(Placed::Now),
+            Err(Errno::EXIST) => Ok(Placed::Taken),
+            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => place_by_link(temporary, name),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Removes a file's name.
+    ///
+    /// # Errors
+    /// The medium's.
+    fn remove_file(&self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path)
+    }
+
+    /// Makes the names in `dir` survive power loss.
+    ///
+    /// # Errors
+    /// The medium's.
+    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        File::open(dir)?.sync_all()
+    }
+}
+
+/// The moves as the operating system makes them.
+#[derive(Clone, Copy, Debug)]
+pub struct Kernel;
+
+impl Moves for Kernel {}
+
 /// Creates `dir` and every missing parent with mode 0700, each durable before the next.
-pub(crate) fn create_private_dirs(dir: &Path) -> io::Result<()> {
+pub(crate) fn create_private_dirs(moves: &impl Moves, dir: &Path) -> io::Result<()> {
     if dir.is_dir() {
         return Ok(());
     }
@@ -32,32 +101,14 @@ pub(crate) fn create_private_dirs(dir: &Path) -> io::Result<()> {
         _ => Path::new("."),
     };
     if parent != dir {
-        create_private_dirs(parent)?;
+        create_private_dirs(moves, parent)?;
     }
-    match DirBuilder::new().mode(0o700).create(dir) {
+    match moves.create_dir(dir) {
         Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => {}
         Err(error) => return Err(error),
     }
-    sync_dir(parent)
-}
-
-/// Makes the names in `dir` survive power loss.
-pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
-    File::open(dir)?.sync_all()
-}
-
-/// Gives a finished temporary file its name, unless the name is taken.
-///
-/// `renameat2(RENAME_NOREPLACE)`; where the file system does not know it, `link` and `unlink`,
-/// which a crash in between leaves with both names: the sweep at open removes the second.
-pub(crate) fn place(temporary: &Path, name: &Path) -> io::Result<Placed> {
-    match renameat_with(CWD, temporary, CWD, name, RenameFlags::NOREPLACE) {
-        Ok(()) => Ok(Placed::Now),
-        Err(Errno::EXIST) => Ok(Placed::Taken),
-        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => place_by_link(temporary, name),
-        Err(error) => Err(error.into()),
-    }
+    moves.sync_dir(parent)
 }
 
 fn place_by_link(temporary: &Path, name: &Path) -> io::Result<Placed> {
@@ -77,8 +128,8 @@ mod tests {
     fn directories_are_private() {
         let dir = tempfile::tempdir().unwrap();
         let deep = dir.path().join("a/b/c");
-        create_private_dirs(&deep).unwrap();
-        create_private_dirs(&deep).unwrap();
+        create_private_dirs(&Kernel, &deep).unwrap();
+        create_private_dirs(&Kernel, &deep).unwrap();
         for part in ["a", "a/b", "a/b/c"] {
             let mode = fs::metadata(dir.path().join(part)).unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o700, "{part}");
@@ -87,7 +138,8 @@ mod tests {
 
     #[test]
     fn both_ways_of_placing_never_replace() {
-        for way in [place, place_by_link] {
+        let ways: [fn(&Path, &Path) -> _; 2] = [|t, n| Kernel.place(t, n), place_by_link];
+        for way in ways {
             let dir = tempfile::tempdir().unwrap();
             let (temporary, name) = (dir.path().join("t"), dir.path().join("n"));
             fs::write(&temporary, "first").unwrap();

@@ -26,6 +26,7 @@ mod slot;
 mod sqlite;
 
 pub use disk::DiskObjects;
+pub use durable::{Kernel, Moves, Placed};
 pub use faulty::{Fault, FaultPlan, FaultyJournal, FaultyObjects, FaultySlot};
 pub use journal::{Batch, Digest, Entry, Exhibit, Journal, JournalError, SECTIONS, Section};
 pub use lock::{DirLock, LockError};

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
-use crate::durable::create_private_dirs;
+use crate::durable::{Kernel, create_private_dirs};
 
 /// Name of the lock file in its directory.
 const LOCK_FILE: &str = "lock";
@@ -67,7 +67,7 @@ impl DirLock {
         let path = dir.join(LOCK_FILE);
         let failed =
             |error: io::Error| LockError::Io { path: path.clone(), detail: error.to_string() };
-        create_private_dirs(dir).map_err(failed)?;
+        create_private_dirs(&Kernel, dir).map_err(failed)?;
         let file = OpenOptions::new()
             .read(true)
             .write(true)

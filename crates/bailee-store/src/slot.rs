@@ -11,7 +11,7 @@ use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use crate::durable::sync_dir;
+use crate::durable::{Kernel, Moves};
 
 /// Why the slot did not answer.
 #[derive(Debug, thiserror::Error)]
@@ -67,7 +67,7 @@ impl Slot for DiskSlot {
             file.write_all(bytes)?;
             file.sync_all()?;
             fs::rename(&aside, &self.path)?;
-            sync_dir(dir)
+            Kernel.sync_dir(dir)
         });
         written.map_err(self.failed("replace"))
     }

@@ -15,7 +15,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use super::OpenError;
 use super::errors::failed;
-use crate::durable::{create_private_dirs, sync_dir};
+use crate::durable::{Kernel, Moves, create_private_dirs};
 
 /// "Bail" in the database header, so that `file` and we know what it is.
 pub(super) const APPLICATION_ID: i64 = 0x4261_696c;
@@ -46,7 +46,7 @@ pub(super) fn open(path: &Path) -> Result<(PathBuf, Connection), OpenError> {
     // Absolute: a path that begins with "file:" would be read as a URI.
     let path = std::path::absolute(path).map_err(io)?;
     let parent = path.parent().unwrap_or(Path::new("/")).to_owned();
-    create_private_dirs(&parent).map_err(io)?;
+    create_private_dirs(&Kernel, &parent).map_err(io)?;
     // Created here, because SQLite would give it (and then the WAL) the mode of the umask.
     OpenOptions::new()
         .write(true)
@@ -63,7 +63,7 @@ pub(super) fn open(path: &Path) -> Result<(PathBuf, Connection), OpenError> {
     recognise(&writer, &path)?;
     writer.set_db_config(keep, false).map_err(failed("open"))?;
     set_up_writer(&writer, &path)?;
-    sync_dir(&parent).map_err(io)?;
+    Kernel.sync_dir(&parent).map_err(io)?;
     Ok((path, writer))
 }
 

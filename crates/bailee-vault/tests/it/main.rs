@@ -12,6 +12,7 @@ mod format;
 mod keks;
 mod kill;
 mod letgo;
+mod power;
 mod prune;
 mod ranges;
 mod rescue;
