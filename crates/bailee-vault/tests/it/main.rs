@@ -19,4 +19,5 @@ mod roundtrip;
 mod scrub;
 mod support;
 mod tamper;
+mod trouble;
 mod volumes;
