@@ -22,6 +22,8 @@ const PROGRAMS: &[(&str, &str, &str)] = &[
     ("sha256sum", "coreutils", "a second opinion on digests"),
     ("ssh-agent", "openssh-client", "the log's key in a real agent"),
     ("softhsm2-util", "softhsm2", "the log's key in a PKCS#11 token, in software"),
+    ("filefrag", "e2fsprogs", "where a pack lies on a medium that is cut short"),
+    ("faketime", "faketime", "a clock that jumps back ten years"),
     ("age", "age", "counsel opens copies of the vault's key with it"),
     ("pkcs11-tool", "opensc", "makes the key in the token, as the runbook says"),
     ("pdftotext", "poppler-utils", "papers of bundles are read back by somebody else's program"),

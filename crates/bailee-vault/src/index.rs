@@ -16,18 +16,21 @@
 //! 2. The pack table is in clear, so that a scrub needs no key; it is bound to the sealed part.
 //! 3. A table is what the store held when it was made; segments it shares with the one before are
 //!    not opened again.
+//! 4. That a segment names a pack does not mean that it is there: segments are authentic, but need
+//!    not be fresh. A pack is looked for once, before its chunks are counted on.
 
-use std::collections::HashSet;
-use std::sync::Arc;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex};
 
-use bailee_store::Objects;
+use bailee_store::{ObjectError, Objects};
 
 use crate::error::VaultError;
 use crate::key::Secret;
-use crate::names::Tag;
+use crate::names::{self, Tag};
 use crate::pack::{ChunkId, RAW, Slot, ZSTD};
 use crate::seal::{HEADER, Kind, Place, RecordInfo, Seal, open_body};
 use crate::sorted::{self, Sorted};
+use crate::stay::lock;
 use crate::wire::{Reader, Writer};
 
 /// Bytes of one pack row in clear in segments of kind 5.
@@ -155,6 +158,10 @@ pub(crate) struct Table {
     known: HashSet<Tag>,
     /// Packs whose chunks do not count as there.
     condemned: HashSet<Tag>,
+    /// Tenant and unit, once they are said: packs are looked for before they are counted on.
+    unit: Option<(Tag, Tag)>,
+    /// Packs that were looked for, and whether they are there.
+    looked: Mutex<HashMap<Tag, bool>>,
     sorted: Vec<Arc<Sorted>>,
     /// Packs and entries of segments of kind 5, sorted by id.
     old: Vec<PackRow>,
@@ -164,7 +171,13 @@ pub(crate) struct Table {
 impl Table {
     pub(crate) fn new(objects: Arc<dyn Objects>) -> Self {
         let (known, condemned, sorted) = (HashSet::new(), HashSet::new(), Vec::new());
-        Self { objects, known, condemned, sorted, old: Vec::new(), entries: Vec::new() }
+        let (unit, looked, old, entries) = (None, Mutex::default(), Vec::new(), Vec::new());
+        Self { objects, known, condemned, unit, looked, sorted, old, entries }
+    }
+
+    /// Says whose packs these are.
+    pub(crate) fn in_unit(&mut self, tenant: Tag, unit: Tag) {
+        self.unit = Some((tenant, unit));
     }
 
     /// Leaves these packs out.
@@ -200,18 +213,53 @@ impl Table {
         packs.iter().all(|pack| self.known.contains(pack))
     }
 
-    /// Where a chunk lies. A segment that fails on the way is an error only if no other knows.
+    /// Where a chunk lies. A segment that fails on the way is an error only if no other knows. An
+    /// old segment that somebody put back may name packs that are gone: one that is there comes
+    /// before them, and if none is, what comes is the first, so that reading says which is missing.
     pub(crate) fn find(&self, id: &ChunkId) -> Result<Option<(PackRow, Slot)>, VaultError> {
+        let first = self.look(id, &self.condemned)?;
+        if first.is_none_or(|(row, _)| self.is_there(&row)) {
+            return Ok(first);
+        }
+        let (mut next, mut without) = (first, self.condemned.clone());
+        while let Some((row, _)) = next {
+            if self.is_there(&row) {
+                return Ok(next);
+            }
+            without.insert(row.id);
+            next = self.look(id, &without)?;
+        }
+        Ok(first)
+    }
+
+    /// Whether the store has a pack: asked once. A store that does not answer counts as a yes, so
+    /// that the error is told by whoever reads.
+    fn is_there(&self, row: &PackRow) -> bool {
+        let Some((tenant, unit)) = &self.unit else { return true };
+        if let Some(known) = lock(&self.looked).get(&row.id) {
+            return *known;
+        }
+        let size = self.objects.size(&names::object(tenant, unit, row.kind, &row.id));
+        let there = !matches!(size, Err(ObjectError::NotFound { .. }));
+        lock(&self.looked).insert(row.id, there);
+        there
+    }
+
+    fn look(
+        &self,
+        id: &ChunkId,
+        without: &HashSet<Tag>,
+    ) -> Result<Option<(PackRow, Slot)>, VaultError> {
         let at = self.entries.partition_point(|(_, slot)| slot.info.id < *id);
         for (pack, slot) in self.entries[at..].iter().take_while(|(_, s)| s.info.id == *id) {
             let row = self.old[*pack as usize];
-            if !self.condemned.contains(&row.id) {
+            if !without.contains(&row.id) {
                 return Ok(Some((row, *slot)));
             }
         }
         let mut failed = Ok(None);
         for sorted in self.sorted.iter().rev() {
-            match sorted.find(&*self.objects, id, &self.condemned) {
+            match sorted.find(&*self.objects, id, without) {
                 Ok(None) => {}
                 Ok(found) => return Ok(found),
                 Err(e) => failed = Err(e),
@@ -220,8 +268,9 @@ impl Table {
         failed
     }
 
-    /// Whether a chunk is known to be there; one that cannot be looked up counts as absent.
+    /// Whether a chunk is known to be there; one that cannot be looked up, or whose packs are gone,
+    /// counts as absent: it is stored again.
     pub(crate) fn has(&self, id: &ChunkId) -> bool {
-        self.find(id).is_ok_and(|found| found.is_some())
+        self.find(id).is_ok_and(|found| found.is_some_and(|(row, _)| self.is_there(&row)))
     }
 }

@@ -30,6 +30,8 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use bailee_store::ObjectError;
+
 use crate::error::VaultError;
 use crate::expire::ExpireReport;
 use crate::forward::{Forward, short};
@@ -87,10 +89,10 @@ impl Vault {
     ) -> Result<ExpireReport, VaultError> {
         let mut report = ExpireReport::default();
         finish(unit, &mut report)?;
-        delete_orphans(unit, &mut report)?;
+        let listed = delete_orphans(unit, &mut report)?;
         let mut mark = Mark::default();
         self.mark(tenant, unit, &mut mark)?;
-        let candidates = survey(unit, &mark)?;
+        let candidates = survey(unit, &mark, &listed)?;
         if candidates.is_empty() {
             return Ok(report);
         }
@@ -134,8 +136,9 @@ impl Vault {
     }
 }
 
-/// Packs that are dead enough to go. A segment that cannot be read is an error.
-fn survey(unit: &Unit, mark: &Mark) -> Result<Vec<Candidate>, VaultError> {
+/// Packs that are dead enough to go, or gone already: an old segment that was put back names such,
+/// and no copy of a chunk may be taken for safe in one. A segment that cannot be read is an error.
+fn survey(unit: &Unit, mark: &Mark, listed: &HashSet<Tag>) -> Result<Vec<Candidate>, VaultError> {
     let (mut seen, mut out) = (unit.stays.fresh(), Vec::new());
     seen.extend(lock(&unit.condemned).keys());
     unit.each_segment(&mut |segment| {
@@ -147,7 +150,8 @@ fn survey(unit: &Unit, mark: &Mark) -> Result<Vec<Candidate>, VaultError> {
             let all: u64 = slots.iter().map(bytes).sum();
             let live = slots.iter().filter(|s| mark.has(&s.info.id));
             let live: u64 = live.map(bytes).sum();
-            if live == 0 || (all - live) * 100 > all * DEAD_SHARE {
+            let dead = live == 0 || (all - live) * 100 > all * DEAD_SHARE;
+            if dead || (!listed.contains(&row.id) && is_gone(unit, &row)?) {
                 out.push(Candidate { row, slots });
             }
         }
@@ -156,8 +160,18 @@ fn survey(unit: &Unit, mark: &Mark) -> Result<Vec<Candidate>, VaultError> {
     Ok(out)
 }
 
+/// A pack that was not listed may have been put since.
+fn is_gone(unit: &Unit, row: &PackRow) -> Result<bool, VaultError> {
+    match unit.objects.size(&unit.object(row.kind, &row.id)) {
+        Ok(_) => Ok(false),
+        Err(ObjectError::NotFound { .. }) => Ok(true),
+        Err(e) => Err(e.into()),
+    }
+}
+
 /// Copies forward what of the candidates is live and in no other pack. Gives the chunks that are
-/// safe without the candidates, and the bytes copied. A candidate that is damaged stays.
+/// safe without the candidates, and the bytes copied. A candidate that is damaged or gone stays
+/// named if something live is nowhere else: whoever verifies is told which pack it was in.
 fn forward(
     unit: &Unit,
     mark: &Mark,
@@ -190,6 +204,7 @@ fn forward(
         }
         match forward.pack(&candidate.row, wanted) {
             Ok(()) | Err(VaultError::Damaged { .. }) => {}
+            Err(VaultError::Store(ObjectError::NotFound { .. })) => {}
             Err(e) => return Err(e),
         }
     }
@@ -252,7 +267,8 @@ fn rewrite(unit: &Unit, condemned: &HashMap<Tag, PackRow>) -> Result<(), VaultEr
 
 /// Deletes packs that no segment names and nobody writes, and drafts if nobody writes at all.
 /// Packs are listed first: one that was indexed since is found in the segments listed last.
-fn delete_orphans(unit: &Unit, report: &mut ExpireReport) -> Result<(), VaultError> {
+/// Gives the packs that were listed.
+fn delete_orphans(unit: &Unit, report: &mut ExpireReport) -> Result<HashSet<Tag>, VaultError> {
     let mut packs = Vec::new();
     for kind in [Kind::DataPack, Kind::MetaPack] {
         packs.extend(unit.objects.list(&unit.prefix(kind))?);
@@ -261,6 +277,7 @@ fn delete_orphans(unit: &Unit, report: &mut ExpireReport) -> Result<(), VaultErr
     let (fresh, writers) = (unit.stays.fresh(), unit.stays.writers());
     let mut named: HashSet<Tag> = lock(&unit.condemned).keys().copied().collect();
     unit.each_rows(&mut |_, rows| named.extend(rows.iter().map(|row| row.id)))?;
+    let listed = packs.iter().filter_map(|name| names::last_id(name)).collect();
     for name in packs {
         let orphan = |id: &Tag| !named.contains(id) && !fresh.contains(id);
         if names::last_id(&name).is_some_and(|id| orphan(&id)) {
@@ -274,5 +291,5 @@ fn delete_orphans(unit: &Unit, report: &mut ExpireReport) -> Result<(), VaultErr
             unit.objects.delete(&draft)?; // what only it names is dead without a snapshot
         }
     }
-    Ok(())
+    Ok(listed)
 }

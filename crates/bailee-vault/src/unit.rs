@@ -255,6 +255,7 @@ impl Unit {
     pub(crate) fn reload(&self) -> Result<(), VaultError> {
         let _one = lock(&self.reloading);
         let mut table = Table::new(Arc::clone(&self.objects));
+        table.in_unit(self.place.tenant, self.place.unit);
         table.without(lock(&self.condemned).keys().copied().collect());
         for sorted in self.sorted(&self.table())?.into_iter().filter_map(|(_, open)| open.ok()) {
             table.add(sorted);

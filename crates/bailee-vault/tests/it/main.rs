@@ -20,4 +20,5 @@ mod roundtrip;
 mod scrub;
 mod support;
 mod tamper;
+mod trouble;
 mod volumes;

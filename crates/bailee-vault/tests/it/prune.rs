@@ -196,6 +196,7 @@ enum Step {
     Hold(u8),
     Release(u8),
     Prune,
+    Restore(u8),
     Reopen,
 }
 
@@ -208,6 +209,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => any::<u8>().prop_map(Step::Hold),
         1 => any::<u8>().prop_map(Step::Release),
         2 => Just(Step::Prune),
+        2 => any::<u8>().prop_map(Step::Restore),
         1 => Just(Step::Reopen),
     ]
 }
@@ -251,6 +253,19 @@ impl Model {
                 self.kept[at].2 = matches!(step, Step::Hold(_));
             }
             Step::Prune => drop(vault.sweep("t").unwrap()),
+            Step::Restore(n) => {
+                let Some(at) = pick(n) else { return };
+                let (report, files, _) = &self.kept[at];
+                let into = tempfile::tempdir().unwrap();
+                let restored = vault.restore("t", &report.id, into.path(), None).unwrap();
+                assert!(restored.is_complete(), "{:?}", restored.damaged);
+                let back = std::fs::read_dir(into.path()).unwrap().map(|file| {
+                    let file = file.unwrap();
+                    let name = file.file_name().to_str().unwrap().parse().unwrap();
+                    (name, std::fs::read(file.path()).unwrap())
+                });
+                assert_eq!(back.collect::<Files>(), *files, "these files, and no others");
+            }
             Step::Reopen => {}
         }
     }
