@@ -6,6 +6,7 @@ mod asking;
 mod authority;
 mod keys;
 mod letting_go;
+mod piping;
 mod room;
 mod runbook;
 mod shell;
