@@ -208,6 +208,16 @@ pub enum VaultError {
         /// What is wrong and what to do.
         detail: String,
     },
+    /// A tar archive is not whole, or has what cannot be kept as it means it.
+    #[error("archive {name}: at byte {at}: {detail}; no snapshot was recorded")]
+    Archive {
+        /// What the caller calls it.
+        name: String,
+        /// How far it was read.
+        at: u64,
+        /// What is wrong.
+        detail: String,
+    },
 }
 
 impl VaultError {

@@ -22,6 +22,10 @@ pub enum SourceKind {
     File,
     /// A block device, or an image of one.
     Device,
+    /// Bytes that came once.
+    Stream,
+    /// What a tar archive contained; all metadata is as the archive has it.
+    Tar,
 }
 
 impl SourceKind {
@@ -30,12 +34,17 @@ impl SourceKind {
             0 => Ok(Self::Tree),
             1 => Ok(Self::File),
             2 => Ok(Self::Device),
+            3 => Ok(Self::Stream),
+            4 => Ok(Self::Tar),
             _ => Err("it was taken of an unknown kind of source"),
         }
     }
 
     pub(crate) fn shape(self) -> TreeShape {
-        if self == Self::Tree { TreeShape::Tree } else { TreeShape::SingleFile }
+        match self {
+            Self::Tree | Self::Tar => TreeShape::Tree,
+            Self::File | Self::Device | Self::Stream => TreeShape::SingleFile,
+        }
     }
 }
 

@@ -4,11 +4,13 @@
 //! code is 1 then, though the rest is done.
 
 use std::ffi::OsStr;
+use std::io::IsTerminal;
+use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 
 use bailee_server::core::id::{AssetId, SnapshotId};
 use bailee_server::keeping;
-use bailee_server::vault::{Pattern, Source, Unchanged, VaultError, rescue_map};
+use bailee_server::vault::{Input, Pattern, Source, Unchanged, VaultError, rescue_map};
 use serde_json::{Value, json};
 
 use crate::act::ordinary;
@@ -59,8 +61,15 @@ pub(crate) fn preserve(args: &PreserveArgs, reach: &Reach, style: Style) -> Resu
 /// What kind of source a path is.
 fn source(args: &PreserveArgs) -> Result<Source, Trouble> {
     let path = args.path.clone();
-    let meta = std::fs::metadata(&path)
-        .map_err(|e| Trouble::io(format!("read {}", path.display()), &e))?;
+    if path.as_os_str() == "-" {
+        return piped(args);
+    }
+    let failed = |e| Trouble::io(format!("read {}", path.display()), &e);
+    if args.tar {
+        let file = std::fs::File::open(&path).map_err(failed)?;
+        return Ok(Source::Tar(Input::new(path.display().to_string(), file)));
+    }
+    let meta = std::fs::metadata(&path).map_err(failed)?;
     Ok(match (args.device, meta.is_dir(), meta.is_file()) {
         (true, true, _) => {
             let change = "leave --device out for a directory";
@@ -71,6 +80,19 @@ fn source(args: &PreserveArgs) -> Result<Source, Trouble> {
         (false, _, true) => Source::File(path),
         (false, ..) => Source::Device(path),
     })
+}
+
+/// What comes on standard input.
+fn piped(args: &PreserveArgs) -> Result<Source, Trouble> {
+    let stdin = std::io::stdin();
+    if args.device || stdin.is_terminal() {
+        let change = "pipe a file's bytes in, or an archive with --tar";
+        return Err(Trouble::usage("-", "is neither a device nor a terminal to type at", change));
+    }
+    let own = stdin.as_fd().try_clone_to_owned();
+    let file = own.map_err(|e| Trouble::io("read standard input".to_owned(), &e))?.into();
+    let input = Input::new(args.stdin_name.as_str(), file);
+    Ok(if args.tar { Source::Tar(input) } else { Source::Stream(input) })
 }
 
 fn problem(path: impl std::fmt::Display, what: &dyn std::fmt::Display) -> Value {

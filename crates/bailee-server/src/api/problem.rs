@@ -227,9 +227,10 @@ fn answer(error: &VaultError) -> (u16, &'static str) {
         | VaultError::UnknownUnit { .. }
         | VaultError::UnknownSnapshot { .. }
         | VaultError::UnknownPath { .. } => (404, Code::NotFound.as_str()),
-        VaultError::BadName { .. } | VaultError::BadRange { .. } | VaultError::Volume { .. } => {
-            (422, Code::BadValue.as_str())
-        }
+        VaultError::BadName { .. }
+        | VaultError::BadRange { .. }
+        | VaultError::Volume { .. }
+        | VaultError::Archive { .. } => (422, Code::BadValue.as_str()),
         VaultError::NeverRead { .. }
         | VaultError::UnitErased { .. }
         | VaultError::Pinned { .. }

@@ -249,7 +249,7 @@ pub(crate) enum TreeShape {
     SingleFile,
 }
 
-fn check_path(path: &[u8]) -> Result<(), &'static str> {
+pub(crate) fn check_path(path: &[u8]) -> Result<(), &'static str> {
     if path.contains(&0) {
         return Err("contains a NUL byte");
     }

@@ -9,6 +9,7 @@ use std::collections::HashSet;
 
 use crossbeam_channel::Receiver;
 
+use super::archive::Tree;
 use super::carry::carry;
 use super::previous::{Draft, Previous};
 use super::work::{Session, Storer, put_pack};
@@ -50,6 +51,8 @@ pub(super) struct Collector<'a> {
     /// Files in no draft yet, and the drafts put so far.
     undrafted: Vec<usize>,
     drafts: Vec<String>,
+    /// Where entries stand that did not come in tree order.
+    tree: Option<Tree>,
 }
 
 impl<'a> Collector<'a> {
@@ -75,6 +78,7 @@ impl<'a> Collector<'a> {
             durable: HashSet::new(),
             undrafted: Vec::new(),
             drafts: Vec::new(),
+            tree: None,
         }
     }
 
@@ -107,6 +111,7 @@ impl<'a> Collector<'a> {
                     self.chunks.push((index, piece, extent));
                 }
                 Event::Hashed { index, sha256 } => self.hashes.push((index, sha256)),
+                Event::Arranged(tree) => self.tree = Some(tree),
                 Event::Packed { row, slots } => self.packed(row, slots)?,
                 Event::Failed(e) => return Err(e),
             }
@@ -157,6 +162,9 @@ impl<'a> Collector<'a> {
     /// Writes down which files need not be read again if this is interrupted.
     fn draft(&mut self) -> Result<(), VaultError> {
         self.settle();
+        if matches!(self.source.0, Source::Stream(_) | Source::Tar(_)) {
+            return Ok(()); // they come once: nothing is taken up again
+        }
         let (durable, table) = (&self.durable, &self.session.table);
         let held = |e: &Extent| match e {
             Extent::Data(id, _) => durable.contains(id) || table.has(id),
@@ -223,7 +231,11 @@ impl<'a> Collector<'a> {
                 content.sha256 = sha256;
             }
         }
-        Ok(std::mem::take(&mut self.entries))
+        let entries = std::mem::take(&mut self.entries);
+        Ok(match self.tree.take() {
+            Some(tree) => tree.arrange(entries),
+            None => entries,
+        })
     }
 
     /// Stores the manifest and its index, then puts the snapshot.

@@ -2,6 +2,10 @@
 //!
 //! Invariants: `Found` is sent before any job of that index; the pieces of a large file go to the
 //! hasher in order. A stop of the others ends it at its next send.
+//!
+//! What comes once, as a stream or an archive, is in `stream.rs`.
+
+mod stream;
 
 use std::ffi::CString;
 use std::fs::File;
@@ -18,10 +22,10 @@ use super::previous::Previous;
 use super::stage::{self, Stage};
 use super::walk::{Attributes, Found, Walk, meta, moved, open};
 use super::work::Session;
-use super::{Event, Source, Stop};
+use super::{Event, Input, Source, Stop};
 use crate::error::VaultError;
 use crate::manifest::{Content, Entry, Extent, Meta, Node, Stored};
-use crate::split::{Piece, split};
+use crate::split::{Piece, ReadAt, split};
 
 /// Files up to this size are read by one worker; larger ones are spread over all of them.
 const WHOLE: u64 = 8 * 1024 * 1024;
@@ -43,12 +47,18 @@ pub(super) enum HashJob {
 pub(super) enum Origin {
     Tree(Walk),
     File { name: Vec<u8>, meta: Meta, file: File, stat: Stat, size: u64 },
+    Stream(Input),
+    Tar(Input),
 }
 
 impl Origin {
     /// Opens the source. Here, and only here, links in the caller's own path are followed.
     pub(super) fn open(source: &Source) -> Result<Self, VaultError> {
-        let path = source.path();
+        let path = match source {
+            Source::Tree(path) | Source::File(path) | Source::Device(path) => path,
+            Source::Stream(input) => return stream::named(input).map(Self::Stream),
+            Source::Tar(input) => return Ok(Self::Tar(input.clone())),
+        };
         let fail = |doing| {
             move |e: rustix::io::Errno| VaultError::Source {
                 path: path.display().to_string(),
@@ -114,6 +124,8 @@ impl<'a> Feeder<'a> {
                 Some(stored) => self.events.send(Event::Same { index: 0, stored })?,
                 None => self.file(0, name, meta, file, stat, size)?,
             },
+            Origin::Stream(input) => self.input(&input)?,
+            Origin::Tar(input) => self.tar(&input)?,
             Origin::Tree(mut walk) => {
                 let mut index = 0;
                 while let Some(found) = walk.step(&|path, stat| self.known(path, stat)) {
@@ -157,8 +169,26 @@ impl<'a> Feeder<'a> {
     }
 
     fn stream(&mut self, index: usize, file: &Reader, stat: &Stat, size: u64) -> Result<(), Stop> {
+        let (read, tally) = self.pieces(index, file, size, Tally::new(stat))?;
+        self.streamed(index, tally, read != size || has_moved(file.file(), stat))
+    }
+
+    /// Ends a file that came in pieces.
+    fn streamed(&mut self, index: usize, tally: Tally, changed: bool) -> Result<(), Stop> {
+        self.hashes.send(HashJob::End { index })?;
+        let (content, extents) = tally.finish(changed);
+        Ok(self.events.send(Event::Streamed { index, content, extents })?)
+    }
+
+    /// Cuts up to `size` bytes into pieces and hands them out. Gives how many there were.
+    fn pieces(
+        &mut self,
+        index: usize,
+        from: &dyn ReadAt,
+        size: u64,
+        mut tally: Tally,
+    ) -> Result<(u64, Tally), Stop> {
         let (jobs, hashes, session) = (&self.jobs, &self.hashes, self.session);
-        let mut tally = Tally::new(stat);
         let mut since = stage::now();
         let mut sink = |piece: Piece<'_>| -> Result<(), Stop> {
             match piece {
@@ -185,11 +215,8 @@ impl<'a> Feeder<'a> {
             since = now;
             Ok(())
         };
-        let read = split(file, size, &session.unit.cutter, &mut self.room, &mut sink)?;
-        self.hashes.send(HashJob::End { index })?;
-        let changed = read != size || has_moved(file.file(), stat);
-        let (content, extents) = tally.finish(changed);
-        Ok(self.events.send(Event::Streamed { index, content, extents })?)
+        let read = split(from, size, &session.unit.cutter, &mut self.room, &mut sink)?;
+        Ok((read, tally))
     }
 }
 
@@ -211,6 +238,11 @@ impl Tally {
         let regular = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
         let identity = regular.then_some(Extent::Identity(stat.st_dev, stat.st_ino));
         Self { extents: identity.into_iter().collect(), size: 0, unreadable: Vec::new() }
+    }
+
+    /// Of what has no inode.
+    pub(super) fn nameless() -> Self {
+        Self { extents: Vec::new(), size: 0, unreadable: Vec::new() }
     }
 
     pub(super) fn data(&mut self, id: [u8; 24], len: usize) {

@@ -17,15 +17,17 @@
 //! cannot be read is recorded; a file whose size or times moved is recorded as changed. One error
 //! of the store stops everything and nothing becomes visible.
 
+mod archive;
 mod carry;
 mod collect;
 mod feed;
+mod input;
 mod previous;
 mod stage;
 mod walk;
 mod work;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::thread;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -40,6 +42,7 @@ use crate::snapshot::{Snapshot, SnapshotInfo, SourceKind};
 use crate::unit::Unit;
 use crate::vault::{Absent, Vault};
 use collect::Collector;
+pub use input::Input;
 use previous::Previous;
 pub use stage::{Costs, Stage};
 pub(crate) use walk::path_of;
@@ -47,7 +50,7 @@ use work::{Session, Worker};
 pub(crate) use work::{hash_zeros, put_pack};
 
 /// What to preserve.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Source {
     /// A directory and all below it, mounts included; links are kept, not followed.
     Tree(PathBuf),
@@ -55,18 +58,21 @@ pub enum Source {
     File(PathBuf),
     /// A block device, or a file that is an image of one. Kept as one file of its last name.
     Device(PathBuf),
+    /// Bytes that come once: kept as one file of the input's name.
+    Stream(Input),
+    /// A tar archive that comes once: what it contains is kept, as the tree it makes.
+    Tar(Input),
 }
 
 impl Source {
-    fn path(&self) -> &Path {
-        match self {
-            Self::Tree(path) | Self::File(path) | Self::Device(path) => path,
-        }
-    }
-
     /// As snapshots record it.
     fn name(&self) -> String {
-        self.path().to_string_lossy().into_owned()
+        match self {
+            Self::Tree(path) | Self::File(path) | Self::Device(path) => {
+                path.to_string_lossy().into_owned()
+            }
+            Self::Stream(input) | Self::Tar(input) => input.name().to_owned(),
+        }
     }
 
     fn kind(&self) -> SourceKind {
@@ -74,6 +80,8 @@ impl Source {
             Self::Tree(_) => SourceKind::Tree,
             Self::File(_) => SourceKind::File,
             Self::Device(_) => SourceKind::Device,
+            Self::Stream(_) => SourceKind::Stream,
+            Self::Tar(_) => SourceKind::Tar,
         }
     }
 }
@@ -138,6 +146,8 @@ enum Event {
     Same { index: usize, stored: Stored },
     /// The SHA-256 of a large file.
     Hashed { index: usize, sha256: [u8; 32] },
+    /// Entries are not in tree order: where they stand.
+    Arranged(archive::Tree),
     /// A pack is durable.
     Packed { row: crate::index::PackRow, slots: Vec<crate::pack::Slot> },
     /// Something failed; all stop.
@@ -185,8 +195,8 @@ impl Vault {
     ///
     /// # Errors
     /// [`VaultError::Source`] if the source as a whole cannot be read (parts that cannot are in
-    /// the report); [`VaultError::UnitErased`]; store failures. After an error there is no
-    /// snapshot.
+    /// the report); [`VaultError::Archive`] if an archive is not whole or cannot be kept;
+    /// [`VaultError::UnitErased`]; store failures. After an error there is no snapshot.
     pub fn preserve_with(
         &self,
         tenant: &str,

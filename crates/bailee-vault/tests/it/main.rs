@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // helpers of tests are tests
 
 mod again;
+mod arrive;
 mod bag;
 mod clear;
 mod compact;

@@ -22,9 +22,13 @@ fn tree() -> Command {
     tree
 }
 
-fn example(command: &Command) -> Option<String> {
-    let help = command.get_after_long_help()?.to_string();
-    Some(help.strip_prefix("EXAMPLE\n  ")?.replace("\\\n", " "))
+/// The examples as they are typed, without what is piped into them.
+fn examples(command: &Command) -> Vec<String> {
+    let help = command.get_after_long_help().map(ToString::to_string).unwrap_or_default();
+    let text = help.strip_prefix("EXAMPLES\n").or(help.strip_prefix("EXAMPLE\n"));
+    let text = text.unwrap_or_default().replace("\\\n", " ");
+    let piped = |line: &str| line.split_once("| bailee ").map(|(_, rest)| format!("bailee {rest}"));
+    text.lines().map(|line| piped(line).unwrap_or_else(|| line.trim().to_owned())).collect()
 }
 
 /// Splits a line like a shell does, as far as the examples go.
@@ -57,16 +61,18 @@ fn every_command_has_help_and_an_example_that_can_be_typed() {
     walk(&tree(), "bailee", &mut |name, command| {
         seen += 1;
         assert!(command.get_about().is_some(), "{name} has no help");
-        let line = example(command).unwrap_or_else(|| panic!("{name} has no example"));
-        assert!(line.starts_with("bailee "), "{name}: {line}");
-        if let Err(error) = Cli::try_parse_from(words(&line)) {
-            panic!("{name}: the example does not parse: {line}\n{error}");
-        }
-        if !command.has_subcommands() {
+        let examples = examples(command);
+        assert!(!examples.is_empty(), "{name} has no example");
+        for line in examples {
+            assert!(line.starts_with("bailee "), "{name}: {line}");
+            if let Err(error) = Cli::try_parse_from(words(&line)) {
+                panic!("{name}: the example does not parse: {line}\n{error}");
+            }
             let verb: Vec<&str> = name.split(' ').collect();
             let typed = words(&line);
             let named = verb.iter().all(|word| typed.iter().any(|other| other == word));
-            assert!(named, "{name}: the example shows another command: {line}");
+            let what = "the example shows another command";
+            assert!(named || command.has_subcommands(), "{name}: {what}: {line}");
         }
         for arg in command.get_arguments() {
             assert!(arg.get_help().is_some(), "{name}: {} has no help", arg.get_id());
@@ -114,7 +120,10 @@ fn page() -> String {
         }
         own.iter().for_each(|arg| option(&mut text, arg));
         let line = command.get_after_long_help().map(ToString::to_string).unwrap_or_default();
-        let line = line.trim_start_matches("EXAMPLE\n").replace("\n    ", "\n      ");
+        let line = line
+            .trim_start_matches("EXAMPLES\n")
+            .trim_start_matches("EXAMPLE\n")
+            .replace("\n    ", "\n      ");
         write!(text, "\n```sh\n{}\n```\n", line.replace("\n  ", "\n").trim()).unwrap();
     });
     text

@@ -13,16 +13,24 @@ use crate::scrub::Share;
 
 /// What to copy into the vault.
 #[derive(Debug, Args)]
-#[command(after_long_help = "EXAMPLE\n  bailee preserve A-1 /srv/customers/vos")]
+#[command(after_long_help = "EXAMPLES\n  bailee preserve A-1 /srv/customers/vos\n  \
+                             pg_dump vos | bailee preserve A-1 - --stdin-name vos.sql\n  \
+                             ssh srv-12 tar -c /srv | bailee preserve A-1 - --tar")]
 pub(crate) struct PreserveArgs {
     /// The asset whose data it is
     #[arg(value_name = "A-1")]
     pub(crate) asset: String,
-    /// Directory, file or device
+    /// Directory, file or device; `-`: standard input
     pub(crate) path: PathBuf,
     /// PATH is a device, or an image of one, and kept as such
     #[arg(long)]
     pub(crate) device: bool,
+    /// PATH is a tar archive (ustar, pax or GNU, not compressed): keep the files in it
+    #[arg(long, conflicts_with = "device")]
+    pub(crate) tar: bool,
+    /// What to call standard input: the file it is kept as, or the archive it is
+    #[arg(long, value_name = "NAME", default_value = "stdin")]
+    pub(crate) stdin_name: String,
     /// Read every byte again, also of files that did not change since the last snapshot
     #[arg(long)]
     pub(crate) rehash: bool,

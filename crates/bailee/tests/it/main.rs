@@ -9,6 +9,7 @@ mod drill;
 mod keys;
 mod letting_go;
 mod mount;
+mod piping;
 #[allow(dead_code, reason = "the store's tests use all of it")]
 #[path = "../../../bailee-store/tests/it/radosgw.rs"]
 mod radosgw;

@@ -1,0 +1,108 @@
+//! Bytes that come once and have no place: pipes, sockets, standard input.
+//!
+//! Invariants: they are read once, from front to back, by one reader; an error ends them and is
+//! kept, so that what came before is never taken for all there was.
+
+use std::cell::RefCell;
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::sync::Arc;
+
+use bailee_store::direct::Room;
+
+use crate::split::ReadAt;
+use crate::tar::{Archive, Body, Flaw, fill};
+
+/// How much is asked for at once where a reader wants less.
+const BUFFER: usize = 1024 * 1024;
+
+/// An open stream and what people call it. Clones share the stream.
+#[derive(Clone, Debug)]
+pub struct Input {
+    name: String,
+    file: Arc<File>,
+}
+
+impl Input {
+    /// `name`: what the snapshot says it was taken of, and what a plain stream's file is called.
+    pub fn new(name: impl Into<String>, file: File) -> Self {
+        Self { name: name.into(), file: Arc::new(file) }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Reads it.
+    pub(super) fn read(&self) -> impl Read + use<> {
+        BufReader::with_capacity(BUFFER, Shared(Arc::clone(&self.file)))
+    }
+}
+
+struct Shared(Arc<File>);
+
+impl Read for Shared {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        (&*self.0).read(room)
+    }
+}
+
+/// A stream as what is split into pieces. Offsets come in order, so they are not looked at.
+pub(super) struct Once<R> {
+    from: RefCell<R>,
+    failed: RefCell<Option<io::Error>>,
+}
+
+impl<R: Read> Once<R> {
+    pub(super) fn new(from: R) -> Self {
+        Self { from: RefCell::new(from), failed: RefCell::new(None) }
+    }
+
+    /// Why it ended before its end.
+    pub(super) fn failure(self) -> Option<io::Error> {
+        self.failed.into_inner()
+    }
+}
+
+impl<R: Read> ReadAt for Once<R> {
+    fn read<'r>(&self, _offset: u64, len: usize, room: &'r mut Room) -> io::Result<&'r [u8]> {
+        let room = room.bytes(len);
+        match fill(&mut *self.from.borrow_mut(), room) {
+            Ok(n) => Ok(&room[..n]),
+            Err(e) => {
+                *self.failed.borrow_mut() = Some(e);
+                Ok(&[])
+            }
+        }
+    }
+}
+
+/// One member of an archive, in the same way.
+pub(super) struct MemberBytes<'a, R> {
+    from: RefCell<(&'a mut Archive<R>, Body)>,
+    flaw: RefCell<Option<Flaw>>,
+}
+
+impl<'a, R: Read> MemberBytes<'a, R> {
+    pub(super) fn new(archive: &'a mut Archive<R>, body: Body) -> Self {
+        Self { from: RefCell::new((archive, body)), flaw: RefCell::new(None) }
+    }
+
+    pub(super) fn flaw(self) -> Option<Flaw> {
+        self.flaw.into_inner()
+    }
+}
+
+impl<R: Read> ReadAt for MemberBytes<'_, R> {
+    fn read<'r>(&self, _offset: u64, len: usize, room: &'r mut Room) -> io::Result<&'r [u8]> {
+        let room = room.bytes(len);
+        let (archive, body) = &mut *self.from.borrow_mut();
+        match body.read(archive, room) {
+            Ok(()) => Ok(room),
+            Err(flaw) => {
+                *self.flaw.borrow_mut() = Some(flaw);
+                Ok(&[])
+            }
+        }
+    }
+}

@@ -1,0 +1,297 @@
+//! Reading tar archives: ustar, pax and GNU, one stream, once, in constant memory.
+//!
+//! Invariants
+//! 1. An archive is whole or refused: no end marker, a header whose sum is wrong, a member cut
+//!    short, or bytes after the end are a [`Flaw`] that says where and what.
+//! 2. What cannot be kept as the archive means it (a type, an ACL in text form) is a flaw too;
+//!    nothing is skipped in silence.
+//! 3. Metadata of one member takes at most [`MOST_RECORDS`] bytes, a map of a sparse file at most
+//!    [`sparse::MOST_PIECES`] pieces.
+//!
+//! Out of scope: whether the members make a tree, see `preserve/archive.rs`.
+
+mod body;
+mod header;
+mod pax;
+mod sparse;
+
+use std::io::Read;
+use std::path::PathBuf;
+
+pub(crate) use body::Body;
+use header::{BLOCK, Block, Header};
+use pax::Records;
+
+use crate::error::VaultError;
+use crate::manifest::{DeviceKind, Meta, Node};
+use crate::preserve::path_of;
+
+/// The most bytes of names and attributes before one member.
+const MOST_RECORDS: u64 = 16 * 1024 * 1024;
+
+/// The most bytes of records that count for all members.
+const MOST_GLOBAL: u64 = 64 * 1024;
+
+/// Why an archive is not taken.
+#[derive(Debug)]
+pub(crate) enum Flaw {
+    /// The stream could not be read.
+    Read(std::io::Error),
+    /// It is no whole archive, or has what cannot be kept.
+    Archive { at: u64, what: String },
+}
+
+impl Flaw {
+    /// As an error about the archive that people call `name`.
+    pub(crate) fn of(self, name: &str) -> VaultError {
+        match self {
+            Self::Read(e) => unread(name, &e),
+            Self::Archive { at, what } => {
+                VaultError::Archive { name: name.to_owned(), at, detail: what }
+            }
+        }
+    }
+}
+
+/// A stream that failed before its end.
+pub(crate) fn unread(name: &str, e: &std::io::Error) -> VaultError {
+    let (path, detail) = (name.to_owned(), e.to_string());
+    VaultError::Source { path, doing: "read it to its end", detail }
+}
+
+/// What an archive contains: names as it has them, and sizes. Nothing of it is kept.
+///
+/// # Errors
+/// [`VaultError::Archive`] if it is not whole, or has what the vault cannot keep;
+/// [`VaultError::Source`] if it cannot be read.
+pub fn tar_members(name: &str, from: &mut dyn Read) -> Result<Vec<(PathBuf, u64)>, VaultError> {
+    let (mut archive, mut out) = (Archive::new(from), Vec::new());
+    while let Some(member) = archive.next().map_err(|flaw| flaw.of(name))? {
+        out.push((path_of(&member.path), member.body.size));
+    }
+    Ok(out)
+}
+
+/// One member.
+#[derive(Debug)]
+pub(crate) struct Member {
+    /// As the archive has it.
+    pub(crate) path: Vec<u8>,
+    /// What it is; hard links name another member, as the archive has it.
+    pub(crate) node: Node,
+    /// Its content, if it is a file.
+    pub(crate) body: Body,
+}
+
+/// An archive that is being read.
+pub(crate) struct Archive<R> {
+    from: R,
+    /// Bytes read.
+    at: u64,
+    /// Bytes of the current member that were not read, and what pads them.
+    left: u64,
+    padding: u64,
+    global: Records,
+}
+
+impl<R: Read> Archive<R> {
+    pub(crate) fn new(from: R) -> Self {
+        Self { from, at: 0, left: 0, padding: 0, global: Records::default() }
+    }
+
+    pub(crate) fn flaw(&self, what: impl Into<String>) -> Flaw {
+        Flaw::Archive { at: self.at, what: what.into() }
+    }
+
+    /// The next member; `None` after the end of a whole archive.
+    ///
+    /// # Errors
+    /// The archive's first flaw.
+    pub(crate) fn next(&mut self) -> Result<Option<Member>, Flaw> {
+        self.skip()?;
+        let mut records = Records::default();
+        let (mut name, mut link) = (None, None);
+        loop {
+            let Some(block) = self.block()? else {
+                return Err(self.flaw("it ends without its end marker"));
+            };
+            if block == [0; BLOCK] {
+                if name.is_some() || link.is_some() || !records.is_empty() {
+                    return Err(self.flaw("a member is missing after its names"));
+                }
+                return self.end().map(|()| None);
+            }
+            let header = Header::read(&block).map_err(|what| self.flaw(what))?;
+            match header.kind {
+                b'x' | b'X' => records
+                    .add(&self.meta(&header)?, MOST_RECORDS)
+                    .map_err(|what| self.flaw(what))?,
+                b'g' => {
+                    let all = self.meta(&header)?;
+                    self.global.add(&all, MOST_GLOBAL).map_err(|what| self.flaw(what))?;
+                }
+                b'L' => name = Some(text(&self.meta(&header)?)),
+                b'K' => link = Some(text(&self.meta(&header)?)),
+                b'V' => drop(self.meta(&header)?), // the archive's own name
+                _ => {
+                    let mut all = self.global.clone();
+                    all.put("path", name.take());
+                    all.put("linkpath", link.take());
+                    all.extend(records);
+                    return self.member(&header, &block, &all).map(Some);
+                }
+            }
+        }
+    }
+
+    fn member(
+        &mut self,
+        header: &Header,
+        block: &Block,
+        records: &Records,
+    ) -> Result<Member, Flaw> {
+        let fail = |at, what: String| Flaw::Archive { at, what };
+        let at = self.at;
+        let stored = match records.number("size").map_err(|what| fail(at, what))? {
+            Some(size) => size,
+            None => header.size,
+        };
+        let path = records.path().unwrap_or(&header.name).to_vec();
+        let named = |what: &str| format!("{:?} {what}", String::from_utf8_lossy(&path));
+        let meta = records.meta(header).map_err(|what| fail(at, named(&what)))?;
+        let node = node(header, records, meta).map_err(|what| fail(at, named(what)))?;
+        let content = if matches!(node, Node::File { .. }) { stored } else { 0 };
+        if content == 0 && !matches!(header.kind, b'1' | b'2') && stored > 0 {
+            return Err(fail(at, named("has content although it is no file")));
+        }
+        // Some writers say how long the linked file is; no content follows.
+        self.left = content;
+        self.padding = padding(content);
+        let pieces = if header.kind == b'S' {
+            Some(sparse::gnu(self, block)?)
+        } else if matches!(node, Node::File { .. }) {
+            sparse::pax(self, records)?
+        } else {
+            None
+        };
+        let body = match pieces {
+            None => Body::whole(content),
+            Some(map) => Body::sparse(map, self.left).map_err(|what| self.flaw(named(what)))?,
+        };
+        Ok(Member { path, node, body })
+    }
+
+    /// Reads what follows a header that is not a member.
+    fn meta(&mut self, header: &Header) -> Result<Vec<u8>, Flaw> {
+        if header.size > MOST_RECORDS {
+            return Err(self.flaw(format!("names of {} bytes", header.size)));
+        }
+        (self.left, self.padding) = (header.size, padding(header.size));
+        let mut bytes = vec![0; usize::try_from(header.size).unwrap_or(0)];
+        self.content(&mut bytes)?;
+        self.skip()?;
+        Ok(bytes)
+    }
+
+    /// Fills `room` from the current member's stored bytes.
+    pub(crate) fn content(&mut self, room: &mut [u8]) -> Result<(), Flaw> {
+        if room.len() as u64 > self.left {
+            return Err(self.flaw("a member is shorter than it says"));
+        }
+        let n = self.fill(room)?;
+        self.left -= n as u64;
+        if n == room.len() { Ok(()) } else { Err(self.flaw("it ends within a member")) }
+    }
+
+    fn skip(&mut self) -> Result<(), Flaw> {
+        let mut room = [0; 8 * BLOCK];
+        while self.left + self.padding > 0 {
+            let n = usize::try_from(self.left + self.padding).unwrap_or(room.len());
+            let n = n.min(room.len());
+            if self.fill(&mut room[..n])? < n {
+                return Err(self.flaw("it ends within a member"));
+            }
+            let content = self.left.min(n as u64);
+            self.left -= content;
+            self.padding -= n as u64 - content;
+        }
+        Ok(())
+    }
+
+    /// The next block; `None` at the end of the stream.
+    fn block(&mut self) -> Result<Option<Block>, Flaw> {
+        let mut block = [0; BLOCK];
+        match self.fill(&mut block)? {
+            0 => Ok(None),
+            BLOCK => Ok(Some(block)),
+            _ => Err(self.flaw("it ends within a header")),
+        }
+    }
+
+    /// After the first block of the end marker: the second, and nothing but zeros.
+    fn end(&mut self) -> Result<(), Flaw> {
+        if self.block()? != Some([0; BLOCK]) {
+            return Err(self.flaw("its end marker is cut short"));
+        }
+        let mut room = vec![0; 128 * BLOCK];
+        loop {
+            let n = self.fill(&mut room)?;
+            if room[..n].iter().any(|byte| *byte != 0) {
+                return Err(self.flaw("something follows its end"));
+            }
+            if n < room.len() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn fill(&mut self, room: &mut [u8]) -> Result<usize, Flaw> {
+        let n = fill(&mut self.from, room).map_err(Flaw::Read)?;
+        self.at += n as u64;
+        Ok(n)
+    }
+}
+
+/// Reads until `room` is full or there is no more.
+pub(crate) fn fill(from: &mut impl Read, room: &mut [u8]) -> std::io::Result<usize> {
+    let mut n = 0;
+    while n < room.len() {
+        match from.read(&mut room[n..]) {
+            Ok(0) => break,
+            Ok(more) => n += more,
+            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(n)
+}
+
+fn padding(size: u64) -> u64 {
+    (BLOCK as u64 - size % BLOCK as u64) % BLOCK as u64
+}
+
+/// A GNU long name: up to its NUL.
+fn text(bytes: &[u8]) -> Vec<u8> {
+    bytes.split(|byte| *byte == 0).next().unwrap_or_default().to_vec()
+}
+
+fn node(header: &Header, records: &Records, meta: Meta) -> Result<Node, &'static str> {
+    let device = |meta, kind| {
+        let (major, minor) = header.device?;
+        Ok(Node::Device { meta, kind, major, minor })
+    };
+    let target = || records.get("linkpath").unwrap_or(&header.link).to_vec();
+    Ok(match header.kind {
+        // Before POSIX a directory was a file whose name ends in a slash.
+        b'0' | 0 if header.name.ends_with(b"/") => Node::Directory { meta },
+        b'0' | 0 | b'7' | b'S' => Node::File { meta, content: crate::manifest::Content::default() },
+        b'1' => Node::HardLink { target: target() },
+        b'2' => Node::Symlink { meta, target: target() },
+        b'3' => device(meta, DeviceKind::Character)?,
+        b'4' => device(meta, DeviceKind::Block)?,
+        b'5' => Node::Directory { meta },
+        b'6' => Node::Fifo { meta },
+        b'M' => return Err("goes on from another volume: give the archive in one piece"),
+        _ => return Err("is of a type the vault does not know"),
+    })
+}

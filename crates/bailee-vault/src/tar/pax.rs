@@ -1,0 +1,172 @@
+//! Extended header records: what the fields of a header block cannot hold.
+//!
+//! Invariants: values are raw bytes and may hold anything, line ends too; a record whose length is
+//! wrong is refused; of two with one name the later counts.
+
+use std::collections::BTreeMap;
+
+use super::header::Header;
+use crate::manifest::Meta;
+
+const XATTR: &str = "SCHILY.xattr.";
+
+/// Records by name. A name that is not text cannot be one that means something here.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Records {
+    all: BTreeMap<String, Vec<u8>>,
+    /// GNU.sparse.offset and .numbytes of format 0.0, which repeat.
+    pub(super) repeated: Vec<(u64, u64)>,
+    offset: Option<u64>,
+}
+
+impl Records {
+    pub(super) fn is_empty(&self) -> bool {
+        self.all.is_empty() && self.repeated.is_empty()
+    }
+
+    /// Adds the records of one extended header, up to `most` bytes in all.
+    pub(super) fn add(&mut self, mut bytes: &[u8], most: u64) -> Result<(), String> {
+        let bad = || "an extended header record is malformed".to_owned();
+        while let Some(at) = bytes.iter().position(|byte| *byte == b' ') {
+            let len = decimal(&bytes[..at]).ok_or_else(bad)?;
+            let len = usize::try_from(len).map_err(|_| bad())?;
+            if len > bytes.len() || len < at + 2 || bytes[len - 1] != b'\n' {
+                return Err(bad());
+            }
+            let record = &bytes[at + 1..len - 1];
+            bytes = &bytes[len..];
+            let eq = record.iter().position(|byte| *byte == b'=').ok_or_else(bad)?;
+            let (name, value) = (&record[..eq], &record[eq + 1..]);
+            let name = String::from_utf8(name.to_vec()).map_err(|_| bad())?;
+            match name.as_str() {
+                "GNU.sparse.offset" => self.offset = Some(decimal(value).ok_or_else(bad)?),
+                "GNU.sparse.numbytes" => {
+                    let offset = self.offset.take().ok_or_else(bad)?;
+                    self.repeated.push((offset, decimal(value).ok_or_else(bad)?));
+                }
+                _ => drop(self.all.insert(name, value.to_vec())),
+            }
+        }
+        let size: usize = self.all.iter().map(|(name, value)| name.len() + value.len()).sum();
+        match (bytes.iter().all(|byte| *byte == 0), size as u64 <= most) {
+            (true, true) => Ok(()),
+            (true, false) => Err(format!("extended header records of more than {most} bytes")),
+            (false, _) => Err(bad()),
+        }
+    }
+
+    pub(super) fn put(&mut self, name: &str, value: Option<Vec<u8>>) {
+        if let Some(value) = value {
+            self.all.insert(name.to_owned(), value);
+        }
+    }
+
+    pub(super) fn extend(&mut self, over: Self) {
+        self.all.extend(over.all);
+        self.repeated = over.repeated;
+    }
+
+    /// A value; an empty one takes a global record back.
+    pub(super) fn get(&self, name: &str) -> Option<&[u8]> {
+        self.all.get(name).map(Vec::as_slice).filter(|value| !value.is_empty())
+    }
+
+    pub(super) fn number(&self, name: &str) -> Result<Option<u64>, String> {
+        let bad = || format!("record {name} is no number");
+        self.get(name).map(|value| decimal(value).ok_or_else(bad)).transpose()
+    }
+
+    /// The member's name; that of a sparse file stands in a record of its own.
+    pub(super) fn path(&self) -> Option<&[u8]> {
+        self.get("GNU.sparse.name").or_else(|| self.get("path"))
+    }
+
+    /// Owner, mode, times, attributes.
+    pub(super) fn meta(&self, header: &Header) -> Result<Meta, String> {
+        let id = |name, field| {
+            let n = self.number(name)?.unwrap_or(field);
+            u32::try_from(n).map_err(|_| format!("has {name} {n}, which is none"))
+        };
+        let time = |name| match self.get(name) {
+            Some(value) => {
+                let time = seconds(value).ok_or_else(|| format!("has a {name} that is none"));
+                time.map(Some)
+            }
+            None => Ok(None),
+        };
+        let mut xattrs = Vec::new();
+        for (name, value) in &self.all {
+            if let Some(name) = name.strip_prefix(XATTR) {
+                xattrs.push((name.as_bytes().to_vec(), value.clone()));
+            } else if name == "RHT.security.selinux" {
+                xattrs.push((b"security.selinux".to_vec(), [value.as_slice(), b"\0"].concat()));
+            } else if name.starts_with("SCHILY.acl.") {
+                return Err(format!(
+                    "has an access list as text ({name}), which cannot be kept: make the archive \
+                     without --acls, or preserve the directory itself"
+                ));
+            }
+        }
+        xattrs.sort_unstable();
+        xattrs.dedup_by(|a, b| a.0 == b.0);
+        Ok(Meta {
+            mode: header.mode,
+            uid: id("uid", header.uid)?,
+            gid: id("gid", header.gid)?,
+            mtime: time("mtime")?.unwrap_or((header.mtime, 0)),
+            ctime: time("ctime")?.unwrap_or((0, 0)),
+            xattrs,
+        })
+    }
+}
+
+/// Decimal digits.
+pub(super) fn decimal(digits: &[u8]) -> Option<u64> {
+    let text = std::str::from_utf8(digits).ok().filter(|text| !text.starts_with('+'))?;
+    text.parse().ok()
+}
+
+/// Seconds with a fraction, also before 1970. More than nanoseconds is more than is kept.
+fn seconds(value: &[u8]) -> Option<(i64, u32)> {
+    let text = std::str::from_utf8(value).ok()?;
+    let (negative, text) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let whole = i64::try_from(decimal(whole.as_bytes())?).ok()?;
+    if !fraction.bytes().all(|digit| digit.is_ascii_digit()) {
+        return None;
+    }
+    let digits = format!("{fraction:0<9}");
+    let nanos: u32 = digits.get(..9)?.parse().ok()?;
+    Some(match (negative, nanos) {
+        (false, _) => (whole, nanos),
+        (true, 0) => (-whole, 0),
+        (true, _) => (-whole - 1, 1_000_000_000 - nanos),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_before_1970_and_short_fractions() {
+        assert_eq!(seconds(b"7"), Some((7, 0)));
+        assert_eq!(seconds(b"7.5"), Some((7, 500_000_000)));
+        assert_eq!(seconds(b"-4.000000001"), Some((-5, 999_999_999)));
+        assert_eq!(seconds(b"-5"), Some((-5, 0)));
+        assert_eq!(seconds(b"1.x"), None);
+        assert_eq!(seconds(b"--1"), None);
+    }
+
+    #[test]
+    fn values_hold_anything_and_lengths_must_fit() {
+        let mut records = Records::default();
+        records.add(b"27 SCHILY.xattr.user.a=\n=\0\n9 path=x\n", 99).unwrap();
+        assert_eq!(records.get("SCHILY.xattr.user.a"), Some(&b"\n=\0"[..]));
+        assert_eq!(records.path(), Some(&b"x"[..]));
+        for bad in [&b"9 path=xy"[..], b"99 path=x\n", b"2 \n", b"x path=x\n", b"9 pathxx\n", b"9"]
+        {
+            assert!(Records::default().add(bad, 99).is_err(), "{bad:?}");
+        }
+    }
+}
