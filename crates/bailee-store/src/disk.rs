@@ -25,7 +25,7 @@ use std::sync::{Mutex, PoisonError};
 use rustix::fs::{FlockOperation, flock};
 
 use crate::direct::{Reader, Room, Writer};
-use crate::durable::{Kernel, Moves, Placed, create_private_dirs};
+use crate::durable::{Kernel, Moves, Placed, create_private_dirs, durable_private_dir};
 use crate::objects::{bad_range, check_name, name_is_folder};
 use crate::{ObjectError, Objects, Put, Ranges};
 
@@ -75,7 +75,8 @@ impl<M: Moves> DiskObjects<M> {
     pub fn open_with(root: &Path, moves: M) -> Result<DiskObjects<M>, ObjectError> {
         let failed = |error| io_error("open the directory of", &root.display().to_string(), &error);
         let part = root.join(PART);
-        create_private_dirs(&moves, &part).map_err(failed)?;
+        durable_private_dir(&moves, root).map_err(failed)?;
+        durable_private_dir(&moves, &part).map_err(failed)?;
         let lock = Some(lock_part(&moves, &part).map_err(failed)?);
         let durable = Mutex::default();
         Ok(DiskObjects { moves, root: root.to_owned(), part, durable, lock })
@@ -415,6 +416,27 @@ mod tests {
         let alone = DiskObjects::open(dir.path()).unwrap();
         assert_eq!(parts(dir.path()), 0);
         assert_eq!(alone.list("").unwrap(), Vec::<String>::new());
+    }
+
+    /// Syncs of directories.
+    #[derive(Debug, Default)]
+    struct Syncs(Mutex<Vec<PathBuf>>);
+
+    impl Moves for std::sync::Arc<Syncs> {
+        fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+            self.0.lock().unwrap().push(dir.to_owned());
+            Kernel.sync_dir(dir)
+        }
+    }
+
+    #[test]
+    fn the_root_is_durable_whoever_made_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("objects");
+        fs::create_dir_all(root.join(PART)).unwrap(); // and died before a sync
+        let syncs = std::sync::Arc::new(Syncs::default());
+        drop(DiskObjects::open_with(&root, syncs.clone()).unwrap());
+        assert_eq!(*syncs.0.lock().unwrap(), [dir.path().to_owned(), root]);
     }
 
     #[test]

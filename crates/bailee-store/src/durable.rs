@@ -96,10 +96,7 @@ pub(crate) fn create_private_dirs(moves: &impl Moves, dir: &Path) -> io::Result<
     if dir.is_dir() {
         return Ok(());
     }
-    let parent = match dir.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
+    let parent = above(dir);
     if parent != dir {
         create_private_dirs(moves, parent)?;
     }
@@ -109,6 +106,21 @@ pub(crate) fn create_private_dirs(moves: &impl Moves, dir: &Path) -> io::Result<
         Err(error) => return Err(error),
     }
     moves.sync_dir(parent)
+}
+
+/// As [`create_private_dirs`], and durable whoever made it, and maybe died before saying so.
+pub(crate) fn durable_private_dir(moves: &impl Moves, dir: &Path) -> io::Result<()> {
+    create_private_dirs(moves, dir)?;
+    moves.sync_dir(above(dir))
+}
+
+/// The directory that has the name of `dir`.
+fn above(dir: &Path) -> &Path {
+    match dir.parent() {
+        Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
+        Some(parent) => parent,
+        None => dir,
+    }
 }
 
 fn place_by_link(temporary: &Path, name: &Path) -> io::Result<Placed> {
