@@ -21,6 +21,8 @@ mod archive;
 mod carry;
 mod collect;
 mod feed;
+#[cfg(test)]
+mod fixtures;
 mod input;
 mod previous;
 mod stage;

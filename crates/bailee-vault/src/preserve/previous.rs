@@ -131,7 +131,7 @@ impl Draft {
         Ok(name)
     }
 
-    fn open(unit: &Unit, name: &str) -> Result<Self, VaultError> {
+    pub(super) fn open(unit: &Unit, name: &str) -> Result<Self, VaultError> {
         let id = names::last_id(name)
             .ok_or_else(|| VaultError::damaged(name, "it is not named as a draft"))?;
         let place = unit.place(Kind::Draft, id);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bailee_store::{MemoryObjects, Objects};
 use bailee_vault::{Kek, Source, Vault, scrub_packs};
 
-/// `tiny` has an index of kind 5, `sorted` one of kind 9.
+/// `tiny` has an index of kind 5, `sorted` one of kind 9, `kinds` whatever else there is.
 fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/formats/v1/vault")
 }
@@ -36,8 +36,8 @@ fn version_1_is_read() {
         .filter(|name| fixtures().join(name).is_dir())
         .collect();
     names.sort();
-    assert_eq!(names, ["sorted", "tiny"], "each fixture is read by this test");
-    names.iter().for_each(|name| is_read(name));
+    assert_eq!(names, ["kinds", "sorted", "tiny"], "each fixture is read by a test");
+    ["sorted", "tiny"].iter().for_each(|name| is_read(name)); // kinds: src/preserve/fixtures.rs
 }
 
 fn is_read(name: &str) {
