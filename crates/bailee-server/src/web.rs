@@ -2,16 +2,16 @@
 //!
 //! Invariants: every question ends within its time, body included; an answer is read up to a limit
 //! and no further; redirects are not followed, so a question reaches whom it was meant for; status
-//! and body are handed on as they are, because what they mean is the caller's. TLS is rustls over
-//! aws-lc.
+//! and body are handed on as they are, because what they mean is the caller's. TLS is that of
+//! [`bailee_store::https`].
 //!
 //! Out of scope: retries, and any belief in what was answered.
 
-use std::sync::Arc;
 use std::time::Duration;
 
+use bailee_store::https;
 use ureq::http::Response;
-use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
+use ureq::tls::RootCerts;
 use ureq::{Agent, Body};
 
 /// How long a connection without a question is kept.
@@ -63,34 +63,13 @@ impl Web {
     /// # Errors
     /// There is no certificate in it.
     pub fn trusting(pem: &[u8]) -> Result<Web, WebError> {
-        let items = parse_pem(pem).filter_map(Result::ok);
-        let found: Vec<Certificate<'static>> = items
-            .filter_map(|item| match item {
-                PemItem::Certificate(one) => Some(one),
-                _ => None,
-            })
-            .collect();
-        if found.is_empty() {
-            return Err(WebError::NoCertificate);
-        }
-        Ok(Web::with(RootCerts::from(found)))
+        https::roots(pem).map(Web::with).ok_or(WebError::NoCertificate)
     }
 
     fn with(roots: RootCerts) -> Web {
-        let crypto = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let tls = TlsConfig::builder()
-            .provider(TlsProvider::Rustls)
-            .unversioned_rustls_crypto_provider(crypto)
-            .root_certs(roots)
-            .build();
-        let config = Agent::config_builder()
-            .http_status_as_error(false)
+        let config = https::asking(roots)
             // Shorter than servers wait for the next request, ours too.
             .max_idle_age(IDLE)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .user_agent(concat!("bailee/", env!("CARGO_PKG_VERSION")))
-            .tls_config(tls)
             .build();
         Web { agent: config.new_agent() }
     }

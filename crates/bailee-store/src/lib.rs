@@ -17,6 +17,7 @@ pub mod direct;
 mod disk;
 mod durable;
 pub mod faulty;
+pub mod https;
 mod journal;
 mod lock;
 pub mod memory;

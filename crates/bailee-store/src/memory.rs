@@ -10,7 +10,7 @@ use std::io::{Cursor, Read};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::objects::{bad_range, check_name, folders, name_is_folder};
+use crate::objects::{bad_range, check_name, folders, name_is_folder, read_all};
 use crate::{
     Batch, Digest, Entry, Journal, JournalError, ObjectError, Objects, Put, verify_exhibits,
     verify_sections,
@@ -165,13 +165,7 @@ impl Objects for MemoryObjects {
         if self.state().objects.contains_key(name) {
             return Ok(Put::AlreadyThere);
         }
-        let mut bytes = Vec::new();
-        from.read_to_end(&mut bytes).map_err(|error| ObjectError::Io {
-            doing: "read what was to be stored as",
-            name: name.to_owned(),
-            detail: error.to_string(),
-        })?;
-        self.put(name, &bytes)
+        self.put(name, &read_all(name, from)?)
     }
 
     fn get(&self, name: &str) -> Result<Vec<u8>, ObjectError> {

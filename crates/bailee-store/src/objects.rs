@@ -121,6 +121,19 @@ pub(crate) fn name_is_folder(name: &str) -> ObjectError {
     }
 }
 
+/// All of a stream that is to be stored, for a store that puts whole objects.
+pub(crate) fn read_all(name: &str, from: &mut dyn Read) -> Result<Vec<u8>, ObjectError> {
+    let mut bytes = Vec::new();
+    match from.read_to_end(&mut bytes) {
+        Ok(_) => Ok(bytes),
+        Err(error) => Err(ObjectError::Io {
+            doing: "read what was to be stored as",
+            name: name.to_owned(),
+            detail: error.to_string(),
+        }),
+    }
+}
+
 /// The refusal of a range that does not fit.
 pub(crate) fn bad_range(name: &str, size: u64, range: &Range<u64>) -> ObjectError {
     ObjectError::BadRange { name: name.to_owned(), size, start: range.start, end: range.end }

@@ -9,15 +9,15 @@
 
 use std::io::{self, Read, Write};
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bailee_server::api::{Problem, Received};
+use bailee_server::store::https;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use ureq::http::Response;
-use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
+use ureq::tls::RootCerts;
 use ureq::{Agent, Body};
 
 use crate::cli::Reach;
@@ -58,24 +58,13 @@ impl Client {
             let change = "write it like https://custody.example.org";
             return Err(Trouble::usage(format!("--server {url}"), "is not a URL", change));
         }
-        let crypto = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let roots = match &reach.ca {
             None => RootCerts::WebPki,
             Some(path) => certificates(path)?,
         };
-        let tls = TlsConfig::builder()
-            .provider(TlsProvider::Rustls)
-            .unversioned_rustls_crypto_provider(crypto)
-            .root_certs(roots)
-            .build();
-        let config = Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
+        let config = https::asking(roots)
             .timeout_connect(Some(CONNECT))
             .timeout_recv_response(Some(ANSWER))
-            .user_agent(concat!("bailee/", env!("CARGO_PKG_VERSION")))
-            .tls_config(tls)
             .build();
         let authorization = token(reach)?.map(|token| format!("Bearer {token}"));
         Ok(Client { agent: config.new_agent(), base, authorization })
@@ -246,27 +235,15 @@ fn token(reach: &Reach) -> Result<Option<String>, Trouble> {
 fn certificates(path: &Path) -> Result<RootCerts, Trouble> {
     let pem = std::fs::read(path)
         .map_err(|e| Trouble::io(format!("read the certificates {}", path.display()), &e))?;
-    let mut found: Vec<Certificate<'static>> = Vec::new();
-    for item in parse_pem(&pem) {
-        if let Ok(PemItem::Certificate(one)) = item {
-            found.push(one);
-        }
-    }
-    if found.is_empty() {
+    https::roots(&pem).ok_or_else(|| {
         let change = "give a file with -----BEGIN CERTIFICATE-----";
-        return Err(Trouble::usage(path.display(), "has no certificate in it", change));
-    }
-    Ok(RootCerts::from(found))
+        Trouble::usage(path.display(), "has no certificate in it", change)
+    })
 }
 
 /// Percent-encodes all but letters, digits, `-`, `.` and `_`.
 pub(crate) fn encoded(text: &str) -> String {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
-    let each = text.bytes().map(|b| match plain(b) {
-        true => char::from(b).to_string(),
-        false => format!("%{b:02X}"),
-    });
-    each.collect()
+    https::encoded(text, b"-._")
 }
 
 #[cfg(test)]

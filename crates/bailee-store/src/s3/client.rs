@@ -10,20 +10,19 @@
 //! Redirects are not followed: a signature is for the host it was made for.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sha2::{Digest as _, Sha256};
 use ureq::http::{self, Response};
-use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
+use ureq::tls::RootCerts;
 use ureq::{Agent, Body};
 
 use super::listing::read_error;
 use super::settings::PATIENCE;
 use super::sign::{Request, amz_date, authorization};
 use super::{Credentials, S3Error, S3Settings};
-use crate::hex;
+use crate::{hex, https};
 
 /// How often a question is asked.
 const ATTEMPTS: u32 = 7;
@@ -31,6 +30,8 @@ const ATTEMPTS: u32 = 7;
 const PAUSE: Duration = Duration::from_millis(100);
 /// Longest answer that is not an object's bytes.
 const LONGEST: u64 = 8 << 20;
+/// What [`https::roots`] found nothing in.
+const NO_ROOTS: S3Error = S3Error::Settings { what: "certificates to trust", why: "are none" };
 /// Unreserved characters and `/`: what need not be encoded in a path.
 const PLAIN: &[u8] = b"-._~/";
 
@@ -93,26 +94,15 @@ impl Client {
         let (scheme, host) = settings.check()?;
         let roots = match settings.roots.as_deref() {
             None => RootCerts::WebPki,
-            Some(pem) => certificates(pem)?,
+            Some(pem) => https::roots(pem).ok_or(NO_ROOTS)?,
         };
-        let crypto = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let tls = TlsConfig::builder()
-            .provider(TlsProvider::Rustls)
-            .unversioned_rustls_crypto_provider(crypto)
-            .root_certs(roots)
-            .build();
         let patience = Some(settings.patience.unwrap_or(PATIENCE));
-        let config = Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
+        let config = https::asking(roots)
             .timeout_connect(patience)
             .timeout_send_request(patience)
             .timeout_send_body(patience)
             .timeout_recv_response(patience)
             .timeout_recv_body(patience)
-            .user_agent(concat!("bailee/", env!("CARGO_PKG_VERSION")))
-            .tls_config(tls)
             .build();
         Ok(Client {
             agent: config.new_agent(),
@@ -151,7 +141,7 @@ impl Client {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |t| t.as_secs());
         let date = amz_date(now);
         let slash = if call.key.is_empty() { "" } else { "/" };
-        let path = encode(&format!("/{}{slash}{}", self.bucket, call.key), PLAIN);
+        let path = https::encoded(&format!("/{}{slash}{}", self.bucket, call.key), PLAIN);
         let query = query(call.query);
         let own = [("host", &*self.host), ("x-amz-content-sha256", &body), ("x-amz-date", &date)];
         let token = self.credentials.token().map(|token| ("x-amz-security-token", token));
@@ -200,36 +190,13 @@ fn whole(sent: Result<Response<Body>, ureq::Error>, most: u64) -> Result<Reply, 
     }
 }
 
-fn certificates(pem: &[u8]) -> Result<RootCerts, S3Error> {
-    let found: Vec<Certificate<'static>> = parse_pem(pem)
-        .filter_map(|item| match item {
-            Ok(PemItem::Certificate(one)) => Some(one),
-            _ => None,
-        })
-        .collect();
-    match found.is_empty() {
-        true => Err(S3Error::Settings { what: "certificates to trust", why: "are none" }),
-        false => Ok(RootCerts::from(found)),
-    }
-}
-
 /// Pairs as they stand in a URL and in what is signed.
 fn query(pairs: &[(&str, &str)]) -> String {
     let free = b"-._~";
-    let pair =
-        |(name, value): &(&str, &str)| format!("{}={}", encode(name, free), encode(value, free));
+    let pair = |(name, value): &(&str, &str)| {
+        format!("{}={}", https::encoded(name, free), https::encoded(value, free))
+    };
     let mut all: Vec<String> = pairs.iter().map(pair).collect();
     all.sort();
     all.join("&")
-}
-
-fn encode(text: &str, plain: &[u8]) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte.is_ascii_alphanumeric() || plain.contains(&byte) {
-            true => out.push(char::from(byte)),
-            false => out.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    out
 }

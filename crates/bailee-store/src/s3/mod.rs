@@ -38,7 +38,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
 
-use crate::objects::{bad_range, check_name, folders, name_is_folder};
+use crate::objects::{bad_range, check_name, folders, name_is_folder, read_all};
 use crate::{MAX_NAME, ObjectError, Objects, Put};
 use claim::Claim;
 use client::{Call, Client, Reply};
@@ -287,13 +287,7 @@ impl Objects for S3Objects {
         if self.look(&key).map_err(|e| e.at("look for", name))?.is_some() {
             return Ok(Put::AlreadyThere);
         }
-        let mut bytes = Vec::new();
-        from.take(MOST + 1).read_to_end(&mut bytes).map_err(|error| ObjectError::Io {
-            doing: "read what was to be stored as",
-            name: name.to_owned(),
-            detail: error.to_string(),
-        })?;
-        self.put(name, &bytes)
+        self.put(name, &read_all(name, &mut from.take(MOST + 1))?)
     }
 
     fn get(&self, name: &str) -> Result<Vec<u8>, ObjectError> {
