@@ -1,8 +1,11 @@
 //! Pruning one hundredth of many small chunks beside a writer: `-- prune 10000000` sets how many.
 //!
-//! A hundred snapshots of one directory whose files are all new each time; one of them expires
-//! while another thread preserves into the same unit again and again.
+//! A hundred snapshots of archives whose files are all new each time; one of them expires while
+//! another thread preserves into the same unit again and again.
 
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -10,7 +13,7 @@ use std::time::Instant;
 
 use bailee_ledger::clearance::Act;
 use bailee_store::{DiskObjects, Objects};
-use bailee_vault::{Kek, Progress, SnapshotReport, Source, Unchanged, Vault};
+use bailee_vault::{Input, Kek, Progress, SnapshotReport, Source, Unchanged, Vault};
 
 use crate::clear::clear;
 use crate::measure::line;
@@ -31,21 +34,48 @@ impl Progress for Counter<'_> {
     }
 }
 
+/// Keeps the directory once more.
 fn preserve(vault: &Vault, dir: &Path, progress: &mut dyn Progress) -> SnapshotReport {
     let source = Source::Tree(dir.to_owned());
     vault.preserve_with("t", "A-1", &source, Unchanged::Rehash, progress).unwrap()
 }
 
-/// Sixteen bytes that no other file of any round has, in directories of a thousand.
-fn fill(dir: &Path, files: u64, round: u64) {
+/// Keeps files of sixteen bytes that no other round has, in directories of a thousand. They come as
+/// an archive through a pipe: so many files on a disk would be a bench of the disk.
+fn preserve_round(vault: &Vault, files: u64, round: u64) -> SnapshotReport {
+    let (from, to) = std::io::pipe().unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(move || archive(BufWriter::with_capacity(1 << 20, to), files, round).unwrap());
+        let input = Input::new("round", File::from(OwnedFd::from(from)));
+        vault.preserve("t", "A-1", &Source::Tar(input), &mut ()).unwrap()
+    })
+}
+
+fn archive(mut to: impl Write, files: u64, round: u64) -> std::io::Result<()> {
     for n in 0..files {
-        let below = dir.join((n / 1000).to_string());
-        if n % 1000 == 0 {
-            std::fs::create_dir_all(&below).unwrap();
-        }
-        let bytes = [(round + 1).to_be_bytes(), n.to_be_bytes()].concat();
-        std::fs::write(below.join(n.to_string()), bytes).unwrap();
+        let mut blocks = [0; 1024];
+        blocks[512..520].copy_from_slice(&(round + 1).to_be_bytes());
+        blocks[520..528].copy_from_slice(&n.to_be_bytes());
+        to.write_all(header(&mut blocks, &format!("{}/{n}", n / 1000), 16))?;
     }
+    to.write_all(&[0; 1024])
+}
+
+/// A header of the oldest form of tar: name, mode, owners, size, time, sum.
+fn header<'a>(blocks: &'a mut [u8; 1024], name: &str, size: u64) -> &'a [u8] {
+    let mut field = |at: usize, text: &str| {
+        blocks[at..at + text.len()].copy_from_slice(text.as_bytes());
+    };
+    field(0, name);
+    field(100, "0000644\0");
+    field(108, "0000000\0");
+    field(116, "0000000\0");
+    field(124, &format!("{size:011o}\0"));
+    field(136, "00000000000\0");
+    field(148, "        ");
+    let sum: u64 = blocks[..512].iter().map(|b| u64::from(*b)).sum();
+    blocks[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    blocks
 }
 
 fn fill_writer(dir: &Path, round: u64) {
@@ -63,14 +93,13 @@ fn fill_writer(dir: &Path, round: u64) {
 
 pub(crate) fn measure(chunks: u64) {
     let dir = tempfile::tempdir().unwrap();
-    let (source, writer) = (dir.path().join("source"), dir.path().join("writer"));
+    let writer = dir.path().join("writer");
     let objects: Arc<dyn Objects> = Arc::new(DiskObjects::open(&dir.path().join("store")).unwrap());
     let vault = Vault::create(objects, &Kek::from_bytes([1; 32])).unwrap();
     let files = (chunks / SNAPSHOTS).max(1);
     let mut all = Vec::new();
     for round in 0..SNAPSHOTS {
-        fill(&source, files, round);
-        all.push(preserve(&vault, &source, &mut ()));
+        all.push(preserve_round(&vault, files, round));
     }
     fill_writer(&writer, 0);
     let (bytes, done) = (AtomicU64::new(0), AtomicBool::new(false));
