@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::cli::ask::{Ask, ListArgs, read};
 use crate::cli::clearance::GateVerb;
 use crate::cli::prove::{IntakeArgs, OutArgs};
-use crate::cli::{Cli, Command, Reach};
+use crate::cli::{Cli, Command, Late, Reach};
 use crate::client::encoded;
 use crate::door::{Bundle, Door, Letter, read_id};
 use crate::print::{self, Style};
@@ -25,19 +25,19 @@ pub(crate) fn act(cli: Cli) -> Result<ExitCode, Trouble> {
     let Cli { reach, command } = cli;
     let style = if reach.json { Style::Json } else { Style::Words };
     let ask = match command {
-        Command::Party(verb) => verb.ask(),
-        Command::Entity(verb) => verb.ask(),
-        Command::Account(verb) => verb.ask(),
-        Command::Asset(verb) => verb.ask()?,
-        Command::Demand(verb) => verb.ask()?,
-        Command::Hold(verb) => verb.ask()?,
-        Command::Matter(verb) => verb.ask()?,
-        Command::Cost(verb) => verb.ask(),
-        Command::Notice(verb) => verb.ask()?,
-        Command::Objection(verb) => verb.ask()?,
-        Command::Disposition(verb) => verb.ask()?,
-        Command::Access(verb) => verb.ask()?,
-        Command::Demo(args) => return demo::run(&args).map_err(about::broken),
+        Command::Party(Late(verb)) => verb.ask(),
+        Command::Entity(Late(verb)) => verb.ask(),
+        Command::Account(Late(verb)) => verb.ask(),
+        Command::Asset(Late(verb)) => verb.ask()?,
+        Command::Demand(Late(verb)) => verb.ask()?,
+        Command::Hold(Late(verb)) => verb.ask()?,
+        Command::Matter(Late(verb)) => verb.ask()?,
+        Command::Cost(Late(verb)) => verb.ask(),
+        Command::Notice(Late(verb)) => verb.ask()?,
+        Command::Objection(Late(verb)) => verb.ask()?,
+        Command::Disposition(Late(verb)) => verb.ask()?,
+        Command::Access(Late(verb)) => verb.ask()?,
+        Command::Demo(Late(args)) => return demo::run(&args).map_err(about::broken),
         other => return special(other, &reach, style).map(|()| ExitCode::SUCCESS),
     };
     ordinary(ask, &reach, style).map(|()| ExitCode::SUCCESS)
@@ -63,47 +63,49 @@ pub(crate) fn page(name: &str, part: &ListArgs) -> String {
 /// Commands that are more than one request.
 fn special(command: Command, reach: &Reach, style: Style) -> Result<(), Trouble> {
     match command {
-        Command::Init(args) => init::init(&args, reach, style),
-        Command::Intake(args) => intake(args, reach, style),
-        Command::Snapshot(verb) => keep::snapshot(verb, reach, style),
-        Command::Duty(verb) => rule::duty(verb, reach, style),
-        Command::Token(verb) => rule::token(verb, reach, style),
-        Command::Keys(verb) => keys::keys(verb, reach, style),
-        Command::Policy(verb) => rule::policy(&verb, reach, style),
-        Command::Instruments(verb) => rule::instruments(verb, reach, style),
-        Command::Gate(GateVerb::Check { asset, transfer }) => {
+        Command::Init(Late(args)) => init::init(&args, reach, style),
+        Command::Intake(Late(args)) => intake(args, reach, style),
+        Command::Snapshot(Late(verb)) => keep::snapshot(verb, reach, style),
+        Command::Duty(Late(verb)) => rule::duty(verb, reach, style),
+        Command::Token(Late(verb)) => rule::token(verb, reach, style),
+        Command::Keys(Late(verb)) => keys::keys(verb, reach, style),
+        Command::Policy(Late(verb)) => rule::policy(&verb, reach, style),
+        Command::Instruments(Late(verb)) => rule::instruments(verb, reach, style),
+        Command::Gate(Late(GateVerb::Check { asset, transfer })) => {
             let_go::gate(&asset, transfer, reach, style)
         }
-        Command::Clearance(verb) => let_go::clearance(verb, reach, style),
-        Command::Preserve(args) => keep::preserve(&args, reach, style),
-        Command::Restore(args) => keep::restore(&args, reach, style),
-        Command::Cat(args) => cat::cat(&args, reach),
-        Command::Mount(args) => mount::mount(&args, reach, style),
-        Command::Export(args) => export::export(&args, reach, style),
-        Command::Scrub(args) => scrub::scrub(&args, reach, style),
+        Command::Clearance(Late(verb)) => let_go::clearance(verb, reach, style),
+        Command::Preserve(Late(args)) => keep::preserve(&args, reach, style),
+        Command::Restore(Late(args)) => keep::restore(&args, reach, style),
+        Command::Cat(Late(args)) => cat::cat(&args, reach),
+        Command::Mount(Late(args)) => mount::mount(&args, reach, style),
+        Command::Export(Late(args)) => export::export(&args, reach, style),
+        Command::Scrub(Late(args)) => scrub::scrub(&args, reach, style),
         Command::Probe => probe::probe(reach, style),
         Command::Reindex => reindex::reindex(reach, style),
-        Command::Sanitize(args) => let_go::sanitize(args, reach, style),
-        Command::Expire(args) => let_go::expire(&args, reach, style),
-        Command::Receipt(args) => take(Bundle::Receipt, &args.demand, &args.out, reach, style),
-        Command::Bundle(args) => {
+        Command::Sanitize(Late(args)) => let_go::sanitize(args, reach, style),
+        Command::Expire(Late(args)) => let_go::expire(&args, reach, style),
+        Command::Receipt(Late(args)) => {
+            take(Bundle::Receipt, &args.demand, &args.out, reach, style)
+        }
+        Command::Bundle(Late(args)) => {
             let reader = args.reader.as_deref().map(read_id).transpose()?;
             take(Bundle::Matter(reader), &args.matter, &args.out, reach, style)
         }
-        Command::Certificate(args) => {
+        Command::Certificate(Late(args)) => {
             take(Bundle::Certificate, &args.clearance, &args.out, reach, style)
         }
-        Command::Verify(args) => verify::verify(&args, style),
+        Command::Verify(Late(args)) => verify::verify(&args, style),
         Command::Check => check(reach, style),
         Command::Settle => settle(reach, style),
-        Command::Timestamps(part) => stamps::list(&part, reach, style),
+        Command::Timestamps(Late(part)) => stamps::list(&part, reach, style),
         Command::Status => print::thing(&Door::open(reach)?.show("status")?, style),
-        Command::Serve(args) => about::serve(&args, reach),
-        Command::Witness(verb) => witness::witness(&verb, style),
-        Command::Monitor(args) => monitor::monitor(&args, reach, style),
-        Command::Scenario(verb) => scenario::run(&verb, style),
-        Command::Completions(args) => about::completions(&args),
-        Command::Man(args) => about::man(&args),
+        Command::Serve(Late(args)) => about::serve(&args, reach),
+        Command::Witness(Late(verb)) => witness::witness(&verb, style),
+        Command::Monitor(Late(args)) => monitor::monitor(&args, reach, style),
+        Command::Scenario(Late(verb)) => scenario::run(&verb, style),
+        Command::Completions(Late(args)) => about::completions(&args),
+        Command::Man(Late(args)) => about::man(&args),
         Command::Version => about::version(style),
         _ => unreachable!("`act` has done every other command"),
     }

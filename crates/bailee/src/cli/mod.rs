@@ -15,6 +15,7 @@ pub(crate) mod disposition;
 pub(crate) mod hold;
 pub(crate) mod keep;
 pub(crate) mod keys;
+mod late;
 pub(crate) mod matter;
 pub(crate) mod notice;
 pub(crate) mod party;
@@ -29,6 +30,8 @@ mod doc;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+
+pub(crate) use late::Late;
 
 /// What was typed.
 #[derive(Debug, Parser)]
@@ -57,7 +60,8 @@ pub(crate) struct Cli {
 pub(crate) struct Reach {
     /// Data directory of the house
     #[arg(
-        long,
+        id = "house", // commands have a directory of their own
+        long = "dir",
         global = true,
         env = "BAILEE_DIR",
         default_value = "bailee-data",
@@ -85,91 +89,91 @@ pub(crate) struct Reach {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Make a new house: directory, keys, people
-    Init(run::InitArgs),
+    Init(Late<run::InitArgs>),
     /// Take a letter in; it freezes what it asks for, and is answered with a receipt
-    Intake(prove::IntakeArgs),
+    Intake(Late<prove::IntakeArgs>),
     /// Persons and organisations
     #[command(subcommand, after_long_help = "EXAMPLE\n  bailee party list")]
-    Party(party::PartyVerb),
+    Party(Late<party::PartyVerb>),
     /// Legal entities of the provider
     #[command(subcommand, after_long_help = "EXAMPLE\n  bailee entity list")]
-    Entity(party::EntityVerb),
+    Entity(Late<party::EntityVerb>),
     /// Customer relationships
     #[command(subcommand, after_long_help = "EXAMPLE\n  bailee account list")]
-    Account(account::AccountVerb),
+    Account(Late<account::AccountVerb>),
     /// What holds data and can be destroyed
     #[command(subcommand, after_long_help = "EXAMPLE\n  bailee asset show A-1")]
-    Asset(asset::AssetVerb),
+    Asset(Late<asset::AssetVerb>),
     /// What others ask to be kept
     #[command(subcommand, after_long_help = "EXAMPLE\n  bailee demand list")]
-    Demand(demand::DemandVerb),
+    Demand(Late<demand::DemandVerb>),
     /// What suspends letting go
     #[command(subcommand, after_long_help = "EXAMPLE\n  bailee hold show H-1")]
-    Hold(hold::HoldVerb),
+    Hold(Late<hold::HoldVerb>),
     /// Disputes, investigations, proceedings
     #[command(subcommand, after_long_help = "EXAMPLE\n  bailee matter list")]
-    Matter(matter::MatterVerb),
+    Matter(Late<matter::MatterVerb>),
     /// What keeping has cost
     #[command(
         subcommand,
         after_long_help = "EXAMPLE\n  bailee cost book M-1 --what media --milli-units 2000 \
                            --amount 19900 --currency EUR"
     )]
-    Cost(matter::CostVerb),
+    Cost(Late<matter::CostVerb>),
     /// Formal messages out, and the proof that they arrived
     #[command(subcommand, after_long_help = "EXAMPLE\n  bailee notice list")]
-    Notice(notice::NoticeVerb),
+    Notice(Late<notice::NoticeVerb>),
     /// Reasoned answers to a notice
     #[command(
         subcommand,
         after_long_help = "EXAMPLE\n  bailee objection file X-1 --by P-4 --note 'We need it'"
     )]
-    Objection(notice::ObjectionVerb),
+    Objection(Late<notice::ObjectionVerb>),
     /// Proposals to end the keeping of assets
     #[command(subcommand, after_long_help = "EXAMPLE\n  bailee disposition show X-1")]
-    Disposition(disposition::DispositionVerb),
+    Disposition(Late<disposition::DispositionVerb>),
     /// Preserved copies in the vault
     #[command(subcommand, after_long_help = "EXAMPLE\n  bailee snapshot verify S-1")]
-    Snapshot(keep::SnapshotVerb),
+    Snapshot(Late<keep::SnapshotVerb>),
     /// Owners who ask for their own data
     #[command(
         subcommand,
         after_long_help = "EXAMPLE\n  bailee access request A-1 --owner P-4 --note 'My files'"
     )]
-    Access(access::AccessVerb),
+    Access(Late<access::AccessVerb>),
     /// What a human has to do
     #[command(subcommand, after_long_help = "EXAMPLE\n  bailee duty list")]
-    Duty(rule::DutyVerb),
+    Duty(Late<rule::DutyVerb>),
     /// Tokens for programs and people who speak to `bailee serve`
     #[command(subcommand, after_long_help = "EXAMPLE\n  bailee token list")]
-    Token(rule::TokenVerb),
+    Token(Late<rule::TokenVerb>),
     /// What signs the log: kept, rotated, lost
     #[command(subcommand, after_long_help = "EXAMPLE\n  bailee keys show")]
-    Keys(keys::KeysVerb),
+    Keys(Late<keys::KeysVerb>),
     /// Waiting times and limits
     #[command(subcommand, after_long_help = "EXAMPLE\n  bailee policy show")]
-    Policy(rule::PolicyVerb),
+    Policy(Late<rule::PolicyVerb>),
     /// Legal forms of demands, with their clocks
     #[command(subcommand, after_long_help = "EXAMPLE\n  bailee instruments list")]
-    Instruments(rule::InstrumentVerb),
+    Instruments(Late<rule::InstrumentVerb>),
     /// May this be let go of?
     #[command(subcommand, after_long_help = "EXAMPLE\n  bailee gate check A-1")]
-    Gate(clearance::GateVerb),
+    Gate(Late<clearance::GateVerb>),
     /// Single-use permissions, step by step: for agents
     #[command(subcommand, after_long_help = "EXAMPLE\n  bailee clearance show C-1")]
-    Clearance(clearance::ClearanceVerb),
+    Clearance(Late<clearance::ClearanceVerb>),
     /// Copy an asset's data into the vault and read it back
-    Preserve(keep::PreserveArgs),
+    Preserve(Late<keep::PreserveArgs>),
     /// Give data back from the vault
-    Restore(keep::RestoreArgs),
+    Restore(Late<keep::RestoreArgs>),
     /// Write a file of a snapshot, or a range of it, to standard output
-    Cat(keep::CatArgs),
+    Cat(Late<keep::CatArgs>),
     /// Show a snapshot as a read-only file system while this runs
-    Mount(keep::MountArgs),
+    Mount(Late<keep::MountArgs>),
     /// Write a snapshot in a form that needs no vault: archive, bag, tape volumes
-    Export(keep::ExportArgs),
+    Export(Late<keep::ExportArgs>),
     /// Are the vault's packs still what was put? A part of them at a time, without a key
-    Scrub(keep::ScrubArgs),
+    Scrub(Late<keep::ScrubArgs>),
     /// Try out what keeps the vault's packs: what does it really do?
     #[command(
         long_about = "Writes, reads back, lists, writes again, locks and deletes objects of a few \
@@ -188,17 +192,17 @@ pub(crate) enum Command {
     )]
     Reindex,
     /// Overwrite a device under a clearance, read it back, certify
-    Sanitize(clearance::SanitizeArgs),
+    Sanitize(Late<clearance::SanitizeArgs>),
     /// Expire a snapshot from the vault under a clearance
-    Expire(clearance::ExpireArgs),
+    Expire(Late<clearance::ExpireArgs>),
     /// Write the receipt of a demand
-    Receipt(prove::ReceiptArgs),
+    Receipt(Late<prove::ReceiptArgs>),
     /// Write what a party may see of a matter, or everything for the house's counsel
-    Bundle(prove::BundleArgs),
+    Bundle(Late<prove::BundleArgs>),
     /// Write the certificate of a finished clearance
-    Certificate(prove::CertificateArgs),
+    Certificate(Late<prove::CertificateArgs>),
     /// Verify receipts, bundles and certificates offline
-    Verify(prove::VerifyArgs),
+    Verify(Late<prove::VerifyArgs>),
     /// Check every rule and every proof of the house
     #[command(after_long_help = "EXAMPLE\n  bailee check")]
     Check,
@@ -213,30 +217,30 @@ pub(crate) enum Command {
                       and what is not stamped yet.",
         after_long_help = "EXAMPLE\n  bailee timestamps"
     )]
-    Timestamps(ask::ListArgs),
+    Timestamps(Late<ask::ListArgs>),
     /// Name, size and keys of the log
     #[command(after_long_help = "EXAMPLE\n  bailee status")]
     Status,
     /// Answer over HTTP
-    Serve(run::ServeArgs),
+    Serve(Late<run::ServeArgs>),
     /// Cosign the checkpoints of other people's logs
     #[command(subcommand, after_long_help = "EXAMPLE\n  bailee witness status witness")]
-    Witness(witness::WitnessVerb),
+    Witness(Late<witness::WitnessVerb>),
     /// Follow somebody's log, and raise an alarm on what it must not do
-    Monitor(witness::MonitorArgs),
+    Monitor(Late<witness::MonitorArgs>),
     /// Play a story of custody
     #[command(
         subcommand,
         after_long_help = "EXAMPLE\n  bailee scenario run scenarios/leaseweb-2013.txt"
     )]
-    Scenario(run::ScenarioVerb),
+    Scenario(Late<run::ScenarioVerb>),
     /// Show the founding case from letter to certificate
     #[command(after_long_help = "EXAMPLE\n  bailee demo")]
-    Demo(crate::demo::DemoArgs),
+    Demo(Late<crate::demo::DemoArgs>),
     /// Write completions for a shell to standard output
-    Completions(run::CompletionsArgs),
+    Completions(Late<run::CompletionsArgs>),
     /// Write manual pages into a directory
-    Man(run::ManArgs),
+    Man(Late<run::ManArgs>),
     /// Version of program and formats
     #[command(after_long_help = "EXAMPLE\n  bailee version")]
     Version,
