@@ -4,8 +4,8 @@
 //! thing printed is the test runner's own summary. A failing step stops the rest. How long each
 //! step took is printed before the tests begin.
 //!
-//! Time: the dependencies are compiled twice, for tests and for release. The lints are asked while
-//! the tests are built, and the fuzz targets stand on the dependencies of the release build.
+//! Time: the dependencies are compiled twice, for tests and for release, side by side. The lints are
+//! asked while the tests are built; the fuzz targets stand on the release build's dependencies.
 
 use crate::run::{Steps, visibly};
 use crate::tree::Tree;
@@ -25,28 +25,54 @@ pub(crate) fn test(tree: &Tree) -> Result<()> {
     steps.step("fmt", || quiet(cargo(tree, &["fmt", "--all", "--check"])))?;
     steps.step("tidy", || quiet(tidy::run(tree, tidy::Ratchet::Hold)))?;
     steps.step("deny", || quiet(deny::run(tree)))?;
-    steps.step("clippy, build of tests", || {
-        let build = ["test", "--workspace", "--all-targets", "--no-run", "--quiet"];
-        quiet(linted(tree, &build))
-    })?;
-    steps.step("documentation examples", || {
-        quiet(linted(tree, &["test", "--workspace", "--doc", "--quiet"]))
-    })?;
-    steps.step("release binary", || {
-        let binary = release_binary(tree)?;
-        let bytes = std::fs::metadata(&binary)?.len();
-        if bytes > BINARY_BYTES {
-            bail!("{} has {bytes} bytes, allowed {BINARY_BYTES}", binary.display());
-        }
-        Ok(format!("{:.1} MB", bytes as f64 / 1e6))
-    })?;
+    steps.step("builds and lints", || builds(tree))?;
     steps.step("demo", || demo::check(tree, &release_path(tree)?))?;
     steps.step("fuzz", || fuzz::run(tree, fuzz::SECONDS, None))?;
     println!("{}\n== tests", steps.table());
     match setup::nextest() {
-        true => linted(tree, &["nextest", "run", "--workspace", "--no-fail-fast"]),
+        true => {
+            let threads = tests_at_once().to_string();
+            let run = ["nextest", "run", "--workspace", "--no-fail-fast", "--test-threads"];
+            linted(tree, &[run.as_slice(), &[threads.as_str()]].concat())
+        }
         false => linted(tree, &["test", "--workspace", "--no-fail-fast"]),
     }
+}
+
+/// Twice as many as cores: half of a test's time is a disk, a server or a browser.
+fn tests_at_once() -> usize {
+    2 * std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// All that is compiled, two builds side by side: while one links, or has one crate to compile, it
+/// leaves a core to the other. They share no lock: one builds for tests, the other for release.
+fn builds(tree: &Tree) -> Result<String> {
+    let (tests, release) = std::thread::scope(|scope| {
+        let release = scope.spawn(|| {
+            let remark = small_binary(tree)?;
+            fuzz::build(tree)?;
+            Ok(remark)
+        });
+        (build_tests(tree), release.join())
+    });
+    tests?;
+    release.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+/// Lints, tests and documentation examples.
+fn build_tests(tree: &Tree) -> Result<()> {
+    linted(tree, &["test", "--workspace", "--all-targets", "--no-run", "--quiet"])?;
+    linted(tree, &["test", "--workspace", "--doc", "--quiet"])
+}
+
+/// The binary people get, if it is small enough for them; a remark on that.
+fn small_binary(tree: &Tree) -> Result<String> {
+    let binary = release_binary(tree)?;
+    let bytes = std::fs::metadata(&binary)?.len();
+    if bytes > BINARY_BYTES {
+        bail!("{} has {bytes} bytes, allowed {BINARY_BYTES}", binary.display());
+    }
+    Ok(format!("binary {:.1} MB", bytes as f64 / 1e6))
 }
 
 fn cargo(tree: &Tree, arguments: &[&str]) -> Result<()> {
