@@ -4,8 +4,8 @@
 //! thing printed is the test runner's own summary. A failing step stops the rest. How long each
 //! step took is printed before the tests begin.
 //!
-//! Time: the dependencies are compiled twice, for tests and for release, side by side. The lints are
-//! asked while the tests are built; the fuzz targets stand on the release build's dependencies.
+//! Time: the dependencies are compiled twice, for tests and for release, side by side. The lints
+//! are asked while the tests are built; the fuzz targets stand on what the release build made.
 
 use crate::run::{Steps, visibly};
 use crate::tree::Tree;
