@@ -152,6 +152,11 @@ fn fill(file: &File, start: u64, mut at: usize, bytes: &mut [u8]) -> io::Result<
     Ok(at)
 }
 
+/// Whether a direct transfer may begin at these bytes.
+fn aligned(bytes: &[u8]) -> bool {
+    bytes.as_ptr().align_offset(BLOCK) == 0
+}
+
 /// Whether the file system does not know direct transfers.
 fn refused(e: &io::Error) -> bool {
     Errno::from_io_error(e) == Some(Errno::INVAL)
@@ -191,6 +196,10 @@ impl<'f> Writer<'f> {
             return Ok(());
         }
         while !bytes.is_empty() {
+            if self.filled == 0 && bytes.len() >= WRITE && aligned(bytes) {
+                bytes = self.straight(bytes)?;
+                continue;
+            }
             let (head, tail) = bytes.split_at(bytes.len().min(WRITE - self.filled));
             self.room.bytes(WRITE)[self.filled..][..head.len()].copy_from_slice(head);
             self.filled += head.len();
@@ -213,6 +222,20 @@ impl<'f> Writer<'f> {
             self.give_up()?;
         }
         Ok(())
+    }
+
+    /// Writes all whole blocks from where they are; gives the rest.
+    fn straight<'b>(&mut self, bytes: &'b [u8]) -> io::Result<&'b [u8]> {
+        let (blocks, rest) = bytes.split_at(bytes.len() / BLOCK * BLOCK);
+        match self.file.write_all_at(blocks, self.at) {
+            Err(e) if self.direct && refused(&e) => {
+                self.give_up()?;
+                self.file.write_all_at(blocks, self.at)?;
+            }
+            outcome => outcome?,
+        }
+        self.at += blocks.len() as u64;
+        Ok(rest)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -282,6 +305,28 @@ mod tests {
                 bytes.chunks(step).for_each(|part| writer.write(part).unwrap());
                 writer.finish().unwrap();
                 assert!(std::fs::read(&path).unwrap() == bytes, "{len} by {step}");
+            }
+        }
+    }
+
+    #[test]
+    fn aligned_bytes_are_written_from_where_they_are() {
+        let dir = tempfile::tempdir().unwrap();
+        for len in [WRITE - 1, WRITE, WRITE + 4095, 5 * WRITE + 12_345] {
+            for lead in [0, 10] {
+                let (path, bytes) = (dir.path().join(format!("{len}-{lead}")), pattern(len));
+                let mut room = Room::default();
+                room.bytes(len).copy_from_slice(&bytes);
+                let file = File::create(&path).unwrap();
+                let mut writer = Writer::new(&file, len as u64);
+                writer.write(&bytes[..lead]).unwrap();
+                let straight = &room.bytes(len)[..];
+                assert!(aligned(straight));
+                writer.write(straight).unwrap();
+                writer.write(&bytes[..lead]).unwrap();
+                writer.finish().unwrap();
+                let wanted = [&bytes[..lead], &bytes, &bytes[..lead]].concat();
+                assert!(std::fs::read(&path).unwrap() == wanted, "{len} after {lead}");
             }
         }
     }
