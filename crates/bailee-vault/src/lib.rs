@@ -24,6 +24,7 @@ mod open;
 mod pack;
 mod pattern;
 mod preserve;
+mod proof;
 mod prune;
 mod read;
 mod reindex;

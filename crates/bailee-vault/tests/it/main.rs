@@ -10,6 +10,7 @@ mod compact;
 mod crash;
 mod export;
 mod format;
+mod holes;
 mod keks;
 mod kill;
 mod letgo;
