@@ -27,6 +27,7 @@ mod decide;
 pub mod demand;
 pub mod disclosure;
 pub mod disposition;
+pub mod engine;
 mod event;
 pub mod gate;
 pub mod hold;

@@ -69,7 +69,7 @@ pub fn vault(house: &House) -> Result<Vault, KeepError> {
 
 /// Whose keys an asset's data is under: its first account, or the house itself. A snapshot is asked
 /// as the asset it is: it has the accounts its source had when it was taken, and no others later.
-fn tenant(state: &State, asset: AssetId) -> String {
+pub(crate) fn tenant(state: &State, asset: AssetId) -> String {
     let account = state.assets.get(asset).and_then(|asset| asset.accounts.first());
     account.map_or_else(|| "house".to_owned(), ToString::to_string)
 }

@@ -8,6 +8,7 @@
 
 mod bag;
 mod browse;
+mod canary;
 mod chunker;
 mod compact;
 mod damage;
@@ -47,6 +48,7 @@ mod volume;
 mod wire;
 
 pub use browse::{Contents, OpenFile};
+pub use canary::{Canary, Draw, Harm};
 pub use damage::Damage;
 pub use erasure::{DestroyedKey, Erasure};
 pub use error::VaultError;

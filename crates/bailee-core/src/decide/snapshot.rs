@@ -40,13 +40,20 @@ pub(super) fn record(
 
 pub(super) fn verify(s: &State, snapshot: SnapshotId, intact: bool) -> Decision {
     find(&s.snapshots, snapshot)?;
-    let mut facts = vec![Event::SnapshotVerified { snapshot, intact }.into()];
-    if !intact {
-        let kind = DutyKind::RepairSnapshot(snapshot);
-        facts.extend(revoke_relying(s, snapshot));
-        facts.push(Event::DutyRaised { duty: s.duties.next(), kind }.into());
-    }
-    Ok(facts)
+    Ok(match intact {
+        true => vec![Event::SnapshotVerified { snapshot, intact }.into()],
+        false => not_intact(s, snapshot, 0),
+    })
+}
+
+/// A snapshot that nobody may count on any more; so many duties are raised before it in the same
+/// decision.
+pub(super) fn not_intact(s: &State, snapshot: SnapshotId, duties: usize) -> Vec<Fact> {
+    let mut facts = vec![Event::SnapshotVerified { snapshot, intact: false }.into()];
+    facts.extend(revoke_relying(s, snapshot));
+    let kind = DutyKind::RepairSnapshot(snapshot);
+    facts.push(Event::DutyRaised { duty: s.duties.next_after(duties), kind }.into());
+    facts
 }
 
 /// Clearances that were granted because this copy satisfied a hold end now.

@@ -7,6 +7,7 @@ mod clocks;
 mod codes;
 mod demands;
 mod disclosure;
+mod engine;
 mod erasure;
 mod house;
 mod letting_go;

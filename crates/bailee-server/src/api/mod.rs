@@ -19,4 +19,4 @@ pub use check::{CheckReport, check};
 pub use perform::perform;
 pub use problem::Problem;
 pub use request::Request;
-pub use show::{gate, mine, show};
+pub use show::{finding, gate, mine, show};

@@ -22,6 +22,7 @@ mod kill;
 mod let_go;
 mod matter;
 mod monitors;
+mod probing;
 mod restored;
 mod split_view;
 mod stamps;

@@ -5,6 +5,7 @@
 mod again;
 mod arrive;
 mod bag;
+mod canary;
 mod clear;
 mod compact;
 mod crash;
