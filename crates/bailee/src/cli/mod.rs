@@ -191,6 +191,8 @@ pub(crate) enum Command {
     Sanitize(clearance::SanitizeArgs),
     /// Expire a snapshot from the vault under a clearance
     Expire(clearance::ExpireArgs),
+    /// Erase the custody unit of a snapshot under a clearance: destroy its key, certify
+    Erase(clearance::EraseArgs),
     /// Write the receipt of a demand
     Receipt(prove::ReceiptArgs),
     /// Write what a party may see of a matter, or everything for the house's counsel
