@@ -23,6 +23,7 @@ pub mod asset;
 mod check;
 mod command;
 pub mod coverage;
+pub mod custody;
 mod decide;
 pub mod demand;
 pub mod disclosure;

@@ -8,6 +8,7 @@
 
 mod bag;
 mod browse;
+mod buried;
 mod canary;
 mod chunker;
 mod compact;

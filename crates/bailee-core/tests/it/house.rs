@@ -343,7 +343,7 @@ impl House {
         let to = match kind {
             DispositionKind::Return => Some(OWNER),
             DispositionKind::Transfer => Some(TRANSFEREE),
-            DispositionKind::Sanitize | DispositionKind::Expire => None,
+            DispositionKind::Sanitize | DispositionKind::Expire | DispositionKind::Erase => None,
         };
         let assets = assets.to_vec();
         self.yes(STAFF, Action::ProposeDisposition { kind, assets, to, reason: because() });

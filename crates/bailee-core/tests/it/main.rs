@@ -5,6 +5,7 @@
 
 mod clocks;
 mod codes;
+mod custody;
 mod demands;
 mod disclosure;
 mod engine;

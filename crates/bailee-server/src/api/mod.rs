@@ -6,6 +6,7 @@
 
 pub mod answer;
 pub mod check;
+pub mod erased;
 pub mod parts;
 mod perform;
 pub mod problem;

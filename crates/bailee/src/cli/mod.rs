@@ -196,6 +196,8 @@ pub(crate) enum Command {
     Sanitize(Late<clearance::SanitizeArgs>),
     /// Expire a snapshot from the vault under a clearance
     Expire(Late<clearance::ExpireArgs>),
+    /// Erase the custody unit of a snapshot under a clearance: destroy its key, certify
+    Erase(Late<clearance::EraseArgs>),
     /// Write the receipt of a demand
     Receipt(Late<prove::ReceiptArgs>),
     /// Write what a party may see of a matter, or everything for the house's counsel
