@@ -8,6 +8,7 @@ use std::fmt;
 
 use crate::asset::Fate;
 use crate::coverage;
+use crate::custody;
 use crate::demand::DemandStatus;
 use crate::disposition::{Approval, Clearance, ClearanceStatus, Disposition, Radius};
 use crate::gate;
@@ -113,8 +114,12 @@ fn let_go(s: &State, found: &mut Found) {
         found.unless(clearance.against.is_empty(), 5, id, "was leased against a hold in force");
         approved(s, found, id, disposition);
         notified(s, found, id, clearance, disposition);
-        let on_asset = s.assets.get(clearance.asset).is_some_and(|a| a.clearance == Some(id));
-        found.unless(clearance.is_open() == on_asset, 5, id, "and its asset disagree");
+        let marked = |a: &AssetId| s.assets.get(*a).is_some_and(|a| a.clearance == Some(id));
+        let agree = match clearance.is_open() {
+            true => custody::under(s, clearance).iter().all(marked),
+            false => !custody::under(s, clearance).iter().any(marked),
+        };
+        found.unless(agree, 5, id, "and its asset disagree");
         found.unless(
             clearance.is_open() == s.open_clearances.contains(&id),
             0,
@@ -273,21 +278,29 @@ pub(crate) fn untold(s: &State, disposition: DispositionId, asset: AssetId) -> V
     let told = |owner: &PartyId| {
         notices.iter().filter_map(|n| s.notices.get(*n)).any(|notice| notice.to == *owner)
     };
-    coverage::owners(s, asset).into_iter().filter(|owner| !told(owner)).collect()
+    let kind = s.dispositions.get(disposition).map(|d| d.kind);
+    let going = kind.map_or_else(|| vec![asset], |kind| custody::going(s, kind, &[asset]));
+    let owners: BTreeSet<PartyId> =
+        going.into_iter().flat_map(|asset| coverage::owners(s, asset)).collect();
+    owners.into_iter().filter(|owner| !told(owner)).collect()
 }
 
-/// Holds in force that reach the asset and no copy satisfies: what a lease must not be given
+/// Holds in force that reach what is to go and no copy satisfies: what a lease must not be given
 /// against. Used by `apply` to keep the evidence that `check` looks at.
-pub(crate) fn against(s: &State, asset: AssetId, clearance: ClearanceId) -> Vec<crate::id::HoldId> {
+pub(crate) fn against(s: &State, clearance: ClearanceId) -> Vec<crate::id::HoldId> {
     let Some(clearance) = s.clearances.get(clearance) else { return Vec::new() };
     let transfer = s
         .dispositions
         .get(clearance.disposition)
         .is_some_and(|d| d.kind == crate::disposition::DispositionKind::Transfer);
-    let holds = coverage::holds(s, asset).into_keys().filter_map(|id| Some((id, s.holds.get(id)?)));
-    holds
-        .filter(|(_, hold)| hold.in_force() && !transfer)
-        .filter(|(_, hold)| gate::satisfying_copy(s, hold, asset).is_none())
-        .map(|(id, _)| id)
-        .collect()
+    let mut found = BTreeSet::new();
+    for asset in custody::under(s, clearance) {
+        let holds = coverage::holds(s, asset).into_keys();
+        let holds = holds.filter_map(|id| Some((id, s.holds.get(id)?)));
+        let standing = holds
+            .filter(|(_, hold)| hold.in_force() && !transfer)
+            .filter(|(_, hold)| gate::satisfying_copy(s, hold, asset).is_none());
+        found.extend(standing.map(|(id, _)| id));
+    }
+    found.into_iter().collect()
 }

@@ -5,6 +5,7 @@
 use crate::asset::{AssetKind, Identifier, Lifecycle};
 use crate::demand::{Digest, Exhibit, Medium, Scope};
 use crate::disposition::DispositionKind;
+use crate::engine::{Canaries, Trial};
 use crate::event::By;
 use crate::id::{
     AccessId, AccountId, AssetId, ClearanceId, DemandId, DispositionId, DutyId, EntityId, HoldId,
@@ -361,6 +362,12 @@ pub enum Action {
     ContinueLog {
         to: Continue,
         reason: Reason,
+    },
+    /// What keeps the packs was tried, and some of what is held read back.
+    RecordProbe {
+        engine: String,
+        trials: Vec<Trial>,
+        canaries: Canaries,
     },
     Tick,
 }

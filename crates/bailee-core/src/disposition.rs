@@ -24,6 +24,10 @@ pub enum DispositionKind {
     /// Hand custody and every hold to a transferee.
     #[n(3)]
     Transfer,
+    /// Cryptographic erase (NIST SP 800-88): destroy the key of the custody unit that a snapshot is
+    /// in, and with it every snapshot of that unit.
+    #[n(4)]
+    Erase,
 }
 
 /// What approvers approve: computed, never typed.

@@ -7,6 +7,7 @@
 use crate::asset::{AssetKind, Identifier, Lifecycle};
 use crate::demand::{AccessStatus, DemandStatus, Flag, Medium, Papers, Scope};
 use crate::disposition::{DispositionKind, Radius};
+use crate::engine::{Canaries, Trial};
 use crate::hold::EndReason;
 use crate::id::{
     AccessId, AccountId, AssetId, ClearanceId, DemandId, DispositionId, DutyId, EntityId, HoldId,
@@ -306,5 +307,9 @@ events! {
         0 origin: String, 1 keys: LogKeys, 2 before: String,
         3 key: minicbor::bytes::ByteArray<32>, 4 size: u64,
         5 root: minicbor::bytes::ByteArray<32>, 6 note: minicbor::bytes::ByteArray<32>,
+    }
+    /// What keeps the packs was put to the test, and some of what is held read back.
+    110 EngineProbed {
+        0 engine: String, 1 trials: Vec<Trial>, 2 canaries: Canaries, 3 worse: Vec<String>,
     }
 }

@@ -6,6 +6,7 @@
 
 use crate::asset::{Asset, Fate};
 use crate::coverage;
+use crate::custody;
 use crate::demand::Digest;
 use crate::hold::{Hold, HoldStatus};
 use crate::id::{AssetId, ClearanceId, HoldId, SnapshotId};
@@ -20,6 +21,8 @@ pub enum Verb {
     LetGo,
     /// Hand custody over together with every hold.
     Transfer,
+    /// Let go of every snapshot of the custody unit that this one is in.
+    Erase,
 }
 
 /// One reason for "blocked".
@@ -69,15 +72,18 @@ pub fn verdict(
     let asset = state.assets.get(id)?;
     let mut answer =
         Verdict { asset: id, reasons: Vec::new(), satisfied: Vec::new(), position: state.head };
-    for (hold_id, through) in coverage::holds(state, id) {
-        if let Some(hold) = state.holds.get(hold_id).filter(|hold| hold.in_force()) {
-            weigh_hold(state, &mut answer, (hold_id, hold), through, verb);
+    let parts = if verb == Verb::Erase { custody::unit(state, id) } else { vec![id] };
+    for part in parts {
+        for (hold_id, through) in coverage::holds(state, part) {
+            if let Some(hold) = state.holds.get(hold_id).filter(|hold| hold.in_force()) {
+                weigh_hold(state, &mut answer, part, (hold_id, hold), through, verb);
+            }
         }
+        if verb != Verb::Transfer {
+            weigh_accounts(state, &mut answer, part, now);
+        }
+        weigh_clearances(state, &mut answer, part, mine);
     }
-    if verb == Verb::LetGo {
-        weigh_accounts(state, &mut answer, now);
-    }
-    weigh_clearances(state, &mut answer, mine);
     if !asset.fate.is_here() {
         let text = match asset.fate {
             Fate::Destroyed(clearance) => format!("was destroyed under {clearance}"),
@@ -88,13 +94,24 @@ pub fn verdict(
         let code = Code::AlreadyGone;
         answer.reasons.push(Reason { code, about, through: id, text, rests_on: None });
     }
-    answer.reasons.sort_by_key(|reason| reason.code);
+    in_order(&mut answer.reasons);
     Some(answer)
+}
+
+/// By code, then by id (which are of one kind for a code), each once: what reaches two snapshots of
+/// a unit is one reason.
+fn in_order(reasons: &mut Vec<Reason>) {
+    reasons.sort_by(|a, b| {
+        let key = |reason: &Reason| (reason.code, reason.about.len());
+        key(a).cmp(&key(b)).then_with(|| a.about.cmp(&b.about))
+    });
+    reasons.dedup_by(|b, a| (b.code, &b.about) == (a.code, &a.about));
 }
 
 fn weigh_hold(
     state: &State,
     answer: &mut Verdict,
+    asset: AssetId,
     (id, hold): (HoldId, &Hold),
     through: AssetId,
     verb: Verb,
@@ -103,8 +120,10 @@ fn weigh_hold(
     if verb == Verb::Transfer {
         return;
     }
-    if let Some(copy) = satisfying_copy(state, hold, answer.asset) {
-        answer.satisfied.push((id, copy));
+    if let Some(copy) = satisfying_copy(state, hold, asset) {
+        if !answer.satisfied.contains(&(id, copy)) {
+            answer.satisfied.push((id, copy));
+        }
         return;
     }
     let (code, text) = match hold.status {
@@ -151,8 +170,8 @@ fn copy_counts(state: &State, hold: &Hold, source: &Asset, id: SnapshotId) -> bo
         && copy.clearance.is_none()
 }
 
-fn weigh_accounts(state: &State, answer: &mut Verdict, now: Time) {
-    for (id, account) in coverage::accounts(state, answer.asset) {
+fn weigh_accounts(state: &State, answer: &mut Verdict, asset: AssetId, now: Time) {
+    for (id, account) in coverage::accounts(state, asset) {
         let (code, text) = match account.terminated {
             None => (Code::AccountActive, "is active".to_owned()),
             Some(end) => match end.plus_days(account.retention_days) {
@@ -160,14 +179,19 @@ fn weigh_accounts(state: &State, answer: &mut Verdict, now: Time) {
                 _ => continue,
             },
         };
-        let through = answer.asset;
+        let through = asset;
         answer.reasons.push(Reason { code, about: id.to_string(), through, text, rests_on: None });
     }
 }
 
 /// Another clearance on the asset, a part of it or what it is a part of.
-fn weigh_clearances(state: &State, answer: &mut Verdict, mine: Option<ClearanceId>) {
-    let mut near = coverage::subtree(state, answer.asset);
+fn weigh_clearances(
+    state: &State,
+    answer: &mut Verdict,
+    asset: AssetId,
+    mine: Option<ClearanceId>,
+) {
+    let mut near = coverage::subtree(state, asset);
     let mut up = near.first().and_then(|(_, asset)| asset.part_of);
     while let Some((id, asset)) = up.and_then(|id| Some((id, state.assets.get(id)?))) {
         near.push((id, asset));

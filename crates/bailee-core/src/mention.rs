@@ -5,6 +5,7 @@
 
 use crate::demand::{AccessStatus, DemandStatus, Flag, Medium, Scope};
 use crate::disposition::{DispositionKind, Radius};
+use crate::engine::{Canaries, Trial};
 use crate::hold::EndReason;
 use crate::id;
 use crate::notice::{About, Evidence};
@@ -45,7 +46,7 @@ silent! {
     bool, u8, u32, u64, String, Time, Policy, crate::instrument::Catalogue, crate::party::Role,
     crate::asset::AssetKind, crate::asset::Lifecycle, crate::asset::Identifier, Medium, Flag,
     DemandStatus, EndReason, DispositionKind, Evidence, AccessStatus, TokenScope,
-    minicbor::bytes::ByteArray<32>, LogKeys, KeyEnd,
+    minicbor::bytes::ByteArray<32>, LogKeys, KeyEnd, Trial,
 }
 
 impl<T: Mention> Mention for Vec<T> {
@@ -83,6 +84,12 @@ impl Mention for About {
     }
 }
 
+impl Mention for Canaries {
+    fn mention(&self, tell: &mut dyn FnMut(String)) {
+        self.lost.iter().for_each(|lost| lost.snapshot.mention(tell));
+    }
+}
+
 impl Mention for DutyKind {
     fn mention(&self, tell: &mut dyn FnMut(String)) {
         match self {
@@ -91,6 +98,7 @@ impl Mention for DutyKind {
             DutyKind::ReachParty(id) => id.mention(tell),
             DutyKind::InspectAsset(id) | DutyKind::ExplainLoss(id) => id.mention(tell),
             DutyKind::RepairSnapshot(id) => id.mention(tell),
+            DutyKind::InspectEngine(_) => {}
         }
     }
 }

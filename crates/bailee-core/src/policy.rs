@@ -125,6 +125,9 @@ pub enum DutyKind {
     /// A snapshot is not what its manifest says.
     #[n(7)]
     RepairSnapshot(#[n(0)] SnapshotId),
+    /// What keeps the packs broke a promise or lost something: the finding at this log position.
+    #[n(8)]
+    InspectEngine(#[n(0)] u64),
 }
 
 /// Something a human has to do.

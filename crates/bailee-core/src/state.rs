@@ -10,6 +10,7 @@ use crate::apply::Filing;
 use crate::asset::{Account, Asset, Entity, Snapshot};
 use crate::demand::{Access, Demand, Digest, Matter, Meter};
 use crate::disposition::{Clearance, Disposition, Objection};
+use crate::engine::Finding;
 use crate::hold::Hold;
 use crate::id::{
     AccessId, AccountId, AssetId, ClearanceId, DemandId, DispositionId, DutyId, EntityId, HoldId,
@@ -81,6 +82,8 @@ pub struct State {
     pub duties: Table<DutyId, Duty>,
     pub tokens: Table<TokenId, Token>,
     pub ring: Ring,
+    /// Where packs are or were kept -> what was last seen there.
+    pub engines: BTreeMap<String, Finding>,
     /// Normal form of an identifier -> the asset that has it now.
     pub(crate) identifiers: BTreeMap<Key, AssetId>,
     /// Normal form of an identifier somebody wants kept -> the holds that name it.

@@ -25,12 +25,14 @@ pub const MAX_TOKEN: usize = 4 << 10;
 pub enum Act {
     /// Overwrite a device (vault copies stay).
     Sanitize,
-    /// Expire or cryptographically erase a snapshot.
+    /// Expire a snapshot.
     Expire,
     /// Give the asset back to its owner.
     Return,
     /// Hand custody to a transferee.
     Transfer,
+    /// Erase a custody unit cryptographically.
+    Erase,
 }
 
 impl Act {
@@ -41,12 +43,13 @@ impl Act {
             Act::Expire => "expire",
             Act::Return => "return",
             Act::Transfer => "transfer",
+            Act::Erase => "erase",
         }
     }
 
     /// The act of a token word.
     pub fn from_name(name: &str) -> Option<Self> {
-        let all = [Act::Sanitize, Act::Expire, Act::Return, Act::Transfer];
+        let all = [Act::Sanitize, Act::Expire, Act::Return, Act::Transfer, Act::Erase];
         all.into_iter().find(|act| act.name() == name)
     }
 }

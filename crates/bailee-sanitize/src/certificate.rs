@@ -13,6 +13,7 @@
 //! Out of scope: signing (the log does, by committing to these bytes), and *validation*, which is
 //! a person's acceptance: `validating` names who it was, the program never fills it in.
 
+use bailee_ledger::clearance::Terms;
 use bailee_ledger::to_hex;
 use serde::{Deserialize, Serialize};
 
@@ -21,7 +22,10 @@ use crate::record::{Outcome, Readback, Record};
 use crate::run::TOOL;
 use crate::span::{Span, Spans};
 
+mod erasure;
 mod text;
+
+pub use erasure::{Erased, ErasureCertificate, GoneCopy, GoneKey};
 
 /// Format line of the JSON.
 const FORMAT: &str = "bailee/certificate/v1";
@@ -148,7 +152,7 @@ impl Certificate {
         Certificate {
             format: FORMAT.into(),
             device,
-            authority: authority(record),
+            authority: authority(&record.terms),
             method: method(record),
             result: result(record),
             particulars,
@@ -206,8 +210,7 @@ fn device_lines(identity: &Identity) -> DeviceLines {
     }
 }
 
-fn authority(record: &Record) -> Authority {
-    let terms = &record.terms;
+fn authority(terms: &Terms) -> Authority {
     Authority {
         origin: terms.origin.clone(),
         clearance: format!("C-{}", terms.clearance),

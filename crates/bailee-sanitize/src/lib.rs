@@ -37,7 +37,9 @@ mod record;
 mod run;
 mod span;
 
-pub use certificate::{Certificate, Particulars, Person};
+pub use certificate::{
+    Certificate, Erased, ErasureCertificate, GoneCopy, GoneKey, Particulars, Person,
+};
 pub use clock::{Clock, Moment, SystemClock};
 pub use device::BlockDevice;
 pub use error::SanitizeError;

@@ -9,7 +9,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use bailee_core::id::{AssetId, PartyId, SnapshotId};
+use bailee_core::custody;
+use bailee_core::id::{AccountId, AssetId, PartyId, SnapshotId};
 use bailee_core::{Action, By, Command, Event, State};
 use bailee_store::{DiskObjects, DiskSlot};
 use bailee_vault::{
@@ -69,14 +70,43 @@ pub fn vault(house: &House) -> Result<Vault, KeepError> {
 
 /// Whose keys an asset's data is under: its first account, or the house itself. A snapshot is asked
 /// as the asset it is: it has the accounts its source had when it was taken, and no others later.
-fn tenant(state: &State, asset: AssetId) -> String {
+pub(crate) fn tenant(state: &State, asset: AssetId) -> String {
     let account = state.assets.get(asset).and_then(|asset| asset.accounts.first());
     account.map_or_else(|| "house".to_owned(), ToString::to_string)
 }
 
-/// The custody unit of a source asset.
-fn unit(asset: AssetId) -> String {
-    format!("data-{asset}")
+/// The custody unit of a source asset. The name of an erased one is never used again: the next has
+/// the next number, which the log tells.
+fn unit(state: &State, source: AssetId, account: Option<AccountId>) -> String {
+    match custody::erased_before(state, source, account) {
+        0 => format!("data-{source}"),
+        erased => format!("data-{source}.{}", erased + 1),
+    }
+}
+
+/// Where in the vault a custody unit is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnitPlace {
+    /// The tenant.
+    pub tenant: String,
+    /// The unit.
+    pub unit: String,
+    /// What its snapshots were taken of.
+    pub source: AssetId,
+}
+
+/// The custody unit that a snapshot, asked as the asset it is, belongs to.
+///
+/// # Errors
+/// [`KeepError::NotFound`]; the house does not answer.
+pub fn unit_place(house: &House, asset: AssetId) -> Result<UnitPlace, KeepError> {
+    let found = house.with_state(|s| {
+        let copy = s.assets.get(asset)?;
+        let source = s.snapshots.get(copy.snapshot?)?.source;
+        let unit = unit(s, source, copy.accounts.first().copied());
+        Some(UnitPlace { tenant: tenant(s, asset), unit, source })
+    })?;
+    found.ok_or_else(|| KeepError::NotFound(format!("a snapshot {asset}")))
 }
 
 /// Preserves the data of an asset from a path, reads it back, and records both.
@@ -88,11 +118,14 @@ pub fn preserve(
     by: PartyId,
     progress: &mut dyn Progress,
 ) -> Result<Kept, KeepError> {
-    let found = house.with_state(|s| s.assets.get(asset).map(|_| tenant(s, asset)))?;
-    let tenant = found.ok_or_else(|| KeepError::NotFound(asset.to_string()))?;
+    let found = house.with_state(|s| {
+        let account = s.assets.get(asset)?.accounts.first().copied();
+        Some((tenant(s, asset), unit(s, asset, account)))
+    })?;
+    let (tenant, unit) = found.ok_or_else(|| KeepError::NotFound(asset.to_string()))?;
     let vault = vault(house)?;
     let taken = house.clock().now();
-    let preserved = vault.preserve_with(&tenant, &unit(asset), &source, unchanged, progress)?;
+    let preserved = vault.preserve_with(&tenant, &unit, &source, unchanged, progress)?;
     let unreadable = preserved.unreadable.len() + preserved.changed.len();
     let record = Action::RecordSnapshot {
         source: asset,

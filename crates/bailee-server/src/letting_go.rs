@@ -19,6 +19,10 @@ use bailee_sanitize::{
 };
 use bailee_store::{Exhibit, digest};
 
+mod erase;
+
+pub use erase::{EraseStep, ErasedUnit, erase, erase_under};
+
 use crate::house::{House, HouseError};
 use crate::keeping::{self, KeepError};
 use crate::keys::KeyError;
@@ -119,6 +123,7 @@ fn act(kind: DispositionKind) -> Act {
         DispositionKind::Expire => Act::Expire,
         DispositionKind::Return => Act::Return,
         DispositionKind::Transfer => Act::Transfer,
+        DispositionKind::Erase => Act::Erase,
     }
 }
 

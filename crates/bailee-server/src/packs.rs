@@ -97,6 +97,20 @@ impl Packs {
         text
     }
 
+    /// Where the packs are, as the log calls it: `disk`, or the bucket's address and prefix.
+    pub(crate) fn place(&self) -> String {
+        let text = |part: &Option<String>| part.clone().unwrap_or_default();
+        let (endpoint, bucket, prefix) =
+            (text(&self.endpoint), text(&self.bucket), text(&self.prefix));
+        match self.objects {
+            Engine::Disk => "disk".to_owned(),
+            Engine::S3 => {
+                let place = format!("{}/{bucket}/{prefix}", endpoint.trim_end_matches('/'));
+                place.trim_end_matches('/').to_owned()
+            }
+        }
+    }
+
     /// What contradicts itself, or is missing, by name.
     pub(crate) fn check(&self) -> Result<(), String> {
         let set = [

@@ -62,6 +62,13 @@ impl Erasure {
     }
 }
 
+impl Erasure {
+    /// What is beyond reach, for whoever certifies: copies with counsel, copies that others made.
+    pub fn not_reached() -> Vec<String> {
+        vec![ESCROW.to_owned(), BEYOND.to_owned()]
+    }
+}
+
 const ESCROW: &str = "Copies of the vault's key that counsel holds were not destroyed and open \
     nothing of this unit: its key was random, and they hold only a key above it.";
 const BEYOND: &str = "Not known here: copies that others made of the listed key objects before, \
@@ -123,8 +130,8 @@ impl Vault {
     }
 
     /// The copies of an erased unit's key, as its tombstone lists them; `None` if there is no
-    /// tombstone. After a crash it says what the erasure's answer would have; a [`Vault::sweep`]
-    /// that ends well has destroyed them all.
+    /// tombstone. After a crash it says what the erasure's answer would have; a [`Vault::sweep`] or
+    /// [`Vault::finish_erased`] that ends well has destroyed them all.
     ///
     /// # Errors
     /// [`VaultError::UnknownTenant`]; damage; store failures.
@@ -163,13 +170,13 @@ mod tests {
             clearance: 1,
             disposition: 1,
             asset: 1,
-            act: Act::Expire,
+            act: Act::Erase,
             subject,
             position: 5,
             not_after: 2_000_000_000,
         };
         let token = clearance::sign(&terms, &signer).unwrap();
-        let expect = Expect { asset: 1, act: Act::Expire, subject };
+        let expect = Expect { asset: 1, act: Act::Erase, subject };
         clearance::verify(token.as_bytes(), signer.verifier(), &expect, 1_900_000_000).unwrap()
     }
 
@@ -310,7 +317,13 @@ mod tests {
             let vault = Vault::open(Arc::clone(&after) as Arc<dyn Objects>, &kek).unwrap();
             match vault.erased_keys("P-1", "A-1").unwrap() {
                 Some(keys) => {
-                    vault.sweep("P-1").unwrap();
+                    let subject = vault.buried_subject("P-1", "A-1").unwrap().unwrap();
+                    let other = vault.finish_erased("P-1", "A-1", clear([9; 32]));
+                    assert!(matches!(other, Err(VaultError::WrongClearance { .. })), "{other:?}");
+                    let rest = vault.finish_erased("P-1", "A-1", clear(subject)).unwrap();
+                    assert_eq!((&rest.keys, rest.subject), (&keys, subject), "call {call}");
+                    let again = vault.finish_erased("P-1", "A-1", clear(subject)).unwrap();
+                    assert_eq!((again.keys, again.let_go), (keys.clone(), ExpireReport::default()));
                     assert_eq!(keys.len(), 1, "call {call}");
                     assert!(keys.iter().all(|key| after.get(&key.object).is_err()));
                     assert!(!finished || done.unwrap().keys == keys);
@@ -318,6 +331,9 @@ mod tests {
                 }
                 None => {
                     assert_eq!(vault.list("P-1").unwrap().len(), 2, "call {call}");
+                    assert_eq!(vault.buried_subject("P-1", "A-1").unwrap(), None);
+                    let early = vault.finish_erased("P-1", "A-1", clear([9; 32]));
+                    assert!(matches!(early, Err(VaultError::NotErased { .. })), "{early:?}");
                     untouched += 1;
                 }
             }

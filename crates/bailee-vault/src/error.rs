@@ -218,6 +218,12 @@ pub enum VaultError {
         /// What is wrong.
         detail: String,
     },
+    /// An erasure that nobody began cannot be finished.
+    #[error("custody unit {unit:?} has no tombstone; erase it first")]
+    NotErased {
+        /// The unit.
+        unit: String,
+    },
 }
 
 impl VaultError {

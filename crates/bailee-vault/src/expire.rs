@@ -75,7 +75,7 @@ impl Vault {
     ) -> Result<ExpireReport, VaultError> {
         let tenant = self.tenant(tenant, Absent::Refuse)?;
         let (unit, snapshot) = self.snapshot(&tenant, id)?;
-        permits(&clearance, &unit.name, &snapshot.info.root)?;
+        permits(&clearance, Act::Expire, &unit.name, &snapshot.info.root)?;
         let _gate = unit.gate.read().unwrap_or_else(PoisonError::into_inner);
         let _pruning = lock(&unit.pruning);
         {
@@ -100,14 +100,14 @@ impl Vault {
     }
 
     /// Erases a custody unit: destroys every wrapped copy of its key, then deletes all of it.
-    /// The clearance must be for [`Act::Expire`] with [`Vault::erase_subject`] as subject, and for
+    /// The clearance must be for [`Act::Erase`] with [`Vault::erase_subject`] as subject, and for
     /// asset `n` if the unit is `A-n`. The unit's name is never used again. The answer names every
     /// copy of the key that was destroyed.
     ///
     /// # Errors
     /// [`VaultError::Pinned`] if any snapshot is; [`VaultError::WrongClearance`];
     /// [`VaultError::UnknownUnit`], [`VaultError::UnitErased`]; damage; store failures. Once the
-    /// tombstone is put, [`Vault::sweep`] finishes what a failure left.
+    /// tombstone is put, [`Vault::finish_erased`] or [`Vault::sweep`] finishes what a failure left.
     pub fn erase_unit(
         &self,
         tenant: &str,
@@ -120,7 +120,7 @@ impl Vault {
         let _alone = unit.gate.write().unwrap_or_else(PoisonError::into_inner);
         let snapshots = self.snapshots_of(&tenant, &unit)?;
         let subject = subject(&unit, &snapshots);
-        permits(&clearance, &unit.name, &subject)?;
+        permits(&clearance, Act::Erase, &unit.name, &subject)?;
         refuse_pinned(&snapshots, pins)?;
         let keys = self.key_copies(&tenant, unit.tag())?;
         self.bury(&tenant, &unit, &keys)?;
@@ -186,7 +186,11 @@ impl Vault {
     }
 
     /// Deletes all that is left of a unit with a tombstone, its keys first.
-    fn finish_erasure(&self, tenant: &Tenant, unit: Tag) -> Result<ExpireReport, VaultError> {
+    pub(crate) fn finish_erasure(
+        &self,
+        tenant: &Tenant,
+        unit: Tag,
+    ) -> Result<ExpireReport, VaultError> {
         self.destroy_keys(tenant, unit)?;
         let mut report = ExpireReport::default();
         for (_, name) in self.snapshot_names(tenant, unit)? {
@@ -234,11 +238,16 @@ fn subject(unit: &Arc<Unit>, snapshots: &[Snapshot]) -> [u8; 32] {
     sha256(&[b"bailee/vault/v1 erase unit\n", &w.0])
 }
 
-fn permits(clearance: &Clearance, unit: &str, subject: &[u8; 32]) -> Result<(), VaultError> {
+pub(crate) fn permits(
+    clearance: &Clearance,
+    act: Act,
+    unit: &str,
+    subject: &[u8; 32],
+) -> Result<(), VaultError> {
     let terms = clearance.terms();
     let wrong = |detail: String| Err(VaultError::WrongClearance { detail });
-    if terms.act != Act::Expire {
-        return wrong(format!("it permits {:?}, this is Expire", terms.act));
+    if terms.act != act {
+        return wrong(format!("it permits to {}, not to {}", terms.act.name(), act.name()));
     }
     if terms.subject != *subject {
         return wrong("its subject is something else than what would be destroyed".to_owned());

@@ -8,6 +8,8 @@
 
 mod bag;
 mod browse;
+mod buried;
+mod canary;
 mod chunker;
 mod compact;
 mod damage;
@@ -24,6 +26,7 @@ mod open;
 mod pack;
 mod pattern;
 mod preserve;
+mod proof;
 mod prune;
 mod read;
 mod reindex;
@@ -46,6 +49,7 @@ mod volume;
 mod wire;
 
 pub use browse::{Contents, OpenFile};
+pub use canary::{Canary, Draw, Harm};
 pub use damage::Damage;
 pub use erasure::{DestroyedKey, Erasure};
 pub use error::VaultError;

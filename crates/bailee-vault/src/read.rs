@@ -19,6 +19,7 @@ use crate::manifest::{Content, Entry, Extent, Stored};
 use crate::names::SnapshotId;
 use crate::pack::ChunkId;
 use crate::preserve::hash_zeros;
+use crate::proof::Proof;
 use crate::root::finish;
 use crate::unit::{Desk, Unit};
 use crate::vault::{Absent, Vault};
@@ -54,11 +55,22 @@ pub(crate) fn read_file(
     (fetch, desk): (Fetch, &mut Desk),
     take: &mut Take<'_>,
 ) -> Result<(), VaultError> {
+    read_proven(unit, table, (stored, content, Proof::Sha256), (fetch, desk), take)
+}
+
+/// The same, checked as `proof` says.
+pub(crate) fn read_proven(
+    unit: &Unit,
+    table: &Table,
+    (stored, content, proof): (&Stored, &Content, Proof),
+    (fetch, desk): (Fetch, &mut Desk),
+    take: &mut Take<'_>,
+) -> Result<(), VaultError> {
     let sha256 = match fetch {
-        Fetch::Alone => alone(unit, table, stored, desk, take)?,
-        Fetch::Together(threads) => together(unit, table, stored, threads, take)?,
+        Fetch::Alone => alone(unit, table, (stored, proof), desk, take)?,
+        Fetch::Together(threads) => together(unit, table, (stored, proof), threads, take)?,
     };
-    if sha256 == content.sha256 {
+    if proof == Proof::Chunks || sha256 == content.sha256 {
         Ok(())
     } else {
         let path = String::from_utf8_lossy(&stored.entry.path);
@@ -69,7 +81,7 @@ pub(crate) fn read_file(
 fn alone(
     unit: &Unit,
     table: &Table,
-    stored: &Stored,
+    (stored, proof): (&Stored, Proof),
     desk: &mut Desk,
     take: &mut Take<'_>,
 ) -> Result<[u8; 32], VaultError> {
@@ -82,7 +94,9 @@ fn alone(
                 take(Bytes::Data(&desk.plain))?;
             }
             Extent::Zeros(n) | Extent::Unreadable(n) => {
-                hash_zeros(&mut hash, *n);
+                if proof == Proof::Sha256 {
+                    hash_zeros(&mut hash, *n);
+                }
                 take(Bytes::Gap(*n))?;
             }
             Extent::Identity(..) => {}
@@ -98,7 +112,7 @@ type Read = Result<Vec<u8>, VaultError>;
 fn together(
     unit: &Unit,
     table: &Table,
-    stored: &Stored,
+    (stored, proof): (&Stored, Proof),
     threads: usize,
     take: &mut Take<'_>,
 ) -> Result<[u8; 32], VaultError> {
@@ -133,7 +147,9 @@ fn together(
                 let piece = match extent {
                     Extent::Data(id, _) => next(unit, id, &mut turns).inspect(|d| hash.update(d)),
                     Extent::Zeros(n) | Extent::Unreadable(n) => {
-                        hash_zeros(&mut hash, *n);
+                        if proof == Proof::Sha256 {
+                            hash_zeros(&mut hash, *n);
+                        }
                         Ok(Vec::new())
                     }
                     Extent::Identity(..) => Ok(Vec::new()),

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use bailee_server::api::Received;
+use bailee_server::api::words::Verb;
 use serde_json::json;
 
 use crate::cli::ask::{Ask, ListArgs, read};
@@ -71,8 +72,13 @@ fn special(command: Command, reach: &Reach, style: Style) -> Result<(), Trouble>
         Command::Keys(Late(verb)) => keys::keys(verb, reach, style),
         Command::Policy(Late(verb)) => rule::policy(&verb, reach, style),
         Command::Instruments(Late(verb)) => rule::instruments(verb, reach, style),
-        Command::Gate(Late(GateVerb::Check { asset, transfer })) => {
-            let_go::gate(&asset, transfer, reach, style)
+        Command::Gate(Late(GateVerb::Check { asset, transfer, erase })) => {
+            let verb = match (transfer, erase) {
+                (true, _) => Verb::Transfer,
+                (_, true) => Verb::Erase,
+                _ => Verb::LetGo,
+            };
+            let_go::gate(&asset, verb, reach, style)
         }
         Command::Clearance(Late(verb)) => let_go::clearance(verb, reach, style),
         Command::Preserve(Late(args)) => keep::preserve(&args, reach, style),
@@ -85,6 +91,7 @@ fn special(command: Command, reach: &Reach, style: Style) -> Result<(), Trouble>
         Command::Reindex => reindex::reindex(reach, style),
         Command::Sanitize(Late(args)) => let_go::sanitize(args, reach, style),
         Command::Expire(Late(args)) => let_go::expire(&args, reach, style),
+        Command::Erase(Late(args)) => let_go::erase(&args, reach, style),
         Command::Receipt(Late(args)) => {
             take(Bundle::Receipt, &args.demand, &args.out, reach, style)
         }

@@ -53,6 +53,7 @@ pub(crate) fn export(args: &ExportArgs, reach: &Reach, style: Style) -> Result<(
         "files": report.files,
         "bytes": report.bytes,
         "left_out": left_out(&report).collect::<Vec<_>>(),
+        "by_chunks": report.by_chunks,
     });
     if let Some(set) = set {
         value["set"] = json!(set.set.to_string());

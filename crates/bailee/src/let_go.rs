@@ -1,4 +1,4 @@
-//! The gate, clearances step by step, and the two acts that go through all of them.
+//! The gate, clearances step by step, and the three acts that go through all of them.
 //!
 //! Invariants: `gate check` is 0 only for clear; nothing here decides. Sanitizing on a directory is
 //! [`letting_go::sanitize`]; against a server it is [`agent::sanitize`](crate::agent), with the
@@ -7,6 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use bailee_ledger::to_hex;
+use bailee_server::api::erased::Erased;
 use bailee_server::api::words::Verb;
 use bailee_server::api::{Answer, Request};
 use bailee_server::letting_go::{self, Order};
@@ -18,7 +19,7 @@ use crate::agent;
 use crate::cli::Reach;
 use crate::cli::ask::Ask;
 use crate::cli::clearance::{
-    ClearanceVerb, ExpireArgs, ParticularArgs, ReserveArgs, SanitizeArgs, SubjectArgs,
+    ClearanceVerb, EraseArgs, ExpireArgs, ParticularArgs, ReserveArgs, SanitizeArgs, SubjectArgs,
 };
 use crate::door::{Door, read_id};
 use crate::print::progress::Bar;
@@ -27,13 +28,7 @@ use crate::save::save;
 use crate::trouble::Trouble;
 
 /// Asks the gate; blocked is exit 1.
-pub(crate) fn gate(
-    asset: &str,
-    transfer: bool,
-    reach: &Reach,
-    style: Style,
-) -> Result<(), Trouble> {
-    let verb = if transfer { Verb::Transfer } else { Verb::LetGo };
+pub(crate) fn gate(asset: &str, verb: Verb, reach: &Reach, style: Style) -> Result<(), Trouble> {
     let verdict = Door::open(reach)?.gate(asset, verb)?;
     let clear = verdict["clear"] == Value::Bool(true);
     match style {
@@ -198,6 +193,24 @@ pub(crate) fn expire(args: &ExpireArgs, reach: &Reach, style: Style) -> Result<(
         "packs": report.packs,
         "freed_bytes": report.freed_bytes,
     });
+    print::thing(&value, style)
+}
+
+/// Erases a custody unit under a clearance.
+pub(crate) fn erase(args: &EraseArgs, reach: &Reach, style: Style) -> Result<(), Trouble> {
+    let value = match Door::open(reach)? {
+        Door::Here(here) => {
+            let (disposition, asset) = (read_id(&args.disposition)?, read_id(&args.asset)?);
+            let by = here.speaker()?;
+            let done = letting_go::erase(&here.house, disposition, asset, by, &mut |_| ())?;
+            here.settle();
+            json!(Erased::from(&done))
+        }
+        Door::There(client) => {
+            let order = json!({ "disposition": args.disposition, "asset": args.asset });
+            client.ask("/v1/erasures", &order)?
+        }
+    };
     print::thing(&value, style)
 }
 

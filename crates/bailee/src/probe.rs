@@ -1,11 +1,9 @@
-//! `bailee probe`: what keeps the vault's packs, put to the test.
+//! `bailee probe`: what keeps the vault's packs, put to the test, with the finding on record.
 //!
-//! Invariant: exit code 1 if something was promised and does not hold; what is not promised is
-//! shown and no alarm, because nothing rests on it.
+//! Invariant: exit code 1 if something was promised and does not hold, if held data is missing or
+//! damaged, or if nothing answers; what is not promised is shown and no alarm.
 
-use bailee_server::probing;
-use bailee_server::store::s3::{Finding, Outcome};
-use serde_json::{Value, json};
+use bailee_server::{api, probing};
 
 use crate::cli::Reach;
 use crate::door::Door;
@@ -15,15 +13,18 @@ use crate::trouble::Trouble;
 /// Tries it out and tells.
 pub(crate) fn probe(reach: &Reach, style: Style) -> Result<(), Trouble> {
     let door = Door::open(reach)?;
-    let found = probing::probe(&door.here("`probe`")?.house)?;
-    let word = |outcome| match outcome {
-        Outcome::Holds => "holds",
-        Outcome::Absent => "absent",
-        Outcome::Broken => "BROKEN",
-    };
-    let item = |f: &Finding| json!({ "what": f.what, "outcome": word(f.outcome), "saw": f.saw });
-    let items: Vec<Value> = found.iter().map(item).collect();
-    print::list(&json!({ "items": items }), style)?;
-    let broken = found.iter().any(|f| f.outcome == Outcome::Broken);
-    if broken { Err(Trouble::Said(1)) } else { Ok(()) }
+    let (engine, found) = probing::probe(&door.here("`probe`")?.house)?;
+    let mut value = api::finding(&engine, &found);
+    value["items"] = value["trials"].take();
+    print::list(&value, style)?;
+    if style == Style::Words {
+        let (entry, canaries) = (found.position, &found.canaries);
+        let (objects, bytes) = (canaries.objects, print::bytes(canaries.bytes));
+        print::out(&format!("entry {entry}: {objects} objects under hold read back, {bytes}\n"))?;
+        for lost in &canaries.lost {
+            let (object, of, harm) = (&lost.object, lost.snapshot, lost.harm.word());
+            print::out(&format!("LOST: {} of {of} is {harm}\n", print::safe(object)))?;
+        }
+    }
+    if found.bad().is_empty() { Ok(()) } else { Err(Trouble::Said(1)) }
 }

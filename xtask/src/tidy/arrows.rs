@@ -28,7 +28,14 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("bailee-post", &[]),
     (
         "bailee-fuzz",
-        &["bailee-core", "bailee-ledger", "bailee-post", "bailee-store", "bailee-vault"],
+        &[
+            "bailee-core",
+            "bailee-ledger",
+            "bailee-post",
+            "bailee-sanitize",
+            "bailee-store",
+            "bailee-vault",
+        ],
     ),
     ("xtask", &[]),
 ];

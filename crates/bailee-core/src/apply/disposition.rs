@@ -1,10 +1,11 @@
 //! Applies dispositions and clearances.
 //!
-//! Invariant: an asset's `clearance` is set exactly while its clearance is open; its fate changes
-//! only here, and only to what the clearance's end says.
+//! Invariant: an asset's `clearance` is set exactly while its clearance is open, or that of its
+//! custody unit; its fate changes only here, and only to what the clearance's end says.
 
 use super::{Applied, person, push, row};
 use crate::asset::Fate;
+use crate::custody;
 use crate::disposition::{Approval, Clearance, ClearanceStatus, Disposition, DispositionKind};
 use crate::event::{Event, Record};
 use crate::id::ClearanceId;
@@ -81,8 +82,10 @@ fn reserved(s: &mut State, r: &Record) -> Applied {
         certificate: None,
     };
     push(&mut s.clearances, *clearance, new)?;
-    row(&mut s.dispositions, *disposition)?;
-    row(&mut s.assets, *asset)?.clearance = Some(*clearance);
+    let kind = row(&mut s.dispositions, *disposition)?.kind;
+    for going in custody::going(s, kind, &[*asset]) {
+        row(&mut s.assets, going)?.clearance = Some(*clearance);
+    }
     s.open_clearances.insert(*clearance);
     s.agenda.insert((*expires, Due::Clearance(*clearance)));
     s.let_go.entry(r.at.day()).or_default().push(*asset);
@@ -91,8 +94,7 @@ fn reserved(s: &mut State, r: &Record) -> Applied {
 
 fn lease_until(s: &mut State, id: ClearanceId, lease: Time) -> Applied {
     forget_due(s, id)?;
-    let asset = row(&mut s.clearances, id)?.asset;
-    let against = crate::check::against(s, asset, id);
+    let against = crate::check::against(s, id);
     let clearance = row(&mut s.clearances, id)?;
     clearance.status = ClearanceStatus::Begun(lease);
     clearance.against.extend(against);
@@ -132,14 +134,18 @@ fn finished(s: &mut State, r: &Record, id: ClearanceId) -> Applied {
         (DispositionKind::Return | DispositionKind::Transfer, Some(to)) => Fate::HandedOver(id, to),
         _ => Fate::Destroyed(id),
     };
-    let parts: Vec<_> = crate::coverage::subtree(s, asset).into_iter().map(|(id, _)| id).collect();
+    let kind = disposition.kind;
+    let whole = custody::going(s, kind, &[asset]);
+    let parts = whole.iter().flat_map(|asset| crate::coverage::subtree(s, *asset));
+    let parts: Vec<_> = parts.map(|(id, _)| id).collect();
+    close(s, id, ClearanceStatus::Finished, None)?;
     for part in parts {
         let part = row(&mut s.assets, part)?;
         if part.fate.is_here() {
             part.fate = fate.clone();
         }
     }
-    close(s, id, ClearanceStatus::Finished, None)
+    Ok(())
 }
 
 /// Ends a clearance; `fate` is the asset's new one, if it changes.
@@ -147,13 +153,16 @@ fn close(s: &mut State, id: ClearanceId, status: ClearanceStatus, fate: Option<F
     forget_due(s, id)?;
     let clearance = row(&mut s.clearances, id)?;
     clearance.status = status;
-    let asset = row(&mut s.assets, clearance.asset)?;
-    // A lost clearance may be reported on late, when another is open or has carried it out.
-    if asset.clearance == Some(id) {
-        asset.clearance = None;
-    }
-    if let Some(fate) = fate.filter(|_| asset.fate.is_here()) {
-        asset.fate = fate;
+    let clearance = clearance.clone();
+    for asset in custody::under(s, &clearance) {
+        let asset = row(&mut s.assets, asset)?;
+        // A lost clearance may be reported on late, when another is open or has carried it out.
+        if asset.clearance == Some(id) {
+            asset.clearance = None;
+        }
+        if let Some(fate) = fate.clone().filter(|_| asset.fate.is_here()) {
+            asset.fate = fate;
+        }
     }
     s.open_clearances.remove(&id);
     Ok(())

@@ -1,8 +1,9 @@
-//! Applies snapshots, access, costs, duties and tokens.
+//! Applies snapshots, findings about engines, access, costs, duties and tokens.
 
 use super::{Applied, push, row};
 use crate::asset::{Asset, AssetKind, Fate, Lifecycle, Snapshot};
 use crate::demand::{Access, AccessStatus, CostItem, Meter};
+use crate::engine::Finding;
 use crate::event::{Event, Record};
 use crate::id::MeterId;
 use crate::plan::Intent;
@@ -15,6 +16,12 @@ pub(super) fn apply(s: &mut State, r: &Record) -> Applied {
         Event::SnapshotRecorded { .. } => snapshot(s, r),
         Event::SnapshotVerified { snapshot, intact } => {
             row(&mut s.snapshots, *snapshot)?.verified = intact.then_some(r.at);
+            Ok(())
+        }
+        Event::EngineProbed { engine, trials, canaries, worse } => {
+            let seen = (trials.clone(), canaries.clone(), worse.clone());
+            let found = Finding::after(s.engines.get(engine), (r.seq, r.at), seen);
+            s.engines.insert(engine.clone(), found);
             Ok(())
         }
         Event::AccessRequested { access, owner, asset } => {

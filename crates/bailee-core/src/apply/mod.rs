@@ -124,7 +124,7 @@ fn apply_event(s: &mut State, r: &Record) -> Applied {
         | E::RotationEnded { .. }
         | E::RotationCancelled { .. }
         | E::LogContinued { .. } => rotation::apply(s, r),
-        // Snapshots, access, costs, duties, tokens; anything else is refused there by name.
+        // Snapshots, engines, access, costs, duties, tokens; anything else is refused there.
         _ => keep::apply(s, r),
     }
 }

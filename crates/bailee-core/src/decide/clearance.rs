@@ -10,6 +10,7 @@ use super::{Decision, find, reasoned};
 use crate::asset::IdentifierKind;
 use crate::command::Reason;
 use crate::coverage;
+use crate::custody;
 use crate::demand::Digest;
 use crate::disposition::{Clearance, ClearanceStatus, Disposition, DispositionKind};
 use crate::event::Event;
@@ -24,6 +25,7 @@ use crate::time::Time;
 fn verb(kind: DispositionKind) -> Verb {
     match kind {
         DispositionKind::Transfer => Verb::Transfer,
+        DispositionKind::Erase => Verb::Erase,
         DispositionKind::Sanitize | DispositionKind::Expire | DispositionKind::Return => {
             Verb::LetGo
         }
@@ -53,7 +55,7 @@ pub(super) fn reserve(
     check_receiver(s, found.kind, &found.assets, found.to)?;
     check_canary(found, asset)?;
     check_rate(s, asset, now)?;
-    check_subject(s, asset, &subject)?;
+    check_subject(s, found.kind, asset, &subject)?;
     let clearance = s.clearances.next();
     let expires = now.plus_seconds(s.policy.reservation_seconds);
     let subject = subject.into();
@@ -163,9 +165,21 @@ fn check_rate(s: &State, asset: AssetId, now: Time) -> Result<(), Refusal> {
 }
 
 /// The thing must be the one the asset is bound to: a snapshot by its manifest root, a device by
-/// an identity recorded before.
-fn check_subject(s: &State, id: AssetId, subject: &Digest) -> Result<(), Refusal> {
+/// an identity recorded before. A custody unit is bound by the vault, whose subject covers its name
+/// and every root it has, also of snapshots that no entry knows.
+fn check_subject(
+    s: &State,
+    kind: DispositionKind,
+    id: AssetId,
+    subject: &Digest,
+) -> Result<(), Refusal> {
     let asset = find(&s.assets, id)?;
+    if kind == DispositionKind::Erase {
+        return match *subject == [0; 32] {
+            false => Ok(()),
+            true => Err(Refusal::new(Code::NoSubject, id, "is not bound to a custody unit")),
+        };
+    }
     if let Some(snapshot) = asset.snapshot.and_then(|id| s.snapshots.get(id)) {
         return match snapshot.root == *subject {
             true => Ok(()),
@@ -215,7 +229,7 @@ fn still_good(s: &State, id: ClearanceId, found: &Clearance, now: Time) -> Resul
 /// The approvals, for the radius as it is now.
 fn check_approvals(s: &State, id: DispositionId, found: &Disposition) -> Result<(), Refusal> {
     let approvals = Approvals { proposer: found.proposer, given: &found.approvals };
-    approvals.complete(s, id, &radius(s, &found.assets))
+    approvals.complete(s, id, &radius(s, &custody::going(s, found.kind, &found.assets)))
 }
 
 pub(super) fn begin(s: &State, id: ClearanceId, now: Time) -> Decision {

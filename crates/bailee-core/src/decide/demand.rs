@@ -11,6 +11,7 @@ use super::{Decision, find, papers, reasoned};
 use crate::asset::normal;
 use crate::command::{NewDemand, Reason, Triage};
 use crate::coverage;
+use crate::custody;
 use crate::demand::{DemandStatus, Flag, Papers, Scope};
 use crate::event::{Event, Fact};
 use crate::hold::{Hold, HoldStatus};
@@ -216,7 +217,8 @@ pub(super) fn revoke_reached(s: &State, hold: HoldId, scope: &Scope) -> Vec<Fact
     let mut facts = Vec::new();
     for id in &s.open_clearances {
         let Some(open) = s.clearances.get(*id) else { continue };
-        if coverage::scope_reaches(s, scope, open.asset) {
+        let reached = |asset: &AssetId| coverage::scope_reaches(s, scope, *asset);
+        if custody::under(s, open).iter().any(reached) {
             facts.push(Event::ClearanceRevoked { clearance: *id, hold }.into());
         }
     }
@@ -244,10 +246,12 @@ pub(super) fn revoke_changed(
     let mut facts = Vec::new();
     for id in &s.open_clearances {
         let Some(open) = s.clearances.get(*id) else { continue };
-        if !coverage::descends(s, open.asset, changed) {
+        let going = custody::under(s, open);
+        if !going.iter().any(|asset| coverage::descends(s, *asset, changed)) {
             continue;
         }
-        let known: BTreeSet<HoldId> = coverage::holds(s, open.asset).into_keys().collect();
+        let known = going.iter().flat_map(|asset| coverage::holds(s, *asset).into_keys());
+        let known: BTreeSet<HoldId> = known.collect();
         let hold = match change {
             Change::Name => holds.difference(&known).copied().find(in_force),
             Change::Data => holds.union(&known).copied().find(in_force),

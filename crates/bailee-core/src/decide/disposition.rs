@@ -10,6 +10,7 @@ use super::{Decision, find, papers, reasoned};
 use crate::asset::AssetKind;
 use crate::command::Reason;
 use crate::coverage;
+use crate::custody;
 use crate::disposition::{Approval, Disposition, DispositionKind, Radius};
 use crate::event::{Event, Fact};
 use crate::hold::Hold;
@@ -34,6 +35,11 @@ pub(super) fn propose(
         if assets[..i].contains(id) {
             return Err(Refusal::new(Code::BadValue, *id, "is named twice"));
         }
+        let erase = kind == DispositionKind::Erase;
+        if erase && custody::going(s, kind, &assets[..i]).contains(id) {
+            let text = "is in a custody unit that is named already";
+            return Err(Refusal::new(Code::BadValue, *id, text));
+        }
     }
     check_receiver(s, kind, assets, to)?;
     if papers(reason).is_none() {
@@ -42,7 +48,8 @@ pub(super) fn propose(
     let disposition = s.dispositions.next();
     let event = Event::DispositionProposed { disposition, kind, assets: assets.to_vec(), to };
     let mut facts = vec![reasoned(event, reason)];
-    facts.extend(notices(s, disposition, owed_for(s, assets).into_iter()));
+    let owed = owed_for(s, &custody::going(s, kind, assets));
+    facts.extend(notices(s, disposition, owed.into_iter()));
     Ok(facts)
 }
 
@@ -60,6 +67,10 @@ fn check_asset(s: &State, kind: DispositionKind, id: AssetId) -> Result<(), Refu
         (DispositionKind::Sanitize, false) if device_inside(s, id).is_some() => {
             let drive = device_inside(s, id).unwrap_or(id);
             let text = format!("has {drive} in it, which is sanitized first, by itself");
+            Err(Refusal::new(Code::WrongKind, id, text))
+        }
+        (DispositionKind::Erase, false) => {
+            let text = "is not a snapshot: name one of the custody unit that is to be erased";
             Err(Refusal::new(Code::WrongKind, id, text))
         }
         (DispositionKind::Expire, false) => {
@@ -106,7 +117,7 @@ pub(super) fn check_receiver(
 
 /// Everyone owed a notice: owners, and requesters past and present.
 pub fn owed(s: &State, disposition: &Disposition) -> BTreeSet<PartyId> {
-    owed_for(s, &disposition.assets)
+    owed_for(s, &custody::going(s, disposition.kind, &disposition.assets))
 }
 
 fn owed_for(s: &State, assets: &[AssetId]) -> BTreeSet<PartyId> {
@@ -159,7 +170,7 @@ pub(super) fn open(s: &State, disposition: DispositionId) -> Result<&Disposition
 
 pub(super) fn approve(s: &State, disposition: DispositionId, by: PartyId) -> Decision {
     let found = open(s, disposition)?;
-    let radius = radius(s, &found.assets);
+    let radius = radius(s, &custody::going(s, found.kind, &found.assets));
     let approvals = Approvals { proposer: found.proposer, given: &found.approvals };
     approvals.with(s, disposition, by, &radius)?;
     Ok(vec![Event::DispositionApproved { disposition, radius }.into()])
@@ -202,7 +213,8 @@ pub(super) fn unaccepted(s: &State, found: &Disposition, asset: AssetId) -> Vec<
     reached.filter(in_force).filter(|id| !found.accepted.contains(id)).collect()
 }
 
-/// What carrying it out would touch.
+/// What carrying it out on these assets would touch. For a disposition, they are
+/// [`custody::going`] of it.
 pub fn radius(s: &State, assets: &[AssetId]) -> Radius {
     let (mut ids, mut copies) = (BTreeSet::new(), BTreeSet::new());
     let mut bytes = 0u64;

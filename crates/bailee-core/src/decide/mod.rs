@@ -10,6 +10,7 @@ mod cost;
 mod demand;
 mod disposition;
 mod duty;
+mod engine;
 mod erasure;
 mod hold;
 mod matter;
@@ -156,7 +157,7 @@ fn decide_letting_go(s: &State, command: &Command, now: Time) -> Decision {
     }
 }
 
-/// The rest of it: the log's own keys.
+/// The rest of it: the log's own keys, and what keeps the packs.
 fn decide_keys(s: &State, command: &Command, now: Time) -> Decision {
     let by = command.by;
     match &command.action {
@@ -169,6 +170,9 @@ fn decide_keys(s: &State, command: &Command, now: Time) -> Decision {
         }
         Action::CancelRotation { rotation, reason } => rotation::cancel(s, *rotation, reason),
         Action::ContinueLog { to, reason } => rotation::go_on(s, to, reason),
+        Action::RecordProbe { engine, trials, canaries } => {
+            engine::probed(s, engine, trials, canaries)
+        }
         _ => unreachable!("the other two parts of the table handle all other actions"),
     }
 }

@@ -5,6 +5,7 @@
 
 use super::{Decision, find};
 use crate::coverage;
+use crate::custody;
 use crate::demand::Digest;
 use crate::event::{Event, Fact};
 use crate::gate;
@@ -21,6 +22,10 @@ pub(super) fn record(
     let asset = find(&s.assets, source)?;
     if !asset.fate.is_here() {
         return Err(Refusal::new(Code::AlreadyGone, source, "is not here any more"));
+    }
+    if let Some(clearance) = custody::being_erased(s, source) {
+        let text = format!("is open to erase the custody unit of {source}");
+        return Err(Refusal::new(Code::ClearanceOutstanding, clearance, text));
     }
     if vault_id.is_empty() || vault_id.len() > 256 {
         return Err(Refusal::new(Code::BadValue, "the snapshot", "needs a name in the vault"));
@@ -40,13 +45,20 @@ pub(super) fn record(
 
 pub(super) fn verify(s: &State, snapshot: SnapshotId, intact: bool) -> Decision {
     find(&s.snapshots, snapshot)?;
-    let mut facts = vec![Event::SnapshotVerified { snapshot, intact }.into()];
-    if !intact {
-        let kind = DutyKind::RepairSnapshot(snapshot);
-        facts.extend(revoke_relying(s, snapshot));
-        facts.push(Event::DutyRaised { duty: s.duties.next(), kind }.into());
-    }
-    Ok(facts)
+    Ok(match intact {
+        true => vec![Event::SnapshotVerified { snapshot, intact }.into()],
+        false => not_intact(s, snapshot, 0),
+    })
+}
+
+/// A snapshot that nobody may count on any more; so many duties are raised before it in the same
+/// decision.
+pub(super) fn not_intact(s: &State, snapshot: SnapshotId, duties: usize) -> Vec<Fact> {
+    let mut facts = vec![Event::SnapshotVerified { snapshot, intact: false }.into()];
+    facts.extend(revoke_relying(s, snapshot));
+    let kind = DutyKind::RepairSnapshot(snapshot);
+    facts.push(Event::DutyRaised { duty: s.duties.next_after(duties), kind }.into());
+    facts
 }
 
 /// Clearances that were granted because this copy satisfied a hold end now.
@@ -54,11 +66,14 @@ fn revoke_relying(s: &State, snapshot: SnapshotId) -> Vec<Fact> {
     let mut facts = Vec::new();
     for id in &s.open_clearances {
         let Some(open) = s.clearances.get(*id) else { continue };
-        let relies = |hold: &HoldId| {
-            let hold = s.holds.get(*hold).filter(|hold| hold.in_force());
-            hold.and_then(|h| gate::satisfying_copy(s, h, open.asset)) == Some(snapshot)
+        let relies = |asset: AssetId| {
+            let relies = move |hold: &HoldId| {
+                let hold = s.holds.get(*hold).filter(|hold| hold.in_force());
+                hold.and_then(|h| gate::satisfying_copy(s, h, asset)) == Some(snapshot)
+            };
+            coverage::holds(s, asset).into_keys().find(relies)
         };
-        if let Some(hold) = coverage::holds(s, open.asset).into_keys().find(relies) {
+        if let Some(hold) = custody::under(s, open).into_iter().find_map(relies) {
             facts.push(Event::ClearanceRevoked { clearance: *id, hold }.into());
         }
     }

@@ -14,6 +14,7 @@ use crate::demand::{
 use crate::disposition::{
     Approval, Clearance, ClearanceStatus, Disposition, DispositionKind, Objection, Radius,
 };
+use crate::engine::{Canaries, Finding, Outcome, Trial};
 use crate::hold::{Basis, EndReason, Hold, HoldStatus, Release};
 use crate::id::{
     AccessId, AccountId, AssetId, ClearanceId, DemandId, DispositionId, DutyId, EntityId, HoldId,
@@ -67,8 +68,10 @@ macro_rules! as_in_the_log {
 }
 
 as_in_the_log! {
-    About AccessStatus AssetKind Catalogue DemandStatus DispositionKind DutyKind EndReason Evidence
-    Flag Identifier KeyEnd Lifecycle LogKeys Medium Papers Policy Radius Role Scope TokenScope Who
+    About AccessStatus AssetKind Canaries Catalogue DemandStatus DispositionKind DutyKind
+    EndReason Evidence Flag Identifier KeyEnd Lifecycle LogKeys Medium Outcome Papers Policy
+    Radius Role Scope TokenScope Trial
+    Who
 }
 
 impl Image for Time {
@@ -211,6 +214,7 @@ rows! {
     Rotation { from to overlap_days proposer approver status }
     Continuation { position origin keys before key size root note }
     Ring { rotations continued current }
+    Finding { position at trials canaries worse known }
 }
 
 macro_rules! state {
@@ -230,7 +234,7 @@ macro_rules! state {
 
 state! {
     head clock policy catalogue parties entities accounts assets matters demands holds notices
-    objections dispositions clearances snapshots accesses meters duties tokens ring
+    objections dispositions clearances snapshots accesses meters duties tokens ring engines
     identifiers wanted addresses phrases first_words letters waiting
     agenda pending open_clearances let_go token_hashes
 }

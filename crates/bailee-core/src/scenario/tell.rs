@@ -27,6 +27,7 @@ pub(super) const DUTIES: &[&str] = &[
     "inspect_asset",
     "explain_loss",
     "repair_snapshot",
+    "inspect_engine",
 ];
 
 /// A duty's kind and what it is about.
@@ -40,6 +41,7 @@ pub(super) fn duty(kind: DutyKind) -> String {
         DutyKind::InspectAsset(clearance) => format!("inspect_asset {clearance}"),
         DutyKind::ExplainLoss(clearance) => format!("explain_loss {clearance}"),
         DutyKind::RepairSnapshot(snapshot) => format!("repair_snapshot {snapshot}"),
+        DutyKind::InspectEngine(position) => format!("inspect_engine {position}"),
     }
 }
 

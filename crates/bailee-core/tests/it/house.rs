@@ -6,6 +6,7 @@
 use bailee_core::asset::{AssetKind, Identifier, IdentifierKind};
 use bailee_core::demand::{Exhibit, Medium, Scope};
 use bailee_core::disposition::DispositionKind;
+use bailee_core::engine::{Harm, Lost, Outcome, Trial};
 use bailee_core::id::{
     AccountId, AssetId, ClearanceId, DemandId, DispositionId, EntityId, HoldId, PartyId, SnapshotId,
 };
@@ -124,6 +125,16 @@ pub(crate) fn go_on(n: u8, size: u64) -> Continue {
         root: [5; 32],
         note: [6; 32],
     }
+}
+
+/// One thing that was tried on an engine.
+pub(crate) fn trial(what: &str, outcome: Outcome, saw: &str) -> Trial {
+    Trial { what: what.into(), outcome, saw: saw.into() }
+}
+
+/// An object of that snapshot which is not there.
+pub(crate) fn lost(snapshot: u32, object: &str) -> Lost {
+    Lost { snapshot: SnapshotId(snapshot), object: object.into(), harm: Harm::Missing }
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
@@ -332,7 +343,7 @@ impl House {
         let to = match kind {
             DispositionKind::Return => Some(OWNER),
             DispositionKind::Transfer => Some(TRANSFEREE),
-            DispositionKind::Sanitize | DispositionKind::Expire => None,
+            DispositionKind::Sanitize | DispositionKind::Expire | DispositionKind::Erase => None,
         };
         let assets = assets.to_vec();
         self.yes(STAFF, Action::ProposeDisposition { kind, assets, to, reason: because() });

@@ -5,8 +5,10 @@
 
 mod clocks;
 mod codes;
+mod custody;
 mod demands;
 mod disclosure;
+mod engine;
 mod erasure;
 mod house;
 mod letting_go;

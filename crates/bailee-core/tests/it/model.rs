@@ -304,6 +304,9 @@ impl Play {
         let (kind, to) = match a / 3 % 6 {
             0 => (DispositionKind::Return, Some(pick(&[house::OWNER, house::STRANGER], c))),
             1 => (DispositionKind::Transfer, Some(house::TRANSFEREE)),
+            _ if assets.iter().all(snapshot) && c.is_multiple_of(2) => {
+                (DispositionKind::Erase, None)
+            }
             _ if assets.iter().all(snapshot) => (DispositionKind::Expire, None),
             _ => (DispositionKind::Sanitize, None),
         };

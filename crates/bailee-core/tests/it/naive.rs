@@ -43,6 +43,8 @@ pub(crate) struct Asset {
     gone: bool,
     damaged: bool,
     open: Option<u32>,
+    /// The account under whose keys it is.
+    first: Option<u32>,
     grown: Option<Time>,
 }
 
@@ -174,6 +176,7 @@ impl Naive {
                     accounts: accounts.iter().map(|id| id.0).collect(),
                     inside: part_of.map(|id| id.0),
                     sources: copy_of.iter().map(|id| id.0).collect(),
+                    first: accounts.first().map(|id| id.0),
                     ..Asset::default()
                 });
                 if let Some(parent) = part_of {
@@ -190,7 +193,9 @@ impl Naive {
                 }
             }
             Event::AssetAssigned { asset, account } => {
-                self.assets[asset.0 as usize - 1].accounts.insert(account.0);
+                let found = &mut self.assets[asset.0 as usize - 1];
+                found.accounts.insert(account.0);
+                found.first.get_or_insert(account.0);
                 self.grow(asset.0, at);
             }
             Event::AssetCopied { asset, source } => {
@@ -198,9 +203,9 @@ impl Naive {
                 self.grow(asset.0, at);
             }
             Event::SnapshotRecorded { asset, source, unreadable, taken, .. } => {
-                let accounts = self.assets[source.0 as usize - 1].accounts.clone();
-                let sources = [source.0].into();
-                self.assets.push(Asset { accounts, sources, ..Asset::default() });
+                let of = &self.assets[source.0 as usize - 1];
+                let (accounts, first, sources) = (of.accounts.clone(), of.first, [source.0].into());
+                self.assets.push(Asset { accounts, first, sources, ..Asset::default() });
                 self.snapshots.push(Snapshot {
                     source: source.0,
                     asset: asset.0,
@@ -222,7 +227,9 @@ impl Naive {
             Event::ClearanceReserved { clearance, disposition, asset, .. } => {
                 self.clearances.push((disposition.0, asset.0));
                 self.permitted(clearance.0, record.at);
-                self.assets[asset.0 as usize - 1].open = Some(clearance.0);
+                for asset in self.going(clearance.0) {
+                    self.assets[asset as usize - 1].open = Some(clearance.0);
+                }
             }
             Event::ClearanceBegun { clearance, lease }
             | Event::ClearanceRenewed { clearance, lease } => {
@@ -230,22 +237,25 @@ impl Naive {
                 self.permitted(clearance.0, record.at);
             }
             Event::ClearanceFinished { clearance, .. } => {
-                let asset = self.close(clearance.0);
-                for n in 1..=self.assets.len() as u32 {
-                    if self.is_inside(n, asset) {
-                        self.assets[n as usize - 1].gone = true;
+                for asset in self.close(clearance.0) {
+                    for n in 1..=self.assets.len() as u32 {
+                        if self.is_inside(n, asset) {
+                            self.assets[n as usize - 1].gone = true;
+                        }
                     }
                 }
             }
             Event::ClearanceAborted { clearance, gone } => {
-                let asset = self.close(clearance.0);
-                self.assets[asset as usize - 1].damaged |= *gone > 0;
+                for asset in self.close(clearance.0) {
+                    self.assets[asset as usize - 1].damaged |= *gone > 0;
+                }
             }
             Event::ClearanceLost { clearance } => {
-                let asset = self.close(clearance.0);
-                self.assets[asset as usize - 1].damaged = true;
+                for asset in self.close(clearance.0) {
+                    self.assets[asset as usize - 1].damaged = true;
+                }
             }
-            Event::ClearanceExpired { clearance } => _ = self.close(clearance.0),
+            Event::ClearanceExpired { clearance } => drop(self.close(clearance.0)),
             Event::ClearanceRevoked { .. } => {}
             _ => {}
         }
@@ -258,21 +268,39 @@ impl Naive {
 
     /// Every permission the core gives must be one the model would give too (rules 3 and 5).
     fn permitted(&self, clearance: u32, at: Time) {
-        let (disposition, asset) = self.clearances[clearance as usize - 1];
+        let (disposition, _) = self.clearances[clearance as usize - 1];
         if self.kinds[disposition as usize - 1] == DispositionKind::Transfer {
             return;
         }
-        let answer = self.answer(asset, at, Some(clearance));
-        assert!(answer.clear, "C-{clearance} was granted, and A-{asset} is blocked: {answer:?}");
+        for asset in self.going(clearance) {
+            let answer = self.answer(asset, at, Some(clearance));
+            assert!(answer.clear, "C-{clearance} was granted, A-{asset} is blocked: {answer:?}");
+        }
     }
 
-    fn close(&mut self, clearance: u32) -> u32 {
-        let asset = self.clearances[clearance as usize - 1].1;
-        let found = &mut self.assets[asset as usize - 1];
-        if found.open == Some(clearance) {
-            found.open = None;
+    /// What goes under a clearance: with a key, all that it opens.
+    fn going(&self, clearance: u32) -> Vec<u32> {
+        let (disposition, asset) = self.clearances[clearance as usize - 1];
+        if self.kinds[disposition as usize - 1] != DispositionKind::Erase {
+            return vec![asset];
         }
-        asset
+        let of = |n: u32| self.snapshots.iter().find(|snapshot| snapshot.asset == n);
+        let source = of(asset).unwrap().source;
+        let first = |n: u32| self.assets[n as usize - 1].first;
+        let all = self.snapshots.iter().filter(|s| s.source == source).map(|s| s.asset);
+        let here = |n: &u32| *n == asset || !self.assets[*n as usize - 1].gone;
+        all.filter(|n| first(*n) == first(asset)).filter(here).collect()
+    }
+
+    fn close(&mut self, clearance: u32) -> Vec<u32> {
+        let going = self.going(clearance);
+        for asset in &going {
+            let found = &mut self.assets[*asset as usize - 1];
+            if found.open == Some(clearance) {
+                found.open = None;
+            }
+        }
+        going
     }
 
     fn grow(&mut self, asset: u32, at: Time) {

@@ -3,6 +3,7 @@
 use bailee_core::asset::Lifecycle;
 use bailee_core::demand::Scope;
 use bailee_core::disposition::DispositionKind;
+use bailee_core::engine::Canaries;
 use bailee_core::id::*;
 use bailee_core::notice::Evidence;
 use bailee_core::party::Role;
@@ -26,7 +27,7 @@ enum May {
 #[rustfmt::skip]
 fn table() -> Vec<(May, Action)> {
     use May::*;
-    let r = because;
+    let (r, c) = (because, Canaries::default);
     let (asset, hold, demand, matter, account) =
         (AssetId(1), HoldId(1), DemandId(1), MatterId(1), AccountId(1));
     let (disposition, notice, clearance, objection, access) =
@@ -90,6 +91,7 @@ fn table() -> Vec<(May, Action)> {
         (House, Action::DischargeDuty { duty: DutyId(1), reason: r() }),
         (House, Action::IssueToken { party: OWNER, scope: TokenScope::Agent, hash: [0; 32] }),
         (House, Action::RevokeToken { token: TokenId(1) }),
+        (House, Action::RecordProbe { engine: "x".into(), trials: vec![], canaries: c() }),
     ]
 }
 

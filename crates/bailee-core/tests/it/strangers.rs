@@ -169,6 +169,7 @@ impl Tale {
         let (kind, to) = match c % 6 {
             0 => (DispositionKind::Return, Some(OWNER)),
             1 | 2 => (DispositionKind::Transfer, Some(TRANSFEREE)),
+            3 if b.is_multiple_of(2) => (DispositionKind::Erase, None),
             3 => (DispositionKind::Expire, None),
             _ => (DispositionKind::Sanitize, None),
         };

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use bailee_core::asset::{AssetKind, IdentifierKind, Lifecycle};
 use bailee_core::demand::{AccessStatus, DemandStatus, Flag, Medium, Papers, Scope};
 use bailee_core::disposition::{DispositionKind, Radius};
+use bailee_core::engine::{Canaries, Outcome};
 use bailee_core::hold::EndReason;
 use bailee_core::id::*;
 use bailee_core::notice::{About, Evidence};
@@ -149,9 +150,24 @@ fn of_the_keys() -> Vec<Event> {
     ]
 }
 
+fn of_the_engine() -> Vec<Event> {
+    let trials = vec![
+        trial("read after write", Outcome::Holds, "the very bytes"),
+        trial("legal hold", Outcome::Broken, "204: locked, and deleted"),
+    ];
+    let canaries = Canaries { objects: 8, bytes: 1 << 27, lost: vec![lost(4, "vault/t/ab")] };
+    let worse = vec!["legal hold".into(), "vault/t/ab".into()];
+    let engine = "https://s3.example.org/kept/house-1".into();
+    let kind = DutyKind::InspectEngine(70_001);
+    vec![
+        Event::EngineProbed { engine, trials, canaries, worse },
+        Event::DutyRaised { duty: DutyId(14), kind },
+    ]
+}
+
 /// One fact per event; of three, one has details, one has papers, one has neither.
 fn facts() -> Vec<(Time, By, Fact)> {
-    let sides = [of_the_asking_side(), of_the_letting_go_side(), of_the_keys()];
+    let sides = [of_the_asking_side(), of_the_letting_go_side(), of_the_keys(), of_the_engine()];
     let events = sides.into_iter().flatten();
     let facts = events.enumerate().map(|(n, event)| {
         let fact = match n % 3 {

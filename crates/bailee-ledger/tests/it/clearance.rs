@@ -106,10 +106,10 @@ fn no_flipped_or_cut_token_clears() {
 proptest! {
     #[test]
     fn all_terms_round_trip(
-        clearance: u32, disposition: u32, asset: u32, act in 0usize..4, subject: [u8; 32],
+        clearance: u32, disposition: u32, asset: u32, act in 0usize..5, subject: [u8; 32],
         position: u64, not_after: i64,
     ) {
-        let act = [Act::Sanitize, Act::Expire, Act::Return, Act::Transfer][act];
+        let act = [Act::Sanitize, Act::Expire, Act::Return, Act::Transfer, Act::Erase][act];
         let origin = ORIGIN.to_owned();
         let terms =
             Terms { origin, clearance, disposition, asset, act, subject, position, not_after };

@@ -4,7 +4,8 @@
 //! opens its commitment, each entry follows from those before it, the replay is the state we
 //! answer from); the published checkpoint, and every kept one with what others said of it (each
 //! root is the root of these entries); every exhibit that an entry names (there, and what its
-//! digest says, unless it was erased); every timestamp.
+//! digest says, unless it was erased); what the engine that keeps the packs was last seen to do;
+//! every timestamp.
 //!
 //! Invariants: reading only; a finding is a line in the report, never an abort; while others
 //! write, what is compared is one moment. Out of scope: the vault's packs (`snapshot verify`).
@@ -19,7 +20,7 @@ use utoipa::ToSchema;
 
 use crate::api::problem::Problem;
 use crate::house::House;
-use crate::{keys, receipt, stamping};
+use crate::{keys, probing, receipt, stamping};
 
 /// Entries read at once.
 const PAGE: usize = 4096;
@@ -99,6 +100,7 @@ pub fn check(house: &House, progress: &mut dyn FnMut(Step)) -> Result<CheckRepor
     }
     walk.attested(house, &mut report)?;
     walk.exhibits(house, &mut report, progress)?;
+    probing::bad(house)?.into_iter().for_each(|line| report.find(line));
     let mut missing = Vec::new();
     let find = &mut |finding| report.find(finding);
     let timestamps = stamping::find_faults(house, find, &mut |line| missing.push(line))?;

@@ -6,6 +6,7 @@
 
 pub mod answer;
 pub mod check;
+pub mod erased;
 pub mod parts;
 mod perform;
 pub mod problem;
@@ -19,4 +20,4 @@ pub use check::{CheckReport, check};
 pub use perform::perform;
 pub use problem::Problem;
 pub use request::Request;
-pub use show::{gate, mine, show};
+pub use show::{finding, gate, mine, show};

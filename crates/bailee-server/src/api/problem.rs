@@ -233,6 +233,7 @@ fn answer(error: &VaultError) -> (u16, &'static str) {
         | VaultError::Archive { .. } => (422, Code::BadValue.as_str()),
         VaultError::NeverRead { .. }
         | VaultError::UnitErased { .. }
+        | VaultError::NotErased { .. }
         | VaultError::Pinned { .. }
         | VaultError::WrongClearance { .. }
         | VaultError::SameKek => (409, "vault_refused"),

@@ -117,9 +117,10 @@ words! {
     /// How the keeping ends.
     DispositionKind for core::disposition::DispositionKind {
         Sanitize "sanitize" Expire "expire" Return "return" Transfer "transfer"
+        Erase "erase"
     }
     /// What the gate is asked about.
-    Verb for core::gate::Verb { LetGo "let-go" Transfer "transfer" }
+    Verb for core::gate::Verb { LetGo "let-go" Transfer "transfer" Erase "erase" }
     /// What a token may be used for.
     TokenScope for core::TokenScope {
         Intake "intake" Agent "agent" Operator "operator" Reader "reader"

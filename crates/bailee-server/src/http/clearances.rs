@@ -122,6 +122,7 @@ fn act(kind: DispositionKind) -> Act {
         DispositionKind::Expire => Act::Expire,
         DispositionKind::Return => Act::Return,
         DispositionKind::Transfer => Act::Transfer,
+        DispositionKind::Erase => Act::Erase,
     }
 }
 

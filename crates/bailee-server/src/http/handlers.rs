@@ -28,6 +28,7 @@ use crate::http::reply::{JSON, Reply, TEXT, ZIP};
 use crate::http::stream::Stream;
 use crate::intake::{self, Cover, Taken};
 use crate::matter;
+use crate::probing;
 use crate::receipt::{self, ReceiptError};
 
 /// What all requests share.
@@ -257,6 +258,9 @@ pub(crate) fn readyz(shared: &Shared, _: &Ask) -> Result<Reply, Problem> {
             let stands = shared.house.timestamp_authorities();
             let mute = stands.iter().filter(|stand| stand.trouble.is_some());
             told.extend(mute.map(|one| format!("timestamp authority {}: no tokens\n", one.name)));
+            if !probing::bad(&shared.house)?.is_empty() {
+                told.push_str("packs: what keeps them is not as it should be; `bailee status`\n");
+            }
             if !shared.house.signs() {
                 told.push_str("signing: stopped; `bailee keys show` says why\n");
             }

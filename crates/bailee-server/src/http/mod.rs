@@ -12,6 +12,7 @@
 mod auth;
 pub(crate) mod body;
 mod clearances;
+mod erasures;
 mod handlers;
 pub(crate) mod listen;
 pub(crate) mod metrics;

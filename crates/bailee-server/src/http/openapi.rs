@@ -39,6 +39,9 @@ use crate::http::routes::{Need, ROUTES, Route};
     clearances::Leased,
     clearances::Finish,
     clearances::Abort,
+    api::erased::Erase,
+    api::erased::DestroyedKey,
+    api::erased::Erased,
 )))]
 struct Schemas;
 

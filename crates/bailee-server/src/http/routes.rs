@@ -10,7 +10,7 @@ use bailee_core::TokenScope::{Agent, Intake, Operator, Reader};
 use crate::api::Problem;
 use crate::http::handlers::{self, Ask, Shared};
 use crate::http::reply::Reply;
-use crate::http::{clearances, tiles};
+use crate::http::{clearances, erasures, tiles};
 use crate::intake::LARGEST_MESSAGE;
 
 /// Largest JSON request: a command with a document of about 40 MiB in it.
@@ -119,6 +119,9 @@ routes! {
     Get "/v1/clearances/{id}/certificate" Need::House(&[Agent, Operator, Reader]), 0, None
         => "application/zip" None, handlers::certificate,
         "The certificate bundle of a finished clearance";
+    Post "/v1/erasures" Need::House(&[Operator]), STEP, Some("Erase")
+        => "application/json" Some("Erased"), erasures::erase,
+        "Erase the custody unit of a snapshot cryptographically, under a clearance";
     Get "/v1/demands/{id}/receipt" Need::Party(&[Operator, Reader]), 0, None
         => "application/zip" None, handlers::receipt_of,
         "The receipt bundle of a demand, for its sender and the house";
@@ -185,6 +188,7 @@ mod tests {
             "-ao- house POST /v1/clearances/{id}/finish",
             "-ao- house POST /v1/clearances/{id}/abort",
             "-aor house GET /v1/clearances/{id}/certificate",
+            "--o- house POST /v1/erasures",
             "--or party GET /v1/demands/{id}/receipt",
             "--or party GET /v1/matters/{id}/bundle",
             "--or house GET /v1/{what}",

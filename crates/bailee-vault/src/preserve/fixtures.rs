@@ -92,7 +92,7 @@ fn make(store: Arc<dyn Objects>, dir: &Path) {
         vault.preserve(TENANT, &format!("A-{n}"), source, &mut ()).unwrap();
     }
     let subject = vault.erase_subject(TENANT, "A-6").unwrap();
-    let clearance = clear::clear(6, Act::Expire, subject);
+    let clearance = clear::clear(6, Act::Erase, subject);
     vault.erase_unit(TENANT, "A-6", clearance, &|_| None).unwrap();
     let tenant = vault.tenant(TENANT, Absent::Refuse).unwrap();
     let (unit, snapshot) = vault.snapshot(&tenant, &vault.list(TENANT).unwrap()[0].id).unwrap();

@@ -21,6 +21,7 @@ use std::path::PathBuf;
 pub(crate) use body::Body;
 use header::{BLOCK, Block, Header};
 use pax::Records;
+pub(crate) use sparse::MOST_PIECES;
 
 use crate::error::VaultError;
 use crate::manifest::{DeviceKind, Meta, Node};

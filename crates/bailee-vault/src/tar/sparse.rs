@@ -10,7 +10,7 @@ use super::pax::{Records, decimal};
 use super::{Archive, Flaw};
 
 /// The most pieces of data one sparse file may have.
-pub(super) const MOST_PIECES: usize = 1_000_000;
+pub(crate) const MOST_PIECES: usize = 1_000_000;
 
 /// The size of a file, and `(offset, length)` of its data.
 pub(super) struct Map {

@@ -16,6 +16,8 @@
 
 mod layout;
 mod read;
+#[cfg(test)]
+mod terabyte;
 mod write;
 
 use std::path::{Path, PathBuf};

@@ -89,7 +89,7 @@ fn preserving_survives_every_fault() {
 
 #[test]
 fn letting_go_survives_every_fault() {
-    for erase in [Act::Expire, Act::Return] {
+    for act in [Act::Expire, Act::Erase] {
         let mut call = 0;
         loop {
             let mut reached = false;
@@ -101,12 +101,11 @@ fn letting_go_survives_every_fault() {
                 let subject = attempt.erase_subject("t", "A-9").unwrap();
                 let start = bench.plan.calls();
                 bench.plan.add(start + call, fault);
-                // Two ways of letting go; the second name only tells them apart.
-                let outcome = if erase == Act::Expire {
+                let outcome = if act == Act::Expire {
                     attempt.expire("t", &gone.id, clear(9, Act::Expire, gone.root), &|_| None)
                 } else {
                     attempt
-                        .erase_unit("t", "A-9", clear(9, Act::Expire, subject), &|_| None)
+                        .erase_unit("t", "A-9", clear(9, Act::Erase, subject), &|_| None)
                         .map(|erasure| erasure.let_go)
                 };
                 reached |= bench.plan.calls() > start + call;
@@ -116,7 +115,7 @@ fn letting_go_survives_every_fault() {
                 if outcome.is_ok() {
                     assert!(listed.iter().all(|i| i.id != gone.id));
                 }
-                check(&bench, &format!("{erase:?}, call {call}, {fault:?}"));
+                check(&bench, &format!("{act:?}, call {call}, {fault:?}"));
             }
             if !reached {
                 break;

@@ -62,21 +62,21 @@ fn erasing_a_unit_destroys_its_key_and_nothing_else() {
 
     let stale = vault.erase_subject("t", "A-1").unwrap();
     let late = vault.preserve("t", "A-1", &source, &mut ()).unwrap();
-    let refused = vault.erase_unit("t", "A-1", clear(1, Act::Expire, stale), &free);
+    let refused = vault.erase_unit("t", "A-1", clear(1, Act::Erase, stale), &free);
     assert!(
         matches!(refused, Err(VaultError::WrongClearance { .. })),
         "a snapshot taken since voids the clearance"
     );
     let subject = vault.erase_subject("t", "A-1").unwrap();
     let held = |id: &bailee_vault::SnapshotId| (*id == late.id).then(|| "H-1".to_owned());
-    let pinned = vault.erase_unit("t", "A-1", clear(1, Act::Expire, subject), &held);
+    let pinned = vault.erase_unit("t", "A-1", clear(1, Act::Erase, subject), &held);
     assert!(matches!(pinned, Err(VaultError::Pinned { .. })));
     assert_eq!(vault.list("t").unwrap().len(), 3);
 
     // The store keeps a copy of everything, as a store with versions would.
     let copies: Vec<(String, Vec<u8>)> =
         packs.list("").unwrap().into_iter().map(|n| (n.clone(), packs.get(&n).unwrap())).collect();
-    let done = vault.erase_unit("t", "A-1", clear(1, Act::Expire, subject), &free).unwrap();
+    let done = vault.erase_unit("t", "A-1", clear(1, Act::Erase, subject), &free).unwrap();
     assert_eq!((done.let_go.snapshots, done.keys.len()), (2, 1));
     for (name, bytes) in copies {
         packs.put(&name, &bytes).unwrap();

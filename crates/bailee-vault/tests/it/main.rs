@@ -5,11 +5,13 @@
 mod again;
 mod arrive;
 mod bag;
+mod canary;
 mod clear;
 mod compact;
 mod crash;
 mod export;
 mod format;
+mod holes;
 mod keks;
 mod kill;
 mod letgo;

@@ -179,7 +179,7 @@ fn a_hold_moves_nothing_and_outlives_every_command() {
         assert!(matches!(refused, Err(VaultError::Pinned { .. })), "{refused:?}");
     }
     let subject = vault.erase_subject("t", "A-1").unwrap();
-    let refused = vault.erase_unit("t", "A-1", clear(1, Act::Expire, subject), &pins);
+    let refused = vault.erase_unit("t", "A-1", clear(1, Act::Erase, subject), &pins);
     assert!(matches!(refused, Err(VaultError::Pinned { .. })), "{refused:?}");
     vault.sweep("t").unwrap();
     vault.reindex("t").unwrap();

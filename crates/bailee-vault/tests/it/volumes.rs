@@ -12,20 +12,20 @@ use bailee_vault::{
 use crate::export::tree;
 use crate::support::{describe, kek, memory_vault, noise};
 
-const MOST: u64 = 300_000;
-const ORIGIN: &str = "example.org/log";
+pub(crate) const MOST: u64 = 300_000;
+pub(crate) const ORIGIN: &str = "example.org/log";
 
 /// A set of several volumes, its tree, and a key file.
-struct Shelf {
-    dir: tempfile::TempDir,
-    vault: Vault,
-    snapshot: SnapshotId,
-    key: Kek,
-    report: SetReport,
+pub(crate) struct Shelf {
+    pub(crate) dir: tempfile::TempDir,
+    pub(crate) vault: Vault,
+    pub(crate) snapshot: SnapshotId,
+    pub(crate) key: Kek,
+    pub(crate) report: SetReport,
 }
 
 impl Shelf {
-    fn new(fill: fn(&Path)) -> Self {
+    pub(crate) fn new(fill: fn(&Path)) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let (from, out) = (dir.path().join("from"), dir.path().join("out"));
         [&from, &out].iter().for_each(|dir| std::fs::create_dir(dir).unwrap());
@@ -38,16 +38,16 @@ impl Shelf {
         Self { dir, vault, snapshot, key, report }
     }
 
-    fn paths(&self) -> Vec<PathBuf> {
+    pub(crate) fn paths(&self) -> Vec<PathBuf> {
         self.report.volumes.iter().map(|v| v.path.clone()).collect()
     }
 
-    fn problems(&self, paths: &[PathBuf]) -> Vec<VolumeProblem> {
+    pub(crate) fn problems(&self, paths: &[PathBuf]) -> Vec<VolumeProblem> {
         read_volumes(paths, &self.key, None).unwrap().problems
     }
 
     /// The reader in Python restores to `to`.
-    fn python(&self, to: &str, paths: &[PathBuf]) -> (Option<i32>, String) {
+    pub(crate) fn python(&self, to: &str, paths: &[PathBuf]) -> (Option<i32>, String) {
         let key = self.dir.path().join("key");
         let (to, reader) = (self.dir.path().join(to), reader());
         let mut run = Command::new(interpreter());
@@ -56,17 +56,17 @@ impl Shelf {
         (status.code(), String::from_utf8(stderr).unwrap())
     }
 
-    fn restored(&self, to: &str) -> PathBuf {
+    pub(crate) fn restored(&self, to: &str) -> PathBuf {
         self.dir.path().join(to).join(self.snapshot.to_string())
     }
 }
 
-fn reader() -> PathBuf {
+pub(crate) fn reader() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/read-volumes.py")
 }
 
 /// The interpreter with the packages that `cargo xtask setup` installed.
-fn interpreter() -> PathBuf {
+pub(crate) fn interpreter() -> PathBuf {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
     let python = target.join("tools/python/bin/python");
     assert!(python.exists(), "no {}: run `cargo xtask setup`", python.display());
@@ -74,13 +74,13 @@ fn interpreter() -> PathBuf {
 }
 
 /// Files of which each lies in one or two volumes.
-fn letters(root: &Path) {
+pub(crate) fn letters(root: &Path) {
     for n in 0..12 {
         std::fs::write(root.join(format!("letter-{n:02}")), noise(n + 1, 70_000)).unwrap();
     }
 }
 
-fn flip(path: &Path, at: u64) {
+pub(crate) fn flip(path: &Path, at: u64) {
     let mut bytes = std::fs::read(path).unwrap();
     let at = usize::try_from(at).unwrap() % bytes.len();
     bytes[at] ^= 1;
@@ -91,7 +91,7 @@ fn flip(path: &Path, at: u64) {
 fn volumes_give_back_what_was_preserved() {
     let shelf = Shelf::new(tree);
     let (from, paths) = (describe(&shelf.dir.path().join("from")), shelf.paths());
-    assert!(paths.len() > 3, "{paths:?}");
+    assert!(paths.len() > 2, "{paths:?}");
     assert!(shelf.report.volumes.iter().all(|v| v.size <= MOST));
     for (volume, ordinal) in shelf.report.volumes.iter().zip(1..) {
         let said = Command::new("sha256sum").arg(&volume.path).output().unwrap().stdout;
@@ -283,22 +283,4 @@ fn volumes_of_version_1_are_read() {
     let snapshot = std::fs::read_dir(to).unwrap().next().unwrap().unwrap().path();
     let letter = std::fs::read_to_string(snapshot.join("dir/letter.txt")).unwrap();
     assert_eq!(letter, "Keep this. ".repeat(40));
-}
-
-/// Writes the fixture where there is none: once per format version, by hand.
-#[test]
-fn the_volumes_fixture_can_be_made_again() {
-    let dir = tempfile::tempdir().unwrap();
-    let tree = dir.path().join("tree");
-    std::fs::create_dir_all(tree.join("dir")).unwrap();
-    std::fs::write(tree.join("dir/letter.txt"), "Keep this. ".repeat(40)).unwrap();
-    std::fs::write(tree.join("zeros"), vec![0; 70_000]).unwrap();
-    std::os::unix::fs::symlink("dir/letter.txt", tree.join("link")).unwrap();
-    let out = std::env::var_os("BAILEE_NEW_VOLUMES").map(PathBuf::from);
-    let out = out.unwrap_or_else(|| dir.path().to_owned());
-    let (_, vault) = memory_vault();
-    let kept = vault.preserve("tenant-1", "A-1", &Source::Tree(tree), &mut ()).unwrap();
-    let to = ((ORIGIN, &frozen_key()), (&*out, 65_536));
-    let report = vault.export_volumes(("tenant-1", &[kept.id]), to.0, to.1).unwrap();
-    assert_eq!((report.volumes.len(), report.export.bytes), (2, 70_440));
 }

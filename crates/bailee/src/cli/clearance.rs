@@ -1,7 +1,8 @@
-//! `bailee gate`, `bailee clearance`, `bailee sanitize`, `bailee expire`: asking, and letting go.
+//! `bailee gate`, `bailee clearance`, `bailee sanitize`, `bailee expire`, `bailee erase`: asking,
+//! and letting go.
 //!
 //! Invariant: the steps of a clearance are for agents that overwrite by other means than ours;
-//! `sanitize` and `expire` go through all of them by themselves.
+//! `sanitize`, `expire` and `erase` go through all of them by themselves.
 
 use std::path::PathBuf;
 
@@ -21,6 +22,9 @@ pub(crate) enum GateVerb {
         /// For a transfer of custody, in which every hold travels along
         #[arg(long)]
         transfer: bool,
+        /// For cryptographic erase, in which every snapshot of the custody unit goes along
+        #[arg(long, conflicts_with = "transfer")]
+        erase: bool,
     },
 }
 
@@ -171,6 +175,25 @@ pub(crate) struct ParticularArgs {
 #[command(after_long_help = "EXAMPLE\n  bailee --as P-2 expire A-2 --disposition X-2")]
 pub(crate) struct ExpireArgs {
     /// The snapshot, as an asset
+    #[arg(value_name = "A-2")]
+    pub(crate) asset: String,
+    /// The disposition it carries out
+    #[arg(long, value_name = "X-1")]
+    pub(crate) disposition: String,
+}
+
+/// What to erase.
+#[derive(Debug, Args)]
+#[command(
+    long_about = "Destroys every copy of the key under which the vault keeps the data of one \
+                  source (cryptographic erase, NIST SP 800-88), and then that data: all snapshots \
+                  of the custody unit that this one is in, not only this one. A hold on any of \
+                  them refuses. The certificate lists each copy of the key and what is beyond \
+                  reach. What a crash interrupts is finished by the same command.",
+    after_long_help = "EXAMPLE\n  bailee --as P-2 erase A-2 --disposition X-2"
+)]
+pub(crate) struct EraseArgs {
+    /// The snapshot that the disposition names, as an asset
     #[arg(value_name = "A-2")]
     pub(crate) asset: String,
     /// The disposition it carries out

@@ -63,7 +63,7 @@ pub(crate) enum DispositionVerb {
 /// A proposal.
 #[derive(Debug, Args)]
 pub(crate) struct ProposeArgs {
-    /// sanitize, expire, return or transfer
+    /// sanitize, expire, erase, return or transfer
     kind: DispositionKind,
     /// The assets; the first one goes alone and is verified before the others
     #[arg(value_name = "A-1", required = true)]

@@ -177,9 +177,10 @@ pub(crate) enum Command {
     /// Try out what keeps the vault's packs: what does it really do?
     #[command(
         long_about = "Writes, reads back, lists, writes again, locks and deletes objects of a few \
-                      bytes where the packs are. Exit code 1: something was promised (a lock \
-                      taken, a condition accepted) and does not hold. Nothing rests on what it \
-                      promises; the packs would only lose a second line of defence.",
+                      bytes where the packs are, reads some packs under hold back, and records \
+                      what was seen. Exit code 1: something was promised (a lock taken, a \
+                      condition accepted) and does not hold, held data is missing or damaged, or \
+                      nothing answers. `bailee serve` does the same at its start and each day.",
         after_long_help = "EXAMPLE\n  bailee probe"
     )]
     Probe,
@@ -195,6 +196,8 @@ pub(crate) enum Command {
     Sanitize(Late<clearance::SanitizeArgs>),
     /// Expire a snapshot from the vault under a clearance
     Expire(Late<clearance::ExpireArgs>),
+    /// Erase the custody unit of a snapshot under a clearance: destroy its key, certify
+    Erase(Late<clearance::EraseArgs>),
     /// Write the receipt of a demand
     Receipt(Late<prove::ReceiptArgs>),
     /// Write what a party may see of a matter, or everything for the house's counsel

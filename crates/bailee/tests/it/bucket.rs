@@ -7,6 +7,8 @@ use std::process::Command;
 use bailee_server::store::Objects;
 use bailee_server::store::s3::{ObjectLock, S3Objects, S3Settings};
 
+use serde_json::json;
+
 use crate::radosgw::{ID, RadosGw, SECRET};
 use crate::room::{LETTER, Room, Said, text};
 
@@ -48,7 +50,7 @@ fn a_house_keeps_its_packs_in_a_bucket() {
     run(&["snapshot", "verify", "S-1"]).ok();
     let scrubbed = run(&["--json", "scrub"]).json();
     assert!(scrubbed["packs"].as_u64().expect("a number") >= 2, "{scrubbed}");
-    assert_eq!(scrubbed["problems"], serde_json::json!([]));
+    assert_eq!(scrubbed["problems"], json!([]));
     // Packs are in the bucket, keys are not; in the directory it is the other way round.
     let bucket = S3Objects::open(&settings).expect("it works").list("").expect("it works");
     assert!(bucket.iter().any(|name| name.contains("/data/")), "{bucket:?}");
@@ -97,7 +99,7 @@ fn promises_that_do_not_hold_are_an_alarm(engine: &RadosGw) {
     let room = Room::with_house();
     attach(&room, &S3Settings { prefix: "h".into(), ..engine.bucket("locked", ObjectLock::On) });
     let probed = room.run(&["probe"]);
-    assert!(probed.code == 1 && probed.out.contains("BROKEN"), "{probed:?}");
+    assert!(probed.code == 1 && probed.out.contains("broken"), "{probed:?}");
 }
 
 /// A second house with the same bucket and prefix finds a vault there that is not its own.
@@ -118,8 +120,16 @@ fn a_letter_is_taken_while_the_engine_is_away(engine: &mut RadosGw, room: &Room)
     assert_eq!(room.run(&["gate", "check", "A-1"]).code, 1, "blocked by the letter");
     let away = discreet(room.run_as("P-2", &["snapshot", "verify", "S-1"]));
     assert!(away.code == 3 && away.err.contains("did not answer"), "{away:?}");
+    let silent = discreet(room.run(&["--json", "probe"]));
+    assert_eq!((silent.code, &silent.json()["items"][0]["outcome"]), (1, &"silent".into()));
     engine.start_gateway();
     discreet(room.run_as("P-2", &["snapshot", "verify", "S-1"])).ok();
+    // The letter holds the snapshot: its packs are drawn, and come back.
+    let probed = discreet(room.run(&["--json", "probe"]));
+    let found = probed.json();
+    assert_eq!((probed.code, &found["bad"], &found["lost"]), (0, &json!([]), &json!([])));
+    assert!(found["read_back"].as_u64().expect("a number") >= 3, "{found}");
+    assert_eq!(room.run(&["--json", "status"]).json()["engine_bad"], json!([]));
 }
 
 #[test]

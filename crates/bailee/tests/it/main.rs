@@ -6,6 +6,7 @@ mod asking;
 mod authority;
 mod bucket;
 mod drill;
+mod erasing;
 mod keys;
 mod letting_go;
 mod mount;

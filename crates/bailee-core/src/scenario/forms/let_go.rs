@@ -27,8 +27,8 @@ pub(super) const FORMS: &[Form] = &[
         meaning: Act(sends),
     },
     Form {
-        pattern: "{who} proposes to {kind=sanitize/expire/return/transfer} {names} [to {to:name}] \
-                  [{text}]",
+        pattern: "{who} proposes to {kind=sanitize/expire/erase/return/transfer} {names} \
+                  [to {to:name}] [{text}]",
         example: "Ada proposes to sanitize srv-1..630: \"Needed for the next customer.\"",
         meaning: Act(propose),
     },
@@ -172,6 +172,7 @@ fn propose(scene: &Scene<'_>, slots: &Slots) -> Result<Vec<Step>, Unclear> {
     let kind = match slots.name("kind") {
         "sanitize" => DispositionKind::Sanitize,
         "expire" => DispositionKind::Expire,
+        "erase" => DispositionKind::Erase,
         "return" => DispositionKind::Return,
         _ => DispositionKind::Transfer,
     };

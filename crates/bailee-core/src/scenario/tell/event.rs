@@ -3,6 +3,7 @@
 use super::{bytes, counted, duty, flag, money};
 use crate::demand::{AccessStatus, Scope};
 use crate::disposition::Radius;
+use crate::engine::Outcome;
 use crate::event::{Event, Fact};
 use crate::hold::EndReason;
 use crate::notice::{About, Evidence};
@@ -206,6 +207,19 @@ fn told_of_keys(event: &Event) -> String {
         Event::RotationCancelled { rotation } => format!("{rotation} cancelled"),
         Event::LogContinued { origin, before, size, .. } => {
             format!("{origin} goes on where {before} ended, seen by others up to entry {size}")
+        }
+        Event::EngineProbed { engine, trials, canaries, worse } => {
+            let holds = trials.iter().filter(|trial| trial.outcome == Outcome::Holds).count();
+            let (tried, read) = (trials.len(), counted(canaries.objects, "object"));
+            let lost = canaries.lost.len();
+            let worse = match worse.is_empty() {
+                true => String::new(),
+                false => format!("; WORSE than before: {}", worse.join(", ")),
+            };
+            format!(
+                "{engine} probed: {holds} of {tried} hold; {read} under hold read back, {lost} \
+                 lost{worse}"
+            )
         }
         other => other.name().to_owned(),
     }

@@ -1,5 +1,6 @@
 //! The house itself: its policy, its instruments, and how it is.
 
+use bailee_core::engine::Finding;
 use bailee_core::{State, Until, Weekend, plan};
 use bailee_ledger::{Checkpoint, Verifier};
 use serde_json::{Value, json};
@@ -50,7 +51,9 @@ pub(super) fn status(house: &House) -> Result<Value, Problem> {
     let clearance_key = house.keys().clearance.verifier().to_vkey();
     let quorum = house.policy()?.quorum_name().to_owned();
     let witnesses: Vec<String> = house.watched().iter().map(ToString::to_string).collect();
+    let engine = house.config().vault.place();
     Ok(house.with_state(|s| {
+        let probed = s.engines.get(&engine);
         let open = s.demands.iter().filter(|(_, demand)| demand.is_open()).count();
         let in_force = s.holds.iter().filter(|(_, hold)| hold.in_force()).count();
         let duties = s.duties.iter().filter(|(_, duty)| !duty.discharged).count();
@@ -76,6 +79,9 @@ pub(super) fn status(house: &House) -> Result<Value, Problem> {
             "duties_open": duties,
             "clearances_open": clearances,
             "snapshots": s.snapshots.len(),
+            "engine": engine,
+            "engine_probed": maybe(probed.map(|found| found.at)),
+            "engine_bad": probed.map(Finding::bad).unwrap_or_default(),
         })
     })?)
 }

@@ -6,6 +6,7 @@
 //! ask is the door's question. A data owner's view is [`mine`], which silent holds never reach.
 
 mod ask;
+mod engine;
 mod house;
 mod keep;
 mod let_go;
@@ -24,6 +25,7 @@ use crate::api::problem::Problem;
 use crate::api::words;
 use crate::house::House;
 use crate::stamping;
+pub use engine::finding;
 
 /// Rows of a list if nothing else is asked for.
 const PAGE: u32 = 100;
@@ -34,7 +36,7 @@ const LONGEST_PAGE: u32 = 1000;
 ///
 /// Lists: `parties entities accounts assets matters demands holds notices objections dispositions
 /// clearances snapshots accesses meters duties tokens`, each `{items, next, position}`; and
-/// `timestamps` (after a number of entries), `instruments`, `policy`, `status`, `keys`.
+/// `timestamps` (after a number of entries), `engines`, `instruments`, `policy`, `status`, `keys`.
 ///
 /// # Errors
 /// `not_found` for an id that is free; `bad_request` for a name or parameter that is none.
@@ -45,6 +47,7 @@ pub fn show(house: &House, what: &str) -> Result<Value, Problem> {
         "status" => return house::status(house),
         "timestamps" => return timestamps(house, &page),
         "keys" => return crate::keys::show::show(house),
+        "engines" => return engine::list(house, &page),
         _ => {}
     }
     house.with_state(|s| list(s, name, &page).or_else(|| one(s, name)))?.unwrap_or_else(|| {

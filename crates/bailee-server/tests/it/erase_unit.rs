@@ -1,0 +1,406 @@
+//! A custody unit is erased: proposed, told, approved, cleared, destroyed, certified.
+//! Without any of it, nothing is.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use bailee_core::asset::{AssetKind, Fate};
+use bailee_core::disposition::DispositionKind;
+use bailee_core::id::{AccountId, AssetId, ClearanceId, DispositionId, EntityId};
+use bailee_core::party::Role;
+use bailee_core::{Action, By, NewAsset, check};
+use bailee_ledger::clearance::{Act, ClearanceError};
+use bailee_ledger::{Trust, verify_bundle};
+use bailee_sanitize::ErasureCertificate;
+use bailee_server::api::Problem;
+use bailee_server::api::words::TokenScope;
+use bailee_server::keeping::Kept;
+use bailee_server::letting_go::{self, EraseStep, ErasedUnit, LetGoError};
+use bailee_server::{House, keeping, receipt};
+use bailee_vault::{Source, Unchanged, VaultError};
+use serde_json::json;
+
+use crate::common::{
+    People, because, letter_with, make_ready, next_asset, on_disk, party, pass_days, people,
+    reopened, take, verified, yes,
+};
+use crate::http::{Served, token};
+
+/// A house that keeps two snapshots of one server of an account that has ended, and one of another.
+struct Stage {
+    house: House,
+    people: People,
+    files: Vec<u8>,
+    kept: Vec<Kept>,
+    dir: tempfile::TempDir,
+}
+
+fn server(house: &House, people: &People, n: u32) -> AssetId {
+    let asset = next_asset(house);
+    let new = NewAsset {
+        kind: AssetKind::Server,
+        label: format!("server {n}"),
+        accounts: vec![AccountId(1)],
+        identifiers: Vec::new(),
+        part_of: None,
+        copy_of: Vec::new(),
+        place: "rack 1".into(),
+        bytes: 1 << 20,
+    };
+    yes(house, people.ada, Action::RegisterAsset(new));
+    asset
+}
+
+fn stage() -> Stage {
+    let dir = tempfile::tempdir().unwrap();
+    let house = on_disk(&dir.path().join("house"));
+    let people = people(&house);
+    let owner = party(&house, "Otto", Role::Owner);
+    yes(&house, people.ada, Action::RegisterEntity { name: "Host".into(), country: "NL".into() });
+    let (entity, label, law) = (EntityId(1), "otto store".into(), "NL".into());
+    let account = Action::RegisterAccount { owner, entity, label, law, retention_days: 1 };
+    yes(&house, people.ada, account);
+    let assets = [server(&house, &people, 1), server(&house, &people, 2)];
+    yes(&house, people.ada, Action::TerminateAccount { account: AccountId(1) });
+    pass_days(&house, 2);
+    let files: Vec<u8> =
+        (0..40_000_u32).flat_map(|n| bailee_store::digest(&n.to_be_bytes())).collect();
+    let mut stage = Stage { house, people, files, kept: Vec::new(), dir };
+    for (n, asset) in [(0, assets[0]), (1, assets[0]), (2, assets[1])] {
+        let kept = stage.preserve(asset, n);
+        stage.kept.push(kept);
+    }
+    stage
+}
+
+impl Stage {
+    fn preserve(&self, asset: AssetId, n: u8) -> Kept {
+        let tree = self.dir.path().join("files");
+        std::fs::create_dir_all(&tree).unwrap();
+        std::fs::write(tree.join("film"), &self.files).unwrap();
+        std::fs::write(tree.join("note"), [n; 99]).unwrap();
+        let source = Source::Tree(tree);
+        let ada = self.people.ada;
+        keeping::preserve(&self.house, asset, source, Unchanged::Skip, ada, &mut ()).unwrap()
+    }
+
+    fn data(&self) -> PathBuf {
+        self.dir.path().join("house")
+    }
+
+    /// Proposed only.
+    fn propose(&self, asset: AssetId) -> DispositionId {
+        let id = self.house.with_state(|s| s.dispositions.next()).unwrap();
+        let (kind, assets, reason) = (DispositionKind::Erase, vec![asset], because());
+        let action = Action::ProposeDisposition { kind, assets, to: None, reason };
+        yes(&self.house, self.people.ada, action);
+        id
+    }
+
+    /// Proposed, told and approved.
+    fn ready(&self, asset: AssetId) -> DispositionId {
+        let id = self.propose(asset);
+        make_ready(&self.house, &self.people, id);
+        id
+    }
+
+    fn erase(&self, x: DispositionId) -> Result<ErasedUnit, LetGoError> {
+        let (asset, ada) = (self.kept[0].asset, self.people.ada);
+        letting_go::erase(&self.house, x, asset, ada, &mut |_| ())
+    }
+
+    fn fate(&self, n: usize) -> Fate {
+        self.house.with_state(|s| s.assets.get(self.kept[n].asset).unwrap().fate.clone()).unwrap()
+    }
+
+    /// All three snapshots are there and read whole.
+    #[track_caller]
+    fn nothing_is_destroyed(&self) {
+        for (n, kept) in self.kept.iter().enumerate() {
+            assert_eq!(self.fate(n), Fate::Kept);
+            let read = keeping::verify(&self.house, kept.snapshot, self.people.ada).unwrap();
+            assert!(read.is_intact(), "{read:?}");
+        }
+        assert_eq!(self.house.with_state(check).unwrap(), []);
+    }
+}
+
+/// The code of a refusal of the core.
+#[track_caller]
+fn refused(result: Result<ErasedUnit, LetGoError>) -> String {
+    problem(result).code
+}
+
+#[track_caller]
+fn problem(result: Result<ErasedUnit, LetGoError>) -> Problem {
+    match result {
+        Err(error @ LetGoError::Command(_)) => Problem::from(error),
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+/// Every file below a directory.
+fn files(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => found.extend(files(&path)),
+            false => drop(found.insert(path.clone(), std::fs::read(&path).unwrap())),
+        }
+    }
+    found
+}
+
+/// True if any piece of the plaintext lies in the bytes.
+fn has_plaintext(stage: &Stage, bytes: &[u8]) -> bool {
+    let pieces: std::collections::BTreeSet<&[u8]> =
+        stage.files.chunks_exact(32).step_by(1000).collect();
+    bytes.windows(32).any(|window| pieces.contains(window))
+}
+
+#[test]
+fn a_unit_is_erased_and_the_certificate_says_what_went() {
+    let stage = stage();
+    let house = &stage.house;
+    let x = stage.ready(stage.kept[0].asset);
+    let done = stage.erase(x).unwrap();
+    assert_eq!((done.erasure.keys.len(), done.erasure.let_go.snapshots), (1, 2));
+    for n in 0..2 {
+        assert_eq!(stage.fate(n), Fate::Destroyed(done.clearance));
+        let gone = keeping::verify(house, stage.kept[n].snapshot, stage.people.ada);
+        assert!(gone.is_err(), "{gone:?}");
+    }
+    assert_eq!(stage.fate(2), Fate::Kept);
+    let other = keeping::verify(house, stage.kept[2].snapshot, stage.people.ada).unwrap();
+    assert!(other.is_intact(), "another unit is as it was");
+    let mut bundle = Vec::new();
+    receipt::certificate(house, done.clearance, &mut bundle).unwrap();
+    verified(house, &bundle);
+    let json = done.certificate.to_json();
+    assert_eq!(ErasureCertificate::from_json(&json).unwrap(), done.certificate);
+    let copies: Vec<&str> = done.certificate.copies().iter().map(|c| &c.snapshot[..]).collect();
+    assert_eq!(copies, ["S-1", "S-2"]);
+    assert!(json.contains("counsel") && json.contains("backups"), "{json}");
+    assert_eq!(refused(stage.erase(x)), "disposition_closed");
+    assert_eq!(house.with_state(check).unwrap(), []);
+    // The source goes on: its next snapshot is in a unit of its own, with a key of its own.
+    let source = house.with_state(|s| s.snapshots.get(stage.kept[0].snapshot).unwrap().source);
+    let again = stage.preserve(source.unwrap(), 9);
+    assert!(again.verified.is_intact());
+    let place = keeping::unit_place(house, again.asset).unwrap();
+    assert!(place.unit.ends_with(".2"), "{place:?}");
+}
+
+#[test]
+fn who_has_the_directory_and_every_old_pack_reads_nothing() {
+    let stage = stage();
+    let before = files(&stage.data());
+    let x = stage.ready(stage.kept[0].asset);
+    let done = stage.erase(x).unwrap();
+    let after = files(&stage.data());
+    for (path, bytes) in &after {
+        assert!(!has_plaintext(&stage, bytes), "plaintext is left in {}", path.display());
+    }
+    assert!(has_plaintext(&stage, &stage.files), "the control");
+    // Packs, indexes and snapshots as in an old backup, and no tombstone; the key is what is gone.
+    let is_key = |path: &Path| path.to_string_lossy().ends_with(&done.erasure.keys[0].object);
+    assert_eq!(
+        before.keys().filter(|path| is_key(path)).count(),
+        1,
+        "the key lay in the directory"
+    );
+    for (path, bytes) in
+        before.iter().filter(|(path, _)| !is_key(path) && !after.contains_key(*path))
+    {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    }
+    for path in after.keys().filter(|path| path.to_string_lossy().contains("/erased/")) {
+        std::fs::remove_file(path).unwrap();
+    }
+    for kept in &stage.kept[..2] {
+        let into = stage.dir.path().join("out");
+        let read = keeping::restore(&stage.house, kept.snapshot, &into, None);
+        let missing = matches!(read, Err(keeping::KeepError::Vault(VaultError::KeyMissing { .. })));
+        assert!(missing, "{read:?}");
+    }
+}
+
+#[test]
+fn without_a_clearance_nothing_is_destroyed() {
+    let stage = stage();
+    let x = stage.propose(stage.kept[0].asset);
+    assert_eq!(refused(stage.erase(x)), "notice_not_delivered");
+    assert_eq!(refused(stage.erase(DispositionId(9))), "not_found");
+    stage.nothing_is_destroyed();
+    // A token for something else, forged, or too old.
+    let x = stage.ready(stage.kept[0].asset);
+    let (house, asset, ada) = (&stage.house, stage.kept[0].asset, stage.people.ada);
+    let reserved = letting_go::reserve(house, x, asset, [7; 32], By::Party(ada)).unwrap();
+    let with = |token: &str, asset| {
+        let result = letting_go::erase_under(house, token, asset, ada, &mut |_| ());
+        match result {
+            Err(LetGoError::Token(error)) => error,
+            other => panic!("not refused: {other:?}"),
+        }
+    };
+    let token = reserved.token;
+    assert!(matches!(with(&token, asset), ClearanceError::WrongSubject { .. }));
+    assert!(matches!(with(&token, stage.kept[2].asset), ClearanceError::WrongAsset { .. }));
+    let forged = token.replacen("asset", "Asset", 1);
+    assert!(matches!(with(&forged, asset), ClearanceError::Note(_)));
+    let open = letting_go::open_token(house, token.as_bytes(), asset, Act::Expire, [7; 32]);
+    assert!(matches!(open, Err(LetGoError::Token(ClearanceError::WrongAct { .. }))), "{open:?}");
+    stage.nothing_is_destroyed_but(reserved.clearance);
+}
+
+impl Stage {
+    /// Nothing is destroyed, with a reservation given back first.
+    #[track_caller]
+    fn nothing_is_destroyed_but(&self, clearance: ClearanceId) {
+        let reason = because();
+        yes(&self.house, self.people.ada, Action::Abort { clearance, gone: 0, reason });
+        self.nothing_is_destroyed();
+    }
+}
+
+#[test]
+fn a_hold_on_one_of_the_snapshots_keeps_the_unit_and_says_what_would_change_that() {
+    let stage = stage();
+    let x = stage.ready(stage.kept[0].asset);
+    take(&stage.house, &letter_with(1, "Keep everything of otto store.\r\n")).unwrap();
+    let refusal = problem(stage.erase(x));
+    assert_eq!((refusal.status, refusal.code.as_str()), (409, "hold_provisional"));
+    assert!(refusal.change.contains("demand"), "{}", refusal.change);
+    stage.nothing_is_destroyed();
+}
+
+#[test]
+fn a_demand_or_the_end_of_the_lease_after_the_beginning_stops_it_untouched() {
+    let stage = stage();
+    let (house, asset, ada) = (&stage.house, stage.kept[0].asset, stage.people.ada);
+    let x = stage.ready(asset);
+    let late = letting_go::erase(house, x, asset, ada, &mut |step| {
+        if step == EraseStep::Begun {
+            house.clock().tell(house.clock().now().plus_seconds(61));
+        }
+    });
+    assert_eq!(refused(late), "lease_lapsed");
+    stage.nothing_is_destroyed();
+    let asked = letting_go::erase(house, x, asset, ada, &mut |step| {
+        if step == EraseStep::Begun {
+            take(house, &letter_with(1, "Keep everything of otto store.\r\n")).unwrap();
+        }
+    });
+    assert_eq!(refused(asked), "clearance_revoked");
+    stage.nothing_is_destroyed();
+}
+
+#[test]
+fn a_token_is_used_once() {
+    let stage = stage();
+    let (house, asset, ada) = (&stage.house, stage.kept[0].asset, stage.people.ada);
+    let x = stage.ready(asset);
+    let place = keeping::unit_place(house, asset).unwrap();
+    let vault = keeping::vault(house).unwrap();
+    let subject = vault.erase_subject(&place.tenant, &place.unit).unwrap();
+    let reserved = letting_go::reserve(house, x, asset, subject, By::Party(ada)).unwrap();
+    yes(house, ada, Action::Begin { clearance: reserved.clearance });
+    let replayed = letting_go::erase_under(house, &reserved.token, asset, ada, &mut |_| ());
+    assert_eq!(refused(replayed), "clearance_used");
+    stage.nothing_is_destroyed_but(reserved.clearance);
+}
+
+#[test]
+fn a_snapshot_taken_after_the_reservation_voids_the_token() {
+    let stage = stage();
+    let (house, asset, ada) = (&stage.house, stage.kept[0].asset, stage.people.ada);
+    let x = stage.ready(asset);
+    let place = keeping::unit_place(house, asset).unwrap();
+    let vault = keeping::vault(house).unwrap();
+    let subject = vault.erase_subject(&place.tenant, &place.unit).unwrap();
+    let reserved = letting_go::reserve(house, x, asset, subject, By::Party(ada)).unwrap();
+    let tree = stage.dir.path().join("late");
+    std::fs::create_dir(&tree).unwrap();
+    std::fs::write(tree.join("late"), b"late").unwrap();
+    let source = Source::Tree(tree);
+    let joined = keeping::preserve(house, place.source, source, Unchanged::Skip, ada, &mut ());
+    assert!(joined.is_err(), "the log takes no snapshot of it now: {joined:?}");
+    let token = &reserved.token;
+    let stale = letting_go::erase_under(house, token, asset, ada, &mut |_| ());
+    let wrong = matches!(stale, Err(LetGoError::Token(ClearanceError::WrongSubject { .. })));
+    assert!(wrong, "{stale:?}");
+    stage.nothing_is_destroyed_but(reserved.clearance);
+}
+
+#[test]
+fn what_a_crash_interrupted_is_finished_with_the_same_list_of_keys() {
+    let mut stage = stage();
+    let (asset, ada) = (stage.kept[0].asset, stage.people.ada);
+    let x = stage.ready(asset);
+    // The vault is past its point of no return, and the log never hears of it.
+    let place = keeping::unit_place(&stage.house, asset).unwrap();
+    let vault = keeping::vault(&stage.house).unwrap();
+    let subject = vault.erase_subject(&place.tenant, &place.unit).unwrap();
+    let reserved = letting_go::reserve(&stage.house, x, asset, subject, By::Party(ada)).unwrap();
+    let token = reserved.token.as_bytes();
+    let clearance =
+        letting_go::open_token(&stage.house, token, asset, Act::Erase, subject).unwrap();
+    yes(&stage.house, ada, Action::Begin { clearance: reserved.clearance });
+    let first = vault.erase_unit(&place.tenant, &place.unit, clearance, &|_| None).unwrap();
+    drop(vault);
+    let later = stage.house.clock().now().plus_seconds(61);
+    let data = stage.data();
+    let Stage { house, .. } = stage;
+    drop(house);
+    let house = reopened(&data, later).unwrap();
+    bailee_server::api::show(&house, "status").unwrap();
+    yes(&house, ada, Action::Tick);
+    stage =
+        Stage { house, people: stage.people, files: stage.files, kept: stage.kept, dir: stage.dir };
+    assert_eq!(stage.fate(1), Fate::Unknown(reserved.clearance));
+    let rest = stage.erase(x).unwrap();
+    assert_eq!(rest.erasure.keys, first.keys);
+    assert!(rest.certificate.to_json().contains("\"resumed\": true"));
+    assert_eq!([0, 1].map(|n| stage.fate(n)), [0, 1].map(|_| Fate::Destroyed(rest.clearance)));
+    assert_eq!(stage.house.with_state(check).unwrap(), []);
+}
+
+#[test]
+fn over_http_it_is_one_request_and_its_bundle_fails_for_any_flipped_byte() {
+    let stage = stage();
+    let x = stage.ready(stage.kept[0].asset);
+    let asset = stage.kept[0].asset.to_string();
+    let operator = token(&stage.house, stage.people.ada, TokenScope::Operator);
+    let agent = token(&stage.house, stage.people.ada, TokenScope::Agent);
+    let trust = Trust::pinned_key(&stage.house.log_key().unwrap().to_vkey()).unwrap();
+    let served = Served::start(stage.house);
+    let order = json!({ "disposition": x.to_string(), "asset": asset }).to_string();
+    let not_theirs = served.post("/v1/erasures", &agent, order.as_bytes());
+    assert_eq!(not_theirs.status, 403, "{}", not_theirs.text());
+    let bad = served.post("/v1/erasures", &operator, br#"{"disposition":"X","asset":"A-1"}"#);
+    assert_eq!((bad.status, bad.code().as_str()), (400, "bad_request"));
+    let gate = served.get(&format!("/v1/gate/{asset}?verb=erase"), &operator);
+    assert_eq!(gate.json()["clear"], true, "{}", gate.text());
+    let done = served.post("/v1/erasures", &operator, order.as_bytes());
+    assert_eq!(done.status, 201, "{}", done.text());
+    assert_eq!(done.json()["snapshots"], json!(["S-1", "S-2"]));
+    assert_eq!(done.json()["keys_destroyed"].as_array().unwrap().len(), 1);
+    let again = served.post("/v1/erasures", &operator, order.as_bytes());
+    assert_eq!((again.status, again.code().as_str()), (409, "disposition_closed"));
+
+    let bundle = served.get("/v1/clearances/C-1/certificate", &operator).body;
+    let good = |bundle: &[u8]| {
+        verify_bundle(std::io::Cursor::new(bundle), &trust).is_ok_and(|report| !report.failed())
+    };
+    assert!(good(&bundle));
+    let text = b"bailee/certificate-of-erasure/v1";
+    let at = bundle.windows(text.len()).position(|window| window == text).unwrap();
+    // Every byte of the certificate, and one in 61 of all else.
+    for n in (0..bundle.len()).filter(|n| (at..at + 1500).contains(n) || n % 61 == 0) {
+        let mut altered = bundle.clone();
+        altered[n] ^= 1;
+        assert!(!good(&altered), "byte {n} does not matter");
+    }
+}

@@ -1,0 +1,174 @@
+//! What keeps the packs, looked at by a running service: at its start, each day by the house's
+//! clock, and with an alarm when something held is lost.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bailee_core::asset::AssetKind;
+use bailee_core::id::{AccountId, EntityId, SnapshotId};
+use bailee_core::party::Role;
+use bailee_core::{Action, DutyKind, NewAsset};
+use bailee_server::api::words::TokenScope;
+use bailee_server::{Clock, House, api, keeping, probing};
+use bailee_store::Objects;
+use bailee_vault::{Source, Unchanged};
+use serde_json::{Value, json};
+
+use crate::common::{letter_with, next_asset, on_disk, party, pass_days, people, take, yes};
+use crate::http::{Served, checked, token};
+
+/// A house with one snapshot of an asset of an account, under a demand.
+struct Stage {
+    dir: tempfile::TempDir,
+    house: House,
+    token: String,
+    clock: Clock,
+    objects: Arc<dyn Objects>,
+}
+
+fn stage() -> Stage {
+    let dir = tempfile::tempdir().unwrap();
+    let house = on_disk(&dir.path().join("house"));
+    let people = people(&house);
+    let owner = party(&house, "Otto", Role::Owner);
+    yes(&house, people.ada, Action::RegisterEntity { name: "Host".into(), country: "NL".into() });
+    let (entity, label, law) = (EntityId(1), "otto store".into(), "NL".into());
+    let account = Action::RegisterAccount { owner, entity, label, law, retention_days: 1 };
+    yes(&house, people.ada, account);
+    let asset = next_asset(&house);
+    let new = NewAsset {
+        kind: AssetKind::Dataset,
+        label: "films".into(),
+        accounts: vec![AccountId(1)],
+        identifiers: Vec::new(),
+        part_of: None,
+        copy_of: Vec::new(),
+        place: "rack 1".into(),
+        bytes: 1 << 20,
+    };
+    yes(&house, people.ada, Action::RegisterAsset(new));
+    let tree = dir.path().join("files");
+    std::fs::create_dir(&tree).unwrap();
+    std::fs::write(tree.join("film"), vec![7; 1 << 20]).unwrap();
+    let source = Source::Tree(tree);
+    keeping::preserve(&house, asset, source, Unchanged::Skip, people.ada, &mut ()).unwrap();
+    take(&house, &letter_with(1, "Keep everything of otto store.\r\n")).unwrap();
+    let token = token(&house, people.ada, TokenScope::Operator);
+    let (clock, objects) = (house.clock().clone(), house.objects().clone());
+    Stage { dir, house, token, clock, objects }
+}
+
+fn get(served: &Served, path: &str, token: &str) -> Value {
+    serde_json::from_str(&served.get(path, token).text()).unwrap()
+}
+
+/// Waits for a finding after that entry.
+fn finding_after(served: &Served, token: &str, entry: u64) -> Value {
+    let start = Instant::now();
+    loop {
+        let found = get(served, "/v1/engines", token)["items"][0].clone();
+        if found["entry"].as_u64().is_some_and(|at| at > entry) {
+            return found;
+        }
+        assert!(start.elapsed() < Duration::from_secs(60), "no finding after {entry}: {found}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn entry(found: &Value) -> u64 {
+    found["entry"].as_u64().unwrap()
+}
+
+/// The pack with the film in it, and its bytes.
+fn pack(objects: &dyn Objects) -> (String, Vec<u8>) {
+    let all = objects.list("vault/t/").unwrap();
+    let name = all.into_iter().find(|name| name.contains("/data/")).unwrap();
+    let bytes = objects.get(&name).unwrap();
+    (name, bytes)
+}
+
+#[test]
+fn a_lost_canary_is_an_alarm_until_it_is_put_right() {
+    let Stage { dir, house, token, clock, objects } = stage();
+    let served = Served::start(house);
+    let first = finding_after(&served, &token, 0);
+    assert_eq!((&first["engine"], &first["bad"]), (&json!("disk"), &json!([])), "{first}");
+    // The snapshot itself, the pack with the film, the pack with the manifest.
+    assert_eq!((&first["read_back"], &first["lost"]), (&json!(3), &json!([])), "{first}");
+    assert!(!served.get("/readyz", "").text().contains("packs"));
+    // Damaged, found a day later: by the house's clock, though no real time has passed.
+    let (name, sound) = pack(&*objects);
+    let mut damaged = sound.clone();
+    damaged[150] ^= 1;
+    objects.delete(&name).unwrap();
+    objects.put(&name, &damaged).unwrap();
+    clock.tell(clock.now().plus_days(1));
+    let second = finding_after(&served, &token, entry(&first));
+    let lost = json!([{ "snapshot": "S-1", "object": name, "harm": "damaged" }]);
+    assert_eq!((&second["lost"], &second["worse"]), (&lost, &json!([name])));
+    assert!(served.get("/readyz", "").text().contains("packs: what keeps them"));
+    let metrics = served.get("/metrics", &token).text();
+    assert!(
+        metrics.contains("bailee_engine_probe_canaries_lost{engine=\"disk\"} 1\n"),
+        "{metrics}"
+    );
+    let status = get(&served, "/v1/status", &token);
+    assert_eq!(status["engine_bad"], json!([format!("{name} of S-1 is damaged")]));
+    // Put right, seen a day later; in between the end of the service, which forgets nothing.
+    served.end();
+    let house = House::open(&dir.path().join("house"), clock.clone()).unwrap();
+    let duties: Vec<DutyKind> =
+        house.with_state(|s| s.duties.iter().map(|(_, duty)| duty.kind).collect()).unwrap();
+    let inspect = DutyKind::InspectEngine(entry(&second));
+    assert!(duties.contains(&inspect), "{duties:?}");
+    assert!(duties.contains(&DutyKind::RepairSnapshot(SnapshotId(1))), "{duties:?}");
+    let report = api::check(&house, &mut |_| ()).unwrap();
+    assert!(!report.good && report.findings[0].contains("is damaged"), "{report:?}");
+    objects.delete(&name).unwrap();
+    objects.put(&name, &sound).unwrap();
+    clock.tell(clock.now().plus_days(1));
+    let served = Served::start(house);
+    let third = finding_after(&served, &token, entry(&second));
+    assert_eq!((&third["bad"], &third["worse"]), (&json!([]), &json!([])));
+    assert!(!served.get("/readyz", "").text().contains("packs"));
+    served.end();
+    checked(&dir.path().join("house"), clock);
+}
+
+#[test]
+fn a_start_within_the_hour_adds_nothing_and_a_probe_by_hand_does() {
+    let Stage { dir, house, token, clock, .. } = stage();
+    let (engine, by_hand) = probing::probe(&house).unwrap();
+    assert_eq!((engine.as_str(), by_hand.bad()), ("disk", vec![]));
+    let served = Served::start(house);
+    std::thread::sleep(Duration::from_millis(1_200));
+    let found = get(&served, "/v1/engines", &token);
+    assert_eq!(found["items"].as_array().unwrap().len(), 1);
+    assert_eq!(entry(&found["items"][0]), by_hand.position, "younger than an hour");
+    served.end();
+    clock.tell(clock.now().plus_seconds(3_600));
+    let house = House::open(&dir.path().join("house"), clock.clone()).unwrap();
+    let served = Served::start(house);
+    finding_after(&served, &token, by_hand.position);
+    served.end();
+    checked(&dir.path().join("house"), clock);
+}
+
+#[test]
+fn what_no_hold_reaches_is_not_drawn_and_what_is_lost_and_let_go_of_is_no_alarm() {
+    let Stage { dir: _dir, house, objects, .. } = stage();
+    let (name, _) = pack(&*objects);
+    objects.delete(&name).unwrap();
+    let (_, found) = probing::probe(&house).unwrap();
+    assert_eq!(found.canaries.lost[0].object, name, "{found:?}");
+    assert_eq!(found.bad(), [format!("{name} of S-1 is missing")]);
+    // The demand is refused and its hold thaws: nothing is under hold any more.
+    let demand = house.with_state(|s| s.demands.iter().next().map(|(id, _)| id)).unwrap().unwrap();
+    let triage = bailee_core::Triage::Refuse;
+    let reason = crate::common::because();
+    let counsel = bailee_core::id::PartyId(3);
+    yes(&house, counsel, Action::DecideDemand { demand, triage, reason });
+    pass_days(&house, 30);
+    let (_, found) = probing::probe(&house).unwrap();
+    assert_eq!((found.canaries.objects, found.bad()), (0, vec![]));
+}

@@ -1,0 +1,246 @@
+//! The way out as a tar archive (POSIX.1-2001, "pax"): one stream that any tar reads.
+//!
+//! Invariants
+//! 1. The manifest is authentic and checked before the first byte leaves; each chunk is, before its
+//!    bytes leave; a file whose SHA-256 does not come out ends the archive with an error and
+//!    without its end marker, so that no reader takes it for whole.
+//! 2. What a field cannot hold (long or odd names, large sizes, nanoseconds, attributes) stands in
+//!    a pax record before it; nothing is cut short or rounded in silence.
+//! 3. What tar has no form for (sockets), and what was unreadable when it was preserved, is in the
+//!    report.
+//! 4. A hole takes no room: a file that has some is a sparse member as GNU tar writes it. Of a file
+//!    that is nearly all holes the SHA-256 is not computed again; the report names it.
+
+mod header;
+mod holes;
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use crate::error::VaultError;
+use crate::index::Table;
+use crate::manifest::{Content, DeviceKind, Meta, Node, Stored};
+use crate::names::SnapshotId;
+use crate::preserve::path_of;
+use crate::proof::Proof;
+use crate::read::{Bytes, Fetch, TOGETHER, read_proven};
+use crate::unit::{Desk, Unit};
+use crate::vault::{Absent, Tenant, Vault};
+use crate::verify::Problem;
+use header::{BLOCK, Header, Sparse};
+use holes::Map;
+
+/// What ends an archive.
+pub(crate) const END: [u8; 2 * BLOCK] = [0; 2 * BLOCK];
+static ZEROS: [u8; 65536] = [0; 65536];
+
+/// What an export did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ExportReport {
+    /// Files written with their full content.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// What is not in the archive, and why.
+    pub left_out: Vec<Problem>,
+    /// Files that are nearly all holes: each chunk and the map of the holes were authenticated,
+    /// their SHA-256 was not computed again.
+    pub by_chunks: Vec<PathBuf>,
+}
+
+impl Vault {
+    /// Writes a snapshot to `out` as a pax archive, in tree order.
+    ///
+    /// # Errors
+    /// [`VaultError::UnknownSnapshot`]; damage, after which the archive has no end;
+    /// [`VaultError::Destination`] if `out` does not take it; store failures.
+    pub fn export_tar(
+        &self,
+        tenant: &str,
+        id: &SnapshotId,
+        out: &mut dyn Write,
+    ) -> Result<ExportReport, VaultError> {
+        let tenant = self.tenant(tenant, Absent::Refuse)?;
+        let (mut out, mut report) = (Plain(out), ExportReport::default());
+        self.export_members(&tenant, id, b"", (&mut out, &mut report))?;
+        out.write(&END)?;
+        out.0.flush().map_err(failed)?;
+        Ok(report)
+    }
+
+    /// Writes the members of one snapshot, each name after `prefix`, and no end.
+    pub(crate) fn export_members(
+        &self,
+        tenant: &Tenant,
+        id: &SnapshotId,
+        prefix: &[u8],
+        (out, report): (&mut dyn Take, &mut ExportReport),
+    ) -> Result<(), VaultError> {
+        let (unit, snapshot) = self.snapshot(tenant, id)?;
+        let _stay = unit.enter();
+        members(&unit, &unit.manifest(&snapshot)?, prefix, (out, report))
+    }
+}
+
+/// Writes the members that `entries` of a unit are.
+pub(crate) fn members(
+    unit: &Unit,
+    entries: &[Stored],
+    prefix: &[u8],
+    (out, report): (&mut dyn Take, &mut ExportReport),
+) -> Result<(), VaultError> {
+    let (table, mut desk) = (unit.table(), Desk::default());
+    let mut archive = Archive { out, prefix, report };
+    for stored in entries {
+        let Some(map) = archive.head(stored)? else { continue };
+        let Some(content) = stored.entry.content() else { continue };
+        archive.file((unit, &table), (stored, content), map.as_ref(), &mut desk)?;
+    }
+    Ok(())
+}
+
+/// Where an archive goes.
+pub(crate) trait Take {
+    /// Takes the next bytes.
+    fn write(&mut self, bytes: &[u8]) -> Result<(), VaultError>;
+    /// Says that what comes next is the start of a member.
+    ///
+    /// # Errors
+    /// As [`Take::write`].
+    fn member(&mut self) -> Result<(), VaultError>;
+}
+
+struct Plain<'a>(&'a mut dyn Write);
+
+impl Take for Plain<'_> {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), VaultError> {
+        self.0.write_all(bytes).map_err(failed)
+    }
+    fn member(&mut self) -> Result<(), VaultError> {
+        Ok(())
+    }
+}
+
+fn failed(e: std::io::Error) -> VaultError {
+    let (path, detail) = ("(archive)".to_owned(), e.to_string());
+    VaultError::Destination { path, doing: "write it", detail }
+}
+
+struct Archive<'a> {
+    out: &'a mut dyn Take,
+    prefix: &'a [u8],
+    report: &'a mut ExportReport,
+}
+
+impl Archive<'_> {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), VaultError> {
+        self.out.write(bytes)
+    }
+
+    fn zeros(&mut self, mut n: u64) -> Result<(), VaultError> {
+        while n > 0 {
+            let step = n.min(ZEROS.len() as u64);
+            self.write(&ZEROS[..usize::try_from(step).unwrap_or(0)])?;
+            n -= step;
+        }
+        Ok(())
+    }
+
+    /// Writes a file's content, without its holes if it has a map.
+    fn file(
+        &mut self,
+        (unit, table): (&Unit, &Table),
+        (stored, content): (&Stored, &Content),
+        map: Option<&Map>,
+        desk: &mut Desk,
+    ) -> Result<(), VaultError> {
+        let threads = 2 * std::thread::available_parallelism().map_or(2, usize::from);
+        let large = content.size > TOGETHER;
+        let fetch = if large { Fetch::Together(threads) } else { Fetch::Alone };
+        let proof = Proof::of(&stored.extents);
+        let mut at = 0;
+        let mut take = |bytes: Bytes<'_>| match bytes {
+            Bytes::Data(data) => {
+                at += data.len() as u64;
+                self.write(data)
+            }
+            Bytes::Gap(n) => {
+                let written = map.is_none_or(|map| map.covers(at));
+                at += n;
+                if written { self.zeros(n) } else { Ok(()) }
+            }
+        };
+        read_proven(unit, table, (stored, content, proof), (fetch, desk), &mut take)?;
+        self.pad(map.map_or(content.size, Map::data))?;
+        if proof == Proof::Chunks {
+            self.report.by_chunks.push(path_of(&stored.entry.path));
+        }
+        self.report.files += 1;
+        self.report.bytes += content.size;
+        Ok(())
+    }
+
+    fn pad(&mut self, size: u64) -> Result<(), VaultError> {
+        self.zeros(size.next_multiple_of(BLOCK as u64) - size)
+    }
+
+    /// Writes what comes before the content, and gives the map of its holes if it has any. `None`:
+    /// it is not in the archive.
+    fn head(&mut self, stored: &Stored) -> Result<Option<Option<Map>>, VaultError> {
+        let path = &stored.entry.path;
+        let mut leave_out = |what: &str| {
+            self.report.left_out.push(Problem { path: path_of(path), what: what.to_owned() });
+            Ok(None)
+        };
+        let nobody = Meta::default();
+        let (kind, link, device): (u8, &[u8], (u32, u32)) = match &stored.entry.node {
+            Node::File { .. } => (b'0', b"", (0, 0)),
+            Node::HardLink { target } => (b'1', target, (0, 0)),
+            Node::Symlink { target, .. } => (b'2', target, (0, 0)),
+            Node::Device { kind: DeviceKind::Character, major, minor, .. } => {
+                (b'3', b"", (*major, *minor))
+            }
+            Node::Device { kind: DeviceKind::Block, major, minor, .. } => {
+                (b'4', b"", (*major, *minor))
+            }
+            Node::Directory { .. } => (b'5', b"", (0, 0)),
+            Node::Fifo { .. } => (b'6', b"", (0, 0)),
+            Node::Socket { .. } => return leave_out("tar has no form for a socket"),
+            Node::Unreadable { reason } => {
+                return leave_out(&format!("it was unreadable when preserved: {reason}"));
+            }
+        };
+        let mut name = [self.prefix, path].concat();
+        let link = if kind == b'1' { &[self.prefix, link].concat() } else { link };
+        if kind == b'5' {
+            name.extend_from_slice(match name.last() {
+                None => b"./",
+                Some(b'/') => b"",
+                Some(_) => b"/",
+            });
+        }
+        let content = stored.entry.content();
+        let map = Map::of(&stored.extents).filter(|_| content.is_some());
+        let whole = content.map_or(0, |content| content.size);
+        let table = map.as_ref().map(Map::table).unwrap_or_default();
+        let size = map.as_ref().map_or(whole, |map| table.len() as u64 + map.data());
+        let meta = stored.entry.meta().unwrap_or(&nobody);
+        let (sparse, sha256) = (map.as_ref().map(|_| Sparse { whole }), content.map(|c| &c.sha256));
+        let header = Header { kind, name: &name, link, size, meta, device, sparse, sha256 };
+        self.header(&header)?;
+        self.write(&table)?;
+        Ok(Some(map))
+    }
+
+    fn header(&mut self, header: &Header<'_>) -> Result<(), VaultError> {
+        let records = header.records();
+        self.out.member()?;
+        if !records.is_empty() {
+            let (size, meta) = (records.len() as u64, Meta::default());
+            self.write(&Header::of_records(size, &meta).block())?;
+            self.write(&records)?;
+            self.pad(size)?;
+        }
+        self.write(&header.block())
+    }
+}

@@ -1,0 +1,72 @@
+//! `bailee erase`: the key of a custody unit is destroyed, and what is left says so.
+
+use std::fs;
+
+use crate::room::{LETTER, Room, text};
+
+/// A house whose A-1 has two snapshots, A-2 and A-3, and an erasure of them that is approved.
+fn approved() -> Room {
+    let room = Room::with_house();
+    room.run_as("P-2", &["asset", "add", "spare", "--kind", "dataset"]).ok();
+    fs::create_dir_all(room.path("data")).expect("a directory");
+    for n in 1..=2u8 {
+        room.file("data/notes", &[n; 5000]);
+        room.run_as("P-2", &["preserve", "A-1", text(&room.path("data"))]).ok();
+    }
+    let propose = ["disposition", "propose", "erase", "A-2", "--note", "Contract ended"];
+    room.run_as("P-2", &propose).ok();
+    let own = room.run_as("P-2", &["disposition", "approve", "X-1"]);
+    assert!(own.code == 1 && own.err.contains("approver_is_proposer"), "{own:?}");
+    room.run_as("P-3", &["disposition", "approve", "X-1"]).ok();
+    room
+}
+
+const ERASE: [&str; 4] = ["erase", "A-2", "--disposition", "X-1"];
+
+#[test]
+fn a_unit_is_erased_with_four_eyes_and_its_certificate_verifies() {
+    let room = approved();
+    let early = room.run_as("P-2", &ERASE);
+    assert!(early.code == 1 && early.err.contains("approvals_missing"), "{early:?}");
+    room.run_as("P-1", &["disposition", "approve", "X-1"]).ok();
+    assert_eq!(room.run(&["gate", "check", "A-2", "--erase"]).code, 0);
+    let done = room.run_as("P-2", &["--json", "erase", "A-2", "--disposition", "X-1"]);
+    assert_eq!(done.code, 0, "{done:?}");
+    let done = done.json();
+    assert_eq!(done["snapshots"], serde_json::json!(["S-1", "S-2"]));
+    assert_eq!(done["keys_destroyed"].as_array().unwrap().len(), 1);
+    assert_eq!(done["not_reached"].as_array().unwrap().len(), 2);
+    let out = room.run(&["restore", "S-2", text(&room.path("out"))]);
+    assert!(out.code == 1 && out.err.contains("not_found"), "{out:?}");
+
+    let bundle = room.path("C-1.bailee.zip");
+    room.run(&["certificate", "C-1", "-o", text(&bundle)]).ok();
+    let key = room.run(&["--json", "status"]).json()["log_key"].as_str().unwrap().to_owned();
+    let good = room.run(&["verify", text(&bundle), "--key", &key]).ok();
+    assert!(good.contains("certificate of log"), "{good}");
+    let mut altered = fs::read(&bundle).unwrap();
+    let word = b"keys_destroyed";
+    let at = altered.windows(word.len()).position(|window| window == word).unwrap();
+    altered[at] ^= 1;
+    let altered = room.file("altered.zip", &altered);
+    assert_ne!(room.run(&["verify", text(&altered), "--key", &key]).code, 0);
+    let again = room.run_as("P-2", &ERASE);
+    assert!(again.code == 1 && again.err.contains("disposition_closed"), "{again:?}");
+    assert_eq!(room.run(&["check"]).code, 0);
+}
+
+#[test]
+fn a_letter_between_approval_and_erasure_keeps_the_unit() {
+    let room = approved();
+    room.run_as("P-1", &["disposition", "approve", "X-1"]).ok();
+    let letter = LETTER.replace("Vos Photography", "the dataset spare");
+    let letter = room.file("letter.eml", letter.as_bytes());
+    room.run(&["intake", text(&letter)]).ok();
+    let gate = room.run(&["gate", "check", "A-2", "--erase"]);
+    assert!(gate.code == 1 && gate.out.contains("to change"), "{gate:?}");
+    let said = room.run_as("P-2", &ERASE);
+    assert!(said.code == 1 && said.err.contains("hold_provisional"), "{said:?}");
+    for snapshot in ["S-1", "S-2"] {
+        room.run_as("P-2", &["snapshot", "verify", snapshot]).ok();
+    }
+}
