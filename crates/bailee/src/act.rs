@@ -17,7 +17,7 @@ use crate::save::save;
 use crate::trouble::Trouble;
 use crate::{
     about, cat, demo, export, init, keep, keys, let_go, monitor, mount, probe, reindex, rule,
-    scenario, scrub, stamps, verify, witness,
+    scenario, scrub, stamps, verify, volumes, witness,
 };
 
 /// Does what was typed.
@@ -80,6 +80,7 @@ fn special(command: Command, reach: &Reach, style: Style) -> Result<(), Trouble>
         Command::Cat(args) => cat::cat(&args, reach),
         Command::Mount(args) => mount::mount(&args, reach, style),
         Command::Export(args) => export::export(&args, reach, style),
+        Command::Volumes(verb) => volumes::volumes(&verb, style),
         Command::Scrub(args) => scrub::scrub(&args, reach, style),
         Command::Probe => probe::probe(reach, style),
         Command::Reindex => reindex::reindex(reach, style),
