@@ -1,11 +1,11 @@
 //! Damage to an archive volume: whatever is done to one, reading never panics, and a set without
-//! problems gives the archive that was written.
+//! problems gives the archive that was written. A check of the files in it agrees.
 //!
 //! Input: which volume (u8), what to do with it (u8: flip, cut, replace, insert), where in it
 //! (big-endian u32), then bytes to do it with. The set is the format fixture of version 1.
 #![no_main]
 
-use bailee_vault::{Kek, read_volumes};
+use bailee_vault::{Kek, check_volumes, read_volumes};
 use libfuzzer_sys::fuzz_target;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
@@ -50,6 +50,9 @@ fuzz_target!(|bytes: &[u8]| {
     let damaged = std::env::temp_dir().join(name);
     std::fs::write(&damaged, content).expect("a temporary file can be written");
     paths[which] = damaged;
+    let checked = check_volumes(&paths, Some(&Kek::from_bytes(KEY)), &mut ());
+    let complete = checked.expect("files and memory do not fail").is_complete();
+    assert_eq!(complete, stream(&paths).is_some(), "both find the same");
     if let Some(archive) = stream(&paths) {
         assert!(archive == *WHOLE, "what has no problem is what was written");
     }

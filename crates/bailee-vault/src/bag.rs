@@ -24,7 +24,7 @@ use crate::error::VaultError;
 use crate::export::ExportReport;
 use crate::manifest::{DeviceKind, Meta, Node, Stored};
 use crate::names::SnapshotId;
-use crate::preserve::path_of;
+use crate::preserve::{Progress, path_of};
 use crate::read::{Bytes, Fetch, TOGETHER, read_file};
 use crate::unit::Desk;
 use crate::vault::{Absent, Vault};
@@ -50,12 +50,14 @@ impl Vault {
         tenant: &str,
         id: &SnapshotId,
         (origin, dest): (&str, &Path),
+        progress: &mut dyn Progress,
     ) -> Result<ExportReport, VaultError> {
         let tenant = self.tenant(tenant, Absent::Refuse)?;
         let (unit, snapshot) = self.snapshot(&tenant, id)?;
         let _stay = unit.enter();
         let (entries, table) = (unit.manifest(&snapshot)?, unit.table());
         let mut bag = Bag::create(dest)?;
+        progress.begin("writing the bag", snapshot.info.bytes);
         let mut desk = Desk::default();
         let threads = 2 * std::thread::available_parallelism().map_or(2, usize::from);
         for stored in &entries {
@@ -64,12 +66,22 @@ impl Vault {
             let Some(content) = stored.entry.content() else { continue };
             let fetch =
                 if content.size > TOGETHER { Fetch::Together(threads) } else { Fetch::Alone };
-            let mut take = |bytes: Bytes<'_>| match bytes {
-                Bytes::Data(data) => file.write_all(data).map_err(failed(&path, "write it")),
-                Bytes::Gap(n) => {
-                    let seek = file.seek(SeekFrom::Current(i64::try_from(n).unwrap_or(i64::MAX)));
-                    seek.map(drop).map_err(failed(&path, "write it"))
-                }
+            let mut done = bag.report.bytes;
+            let mut take = |bytes: Bytes<'_>| {
+                let len = match bytes {
+                    Bytes::Data(data) => {
+                        file.write_all(data).map_err(failed(&path, "write it"))?;
+                        data.len() as u64
+                    }
+                    Bytes::Gap(n) => {
+                        let over = SeekFrom::Current(i64::try_from(n).unwrap_or(i64::MAX));
+                        file.seek(over).map_err(failed(&path, "write it"))?;
+                        n
+                    }
+                };
+                done += len;
+                progress.advance(bag.report.files, done);
+                Ok(())
             };
             read_file(&unit, &table, stored, content, (fetch, &mut desk), &mut take)?;
             file.set_len(content.size).map_err(failed(&path, "extend it"))?;

@@ -71,4 +71,7 @@ pub use snapshot::{SnapshotInfo, SourceKind};
 pub use tar::tar_members;
 pub use vault::Vault;
 pub use verify::{Problem, ScrubReport, VerifyReport, scrub_packs};
-pub use volume::{SetId, SetReport, VolumeFacts, VolumeProblem, VolumesReport, read_volumes};
+pub use volume::{
+    Given, SetId, SetReport, VolumeFacts, VolumeProblem, VolumesReport, check_volumes,
+    read_volumes, restore_volumes,
+};

@@ -18,7 +18,7 @@ use crate::save::save;
 use crate::trouble::Trouble;
 use crate::{
     about, cat, demo, export, init, keep, keys, let_go, monitor, mount, probe, reindex, rule,
-    scenario, scrub, stamps, verify, witness,
+    scenario, scrub, stamps, verify, volumes, witness,
 };
 
 /// Does what was typed.
@@ -86,6 +86,7 @@ fn special(command: Command, reach: &Reach, style: Style) -> Result<(), Trouble>
         Command::Cat(Late(args)) => cat::cat(&args, reach),
         Command::Mount(Late(args)) => mount::mount(&args, reach, style),
         Command::Export(Late(args)) => export::export(&args, reach, style),
+        Command::Volumes(Late(verb)) => volumes::volumes(&verb, style),
         Command::Scrub(Late(args)) => scrub::scrub(&args, reach, style),
         Command::Probe => probe::probe(reach, style),
         Command::Reindex => reindex::reindex(reach, style),

@@ -9,14 +9,16 @@ use std::path::Path;
 
 use bailee_server::core::id::SnapshotId;
 use bailee_server::keeping;
-use bailee_server::vault::{ExportReport, Kek, VaultError, VolumeFacts};
+use bailee_server::vault::{ExportReport, Kek, VaultError};
 use serde_json::{Value, json};
 
 use crate::cli::Reach;
 use crate::cli::keep::{ExportArgs, Form};
 use crate::door::{Door, read_id};
+use crate::print::progress::Bar;
 use crate::print::{self, Style};
 use crate::trouble::Trouble;
+use crate::volumes::volume;
 
 /// Writes a snapshot out.
 pub(crate) fn export(args: &ExportArgs, reach: &Reach, style: Style) -> Result<(), Trouble> {
@@ -27,10 +29,12 @@ pub(crate) fn export(args: &ExportArgs, reach: &Reach, style: Style) -> Result<(
     let vault = keeping::vault(&here.house)?;
     let origin = here.house.config().origin.as_str();
     let vault_says = |e: VaultError| Trouble::from(keeping::KeepError::from(e));
+    let mut bar = Bar::new();
     let (report, set) = match args.form {
         Form::Tar => {
             let (mut out, file) = output(&args.to)?;
-            let written = vault.export_tar(&tenant, &id, &mut out).map_err(vault_says);
+            let written = vault.export_tar(&tenant, &id, &mut out, &mut bar).map_err(vault_says);
+            drop(bar);
             let Some(file) = file else {
                 left_out(&written?).for_each(|line| print::remark(&line.to_string()));
                 return Ok(());
@@ -38,12 +42,16 @@ pub(crate) fn export(args: &ExportArgs, reach: &Reach, style: Style) -> Result<(
             (durable(&args.to, &file, written)?, None)
         }
         Form::Bag => {
-            (vault.export_bag(&tenant, &id, (origin, &args.to)).map_err(vault_says)?, None)
+            let bag = vault.export_bag(&tenant, &id, (origin, &args.to), &mut bar);
+            drop(bar);
+            (bag.map_err(vault_says)?, None)
         }
         Form::Volumes => {
             let key = key(args.key.as_deref()).map_err(vault_says)?;
             let to = ((origin, &key), (&*args.to, args.size));
-            let set = vault.export_volumes((&*tenant, &[id]), to.0, to.1).map_err(vault_says)?;
+            let set = vault.export_volumes((&*tenant, &[id]), to.0, to.1, &mut bar);
+            drop(bar);
+            let set = set.map_err(vault_says)?;
             (set.export.clone(), Some(set))
         }
     };
@@ -99,13 +107,4 @@ fn key(path: Option<&Path>) -> Result<Kek, VaultError> {
 
 fn left_out(report: &ExportReport) -> impl Iterator<Item = Value> {
     report.left_out.iter().map(|p| json!({ "path": p.path, "what": p.what }))
-}
-
-fn volume(facts: &VolumeFacts) -> Value {
-    json!({
-        "file": facts.path,
-        "ordinal": facts.ordinal,
-        "size": facts.size,
-        "sha256": bailee_ledger::to_hex(&facts.sha256),
-    })
 }

@@ -32,6 +32,7 @@ mod stamps;
 mod steps;
 mod trouble;
 mod verify;
+mod volumes;
 mod witness;
 
 use std::process::ExitCode;

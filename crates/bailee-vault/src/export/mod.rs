@@ -21,12 +21,13 @@ use crate::error::VaultError;
 use crate::index::Table;
 use crate::manifest::{Content, DeviceKind, Meta, Node, Stored};
 use crate::names::SnapshotId;
-use crate::preserve::path_of;
+use crate::preserve::{Progress, path_of};
 use crate::proof::Proof;
 use crate::read::{Bytes, Fetch, TOGETHER, read_proven};
 use crate::unit::{Desk, Unit};
 use crate::vault::{Absent, Tenant, Vault};
 use crate::verify::Problem;
+pub(crate) use header::SHA256;
 use header::{BLOCK, Header, Sparse};
 use holes::Map;
 
@@ -59,10 +60,12 @@ impl Vault {
         tenant: &str,
         id: &SnapshotId,
         out: &mut dyn Write,
+        progress: &mut dyn Progress,
     ) -> Result<ExportReport, VaultError> {
         let tenant = self.tenant(tenant, Absent::Refuse)?;
         let (mut out, mut report) = (Plain(out), ExportReport::default());
-        self.export_members(&tenant, id, b"", (&mut out, &mut report))?;
+        progress.begin("writing the archive", self.snapshot(&tenant, id)?.1.info.bytes);
+        self.export_members(&tenant, id, b"", (&mut out, &mut report, progress))?;
         out.write(&END)?;
         out.0.flush().map_err(failed)?;
         Ok(report)
@@ -74,11 +77,11 @@ impl Vault {
         tenant: &Tenant,
         id: &SnapshotId,
         prefix: &[u8],
-        (out, report): (&mut dyn Take, &mut ExportReport),
+        (out, report, progress): (&mut dyn Take, &mut ExportReport, &mut dyn Progress),
     ) -> Result<(), VaultError> {
         let (unit, snapshot) = self.snapshot(tenant, id)?;
         let _stay = unit.enter();
-        members(&unit, &unit.manifest(&snapshot)?, prefix, (out, report))
+        members(&unit, &unit.manifest(&snapshot)?, prefix, (out, report, progress))
     }
 }
 
@@ -87,10 +90,10 @@ pub(crate) fn members(
     unit: &Unit,
     entries: &[Stored],
     prefix: &[u8],
-    (out, report): (&mut dyn Take, &mut ExportReport),
+    (out, report, progress): (&mut dyn Take, &mut ExportReport, &mut dyn Progress),
 ) -> Result<(), VaultError> {
     let (table, mut desk) = (unit.table(), Desk::default());
-    let mut archive = Archive { out, prefix, report };
+    let mut archive = Archive { out, prefix, report, progress };
     for stored in entries {
         let Some(map) = archive.head(stored)? else { continue };
         let Some(content) = stored.entry.content() else { continue };
@@ -130,6 +133,7 @@ struct Archive<'a> {
     out: &'a mut dyn Take,
     prefix: &'a [u8],
     report: &'a mut ExportReport,
+    progress: &'a mut dyn Progress,
 }
 
 impl Archive<'_> {
@@ -159,16 +163,21 @@ impl Archive<'_> {
         let fetch = if large { Fetch::Together(threads) } else { Fetch::Alone };
         let proof = Proof::of(&stored.extents);
         let mut at = 0;
-        let mut take = |bytes: Bytes<'_>| match bytes {
-            Bytes::Data(data) => {
-                at += data.len() as u64;
-                self.write(data)
+        let mut take = |bytes: Bytes<'_>| {
+            match bytes {
+                Bytes::Data(data) => {
+                    at += data.len() as u64;
+                    self.write(data)?;
+                }
+                Bytes::Gap(n) => {
+                    if map.is_none_or(|map| map.covers(at)) {
+                        self.zeros(n)?;
+                    }
+                    at += n;
+                }
             }
-            Bytes::Gap(n) => {
-                let written = map.is_none_or(|map| map.covers(at));
-                at += n;
-                if written { self.zeros(n) } else { Ok(()) }
-            }
+            self.progress.advance(self.report.files, self.report.bytes + at);
+            Ok(())
         };
         read_proven(unit, table, (stored, content, proof), (fetch, desk), &mut take)?;
         self.pad(map.map_or(content.size, Map::data))?;

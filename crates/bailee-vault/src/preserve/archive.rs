@@ -102,7 +102,7 @@ pub(super) fn implied(path: Vec<u8>) -> Entry {
 }
 
 /// A member's name as a path of the manifest.
-pub(super) fn path_in_tree(name: &[u8]) -> Result<Vec<u8>, &'static str> {
+pub(crate) fn path_in_tree(name: &[u8]) -> Result<Vec<u8>, &'static str> {
     if name.is_empty() {
         return Err("has no name");
     }

@@ -43,6 +43,7 @@ use crate::names::SnapshotId;
 use crate::snapshot::{Snapshot, SnapshotInfo, SourceKind};
 use crate::unit::Unit;
 use crate::vault::{Absent, Vault};
+pub(crate) use archive::path_in_tree;
 use collect::Collector;
 pub use input::Input;
 use previous::Previous;
@@ -102,6 +103,8 @@ pub enum Unchanged {
 pub trait Progress {
     /// So far done: files, and bytes of their content.
     fn advance(&mut self, files: u64, bytes: u64);
+    /// Something else begins, of so many bytes; what is done counts from zero.
+    fn begin(&mut self, _doing: &'static str, _bytes: u64) {}
 }
 
 /// Nobody listens.

@@ -34,7 +34,7 @@ use crate::read::{Bytes, Fetch, read_file, spread};
 use crate::unit::{Desk, Unit};
 use crate::vault::{Absent, Vault};
 use crate::verify::Problem;
-use target::Target;
+pub(crate) use target::{Target, apply};
 
 /// What a restore did.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -22,7 +22,7 @@ use crate::error::VaultError;
 use crate::manifest::{DeviceKind, Meta, Node, parent};
 use crate::preserve::path_of;
 
-pub(super) struct Target {
+pub(crate) struct Target {
     root: OwnedFd,
     /// The directory used last; consecutive entries mostly share it.
     last: Option<(Vec<u8>, OwnedFd)>,
@@ -42,7 +42,7 @@ const DIRECTORY: OFlags =
 
 impl Target {
     /// Makes the directory, or takes an empty one.
-    pub(super) fn open(dest: &Path) -> Result<Self, VaultError> {
+    pub(crate) fn open(dest: &Path) -> Result<Self, VaultError> {
         let fail = |doing| failed(dest.as_os_str().as_bytes(), doing);
         match mkdirat(CWD, dest, Mode::RWXU) {
             Ok(()) | Err(Errno::EXIST) => {}
@@ -62,7 +62,7 @@ impl Target {
         Ok(Self { root, last: None })
     }
 
-    pub(super) fn open_directory(&self, path: &[u8]) -> Result<OwnedFd, VaultError> {
+    pub(crate) fn open_directory(&self, path: &[u8]) -> Result<OwnedFd, VaultError> {
         let fail = failed(path, "open the directory");
         let mut fd = self
             .root
@@ -86,12 +86,12 @@ impl Target {
         Ok((fd, OsStr::from_bytes(name)))
     }
 
-    pub(super) fn directory(&mut self, path: &[u8]) -> Result<(), VaultError> {
+    pub(crate) fn directory(&mut self, path: &[u8]) -> Result<(), VaultError> {
         let (fd, name) = self.within(path)?;
         mkdirat(fd, name, Mode::RWXU).map_err(failed(path, "create the directory"))
     }
 
-    pub(super) fn file(&mut self, path: &[u8]) -> Result<File, VaultError> {
+    pub(crate) fn file(&mut self, path: &[u8]) -> Result<File, VaultError> {
         let (fd, name) = self.within(path)?;
         let flags =
             OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -99,7 +99,7 @@ impl Target {
         file.map(File::from).map_err(failed(path, "create the file"))
     }
 
-    pub(super) fn link(&mut self, first: &[u8], path: &[u8]) -> Result<(), VaultError> {
+    pub(crate) fn link(&mut self, first: &[u8], path: &[u8]) -> Result<(), VaultError> {
         let above = parent(first).unwrap_or_default();
         let old = self.open_directory(above)?;
         let old_name = if above.is_empty() { first } else { &first[above.len() + 1..] };
@@ -110,7 +110,7 @@ impl Target {
 
     /// Creates a symbolic link, fifo, socket or device node with its metadata. One that this user
     /// may not create is told to `miss`.
-    pub(super) fn special(
+    pub(crate) fn special(
         &mut self,
         path: &[u8],
         node: &Node,
@@ -143,7 +143,7 @@ impl Target {
         Ok(())
     }
 
-    pub(super) fn remove(&mut self, path: &[u8]) -> Result<(), VaultError> {
+    pub(crate) fn remove(&mut self, path: &[u8]) -> Result<(), VaultError> {
         let (fd, name) = self.within(path)?;
         match unlinkat(fd, name, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
@@ -159,7 +159,7 @@ impl Target {
         Ok(Flusher { root, waiting: AtomicU64::new(0) })
     }
 
-    pub(super) fn sync(&self) -> Result<(), VaultError> {
+    pub(crate) fn sync(&self) -> Result<(), VaultError> {
         syncfs(&self.root).map_err(failed(b".", "sync the file system"))
     }
 }
@@ -200,7 +200,7 @@ fn tell(miss: &mut dyn FnMut(&str), what: &str, outcome: rustix::io::Result<()>)
 
 /// Metadata of an open file or directory: owner first (it clears set-id bits and capabilities),
 /// then attributes, mode, times. What is so already is left alone: each change writes the inode.
-pub(super) fn apply(fd: &impl AsFd, meta: &Meta, miss: &mut dyn FnMut(&str)) {
+pub(crate) fn apply(fd: &impl AsFd, meta: &Meta, miss: &mut dyn FnMut(&str)) {
     let (uid, gid) = (Uid::from_raw(meta.uid), Gid::from_raw(meta.gid));
     let now = fstat(fd);
     let owned = now.as_ref().is_ok_and(|s| (s.st_uid, s.st_gid) == (meta.uid, meta.gid));

@@ -45,6 +45,27 @@ impl Body {
         self.holes
     }
 
+    /// Passes over the hole that is next; its length, 0 if data is next.
+    pub(crate) fn skip_hole(&mut self) -> u64 {
+        while self.pieces.last().is_some_and(|(offset, len)| self.at >= offset + len) {
+            self.pieces.pop();
+        }
+        let until = self.pieces.last().map_or(self.size, |(offset, _)| *offset);
+        let hole = until.saturating_sub(self.at);
+        self.at += hole;
+        hole
+    }
+
+    /// Bytes of data before the next hole, or the end.
+    pub(crate) fn run(&self) -> u64 {
+        self.pieces.last().map_or(0, |(offset, len)| (offset + len).saturating_sub(self.at))
+    }
+
+    /// Bytes of data that were not read.
+    pub(crate) fn data(&self) -> u64 {
+        self.pieces.iter().map(|(_, len)| len).sum()
+    }
+
     /// Fills `room`, which must not reach past the end.
     pub(crate) fn read<R: Read>(
         &mut self,

@@ -88,6 +88,8 @@ pub(crate) struct Member {
     pub(crate) node: Node,
     /// Its content, if it is a file.
     pub(crate) body: Body,
+    /// What its writer says its content gives: archives of this program have it.
+    pub(crate) sha256: Option<[u8; 32]>,
 }
 
 /// An archive that is being read.
@@ -193,7 +195,7 @@ impl<R: Read> Archive<R> {
             let what = format!("has holes that make more than {most} TiB, with those before it");
             return Err(self.flaw(named(&what)));
         }
-        Ok(Member { path, node, body })
+        Ok(Member { path, node, body, sha256: records.sha256() })
     }
 
     /// Reads what follows a header that is not a member.
@@ -218,7 +220,8 @@ impl<R: Read> Archive<R> {
         if n == room.len() { Ok(()) } else { Err(self.flaw("it ends within a member")) }
     }
 
-    fn skip(&mut self) -> Result<(), Flaw> {
+    /// Passes over what is left of the current member.
+    pub(crate) fn skip(&mut self) -> Result<(), Flaw> {
         let mut room = [0; 8 * BLOCK];
         while self.left + self.padding > 0 {
             let n = usize::try_from(self.left + self.padding).unwrap_or(room.len());

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::header::Header;
+use crate::export::SHA256;
 use crate::manifest::Meta;
 
 const XATTR: &str = "SCHILY.xattr.";
@@ -79,6 +80,17 @@ impl Records {
     /// The member's name; that of a sparse file stands in a record of its own.
     pub(super) fn path(&self) -> Option<&[u8]> {
         self.get("GNU.sparse.name").or_else(|| self.get("path"))
+    }
+
+    /// What a comment of this program's archives says.
+    pub(super) fn sha256(&self) -> Option<[u8; 32]> {
+        let said = std::str::from_utf8(self.get("comment")?.strip_prefix(SHA256.as_bytes())?);
+        let said = said.ok().filter(|said| said.len() == 64 && said.is_ascii())?;
+        let mut out = [0; 32];
+        for (byte, at) in out.iter_mut().zip((0..).step_by(2)) {
+            *byte = u8::from_str_radix(&said[at..at + 2], 16).ok()?;
+        }
+        Some(out)
     }
 
     /// Owner, mode, times, attributes.

@@ -14,8 +14,10 @@
 //!
 //! Out of scope: moving tapes, the log entry that takes the report.
 
+mod give;
 mod layout;
 mod read;
+mod stream;
 #[cfg(test)]
 mod terabyte;
 mod write;
@@ -26,8 +28,10 @@ use crate::error::VaultError;
 use crate::export::{END, ExportReport, Take};
 use crate::key::{Kek, random};
 use crate::names::SnapshotId;
+use crate::preserve::Progress;
 use crate::vault::{Absent, Vault};
 use crate::wire::hex;
+pub use give::{Given, check_volumes, restore_volumes};
 use layout::{Description, Follows};
 
 /// A set of volumes: 16 random bytes, shown in hexadecimal.
@@ -71,7 +75,7 @@ pub struct SetReport {
 }
 
 /// What reading a set found.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct VolumesReport {
     /// The set, if any volume opened.
     pub set: Option<SetId>,
@@ -81,6 +85,8 @@ pub struct VolumesReport {
     pub tenant: String,
     /// The custody unit.
     pub unit: String,
+    /// The snapshots in it.
+    pub snapshots: Vec<SnapshotId>,
     /// Length of the archive, if its last volume is there.
     pub bytes: u64,
     /// The volumes of the set, in order.
@@ -113,12 +119,31 @@ pub enum VolumeProblem {
         volume: PathBuf,
     },
     /// A frame is not as it was written.
-    #[error("{}: frame {frame} is damaged: get a copy of this volume", volume.display())]
+    #[error(
+        "{}: bytes {start}..{end} (frame {frame}) are damaged: get a copy of this volume",
+        volume.display()
+    )]
     Frame {
         /// The file.
         volume: PathBuf,
         /// 0: the description; data frames count from 1.
         frame: u64,
+        /// Its first byte in the file.
+        start: u64,
+        /// One past its last.
+        end: u64,
+    },
+    /// The medium does not give it.
+    #[error("{}: bytes {start}..{end}: {why}; get a copy of this volume", volume.display())]
+    Unreadable {
+        /// The file.
+        volume: PathBuf,
+        /// First byte asked for.
+        start: u64,
+        /// One past the last.
+        end: u64,
+        /// The system's own words.
+        why: String,
     },
     /// The end is not there.
     #[error("{}: it is cut off, or its end is damaged: get a copy", volume.display())]
@@ -164,6 +189,7 @@ impl VolumeProblem {
             | Self::OtherKey { volume }
             | Self::Header { volume }
             | Self::Frame { volume, .. }
+            | Self::Unreadable { volume, .. }
             | Self::Cut { volume }
             | Self::Foreign { volume, .. }
             | Self::Twice { volume, .. }
@@ -187,6 +213,7 @@ impl Vault {
         (tenant, snapshots): (&str, &[SnapshotId]),
         (origin, key): (&str, &Kek),
         (directory, most): (&Path, u64),
+        progress: &mut dyn Progress,
     ) -> Result<SetReport, VaultError> {
         let id = SetId(random()?);
         let refuse = |detail: &str| {
@@ -204,8 +231,11 @@ impl Vault {
         }
         let tenant = self.tenant(tenant, Absent::Refuse)?;
         let unit = self.snapshot(&tenant, &snapshots[0])?.0.name.clone();
+        let mut bytes = 0;
         for snapshot in snapshots {
-            if self.snapshot(&tenant, snapshot)?.0.name != unit {
+            let (of, snapshot) = self.snapshot(&tenant, snapshot)?;
+            bytes += snapshot.info.bytes;
+            if of.name != unit {
                 return refuse("the snapshots are of different custody units: write a set each");
             }
         }
@@ -215,17 +245,18 @@ impl Vault {
         let (written, open) = (Vec::new(), None);
         let mut set = write::Set { directory, key, most, id, origin, description, written, open };
         let mut export = ExportReport::default();
+        progress.begin("writing volumes", bytes);
         for snapshot in snapshots {
             let prefix = format!("{snapshot}/");
-            let to = (&mut set as &mut dyn Take, &mut export);
-            self.export_members(&tenant, snapshot, prefix.as_bytes(), to)?;
+            let prefix = prefix.as_bytes();
+            self.export_members(&tenant, snapshot, prefix, (&mut set, &mut export, progress))?;
         }
         set.member()?;
         set.write(&END)?;
         set.end(Follows::Nothing)?;
         let volumes = set.written;
         let paths: Vec<PathBuf> = volumes.iter().map(|v| v.path.clone()).collect();
-        let read = read_volumes(&paths, key, None)?;
+        let (read, _) = read::verify(&paths, key, progress)?;
         if let Some(problem) = read.problems.first() {
             return refuse(&format!("what was read back differs: {problem}"));
         }
@@ -246,7 +277,7 @@ pub fn read_volumes(
     key: &Kek,
     out: Option<&mut dyn std::io::Write>,
 ) -> Result<VolumesReport, VaultError> {
-    let report = read::verify(paths, key)?;
+    let (report, _) = read::verify(paths, key, &mut ())?;
     if let Some(out) = out {
         read::stream(&report, key, out)?;
     }

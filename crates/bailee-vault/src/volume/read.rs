@@ -11,7 +11,9 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::Write;
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::digest::{Context, SHA256};
@@ -20,13 +22,15 @@ use super::layout::{Cipher, Description, END, END_FRAME, Ending, Follows, Head};
 use super::{SetId, VolumeFacts, VolumeProblem, VolumesReport};
 use crate::error::VaultError;
 use crate::key::Kek;
+use crate::names::SnapshotId;
+use crate::preserve::Progress;
 use crate::seal::TAG;
 
 /// What a data frame has before its bytes of the stream.
-const LEAD: usize = 4;
+pub(super) const LEAD: usize = 4;
 
 /// A volume that the key opens.
-struct Volume {
+pub(super) struct Volume {
     facts: VolumeFacts,
     head: Head,
     description: Option<Description>,
@@ -38,41 +42,61 @@ fn failed(path: &Path) -> impl Fn(std::io::Error) -> VaultError {
     move |e| VaultError::Source { path: path.clone(), doing: "read it", detail: e.to_string() }
 }
 
-/// Takes a frame's number, and its plain bytes if it is authentic.
-type Each<'a> = dyn FnMut(u64, Option<&[u8]>) -> Result<(), VaultError> + 'a;
+/// Takes a frame's number, where it lies in the file, and its plain bytes if it is authentic.
+type Each<'a> = dyn FnMut(u64, Range<u64>, Frame<'_>) -> Result<(), VaultError> + 'a;
+
+/// The plain bytes of a frame, or why there are none: `None` if it is damaged.
+type Frame<'a> = Result<&'a [u8], Option<VaultError>>;
 
 /// A volume file read front to back, hashed on the way.
-struct Tape<'a> {
+pub(super) struct Tape<'a> {
     path: &'a Path,
     file: File,
     sha256: Context,
-    left: u64,
+    size: u64,
+    pub(super) left: u64,
 }
 
 impl<'a> Tape<'a> {
-    fn open(path: &'a Path) -> Result<Self, VaultError> {
+    pub(super) fn open(path: &'a Path) -> Result<Self, VaultError> {
         let file = File::open(path).map_err(failed(path))?;
-        let left = file.metadata().map_err(failed(path))?.len();
-        Ok(Self { path, file, sha256: Context::new(&SHA256), left })
+        let size = file.metadata().map_err(failed(path))?.len();
+        Ok(Self { path, file, sha256: Context::new(&SHA256), size, left: size })
     }
 
-    /// The next `most` bytes, or fewer at the end.
-    fn take(&mut self, most: usize, into: &mut Vec<u8>) -> Result<(), VaultError> {
+    /// The next `most` bytes, or fewer at the end. After a failure the bytes after them are next.
+    pub(super) fn take(&mut self, most: usize, into: &mut Vec<u8>) -> Result<(), VaultError> {
         let most = usize::try_from(self.left).map_or(most, |left| left.min(most));
         into.resize(most, 0);
-        self.file.read_exact(into).map_err(failed(self.path))?;
-        self.sha256.update(into);
+        let at = self.at();
         self.left -= most as u64;
+        self.file.read_exact_at(into, at).map_err(failed(self.path))?;
+        self.sha256.update(into);
         Ok(())
     }
 
+    /// What was read, as the log has it.
+    fn facts(self, head: &Head) -> VolumeFacts {
+        let mut sha256 = [0; 32];
+        sha256.copy_from_slice(self.sha256.finish().as_ref());
+        let (path, size) = (self.path.to_path_buf(), self.size);
+        VolumeFacts { path, ordinal: head.ordinal, size, sha256 }
+    }
+
+    /// How far it was read.
+    fn at(&self) -> u64 {
+        self.size - self.left
+    }
+
     /// Header and cipher; why not, if the key does not open it.
-    fn head(&mut self, key: &Kek) -> Result<Result<(Head, Cipher), VolumeProblem>, VaultError> {
+    pub(super) fn head(
+        &mut self,
+        key: &Kek,
+    ) -> Result<Result<(Head, Cipher), VolumeProblem>, VaultError> {
         let volume = || self.path.to_path_buf();
         let mut start = vec![0; Head::MOST];
         let n = usize::try_from(self.left).map_or(Head::MOST, |left| left.min(Head::MOST));
-        let peek = std::os::unix::fs::FileExt::read_exact_at(&self.file, &mut start[..n], 0);
-        peek.map_err(failed(self.path))?;
+        self.file.read_exact_at(&mut start[..n], 0).map_err(failed(self.path))?;
         let (head, commitment, len) = match Head::parse(&start[..n]) {
             Ok(parsed) => parsed,
             Err(why) => return Ok(Err(VolumeProblem::NotAVolume { volume: volume(), why })),
@@ -88,27 +112,42 @@ impl<'a> Tape<'a> {
         Ok(Ok((head, cipher)))
     }
 
-    /// All frames in order: description, data, end. `each` gets number and plain bytes, if
-    /// authentic.
+    /// All frames in order: description, data, end.
     fn frames(
         &mut self,
         (head, cipher): (&Head, &Cipher),
         each: &mut Each<'_>,
     ) -> Result<(), VaultError> {
         let mut buffer = Vec::new();
-        self.take(head.description as usize + TAG, &mut buffer)?;
-        each(0, cipher.open(0, &mut buffer))?;
+        let description = head.description as usize + TAG;
+        self.frame((0, description), cipher, &mut buffer, each)?;
         let end = (END + TAG) as u64;
         let mut number = 0;
         while self.left > end {
             let room = usize::try_from(self.left - end).unwrap_or(usize::MAX);
             number += 1;
-            self.take(room.min(head.frame as usize + TAG), &mut buffer)?;
-            let plain = cipher.open(number, &mut buffer).filter(|plain| plain.len() > LEAD);
-            each(number, plain)?;
+            let len = room.min(head.frame as usize + TAG);
+            self.frame((number, len), cipher, &mut buffer, each)?;
         }
-        self.take(END + TAG, &mut buffer)?;
-        each(END_FRAME, cipher.open(END_FRAME, &mut buffer))
+        self.frame((END_FRAME, END + TAG), cipher, &mut buffer, each)
+    }
+
+    fn frame(
+        &mut self,
+        (number, len): (u64, usize),
+        cipher: &Cipher,
+        buffer: &mut Vec<u8>,
+        each: &mut Each<'_>,
+    ) -> Result<(), VaultError> {
+        let start = self.at();
+        let read = self.take(len, buffer);
+        let range = start..self.at();
+        if let Err(e) = read {
+            return each(number, range, Err(Some(e)));
+        }
+        let data = number != 0 && number != END_FRAME;
+        let plain = cipher.open(number, buffer).filter(|plain| !data || plain.len() > LEAD);
+        each(number, range, plain.ok_or(None))
     }
 }
 
@@ -117,9 +156,9 @@ fn check(
     path: &Path,
     key: &Kek,
     problems: &mut Vec<VolumeProblem>,
+    progress: &mut dyn FnMut(u64),
 ) -> Result<Option<Volume>, VaultError> {
     let mut tape = Tape::open(path)?;
-    let size = tape.left;
     let (head, cipher) = match tape.head(key)? {
         Ok(opened) => opened,
         Err(problem) => {
@@ -129,33 +168,40 @@ fn check(
     };
     let volume = || path.to_path_buf();
     let (mut description, mut ending, mut frames) = (None, None, 0);
-    let mut damaged = Vec::new();
-    tape.frames((&head, &cipher), &mut |number, plain| {
+    tape.frames((&head, &cipher), &mut |number, range, frame| {
         match number {
-            0 => description = plain.and_then(|plain| Description::parse(plain).ok()),
-            END_FRAME => ending = plain.and_then(|plain| Ending::parse(plain).ok()),
+            0 => description = frame.as_ref().ok().and_then(|p| Description::parse(p).ok()),
+            END_FRAME => ending = frame.as_ref().ok().and_then(|p| Ending::parse(p).ok()),
             _ => frames = number,
         }
-        if plain.is_none() && number != END_FRAME {
-            damaged.push(VolumeProblem::Frame { volume: volume(), frame: number });
+        progress(range.end - range.start);
+        let Range { start, end } = range;
+        match frame {
+            Err(Some(why)) => problems.push(VolumeProblem::Unreadable {
+                volume: volume(),
+                start,
+                end,
+                why: why.to_string(),
+            }),
+            Err(None) if number != END_FRAME => {
+                problems.push(VolumeProblem::Frame { volume: volume(), frame: number, start, end });
+            }
+            _ => {}
         }
         Ok(())
     })?;
-    problems.append(&mut damaged);
     if ending.is_none_or(|e| e.frames != frames) {
         ending = None;
         problems.push(VolumeProblem::Cut { volume: volume() });
     }
-    let mut sha256 = [0; 32];
-    sha256.copy_from_slice(tape.sha256.finish().as_ref());
-    let facts = VolumeFacts { path: volume(), ordinal: head.ordinal, size, sha256 };
+    let facts = tape.facts(&head);
     Ok(Some(Volume { facts, head, description, ending }))
 }
 
 /// The set most volumes belong to.
-fn most_frequent(volumes: &[Volume]) -> Option<[u8; 16]> {
+fn most_frequent(sets: impl Iterator<Item = [u8; 16]>) -> Option<[u8; 16]> {
     let mut count: BTreeMap<[u8; 16], usize> = BTreeMap::new();
-    volumes.iter().for_each(|v| *count.entry(v.head.set).or_default() += 1);
+    sets.for_each(|set| *count.entry(set).or_default() += 1);
     count.into_iter().max_by_key(|(_, n)| *n).map(|(set, _)| set)
 }
 
@@ -180,25 +226,110 @@ fn gaps(volumes: &BTreeMap<u32, Volume>, problems: &mut Vec<VolumeProblem>) {
     }
 }
 
+/// Where a volume of a set lies, and where in the archive it starts.
+pub(super) struct Place {
+    pub(super) path: PathBuf,
+    pub(super) ordinal: u32,
+    pub(super) start: Option<u64>,
+}
+
 impl Volume {
+    fn place(&self) -> Place {
+        let start = self.description.as_ref().map(|d| d.start);
+        let start = start.or_else(|| self.ending.map(|e| e.start));
+        Place { path: self.facts.path.clone(), ordinal: self.head.ordinal, start }
+    }
+
     fn starts_at(&self, start: u64) -> bool {
         self.ending.is_some_and(|e| e.start == start)
     }
 }
 
 /// Checks every byte of a set of volumes.
-pub(super) fn verify(paths: &[PathBuf], key: &Kek) -> Result<VolumesReport, VaultError> {
-    let mut problems = Vec::new();
-    let mut opened = Vec::new();
+pub(super) fn verify(
+    paths: &[PathBuf],
+    key: &Kek,
+    progress: &mut dyn Progress,
+) -> Result<(VolumesReport, Vec<Place>), VaultError> {
+    let (mut problems, mut opened, mut done) = (Vec::new(), Vec::new(), 0);
+    progress.begin("checking volumes", total(paths));
     for path in paths {
-        opened.extend(check(path, key, &mut problems)?);
+        let mut count = |bytes| {
+            done += bytes;
+            progress.advance(0, done);
+        };
+        opened.extend(check(path, key, &mut problems, &mut count)?);
     }
-    let set = most_frequent(&opened);
-    let mut volumes: BTreeMap<u32, Volume> = BTreeMap::new();
+    let set = most_frequent(opened.iter().map(|v| v.head.set));
+    let volumes = sort(opened, set, |v| (&v.head, &v.facts.path), &mut problems);
+    gaps(&volumes, &mut problems);
+    let bytes = volumes.values().next_back().and_then(|v| v.ending).map_or(0, |e| e.end);
+    let first = volumes.values().find_map(|v| v.description.clone());
+    let origin = volumes.values().next().map(|v| v.head.origin.clone()).unwrap_or_default();
+    let snapshots = first.iter().flat_map(|d| &d.snapshots).map(|id| SnapshotId(*id)).collect();
+    let (tenant, unit) = first.map(|d| (d.tenant, d.unit)).unwrap_or_default();
+    let places = volumes.values().map(Volume::place).collect();
+    let volumes = volumes.into_values().map(|v| v.facts).collect();
+    let set = set.map(SetId);
+    let report = VolumesReport { set, origin, tenant, unit, snapshots, bytes, volumes, problems };
+    Ok((report, places))
+}
+
+/// What headers say, and the SHA-256 of each file. Needs no key, so nothing is authentic.
+pub(super) fn inspect(
+    paths: &[PathBuf],
+    progress: &mut dyn Progress,
+) -> Result<VolumesReport, VaultError> {
+    let (mut problems, mut opened, mut done) = (Vec::new(), Vec::new(), 0);
+    progress.begin("reading volumes", total(paths));
+    for path in paths {
+        let mut tape = Tape::open(path)?;
+        let (mut start, mut buffer) = (None, Vec::new());
+        while tape.left > 0 {
+            tape.take(1 << 20, &mut buffer)?;
+            done += buffer.len() as u64;
+            progress.advance(0, done);
+            start.get_or_insert_with(|| Head::parse(&buffer[..buffer.len().min(Head::MOST)]));
+        }
+        let volume = path.clone();
+        match start.unwrap_or(Err("it is empty")) {
+            Err(why) => problems.push(VolumeProblem::NotAVolume { volume, why }),
+            Ok((head, _, len)) => {
+                if tape.size < (len + head.description as usize + END + 2 * TAG) as u64 {
+                    problems.push(VolumeProblem::Cut { volume });
+                }
+                opened.push((tape.facts(&head), head));
+            }
+        }
+    }
+    let set = most_frequent(opened.iter().map(|(_, head)| head.set));
+    let volumes = sort(opened, set, |(facts, head)| (head, &facts.path), &mut problems);
+    let ordinals = 1..=volumes.keys().next_back().copied().unwrap_or(0);
+    let missing = ordinals.filter(|ordinal| !volumes.contains_key(ordinal));
+    problems.extend(missing.map(|ordinal| VolumeProblem::Missing { ordinal }));
+    let origin = volumes.values().next().map(|(_, head)| head.origin.clone()).unwrap_or_default();
+    let volumes = volumes.into_values().map(|(facts, _)| facts).collect();
+    let set = set.map(SetId);
+    Ok(VolumesReport { set, origin, volumes, problems, ..VolumesReport::default() })
+}
+
+/// Bytes of all files; one that cannot be asked fails later, by name.
+fn total(paths: &[PathBuf]) -> u64 {
+    paths.iter().filter_map(|path| path.metadata().ok()).map(|meta| meta.len()).sum()
+}
+
+/// The volumes of `set` by ordinal; the others are problems.
+fn sort<V>(
+    opened: Vec<V>,
+    set: Option<[u8; 16]>,
+    of: impl Fn(&V) -> (&Head, &PathBuf),
+    problems: &mut Vec<VolumeProblem>,
+) -> BTreeMap<u32, V> {
+    let mut volumes: BTreeMap<u32, V> = BTreeMap::new();
     for volume in opened {
-        let (path, ordinal) = (volume.facts.path.clone(), volume.head.ordinal);
-        if Some(volume.head.set) != set {
-            let other = SetId(volume.head.set);
+        let (head, path) = of(&volume);
+        let (other, ordinal, path) = (SetId(head.set), head.ordinal, path.clone());
+        if Some(head.set) != set {
             problems.push(VolumeProblem::Foreign { volume: path, set: other });
         } else if let Entry::Vacant(place) = volumes.entry(ordinal) {
             place.insert(volume);
@@ -206,13 +337,7 @@ pub(super) fn verify(paths: &[PathBuf], key: &Kek) -> Result<VolumesReport, Vaul
             problems.push(VolumeProblem::Twice { volume: path, ordinal });
         }
     }
-    gaps(&volumes, &mut problems);
-    let bytes = volumes.values().next_back().and_then(|v| v.ending).map_or(0, |e| e.end);
-    let first = volumes.values().find_map(|v| v.description.clone());
-    let origin = volumes.values().next().map(|v| v.head.origin.clone()).unwrap_or_default();
-    let (tenant, unit) = first.map(|d| (d.tenant, d.unit)).unwrap_or_default();
-    let volumes = volumes.into_values().map(|v| v.facts).collect();
-    Ok(VolumesReport { set: set.map(SetId), origin, tenant, unit, bytes, volumes, problems })
+    volumes
 }
 
 /// Sends the stream of a verified set to `out`, up to the first gap.
@@ -235,8 +360,8 @@ pub(super) fn stream(
         if head.ordinal != ordinal || Some(SetId(head.set)) != report.set {
             return Err(changed());
         }
-        tape.frames((&head, &cipher), &mut |number, plain| {
-            let plain = plain.ok_or_else(changed)?;
+        tape.frames((&head, &cipher), &mut |number, _, plain| {
+            let plain = plain.map_err(|why| why.unwrap_or_else(changed))?;
             if number == 0 || number == END_FRAME {
                 return Ok(());
             }

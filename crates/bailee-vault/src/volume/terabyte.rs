@@ -59,7 +59,7 @@ fn export(dir: &Path) -> (Vec<PathBuf>, ExportReport) {
         open: None,
     };
     let mut report = ExportReport::default();
-    members(&unit, &entries, b"S/", (&mut set, &mut report)).unwrap();
+    members(&unit, &entries, b"S/", (&mut set, &mut report, &mut ())).unwrap();
     set.member().unwrap();
     set.write(&END).unwrap();
     set.end(Follows::Nothing).unwrap();

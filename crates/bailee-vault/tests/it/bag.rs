@@ -44,7 +44,7 @@ fn a_snapshot_is_a_valid_bag() {
     std::fs::write(from.join("Gr\u{fc}\u{df}e"), "greetings").unwrap();
     let (_, vault) = memory_vault();
     let kept = vault.preserve("t", "A-1", &Source::Tree(from.clone()), &mut ()).unwrap();
-    let report = vault.export_bag("t", &kept.id, ("example.org/log", &bag)).unwrap();
+    let report = vault.export_bag("t", &kept.id, ("example.org/log", &bag), &mut ()).unwrap();
     assert_eq!((report.files, report.bytes), (kept.files, kept.bytes));
     let without: Vec<_> = report.left_out.iter().map(|p| p.path.display().to_string()).collect();
     assert_eq!(without, ["pipe", "symlink"]);
@@ -78,7 +78,7 @@ fn a_damaged_snapshot_gives_no_bag_and_a_full_directory_is_left_alone() {
     std::fs::write(from.join("f"), noise(3, 400_000)).unwrap();
     let (objects, vault) = memory_vault();
     let kept = vault.preserve("t", "A-1", &Source::Tree(from.clone()), &mut ()).unwrap();
-    let refused = vault.export_bag("t", &kept.id, ("o", &from));
+    let refused = vault.export_bag("t", &kept.id, ("o", &from), &mut ());
     assert!(matches!(refused, Err(VaultError::Destination { .. })), "{refused:?}");
     assert_eq!(std::fs::read_dir(&from).unwrap().count(), 1);
     let pack = objects.list("").unwrap().into_iter().find(|n| n.contains("/data/")).unwrap();
@@ -87,7 +87,7 @@ fn a_damaged_snapshot_gives_no_bag_and_a_full_directory_is_left_alone() {
     objects.delete(&pack).unwrap();
     objects.put(&pack, &bytes).unwrap();
     let vault = Vault::open(objects, &kek()).unwrap();
-    let refused = vault.export_bag("t", &kept.id, ("o", &bag));
+    let refused = vault.export_bag("t", &kept.id, ("o", &bag), &mut ());
     assert!(matches!(refused, Err(VaultError::Damaged { .. })), "{refused:?}");
     assert!(!bag.join("bagit.txt").exists());
 }

@@ -47,7 +47,7 @@ fn tar_gives_back_what_was_preserved() {
         .stdin(Stdio::piped())
         .spawn()
         .unwrap();
-    let report = vault.export_tar("t", &kept.id, &mut tar.stdin.take().unwrap()).unwrap();
+    let report = vault.export_tar("t", &kept.id, &mut tar.stdin.take().unwrap(), &mut ()).unwrap();
     assert!(tar.wait().unwrap().success(), "tar had something to say");
     assert_eq!((report.files, report.bytes, report.left_out.len()), (kept.files, kept.bytes, 0));
     assert_eq!(describe(&to), describe(&from));
@@ -66,7 +66,7 @@ fn a_damaged_snapshot_gives_no_whole_archive() {
     objects.put(&pack, &bytes).unwrap();
     let vault_again = Vault::open(objects, &kek()).unwrap();
     let mut archive = Vec::new();
-    let refused = vault_again.export_tar("t", &kept.id, &mut archive);
+    let refused = vault_again.export_tar("t", &kept.id, &mut archive, &mut ());
     assert!(matches!(refused, Err(VaultError::Damaged { .. })), "{refused:?}");
     assert!(!archive.ends_with(&[0; 1024]), "it has an end");
 }

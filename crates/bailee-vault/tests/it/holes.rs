@@ -70,7 +70,7 @@ fn gnu_tar_gives_back_bytes_and_holes() {
     let kept = vault.preserve("t", "A-1", &Source::Tree(from.clone()), &mut ()).unwrap();
     let archive = dir.path().join("tar");
     let mut out = File::create(&archive).unwrap();
-    let report = vault.export_tar("t", &kept.id, &mut out).unwrap();
+    let report = vault.export_tar("t", &kept.id, &mut out, &mut ()).unwrap();
     assert_eq!((report.files, report.bytes), (kept.files, kept.bytes));
     let size = archive.metadata().unwrap().len();
     assert!(size < 210 * HOLE, "holes take no room: {size}");
@@ -150,6 +150,7 @@ fn the_fixture_of_sparse_volumes_can_be_made_again() {
     let (_, vault) = memory_vault();
     let kept = vault.preserve("tenant-1", "A-1", &Source::Tree(tree), &mut ()).unwrap();
     let to = ((ORIGIN, &frozen_key()), (&*out, 65_536));
-    let report: SetReport = vault.export_volumes(("tenant-1", &[kept.id]), to.0, to.1).unwrap();
+    let report: SetReport =
+        vault.export_volumes(("tenant-1", &[kept.id]), to.0, to.1, &mut ()).unwrap();
     assert_eq!((report.volumes.len(), report.export.bytes), (4, 90 * HOLE + 440));
 }

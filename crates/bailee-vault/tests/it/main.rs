@@ -22,6 +22,7 @@ mod ranges;
 mod rescue;
 mod roundtrip;
 mod scrub;
+mod shelf;
 mod support;
 mod tamper;
 mod trouble;

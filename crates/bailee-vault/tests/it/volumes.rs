@@ -33,8 +33,9 @@ impl Shelf {
         let (_, vault) = memory_vault();
         let snapshot = vault.preserve("t", "A-1", &Source::Tree(from), &mut ()).unwrap().id;
         let key = Kek::generate_file(&dir.path().join("key")).unwrap();
-        let report =
-            vault.export_volumes(("t", &[snapshot]), (ORIGIN, &key), (&out, MOST)).unwrap();
+        let report = vault
+            .export_volumes(("t", &[snapshot]), (ORIGIN, &key), (&out, MOST), &mut ())
+            .unwrap();
         Self { dir, vault, snapshot, key, report }
     }
 
@@ -183,7 +184,7 @@ fn swapped_foreign_and_cut_volumes_are_named() {
     let out = shelf.dir.path().join("second");
     std::fs::create_dir(&out).unwrap();
     let to = ((ORIGIN, &shelf.key), (&*out, MOST));
-    let second = shelf.vault.export_volumes(("t", &[shelf.snapshot]), to.0, to.1).unwrap();
+    let second = shelf.vault.export_volumes(("t", &[shelf.snapshot]), to.0, to.1, &mut ()).unwrap();
     let mixed = [paths.clone(), vec![second.volumes[0].path.clone()]].concat();
     assert!(matches!(shelf.problems(&mixed)[..], [VolumeProblem::Foreign { .. }]));
     let (code, said) = shelf.python("mixed", &mixed);
@@ -218,12 +219,15 @@ fn the_wrong_key_opens_nothing_and_the_vault_s_key_is_refused() {
     let out = shelf.dir.path().join("out");
     let with = |key: &Kek, most| {
         let to = ((ORIGIN, key), (&*out, most));
-        shelf.vault.export_volumes(("t", &[shelf.snapshot]), to.0, to.1)
+        shelf.vault.export_volumes(("t", &[shelf.snapshot]), to.0, to.1, &mut ())
     };
     for (refused, why) in [
         (with(&kek(), MOST), "the vault's own key"),
         (with(&shelf.key, 65_535), "65536"),
-        (shelf.vault.export_volumes(("t", &[]), (ORIGIN, &wrong), (&out, MOST)), "snapshots"),
+        (
+            shelf.vault.export_volumes(("t", &[]), (ORIGIN, &wrong), (&out, MOST), &mut ()),
+            "snapshots",
+        ),
     ] {
         let Err(VaultError::Volume { detail, .. }) = refused else { panic!("{refused:?}") };
         assert!(detail.contains(why), "{detail}");
@@ -241,7 +245,7 @@ fn several_snapshots_are_one_archive() {
     let out = shelf.dir.path().join("both");
     std::fs::create_dir(&out).unwrap();
     let export = |ids: &[SnapshotId]| {
-        shelf.vault.export_volumes(("t", ids), (ORIGIN, &shelf.key), (&out, 1 << 20))
+        shelf.vault.export_volumes(("t", ids), (ORIGIN, &shelf.key), (&out, 1 << 20), &mut ())
     };
     assert!(matches!(export(&[second, foreign]), Err(VaultError::Volume { .. })));
     let both = export(&[shelf.snapshot, second]).unwrap();

@@ -22,6 +22,7 @@ pub(crate) mod party;
 pub(crate) mod prove;
 pub(crate) mod rule;
 pub(crate) mod run;
+pub(crate) mod volumes;
 pub(crate) mod witness;
 
 #[cfg(test)]
@@ -172,6 +173,12 @@ pub(crate) enum Command {
     Mount(Late<keep::MountArgs>),
     /// Write a snapshot in a form that needs no vault: archive, bag, tape volumes
     Export(Late<keep::ExportArgs>),
+    /// Check sealed archive volumes, or restore from them alone
+    #[command(
+        subcommand,
+        after_long_help = "EXAMPLE\n  bailee volumes check /mnt/tape --key /srv/shelf.key"
+    )]
+    Volumes(Late<volumes::VolumesVerb>),
     /// Are the vault's packs still what was put? A part of them at a time, without a key
     Scrub(Late<keep::ScrubArgs>),
     /// Try out what keeps the vault's packs: what does it really do?

@@ -16,6 +16,7 @@ mod piping;
 mod radosgw;
 mod room;
 mod runbook;
+mod shelf;
 mod shell;
 mod stamping;
 mod stories;

@@ -77,7 +77,7 @@ impl Feeder<'_> {
     fn member<R: Read>(
         &mut self,
         archive: &mut Archive<R>,
-        Member { path, node, body }: Member,
+        Member { path, node, body, .. }: Member,
         index: usize,
         tree: &mut Tree,
     ) -> Result<usize, Bad> {

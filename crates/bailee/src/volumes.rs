@@ -1,0 +1,146 @@
+//! `bailee volumes`: read sealed archive volumes back, from their files and their key alone.
+//!
+//! Invariants: no data directory is needed, and none is opened; the key comes from a file. What is
+//! wrong is said by volume and by file, and the exit code is 1 then, though the rest is done.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use bailee_server::keeping::KeepError;
+use bailee_server::vault::{
+    Given, Kek, Pattern, Problem, VaultError, VolumeFacts, VolumeProblem, check_volumes,
+    restore_volumes,
+};
+use serde_json::{Value, json};
+
+use crate::cli::volumes::{CheckArgs, RestoreArgs, VolumesVerb};
+use crate::print::progress::Bar;
+use crate::print::{self, Style};
+use crate::trouble::Trouble;
+
+/// What volumes start with.
+const MAGIC: [u8; 8] = *b"BAILVOL1";
+
+/// Checks or restores.
+pub(crate) fn volumes(verb: &VolumesVerb, style: Style) -> Result<(), Trouble> {
+    match verb {
+        VolumesVerb::Check(args) => check(args, style),
+        VolumesVerb::Restore(args) => restore(args, style),
+    }
+}
+
+fn check(args: &CheckArgs, style: Style) -> Result<(), Trouble> {
+    let paths = find(&args.paths)?;
+    let key = args.key.as_deref().map(key).transpose()?;
+    let mut bar = Bar::new();
+    let given = check_volumes(&paths, key.as_ref(), &mut bar).map_err(trouble)?;
+    drop(bar);
+    let mut value = told(&given);
+    value["authentic"] = json!(key.is_some() && given.volumes.problems.is_empty());
+    print::thing(&value, style)?;
+    if key.is_none() {
+        print::remark("without a key nothing is authentic: these are what the headers say");
+    }
+    done(&given)
+}
+
+fn restore(args: &RestoreArgs, style: Style) -> Result<(), Trouble> {
+    let only = args.only.as_deref().map(Pattern::new).transpose().map_err(|e: VaultError| {
+        Trouble::usage("--only", e, "write a pattern like 'photos/**' or '*.pdf'")
+    })?;
+    let (paths, key) = (find(&args.paths)?, key(&args.key)?);
+    let mut bar = Bar::new();
+    let to = (&*args.into, only.as_ref());
+    let given = restore_volumes(&paths, &key, to, &mut bar).map_err(trouble)?;
+    drop(bar);
+    let mut value = told(&given);
+    value["into"] = json!(args.into);
+    value["not_restored"] = problems(&given.not_restored);
+    print::thing(&value, style)?;
+    if given.files == 0 && given.is_complete() {
+        print::remark("no file of the volumes was asked for");
+    }
+    done(&given)
+}
+
+fn done(given: &Given) -> Result<(), Trouble> {
+    if given.is_complete() { Ok(()) } else { Err(Trouble::Said(1)) }
+}
+
+fn trouble(e: VaultError) -> Trouble {
+    KeepError::from(e).into()
+}
+
+fn key(path: &Path) -> Result<Kek, Trouble> {
+    Kek::from_file(path).map_err(trouble)
+}
+
+/// The files that were named, and the volumes in the directories that were.
+fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Trouble> {
+    let mut all = Vec::new();
+    for path in paths {
+        if !path.is_dir() {
+            all.push(path.clone());
+            continue;
+        }
+        let failed = |e| Trouble::io(format!("list {}", path.display()), &e);
+        let before = all.len();
+        for item in std::fs::read_dir(path).map_err(failed)? {
+            let file = item.map_err(failed)?.path();
+            if file.is_file() && is_volume(&file) {
+                all.push(file);
+            }
+        }
+        if all.len() == before {
+            let change = "name the directory that has the volumes, or the files themselves";
+            return Err(Trouble::usage(path.display(), "has no archive volume in it", change));
+        }
+    }
+    all.sort();
+    Ok(all)
+}
+
+/// By its name or its first bytes: either may be what is left of it.
+fn is_volume(path: &Path) -> bool {
+    let mut start = [0; 8];
+    let named = path.extension().is_some_and(|kind| kind == "bvol");
+    named || File::open(path).and_then(|mut f| f.read_exact(&mut start)).is_ok() && start == MAGIC
+}
+
+fn told(given: &Given) -> Value {
+    let report = &given.volumes;
+    let one = |p: &VolumeProblem| json!({ "volume": p.volume(), "what": p.to_string() });
+    json!({
+        "set": report.set.map(|set| set.to_string()),
+        "origin": report.origin,
+        "account": report.tenant,
+        "unit": report.unit,
+        "snapshots": report.snapshots.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "volumes": report.volumes.iter().map(volume).collect::<Vec<_>>(),
+        "files": given.files,
+        "bytes": given.bytes,
+        "complete": given.is_complete(),
+        "problems": report.problems.iter().map(one).collect::<Vec<_>>(),
+        "damaged": problems(&given.damaged),
+        "by_frames": given.by_frames,
+    })
+}
+
+fn problems(all: &[Problem]) -> Value {
+    let one = |p: &Problem| {
+        let path = p.path.display().to_string();
+        json!({ "path": path, "what": p.what })
+    };
+    all.iter().map(one).collect()
+}
+
+/// One volume, as it stands in answers.
+pub(crate) fn volume(facts: &VolumeFacts) -> Value {
+    json!({
+        "file": facts.path,
+        "ordinal": facts.ordinal,
+        "size": facts.size,
+        "sha256": bailee_ledger::to_hex(&facts.sha256),
+    })
+}

@@ -1,0 +1,97 @@
+//! Volumes on a shelf: checked and restored by somebody who has no house.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+
+use crate::room::{Room, Said, text};
+
+/// A room with volumes of one snapshot in `tape` and their key in `shelf.key`.
+fn shelf() -> (Room, Vec<PathBuf>) {
+    let room = Room::with_house();
+    room.furnish();
+    for dir in ["data/photos", "tape"] {
+        fs::create_dir_all(room.path(dir)).expect("a directory");
+    }
+    let bytes: Vec<u8> = (0..200_000u32).map(|n| (n % 241) as u8).collect();
+    room.file("data/photos/a.raw", &bytes);
+    room.file("data/letter", b"Keep this.");
+    room.run_as("P-2", &["preserve", "A-1", text(&room.path("data"))]).ok();
+    let (to, key) = (room.path("tape"), room.path("shelf.key"));
+    let args = ["export", "S-1", "--form", "volumes", "--to", text(&to), "--key", text(&key)];
+    let said = room.run_as("P-2", &[&["--json"][..], &args, &["--size", "70000"]].concat());
+    let json = said.json();
+    let volumes = json["volumes"].as_array().expect("a list").iter();
+    let paths = volumes.map(|v| PathBuf::from(v["file"].as_str().expect("a path"))).collect();
+    // Whoever restores has the tapes and the key, and no data directory.
+    fs::rename(room.house(), room.path("elsewhere")).expect("it can be moved");
+    (room, paths)
+}
+
+fn volumes(room: &Room, verb: &str, paths: &[&str], more: &[&str]) -> Said {
+    room.run(&[&["--json", "volumes", verb][..], paths, more].concat())
+}
+
+#[test]
+fn volumes_are_checked_and_restored_without_a_house() {
+    let (room, paths) = shelf();
+    let (tape, key) = (room.path("tape"), room.path("shelf.key"));
+    let with = ["--key", text(&key)];
+    let said = volumes(&room, "check", &[text(&tape)], &with);
+    let json = said.json();
+    assert_eq!((said.code, &json["complete"], &json["authentic"]), (0, &true.into(), &true.into()));
+    assert_eq!((&json["files"], &json["bytes"]), (&2.into(), &200_010.into()), "{json}");
+    let keyless = volumes(&room, "check", &[text(&tape)], &[]);
+    assert_eq!((keyless.code, &keyless.json()["authentic"]), (0, &false.into()));
+    assert_eq!(keyless.json()["volumes"], json["volumes"]);
+    assert!(keyless.err.contains("without a key nothing is authentic"), "{keyless:?}");
+
+    let into = room.path("back");
+    let args = [&with[..], &["--into", text(&into), "--only", "photos/**"]].concat();
+    let said = volumes(&room, "restore", &[text(&tape)], &args);
+    assert_eq!((said.code, &said.json()["files"]), (0, &1.into()), "{said:?}");
+    let root = fs::read_dir(&into).unwrap().next().unwrap().unwrap().path();
+    assert!(fs::read(root.join("photos/a.raw")).unwrap().len() == 200_000);
+    assert!(!root.join("letter").exists());
+    assert_eq!(paths.len(), 3);
+}
+
+#[test]
+fn what_is_wrong_on_the_shelf_is_named_with_its_exit_code() {
+    let (room, paths) = shelf();
+    let (tape, key) = (room.path("tape"), room.path("shelf.key"));
+    let with = ["--key", text(&key)];
+    let check = |paths: &[&str]| volumes(&room, "check", paths, &with);
+    // Any order is right.
+    let mut shuffled: Vec<&str> = paths.iter().map(|path| text(path)).collect();
+    shuffled.reverse();
+    assert_eq!(check(&shuffled).code, 0);
+    // One of three is missing.
+    let said = check(&[shuffled[0], shuffled[2]]);
+    assert_eq!(said.code, 1);
+    assert!(said.out.contains("volume 2 of the set is missing: find it"), "{said:?}");
+    assert!(said.out.contains("are lost"), "the file is named: {said:?}");
+    // Something that is no volume, a directory without one, and none at all.
+    let stranger = room.file("tape/stranger.bvol", b"something else");
+    let said = check(&[text(&tape)]);
+    assert!(said.code == 1 && said.out.contains("does not start as an archive volume"), "{said:?}");
+    fs::remove_file(stranger).unwrap();
+    assert_eq!(check(&[text(&room.path("data"))]).code, 2);
+    assert_eq!(check(&[text(&room.path("nowhere"))]).code, 3);
+    assert_eq!(check(&[]).code, 2);
+    // A byte turned.
+    let mut bytes = fs::read(&paths[1]).unwrap();
+    bytes[30_000] ^= 1;
+    fs::write(&paths[1], bytes).unwrap();
+    let into = room.path("back");
+    let said =
+        volumes(&room, "restore", &[text(&tape)], &[&with[..], &["--into", text(&into)]].concat());
+    assert_eq!((said.code, &said.json()["files"]), (1, &1.into()), "{said:?}");
+    assert!(said.out.contains("(frame 1) are damaged: get a copy of this volume"), "{said:?}");
+    assert!(said.json()["damaged"][0]["path"].as_str().unwrap().ends_with("photos/a.raw"));
+    // The wrong key.
+    let wrong = room.file("wrong.key", format!("{}\n", "09".repeat(32)).as_bytes());
+    fs::set_permissions(&wrong, fs::Permissions::from_mode(0o600)).unwrap();
+    let said = volumes(&room, "check", &[text(&tape)], &["--key", text(&wrong)]);
+    assert!(said.code == 1 && said.out.contains("sealed with another key"), "{said:?}");
+}
