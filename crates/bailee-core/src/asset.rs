@@ -209,4 +209,7 @@ pub struct Snapshot {
     pub taken: Time,
     /// When it was last read back whole and found equal to its manifest.
     pub verified: Option<Time>,
+    /// Which custody unit of its source and account it is in: 0 is the first, and the next begins
+    /// when a key was, or may have been, destroyed.
+    pub unit: u32,
 }

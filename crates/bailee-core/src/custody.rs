@@ -1,15 +1,16 @@
 //! Custody units: the snapshots that one key of the vault opens, which go together when it goes.
 //!
-//! Invariant: the vault keeps the snapshots of one source under one account in one unit, so what a
-//! clearance to erase is asked about, marks and ends is every one of them, never only the one that
-//! names the unit.
+//! Invariants: the vault keeps the snapshots of one source under one account in one unit, until that
+//! is erased, so what a clearance to erase is asked about, marks and ends is every one of them, never
+//! only the one that names the unit; a snapshot is in one unit for ever, and in none that an
+//! erasure was begun on before it was taken.
 //!
 //! Out of scope: which objects of the vault these are, and whether it has others the log does not
 //! know: they are copies of the same source, so whatever reaches the source reaches them.
 
 use std::collections::BTreeSet;
 
-use crate::asset::{Asset, Fate};
+use crate::asset::{Asset, Fate, Snapshot};
 use crate::disposition::{Clearance, DispositionKind};
 use crate::id::{AccountId, AssetId, ClearanceId};
 use crate::state::State;
@@ -23,20 +24,22 @@ pub fn unit(state: &State, asset: AssetId) -> Vec<AssetId> {
         return found;
     };
     let others = copies(state, snapshot.source, first.accounts.first().copied());
-    let here = others.filter(|(id, copy)| *id != asset && copy.fate.is_here());
-    found.extend(here.map(|(id, _)| id));
+    let here = others.filter(|(taken, copy)| taken.unit == snapshot.unit && copy.fate.is_here());
+    found.extend(here.map(|(taken, _)| taken.asset).filter(|id| *id != asset));
     found
 }
 
-/// How often a unit of this source and account was erased before: each time its name was used up.
-pub fn erased_before(state: &State, source: AssetId, account: Option<AccountId>) -> usize {
-    let under = |(_, copy): (AssetId, &Asset)| match copy.fate {
-        Fate::Destroyed(clearance) => Some(clearance),
-        _ => None,
+/// The number of the unit that a snapshot taken now would be in. An erasure uses a number up, also
+/// one that was not heard of again: what is kept next must not depend on how it ended.
+pub fn open_unit(state: &State, source: AssetId, account: Option<AccountId>) -> u32 {
+    let last = copies(state, source, account).map(|(taken, _)| taken.unit).max().unwrap_or(0);
+    let begun_on = |(taken, copy): (&Snapshot, &Asset)| match copy.fate {
+        Fate::Unknown(id) | Fate::Partial(id) | Fate::Destroyed(id) => {
+            taken.unit == last && kind_of(state, id) == Some(DispositionKind::Erase)
+        }
+        Fate::Kept | Fate::HandedOver(..) => false,
     };
-    let clearances: BTreeSet<ClearanceId> =
-        copies(state, source, account).filter_map(under).collect();
-    clearances.into_iter().filter(|id| kind_of(state, *id) == Some(DispositionKind::Erase)).count()
+    last + u32::from(copies(state, source, account).any(begun_on))
 }
 
 /// The clearance under which the unit is being erased that a new snapshot of the source would join.
@@ -69,14 +72,14 @@ fn kind_of(state: &State, clearance: ClearanceId) -> Option<DispositionKind> {
     state.dispositions.get(disposition).map(|found| found.kind)
 }
 
-/// Every snapshot of the source, gone or not, that was taken for this account.
+/// Every snapshot of the source, gone or not, that was taken for this account, and the asset it is.
 fn copies(
     state: &State,
     source: AssetId,
     account: Option<AccountId>,
-) -> impl Iterator<Item = (AssetId, &Asset)> {
+) -> impl Iterator<Item = (&Snapshot, &Asset)> {
     let all = state.assets.get(source).map_or(&[][..], |source| &source.snapshots[..]);
-    let all = all.iter().filter_map(|id| state.snapshots.get(*id)).map(|snapshot| snapshot.asset);
-    let all = all.filter_map(|id| Some((id, state.assets.get(id)?)));
+    let all = all.iter().filter_map(|id| state.snapshots.get(*id));
+    let all = all.filter_map(|taken| Some((taken, state.assets.get(taken.asset)?)));
     all.filter(move |(_, copy)| copy.accounts.first().copied() == account)
 }

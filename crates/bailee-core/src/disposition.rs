@@ -45,7 +45,7 @@ pub struct Radius {
     /// Holds in force over them.
     #[n(3)]
     pub holds: Vec<HoldId>,
-    /// Verified copies.
+    /// Verified copies; of a custody unit that is to be erased, its snapshots.
     #[n(4)]
     pub copies: Vec<SnapshotId>,
 }

@@ -75,12 +75,11 @@ pub(crate) fn tenant(state: &State, asset: AssetId) -> String {
     account.map_or_else(|| "house".to_owned(), ToString::to_string)
 }
 
-/// The custody unit of a source asset. The name of an erased one is never used again: the next has
-/// the next number, which the log tells.
-fn unit(state: &State, source: AssetId, account: Option<AccountId>) -> String {
-    match custody::erased_before(state, source, account) {
+/// The name of a source's custody unit of this number. That of an erased one is never used again.
+fn unit(source: AssetId, number: u32) -> String {
+    match number {
         0 => format!("data-{source}"),
-        erased => format!("data-{source}.{}", erased + 1),
+        number => format!("data-{source}.{}", u64::from(number) + 1),
     }
 }
 
@@ -102,8 +101,8 @@ pub struct UnitPlace {
 pub fn unit_place(house: &House, asset: AssetId) -> Result<UnitPlace, KeepError> {
     let found = house.with_state(|s| {
         let copy = s.assets.get(asset)?;
-        let source = s.snapshots.get(copy.snapshot?)?.source;
-        let unit = unit(s, source, copy.accounts.first().copied());
+        let found = s.snapshots.get(copy.snapshot?)?;
+        let (source, unit) = (found.source, unit(found.source, found.unit));
         Some(UnitPlace { tenant: tenant(s, asset), unit, source })
     })?;
     found.ok_or_else(|| KeepError::NotFound(format!("a snapshot {asset}")))
@@ -120,7 +119,7 @@ pub fn preserve(
 ) -> Result<Kept, KeepError> {
     let found = house.with_state(|s| {
         let account = s.assets.get(asset)?.accounts.first().copied();
-        Some((tenant(s, asset), unit(s, asset, account)))
+        Some((tenant(s, asset), unit(asset, custody::open_unit(s, asset, account))))
     })?;
     let (tenant, unit) = found.ok_or_else(|| KeepError::NotFound(asset.to_string()))?;
     let vault = vault(house)?;

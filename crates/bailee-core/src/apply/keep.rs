@@ -2,6 +2,7 @@
 
 use super::{Applied, push, row};
 use crate::asset::{Asset, AssetKind, Fate, Lifecycle, Snapshot};
+use crate::custody;
 use crate::demand::{Access, AccessStatus, CostItem, Meter};
 use crate::engine::Finding;
 use crate::event::{Event, Record};
@@ -84,6 +85,8 @@ fn snapshot(s: &mut State, r: &Record) -> Applied {
     if source >= asset {
         return Err(format!("{asset} cannot be a copy of a later asset"));
     }
+    let account = row(&mut s.assets, *source)?.accounts.first().copied();
+    let unit = custody::open_unit(s, *source, account);
     let found = row(&mut s.assets, *source)?;
     found.snapshots.push(*snapshot);
     let copy = Asset {
@@ -114,6 +117,7 @@ fn snapshot(s: &mut State, r: &Record) -> Applied {
         unreadable: *unreadable,
         taken: *taken,
         verified: None,
+        unit,
     };
     push(&mut s.snapshots, *snapshot, new)
 }

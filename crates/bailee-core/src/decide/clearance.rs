@@ -10,7 +10,6 @@ use super::{Decision, find, reasoned};
 use crate::asset::IdentifierKind;
 use crate::command::Reason;
 use crate::coverage;
-use crate::custody;
 use crate::demand::Digest;
 use crate::disposition::{Clearance, ClearanceStatus, Disposition, DispositionKind};
 use crate::event::Event;
@@ -229,7 +228,7 @@ fn still_good(s: &State, id: ClearanceId, found: &Clearance, now: Time) -> Resul
 /// The approvals, for the radius as it is now.
 fn check_approvals(s: &State, id: DispositionId, found: &Disposition) -> Result<(), Refusal> {
     let approvals = Approvals { proposer: found.proposer, given: &found.approvals };
-    approvals.complete(s, id, &radius(s, &custody::going(s, found.kind, &found.assets)))
+    approvals.complete(s, id, &radius(s, found.kind, &found.assets))
 }
 
 pub(super) fn begin(s: &State, id: ClearanceId, now: Time) -> Decision {

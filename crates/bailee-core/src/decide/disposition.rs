@@ -170,7 +170,7 @@ pub(super) fn open(s: &State, disposition: DispositionId) -> Result<&Disposition
 
 pub(super) fn approve(s: &State, disposition: DispositionId, by: PartyId) -> Decision {
     let found = open(s, disposition)?;
-    let radius = radius(s, &custody::going(s, found.kind, &found.assets));
+    let radius = radius(s, found.kind, &found.assets);
     let approvals = Approvals { proposer: found.proposer, given: &found.approvals };
     approvals.with(s, disposition, by, &radius)?;
     Ok(vec![Event::DispositionApproved { disposition, radius }.into()])
@@ -213,9 +213,21 @@ pub(super) fn unaccepted(s: &State, found: &Disposition, asset: AssetId) -> Vec<
     reached.filter(in_force).filter(|id| !found.accepted.contains(id)).collect()
 }
 
-/// What carrying it out on these assets would touch. For a disposition, they are
-/// [`custody::going`] of it.
-pub fn radius(s: &State, assets: &[AssetId]) -> Radius {
+/// What carrying out a disposition would touch. Snapshots that go with their custody unit are among
+/// the copies: another of the same length is not what was approved.
+pub fn radius(s: &State, kind: DispositionKind, assets: &[AssetId]) -> Radius {
+    let going = custody::going(s, kind, assets);
+    let mut radius = touched(s, &going);
+    if kind == DispositionKind::Erase {
+        let themselves = going.iter().filter_map(|id| s.assets.get(*id)?.snapshot);
+        let all: BTreeSet<_> = radius.copies.into_iter().chain(themselves).collect();
+        radius.copies = all.into_iter().collect();
+    }
+    radius
+}
+
+/// What is on these assets, and over them.
+fn touched(s: &State, assets: &[AssetId]) -> Radius {
     let (mut ids, mut copies) = (BTreeSet::new(), BTreeSet::new());
     let mut bytes = 0u64;
     for asset in assets {
@@ -251,7 +263,7 @@ pub(super) fn hold_radius(s: &State, hold: &Hold) -> Radius {
     }
     assets.retain(|id| s.assets.get(*id).is_some_and(|asset| asset.fate.is_here()));
     let assets: Vec<AssetId> = assets.into_iter().collect();
-    let mut radius = radius(s, &assets);
+    let mut radius = touched(s, &assets);
     let accounts = hold.scope.accounts.iter().filter_map(|id| s.accounts.get(*id));
     let mut owners: BTreeSet<PartyId> = radius.owners.iter().copied().collect();
     owners.extend(accounts.map(|account| account.owner));

@@ -45,13 +45,22 @@ pub(super) fn probed(s: &State, engine: &str, trials: &[Trial], canaries: &Canar
             let duties = facts.iter().filter(|f| matches!(f.event, Event::DutyRaised { .. }));
             // One clearance may rest on two copies; it is revoked once.
             for fact in not_intact(s, snapshot, duties.count()) {
-                if !facts.contains(&fact) {
+                if !facts.iter().any(|known| revoke_the_same(known, &fact)) {
                     facts.push(fact);
                 }
             }
         }
     }
     Ok(facts)
+}
+
+/// Whether both revoke one clearance, for whatever hold.
+fn revoke_the_same(a: &Fact, b: &Fact) -> bool {
+    let revoked = |fact: &Fact| match fact.event {
+        Event::ClearanceRevoked { clearance, .. } => Some(clearance),
+        _ => None,
+    };
+    revoked(a).is_some() && revoked(a) == revoked(b)
 }
 
 fn fault(engine: &str, trials: &[Trial], canaries: &Canaries) -> Option<&'static str> {

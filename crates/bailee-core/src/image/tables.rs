@@ -186,7 +186,7 @@ rows! {
         kind label accounts identifiers part_of parts copy_of lifecycle place bytes fate snapshots
         snapshot holds clearance grown
     }
-    Snapshot { source asset root vault_id bytes unreadable taken verified }
+    Snapshot { source asset root vault_id bytes unreadable taken verified unit }
     Matter { title demands costs correspondence closed }
     CostItem { what milli_units amount currency at }
     Meter { matter what units daily currency until running }

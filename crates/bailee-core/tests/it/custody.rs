@@ -37,7 +37,7 @@ fn every_snapshot_of_the_unit_goes_and_nothing_else() {
     let x = house.propose(DispositionKind::Erase, &[two]);
     let going = custody::going(&house.state, DispositionKind::Erase, &[two]);
     assert_eq!(going, [two, one]);
-    assert_eq!(radius(&house.state, &going).assets, 2);
+    assert_eq!(radius(&house.state, DispositionKind::Erase, &[two]).assets, 2);
     house.prove_notices(x);
     house.days(31);
     house.approve(x);
@@ -52,8 +52,8 @@ fn every_snapshot_of_the_unit_goes_and_nothing_else() {
     );
     assert_eq!([server, other].map(|asset| fate(&house, asset)), [Fate::Kept, Fate::Kept]);
     let account = house.state.assets.get(one).unwrap().accounts.first().copied();
-    assert_eq!(custody::erased_before(&house.state, server, account), 1);
-    assert_eq!(custody::erased_before(&house.state, server, None), 0);
+    assert_eq!(custody::open_unit(&house.state, server, account), 1);
+    assert_eq!(custody::open_unit(&house.state, server, None), 0);
     // A later snapshot is in the next unit.
     let next = house.snapshot(server);
     let next = house.state.snapshots.get(next).unwrap().asset;
@@ -112,12 +112,37 @@ fn an_erasure_never_heard_of_again_leaves_all_of_the_unit_unknown_until_it_is_fi
         [one, two].map(|copy| fate(&house, copy)),
         [Fate::Unknown(lost), Fate::Unknown(lost)]
     );
+    // What is kept meanwhile is in the next unit, and stays there whatever is heard of the first.
+    let next = house.snapshot(server);
+    let next = house.state.snapshots.get(next).unwrap().asset;
+    assert_eq!(custody::unit(&house.state, next), [next]);
+    assert_eq!(custody::unit(&house.state, one), [one, two]);
     let again = house.begin(x, one, 8);
     house.finish(again);
     let gone = Fate::Destroyed(again);
-    assert_eq!([one, two].map(|copy| fate(&house, copy)), [gone.clone(), gone]);
+    assert_eq!([one, two].map(|copy| fate(&house, copy)), [gone.clone(), gone.clone()]);
+    let late = Action::Abort { clearance: lost, gone: 5, reason: because() };
+    house.system(late);
+    let fates = [one, two, next].map(|copy| fate(&house, copy));
+    assert_eq!(fates, [gone.clone(), gone, Fate::Kept], "news of the first concerns the first");
     let account = house.state.assets.get(one).unwrap().accounts.first().copied();
-    assert_eq!(custody::erased_before(&house.state, server, account), 1, "one name is used up");
+    assert_eq!(custody::open_unit(&house.state, server, account), 1, "one number is used up");
+}
+
+#[test]
+fn approvals_are_for_these_snapshots_and_not_for_as_many_bytes() {
+    let (mut house, server, [one, two]) = stage();
+    let x = house.ready(DispositionKind::Erase, &[one]);
+    let expire = house.ready(DispositionKind::Expire, &[two]);
+    let id = house.state.clearances.next();
+    let root = house.state.assets.get(two).unwrap().snapshot;
+    let subject = house.state.snapshots.get(root.unwrap()).unwrap().root;
+    house.system(Action::Reserve { disposition: expire, asset: two, subject });
+    house.system(Action::Begin { clearance: id });
+    house.finish(id);
+    house.snapshot(server);
+    let reserve = house.reserve_action(x, one, 7);
+    assert_eq!(house.no(STAFF, reserve), Code::RadiusChanged);
 }
 
 #[test]

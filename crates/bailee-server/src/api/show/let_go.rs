@@ -1,6 +1,5 @@
 //! Notices, objections, dispositions and clearances: the way out.
 
-use bailee_core::custody::going;
 use bailee_core::disposition::{Clearance, ClearanceStatus, Disposition, Objection, Radius};
 use bailee_core::id::{ClearanceId, DispositionId, NoticeId, ObjectionId};
 use bailee_core::notice::{About, Notice};
@@ -73,7 +72,7 @@ pub(super) fn disposition(_: &State, id: DispositionId, disposition: &Dispositio
 /// With what an approver would approve now.
 pub(super) fn disposition_in_full(s: &State, id: DispositionId, found: &Disposition) -> Value {
     let mut value = disposition(s, id, found);
-    value["radius"] = radius_of(&radius(s, &going(s, found.kind, &found.assets)));
+    value["radius"] = radius_of(&radius(s, found.kind, &found.assets));
     value
 }
 
