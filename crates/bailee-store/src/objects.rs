@@ -157,7 +157,8 @@ pub trait Objects: Send + Sync {
     /// Exactly the bytes of `range`.
     fn get_range(&self, name: &str, range: Range<u64>) -> Result<Vec<u8>, ObjectError>;
     /// A handle for many ranges of one object; `None` if this store has none that is cheaper than
-    /// `get_range`. What was opened may be read on after the object was deleted.
+    /// `get_range`. What was opened may be read on after the object was deleted. That there is no
+    /// such object is said here, or at the first read.
     fn ranges(&self, _name: &str) -> Result<Option<Box<dyn Ranges>>, ObjectError> {
         Ok(None)
     }

@@ -152,6 +152,19 @@ pub(crate) fn parse_rows(bytes: &[u8], count: usize) -> Result<Vec<PackRow>, &'s
     (0..count).map(|_| row()).collect()
 }
 
+/// Packs that were looked for, and whether they are there.
+#[derive(Default)]
+struct Looked {
+    packs: HashMap<Tag, bool>,
+    /// How many were asked for one by one.
+    asked: usize,
+    /// All that were there have been listed.
+    listed: bool,
+}
+
+/// Questions for single packs before all are listed, at least.
+const ASKED: usize = 16;
+
 /// All chunks of a unit.
 pub(crate) struct Table {
     objects: Arc<dyn Objects>,
@@ -161,7 +174,7 @@ pub(crate) struct Table {
     /// Tenant and unit, once they are said: packs are looked for before they are counted on.
     unit: Option<(Tag, Tag)>,
     /// Packs that were looked for, and whether they are there.
-    looked: Mutex<HashMap<Tag, bool>>,
+    looked: Mutex<Looked>,
     sorted: Vec<Arc<Sorted>>,
     /// Packs and entries of segments of kind 5, sorted by id.
     old: Vec<PackRow>,
@@ -232,17 +245,40 @@ impl Table {
         Ok(first)
     }
 
-    /// Whether the store has a pack: asked once. A store that does not answer counts as a yes, so
-    /// that the error is told by whoever reads.
+    /// Whether the store has a pack: asked once. After some questions all packs are listed, which
+    /// costs one for a thousand; one that is not in the list is asked for all the same. A store
+    /// that does not answer counts as a yes, so that the error is told by whoever reads.
     fn is_there(&self, row: &PackRow) -> bool {
         let Some((tenant, unit)) = &self.unit else { return true };
-        if let Some(known) = lock(&self.looked).get(&row.id) {
+        if let Some(known) = lock(&self.looked).packs.get(&row.id) {
             return *known;
+        }
+        if self.list_packs(tenant, unit) && lock(&self.looked).packs.contains_key(&row.id) {
+            return true;
         }
         let size = self.objects.size(&names::object(tenant, unit, row.kind, &row.id));
         let there = !matches!(size, Err(ObjectError::NotFound { .. }));
-        lock(&self.looked).insert(row.id, there);
+        let mut looked = lock(&self.looked);
+        looked.asked += 1;
+        looked.packs.insert(row.id, there);
         there
+    }
+
+    /// Lists the packs if it is time to; false if it is not, or if the store does not answer.
+    fn list_packs(&self, tenant: &Tag, unit: &Tag) -> bool {
+        let mut looked = lock(&self.looked);
+        if looked.listed || looked.asked < ASKED.max(self.known.len() / 100) {
+            return looked.listed;
+        }
+        looked.listed = true;
+        for kind in [Kind::DataPack, Kind::MetaPack] {
+            let Ok(names) = self.objects.list(&names::of_kind(tenant, unit, kind)) else {
+                return false;
+            };
+            let ids = names.iter().filter_map(|name| names::last_id(name));
+            looked.packs.extend(ids.filter(|id| self.known.contains(id)).map(|id| (id, true)));
+        }
+        true
     }
 
     fn look(

@@ -275,9 +275,13 @@ impl Unit {
         if let Some(ready) = ready {
             return Ok(ready);
         }
-        let header = self.objects.get_range(name, 0..HEADER as u64)?;
+        let ranges = self.objects.ranges(name)?;
+        let header = match &ranges {
+            Some(ranges) => ranges.read(0..HEADER as u64, &mut Room::default())?.to_vec(),
+            None => self.objects.get_range(name, 0..HEADER as u64)?,
+        };
         let seal = Seal::open(&self.dek, &self.place(kind, pack), name, &header)?;
-        let opened = Arc::new(OpenPack { seal, ranges: self.objects.ranges(name)? });
+        let opened = Arc::new(OpenPack { seal, ranges });
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if open.len() >= OPEN_PACKS {
             open.clear();

@@ -10,7 +10,9 @@
 //!    `Vault::create` finds.
 //! 3. A folder is marked by an empty object `<folder>/~` before the first object in it. Names
 //!    cannot contain `~`, so markers are never listed.
-//! 4. What an engine keeps after a delete (old versions) is its own affair.
+//! 4. Ranges read through a handle may come from a block fetched before (`ahead.rs`), which ends
+//!    with the handle.
+//! 5. What an engine keeps after a delete (old versions) is its own affair.
 //!
 //! | a crash after … | leaves |
 //! |---|---|
@@ -20,6 +22,7 @@
 //!
 //! Keys are `<prefix>/<name>`. Out of scope: multipart uploads, signed URLs, virtual-host buckets.
 
+mod ahead;
 mod claim;
 mod client;
 mod error;
@@ -39,7 +42,8 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
 
 use crate::objects::{bad_range, check_name, folders, name_is_folder, read_all};
-use crate::{MAX_NAME, ObjectError, Objects, Put};
+use crate::{MAX_NAME, ObjectError, Objects, Put, Ranges};
+use ahead::{Ahead, Handle};
 use claim::Claim;
 use client::{Call, Client, Reply};
 pub use error::S3Error;
@@ -67,6 +71,8 @@ struct Inner {
     prefix: String,
     /// Folders whose markers are there.
     marked: Mutex<HashSet<String>>,
+    /// What is fetched before it is asked for.
+    ahead: Ahead,
 }
 
 impl fmt::Debug for S3Objects {
@@ -87,6 +93,7 @@ impl S3Objects {
             place: format!("{}/{bucket}/{prefix}", endpoint.trim_end_matches('/')),
             prefix: if prefix.is_empty() { String::new() } else { format!("{prefix}/") },
             marked: Mutex::default(),
+            ahead: Ahead::default(),
         };
         let objects = S3Objects { inner: Arc::new(inner) };
         objects.page("", "", "1")?;
@@ -208,14 +215,20 @@ impl S3Objects {
         }
     }
 
-    fn bytes(&self, name: &str, range: &Range<u64>) -> Result<Vec<u8>, ObjectError> {
+    /// The bytes of a range, and the size of all of the object.
+    fn bytes_and_size(
+        &self,
+        name: &str,
+        range: &Range<u64>,
+    ) -> Result<(Vec<u8>, u64), ObjectError> {
         let key = self.key(name)?;
         let fits = |size: u64| match range.start <= range.end && range.end <= size {
             true => Ok(()),
             false => Err(bad_range(name, size, range)),
         };
         if range.start >= range.end {
-            return fits(self.size(name)?).map(|()| Vec::new());
+            let size = self.size(name)?;
+            return fits(size).map(|()| (Vec::new(), size));
         }
         let asked = format!("bytes={}-{}", range.start, range.end - 1);
         let headers = [("range", asked.as_str())];
@@ -235,9 +248,10 @@ impl S3Objects {
         }
         let total = reply.header("content-range").and_then(|r| r.rsplit_once('/'));
         let total = total.and_then(|(_, total)| total.parse().ok());
-        fits(total.ok_or_else(|| at(S3Error::Strange("a range without its place")))?)?;
+        let total = total.ok_or_else(|| at(S3Error::Strange("a range without its place")))?;
+        fits(total)?;
         match reply.body.len() as u64 == range.end - range.start {
-            true => Ok(reply.body),
+            true => Ok((reply.body, total)),
             false => Err(at(S3Error::Strange("another range than was asked for"))),
         }
     }
@@ -302,7 +316,12 @@ impl Objects for S3Objects {
     }
 
     fn get_range(&self, name: &str, range: Range<u64>) -> Result<Vec<u8>, ObjectError> {
-        self.bytes(name, &range)
+        Ok(self.bytes_and_size(name, &range)?.0)
+    }
+
+    fn ranges(&self, name: &str) -> Result<Option<Box<dyn Ranges>>, ObjectError> {
+        self.key(name)?;
+        Ok(Some(Box::new(Handle::open(self, name))))
     }
 
     fn open(&self, name: &str) -> Result<Box<dyn Read + Send>, ObjectError> {

@@ -1,5 +1,6 @@
 //! A real S3 engine for tests: Ceph's gateway over one monitor and one store in memory, in a
-//! directory that goes with the test. Debian: `radosgw`, `ceph-mon`, `ceph-osd`.
+//! directory that goes with the test. Debian: `radosgw`, `ceph-mon`, `ceph-osd`; `openssl` makes
+//! its certificate, by an authority of its own.
 //!
 //! Nothing of it outlives the test: each program is told to end when the thread that started it
 //! does. Users: tests of this crate, and by path those of the binary.
@@ -28,6 +29,7 @@ const CEPH_KEY: &str = "AQAAaWJnAAAAABAAMDEyMzQ1Njc4OWFiY2RlZg==";
 pub(crate) struct RadosGw {
     dir: tempfile::TempDir,
     port: u16,
+    tls_port: u16,
     daemons: Vec<Child>,
     gateway: Option<Child>,
 }
@@ -36,9 +38,10 @@ impl RadosGw {
     /// Starts one; about ten seconds.
     pub(crate) fn start() -> RadosGw {
         let dir = tempfile::tempdir().expect("a directory");
-        let [monitor, port] = [free_port(), free_port()];
-        let mut engine = RadosGw { dir, port, daemons: Vec::new(), gateway: None };
+        let [monitor, port, tls_port] = [free_port(), free_port(), free_port()];
+        let mut engine = RadosGw { dir, port, tls_port, daemons: Vec::new(), gateway: None };
         engine.write_settings(monitor);
+        engine.certify();
         let at = |name: &str| engine.dir.path().join(name).display().to_string();
         let fsid = FSID;
         let address = format!("[v2:127.0.0.1:{monitor}]");
@@ -83,6 +86,16 @@ impl RadosGw {
         self.port
     }
 
+    /// Where it speaks TLS.
+    pub(crate) fn tls_port(&self) -> u16 {
+        self.tls_port
+    }
+
+    /// The authority that its certificate is of, as PEM.
+    pub(crate) fn authority(&self) -> Vec<u8> {
+        fs::read(self.dir.path().join("ca.pem")).expect("its certificate")
+    }
+
     /// Settings for a bucket on it.
     pub(crate) fn settings(&self, bucket: &str) -> S3Settings {
         S3Settings {
@@ -116,8 +129,9 @@ impl RadosGw {
              memstore device bytes = 4294967296\nrun dir = {dir}\ncrash dir = {dir}\n\
              admin socket = {dir}/$name.asok\nlog file = {dir}/$name.log\n\
              public addr = 127.0.0.1\ncluster addr = 127.0.0.1\n\
-             rgw frontends = beast endpoint=127.0.0.1:{}\n",
-            self.port
+             rgw frontends = beast endpoint=127.0.0.1:{} ssl_endpoint=127.0.0.1:{} \
+             ssl_certificate={dir}/tls.pem ssl_private_key={dir}/tls.key\n",
+            self.port, self.tls_port
         );
         let write = |name: &str, text: &str| {
             fs::write(self.dir.path().join(name), text).expect("write settings");
@@ -132,6 +146,11 @@ impl RadosGw {
         for part in ["mon", "osd"] {
             fs::create_dir(self.dir.path().join(part)).expect("a directory");
         }
+    }
+
+    /// An authority, and a certificate of it for this machine's own address.
+    fn certify(&self) {
+        certify(self.dir.path());
     }
 
     fn command(&self, program: &str) -> Command {
@@ -186,6 +205,25 @@ impl Drop for RadosGw {
             _ = child.kill();
             _ = child.wait();
         }
+    }
+}
+
+/// Makes `ca.pem`, and `tls.pem` with `tls.key` for 127.0.0.1, which it signs.
+pub(crate) fn certify(dir: &Path) {
+    let ext = "subjectAltName = IP:127.0.0.1\nbasicConstraints = CA:FALSE\n";
+    fs::write(dir.join("tls.ext"), ext).expect("write extensions");
+    let key = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes";
+    for words in [
+        format!("req -x509 {key} -keyout ca.key -out ca.pem -days 30 -subj /CN=authority"),
+        format!("req {key} -keyout tls.key -out tls.csr -subj /CN=engine"),
+        "x509 -req -in tls.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out tls.pem -days 30 \
+         -extfile tls.ext"
+            .to_owned(),
+    ] {
+        let mut openssl = Command::new("openssl");
+        let done = openssl.args(words.split_whitespace()).current_dir(dir).output();
+        let done = done.expect("openssl is missing: sudo apt-get install -y openssl");
+        assert!(done.status.success(), "{words}: {}", String::from_utf8_lossy(&done.stderr));
     }
 }
 

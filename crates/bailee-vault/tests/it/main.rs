@@ -15,6 +15,7 @@ mod keks;
 mod kill;
 mod letgo;
 mod power;
+mod presence;
 mod prune;
 mod ranges;
 mod rescue;

@@ -18,6 +18,7 @@ mod runbook;
 mod shell;
 mod stamping;
 mod stories;
+mod tls;
 #[allow(dead_code, clippy::unwrap_used, reason = "the server's tests use all of it")]
 #[path = "../../../bailee-server/tests/it/tsa.rs"]
 mod tsa;
