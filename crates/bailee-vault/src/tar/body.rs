@@ -12,13 +12,14 @@ use super::{Archive, Flaw};
 pub(crate) struct Body {
     pub(crate) size: u64,
     at: u64,
+    holes: u64,
     /// Last first.
     pieces: Vec<(u64, u64)>,
 }
 
 impl Body {
     pub(super) fn whole(size: u64) -> Self {
-        Self { size, at: 0, pieces: vec![(0, size)] }
+        Self { size, at: 0, holes: 0, pieces: vec![(0, size)] }
     }
 
     pub(super) fn sparse(map: Map, stored: u64) -> Result<Self, &'static str> {
@@ -36,7 +37,12 @@ impl Body {
         }
         let mut pieces = map.pieces;
         pieces.reverse();
-        Ok(Self { size: map.size, at: 0, pieces })
+        Ok(Self { size: map.size, at: 0, holes: map.size - sum, pieces })
+    }
+
+    /// Bytes of it that are not stored.
+    pub(super) fn holes(&self) -> u64 {
+        self.holes
     }
 
     /// Fills `room`, which must not reach past the end.

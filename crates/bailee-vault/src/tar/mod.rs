@@ -7,6 +7,8 @@
 //!    nothing is skipped in silence.
 //! 3. Metadata of one member takes at most [`MOST_RECORDS`] bytes, a map of a sparse file at most
 //!    [`sparse::MOST_PIECES`] pieces.
+//! 4. Holes cost no bytes to write and each a turn of the hash to read: all of an archive together
+//!    have at most [`MOST_HOLES`] bytes, refused before the first of the member is read.
 //!
 //! Out of scope: whether the members make a tree, see `preserve/archive.rs`.
 
@@ -31,6 +33,10 @@ const MOST_RECORDS: u64 = 16 * 1024 * 1024;
 
 /// The most bytes of records that count for all members.
 const MOST_GLOBAL: u64 = 64 * 1024;
+
+/// The most bytes of holes in all members: a file of the largest size that ext4 has, with nothing
+/// in it. A header that claims more would keep the processor for days.
+const MOST_HOLES: u64 = 16 << 40;
 
 /// Why an archive is not taken.
 #[derive(Debug)]
@@ -91,12 +97,14 @@ pub(crate) struct Archive<R> {
     /// Bytes of the current member that were not read, and what pads them.
     left: u64,
     padding: u64,
+    /// Bytes of holes in the members so far.
+    holes: u64,
     global: Records,
 }
 
 impl<R: Read> Archive<R> {
     pub(crate) fn new(from: R) -> Self {
-        Self { from, at: 0, left: 0, padding: 0, global: Records::default() }
+        Self { from, at: 0, left: 0, padding: 0, holes: 0, global: Records::default() }
     }
 
     pub(crate) fn flaw(&self, what: impl Into<String>) -> Flaw {
@@ -178,6 +186,12 @@ impl<R: Read> Archive<R> {
             None => Body::whole(content),
             Some(map) => Body::sparse(map, self.left).map_err(|what| self.flaw(named(what)))?,
         };
+        self.holes = self.holes.saturating_add(body.holes());
+        if self.holes > MOST_HOLES {
+            let most = MOST_HOLES >> 40;
+            let what = format!("has holes that make more than {most} TiB, with those before it");
+            return Err(self.flaw(named(&what)));
+        }
         Ok(Member { path, node, body })
     }
 

@@ -145,6 +145,68 @@ fn what_would_leave_its_directory_or_be_lost_is_refused_by_name() {
     }
 }
 
+/// A member of old GNU form with one piece of data at its beginning and a hole up to `size`.
+fn gnu_sparse(name: &[u8], size: u64) -> Vec<u8> {
+    let mut all = member(name, b'S', b"", &[7; 512]);
+    let block = &mut all[..512];
+    block[257..265].copy_from_slice(b"ustar  \0");
+    block[386..410].copy_from_slice(b"00000000000\x0000000001000\0");
+    // Base 256, for what twelve octal digits cannot say.
+    block[483] = 0x80;
+    block[487..495].copy_from_slice(&size.to_be_bytes());
+    block[148..156].fill(b' ');
+    let sum: u32 = block.iter().map(|byte| u32::from(*byte)).sum();
+    block[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
+    all
+}
+
+/// The same in pax form 0.1 or 1.0.
+fn pax_sparse(name: &str, size: u64, minor: bool) -> Vec<u8> {
+    let mut records = vec![("GNU.sparse.realsize", size.to_string())];
+    let mut content = vec![7; 512];
+    if minor {
+        records.extend([("GNU.sparse.major", "1".into()), ("GNU.sparse.minor", "0".into())]);
+        let mut map = b"1\n0\n512\n".to_vec();
+        map.resize(512, 0);
+        content = [map, content].concat();
+    } else {
+        records.push(("GNU.sparse.map", "0,512".into()));
+    }
+    let line = |(key, value): &(&str, String)| {
+        let rest = format!(" {key}={value}\n");
+        let digits = (rest.len() + 2).to_string().len();
+        format!("{}{rest}", rest.len() + digits)
+    };
+    let records: String = records.iter().map(line).collect();
+    [member(b"x", b'x', b"", records.as_bytes()), member(name.as_bytes(), b'0', b"", &content)]
+        .concat()
+}
+
+#[test]
+fn holes_without_end_are_refused_by_name_before_they_cost_anything() {
+    let began = std::time::Instant::now();
+    for size in [(16 << 40) + 513, 1 << 60, i64::MAX as u64] {
+        for one in [gnu_sparse(b"huge", size), pax_sparse("huge", size, false)] {
+            let said = refusal(&whole(&[one]));
+            assert!(said.contains("\"huge\" has holes that make more than 16 TiB"), "{said}");
+        }
+        let said = refusal(&whole(&[pax_sparse("huge", size, true)]));
+        assert!(said.contains("more than 16 TiB"), "{said}");
+    }
+    // Many that are each within it, counted without reading one.
+    let many: Vec<Vec<u8>> = (0..18).map(|n| pax_sparse(&format!("{n}"), 1 << 40, true)).collect();
+    let refused = tar_members("a.tar", &mut &whole(&many)[..]).unwrap_err().to_string();
+    assert!(refused.contains("\"16\" has holes"), "{refused}");
+    assert!(began.elapsed().as_secs() < 60, "a hole was read");
+    // What people have is taken: a hole of 64 MiB in each form.
+    let (_, vault) = memory_vault();
+    let size = 64 << 20;
+    for one in [gnu_sparse(b"s", size), pax_sparse("s", size, false), pax_sparse("s", size, true)] {
+        let kept = vault.preserve("t", "A-1", &archive(&whole(&[one])), &mut ()).unwrap();
+        assert_eq!(kept.bytes, size);
+    }
+}
+
 #[test]
 fn an_archive_that_is_cut_or_damaged_leaves_no_snapshot() {
     let bytes = whole(&[
