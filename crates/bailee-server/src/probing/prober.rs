@@ -23,7 +23,7 @@ use bailee_core::State;
 use bailee_core::engine::Finding;
 
 use super::job::{Job, Seen};
-use super::{canaries, record};
+use super::record;
 use crate::house::House;
 use crate::keeping::KeepError;
 use crate::packs::Engine;
@@ -106,7 +106,7 @@ fn run(house: &Weak<House>, end: &End, alive: SyncSender<()>) {
 fn round(house: &Weak<House>, end: &End, since: Since) -> Result<(), KeepError> {
     let Some(job) = house.upgrade().map(|house| job_if_due(&house, since)) else { return Ok(()) };
     let Some(job) = job? else { return Ok(()) };
-    let seen = job.carry_out()?;
+    let seen = job.carry_out();
     if end.wait(Duration::ZERO) {
         return Ok(());
     }
@@ -142,8 +142,7 @@ fn is_due(
     }
 }
 
-fn tell(house: &House, mut seen: Seen) -> Result<(), KeepError> {
-    house.with_state(|s| canaries::still_held(s, &mut seen.canaries))?;
+fn tell(house: &House, seen: Seen) -> Result<(), KeepError> {
     let (engine, found) = record(house, seen)?;
     for line in found.bad() {
         tracing::warn!(engine, entry = found.position, "{line}");
