@@ -203,3 +203,32 @@ fn a_key_or_a_file_that_is_missing_is_a_finding_too_and_hides_no_loss() {
     assert!(bad[0].starts_with("answers silent: its credentials"), "{bad:?}");
     assert!(!bad[0].contains(at.to_str().unwrap()), "{bad:?}");
 }
+
+#[test]
+fn an_engine_that_never_answers_keeps_neither_letters_nor_the_end_waiting() {
+    let Stage { dir, house, clock, token, .. } = stage();
+    drop(house);
+    let engine = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = dir.path().join("house");
+    let settings = std::fs::read_to_string(at.join("bailee.toml")).unwrap();
+    let section = format!(
+        "\n[vault]\nobjects = \"s3\"\nendpoint = \"http://{}\"\nbucket = \"kept\"\n\
+         credentials = \"keys/s3.toml\"\n",
+        engine.local_addr().unwrap()
+    );
+    std::fs::write(at.join("bailee.toml"), settings + &section).unwrap();
+    let secrets = at.join("keys/s3.toml");
+    std::fs::write(&secrets, "access_key_id = \"a\"\nsecret_access_key = \"b\"\n").unwrap();
+    let closed = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    std::fs::set_permissions(&secrets, closed).unwrap();
+    let served = Served::start(House::open(&at, clock.clone()).unwrap());
+    // The prober has come, and waits for an answer.
+    let (_asked, _) = engine.accept().unwrap();
+    let letter = letter_with(2, "Keep everything of otto store.\r\n");
+    assert_eq!(served.post("/v1/intake", &token, &letter).status, 201);
+    let start = Instant::now();
+    served.end();
+    assert!(start.elapsed() < Duration::from_secs(9), "{:?}", start.elapsed());
+    let house = House::open(&at, clock).unwrap();
+    assert!(probing::last(&house).unwrap().is_none(), "after the end nothing is recorded");
+}
