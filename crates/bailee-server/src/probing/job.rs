@@ -1,15 +1,15 @@
 //! A job: all that a probe needs, taken from the house once, so that it is carried out without it.
 //!
-//! Invariants: whatever an engine does or does not do is in what was seen, so that it is recorded;
-//! an error is one of this house's own settings; what was lost before stays lost while the engine
-//! does not answer.
+//! Invariants: whatever an engine does or does not do is in what was seen, so that it is recorded,
+//! and so is what keeps this house from asking it: settings, credentials, the vault's key. What was
+//! lost before stays lost while nothing can be read. No path of this machine is in it.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use bailee_core::engine::{Canaries, Finding, Outcome, Trial};
 use bailee_store::Objects;
-use bailee_vault::{Kek, Vault, VaultError};
+use bailee_vault::{Kek, Vault};
 
 use super::canaries::{self, Pick};
 use super::{of_bucket, of_disk, silent, trial};
@@ -29,7 +29,7 @@ pub(super) struct Job {
     own: Arc<dyn Objects>,
     before: Option<Finding>,
     picks: Vec<Pick>,
-    /// What opens the vault, if something is to be read back.
+    /// What opens the vault, if there is such a key.
     kek: Option<Kek>,
     seed: [u8; 32],
     /// What names of this probe have in them.
@@ -59,55 +59,57 @@ impl Job {
             let picks = canaries::pick(s, before.as_ref(), u64::from_be_bytes(from));
             (before, picks)
         })?;
-        let kek = match picks.is_empty() {
-            true => None,
-            false => Some(Kek::from_bytes(*house.keys().vault(dir).map_err(HouseError::from)?)),
-        };
+        let kek = house.keys().vault(dir).ok().map(|key| Kek::from_bytes(*key));
         let mark = format!("{}-{}", house.clock().now().0, std::process::id());
         let (dir, own) = (dir.to_owned(), house.objects().clone());
         Ok(Job { engine, settings, dir, own, before, picks, kek, seed, mark })
     }
 
     /// Tries and reads back.
-    pub(super) fn carry_out(self) -> Result<Seen, HouseError> {
-        let (mut trials, packs) = self.try_out()?;
-        let mut canaries = Canaries::default();
-        let mut unread = None;
-        match (packs, &self.kek) {
-            (Some(packs), Some(kek)) => match self.vault(packs, kek) {
-                Ok(vault) => {
-                    (canaries, unread) = canaries::read_back(&vault, &self.picks, self.seed);
-                }
-                Err(error) => unread = Some(error),
-            },
-            (None, _) => canaries::keep_known(self.before.as_ref(), &mut canaries),
-            (Some(_), None) => {}
+    pub(super) fn carry_out(self) -> Seen {
+        let (mut trials, packs) = self.try_out();
+        let (mut canaries, mut unread) = (Canaries::default(), None);
+        match packs.map(|packs| self.vault(packs)) {
+            Some(_) if self.picks.is_empty() => {}
+            Some(Ok(vault)) => {
+                let read = canaries::read_back(&vault, &self.picks, self.seed);
+                (canaries, unread) = (read.0, read.1.map(|error| error.to_string()));
+            }
+            Some(Err(why)) => unread = Some(why),
+            None => canaries::keep_known(self.before.as_ref(), &mut canaries),
         }
-        if let Some(error) = unread {
-            trials.push(trial("read held data", Outcome::Silent, &error.to_string()));
+        if let Some(why) = unread {
+            trials.push(trial("read held data", Outcome::Silent, &why));
             canaries::keep_known(self.before.as_ref(), &mut canaries);
         }
-        Ok(Seen { engine: self.engine, trials, canaries })
+        Seen { engine: self.engine, trials, canaries }
     }
 
     /// The trials, and the packs if they can be reached.
-    fn try_out(&self) -> Result<(Vec<Trial>, Option<Packs>), HouseError> {
+    fn try_out(&self) -> (Vec<Trial>, Option<Packs>) {
         match self.settings.open(&self.dir) {
             Ok(None) => {
                 let name = format!("probe/{}", self.mark);
-                Ok((of_disk(&*self.own, &name), Some(self.own.clone())))
+                (of_disk(&*self.own, &name), Some(self.own.clone()))
             }
             Ok(Some(bucket)) => {
                 let trials = of_bucket(bucket.probe(&self.mark));
                 let answers = trials.iter().all(|trial| trial.outcome != Outcome::Silent);
-                Ok((trials, answers.then(|| -> Packs { Arc::new(bucket) })))
+                (trials, answers.then(|| -> Packs { Arc::new(bucket) }))
             }
-            Err(HouseError::Engine { detail }) => Ok((vec![silent(&detail)], None)),
-            Err(error) => Err(error),
+            Err(HouseError::Engine { detail } | HouseError::Config { detail, .. }) => {
+                (vec![silent(&detail)], None)
+            }
+            Err(HouseError::Io { detail, .. }) => {
+                let why = format!("its credentials or certificates cannot be read: {detail}");
+                (vec![silent(&why)], None)
+            }
+            Err(_) => (vec![silent("its settings cannot be used")], None),
         }
     }
 
-    fn vault(&self, packs: Packs, kek: &Kek) -> Result<Vault, VaultError> {
-        Vault::open_with_keys(packs, self.own.clone(), kek)
+    fn vault(&self, packs: Packs) -> Result<Vault, String> {
+        let kek = self.kek.as_ref().ok_or("the vault's key is missing: it is in no key file")?;
+        Vault::open_with_keys(packs, self.own.clone(), kek).map_err(|error| error.to_string())
     }
 }

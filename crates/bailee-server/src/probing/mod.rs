@@ -33,16 +33,17 @@ const LONGEST_TEXT: usize = 1000;
 /// held back, and records what was seen. Gives the engine's place and the finding.
 ///
 /// # Errors
-/// Settings that cannot be used; the log cannot be written. What the engine does wrong, or that it
-/// does not answer, is in the finding.
+/// A house in memory; the log cannot be written. What the engine does wrong, that it does not
+/// answer, and what keeps this house from asking it, is in the finding.
 pub fn probe(house: &House) -> Result<(String, Finding), KeepError> {
-    let seen = Job::of(house)?.carry_out()?;
+    let seen = Job::of(house)?.carry_out();
     record(house, seen)
 }
 
 /// Records what was seen, and gives it as the log has it.
 fn record(house: &House, seen: Seen) -> Result<(String, Finding), KeepError> {
-    let Seen { engine, trials, canaries } = seen;
+    let Seen { engine, trials, mut canaries } = seen;
+    house.with_state(|s| canaries::still_held(s, &mut canaries))?;
     let action = Action::RecordProbe { engine: engine.clone(), trials, canaries };
     house.submit(Command::system(action), Vec::new())?;
     let found = house.with_state(|s| s.engines.get(&engine).cloned())?;

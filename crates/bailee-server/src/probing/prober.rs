@@ -14,8 +14,7 @@
 //! | the trials      | a few bytes under a name of the probe; it is due still |
 //! | the record      | the finding; the next is due a day later |
 
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -23,7 +22,7 @@ use bailee_core::State;
 use bailee_core::engine::Finding;
 
 use super::job::{Job, Seen};
-use super::{canaries, record};
+use super::record;
 use crate::house::House;
 use crate::keeping::KeepError;
 use crate::packs::Engine;
@@ -36,22 +35,46 @@ const FAILED: Duration = Duration::from_secs(600);
 /// A running prober.
 pub(crate) struct Prober {
     end: Arc<End>,
-    ended: Receiver<()>,
 }
 
-/// Whether the end was said.
+/// What the prober and whoever ends it tell each other.
 #[derive(Default)]
 struct End {
-    said: Mutex<bool>,
-    woken: Condvar,
+    told: Mutex<Told>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Told {
+    /// The end was said.
+    said: bool,
+    /// The thread has the house in its hands.
+    holding: bool,
 }
 
 impl End {
+    fn lock(&self) -> MutexGuard<'_, Told> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Waits; true if the end was said.
     fn wait(&self, most: Duration) -> bool {
-        let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.woken.wait_timeout_while(said, most, |said| !*said);
-        *waited.unwrap_or_else(PoisonError::into_inner).0
+        let waited = self.changed.wait_timeout_while(self.lock(), most, |told| !told.said);
+        waited.unwrap_or_else(PoisonError::into_inner).0.said
+    }
+
+    /// Does something with the house, unless the end was said or it is gone.
+    fn with<R>(&self, house: &Weak<House>, act: impl FnOnce(&House) -> R) -> Option<R> {
+        let mut told = self.lock();
+        if told.said {
+            return None;
+        }
+        told.holding = true;
+        drop(told);
+        let done = house.upgrade().map(|house| act(&house));
+        self.lock().holding = false;
+        self.changed.notify_all();
+        done
     }
 }
 
@@ -68,52 +91,44 @@ impl Prober {
     /// # Errors
     /// The machine gives no thread.
     pub(crate) fn start(house: &Arc<House>) -> std::io::Result<Prober> {
-        let (end, (alive, ended)) = (Arc::new(End::default()), sync_channel(1));
+        let end = Arc::new(End::default());
         let (house, until) = (Arc::downgrade(house), end.clone());
-        let run = move || run(&house, &until, alive);
-        thread::Builder::new().name("prober".into()).spawn(run)?;
-        Ok(Prober { end, ended })
+        thread::Builder::new().name("prober".into()).spawn(move || run(&house, &until))?;
+        Ok(Prober { end })
     }
 
     /// Says the end, and waits at most so long for what is being recorded. A thread that waits for
-    /// an engine is left behind; it has nothing of the house.
+    /// an engine is left behind: it has nothing of the house, and gets nothing any more.
     pub(crate) fn end(self, patience: Duration) {
-        *self.end.said.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        self.end.woken.notify_all();
-        // An error is the sender gone: that is the end.
-        _ = self.ended.recv_timeout(patience);
+        let mut told = self.end.lock();
+        told.said = true;
+        self.end.changed.notify_all();
+        let waited = self.end.changed.wait_timeout_while(told, patience, |told| told.holding);
+        if waited.unwrap_or_else(PoisonError::into_inner).1.timed_out() {
+            tracing::warn!("what was seen of the engine is not recorded in time");
+        }
     }
 }
 
-fn run(house: &Weak<House>, end: &End, alive: SyncSender<()>) {
+fn run(house: &Weak<House>, end: &End) {
     let (mut since, mut not_before) = (Since::Start, Instant::now());
     while !end.wait(LOOK) {
         if Instant::now() < not_before {
             continue;
         }
-        match round(house, end, since) {
-            Ok(()) => {}
-            Err(error) => {
-                tracing::warn!(%error, "the engine that keeps the packs could not be probed");
-                not_before = Instant::now() + FAILED;
-            }
+        if let Err(error) = round(house, end, since) {
+            tracing::warn!(%error, "what keeps the packs could not be probed");
+            not_before = Instant::now() + FAILED;
         }
         since = Since::LastFinding;
     }
-    drop(alive);
 }
 
 fn round(house: &Weak<House>, end: &End, since: Since) -> Result<(), KeepError> {
-    let Some(job) = house.upgrade().map(|house| job_if_due(&house, since)) else { return Ok(()) };
-    let Some(job) = job? else { return Ok(()) };
-    let seen = job.carry_out()?;
-    if end.wait(Duration::ZERO) {
-        return Ok(());
-    }
-    match house.upgrade() {
-        Some(house) => tell(&house, seen),
-        None => Ok(()),
-    }
+    let job = end.with(house, |house| job_if_due(house, since)).transpose()?;
+    let Some(job) = job.flatten() else { return Ok(()) };
+    let seen = job.carry_out();
+    end.with(house, |house| tell(house, seen)).unwrap_or(Ok(()))
 }
 
 fn job_if_due(house: &House, since: Since) -> Result<Option<Job>, KeepError> {
@@ -142,8 +157,7 @@ fn is_due(
     }
 }
 
-fn tell(house: &House, mut seen: Seen) -> Result<(), KeepError> {
-    house.with_state(|s| canaries::still_held(s, &mut seen.canaries))?;
+fn tell(house: &House, seen: Seen) -> Result<(), KeepError> {
     let (engine, found) = record(house, seen)?;
     for line in found.bad() {
         tracing::warn!(engine, entry = found.position, "{line}");

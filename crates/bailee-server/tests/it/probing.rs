@@ -172,3 +172,63 @@ fn what_no_hold_reaches_is_not_drawn_and_what_is_lost_and_let_go_of_is_no_alarm(
     let (_, found) = probing::probe(&house).unwrap();
     assert_eq!((found.canaries.objects, found.bad()), (0, vec![]));
 }
+
+#[test]
+fn a_key_or_a_file_that_is_missing_is_a_finding_too_and_hides_no_loss() {
+    let Stage { dir, house, clock, objects, .. } = stage();
+    let (name, _) = pack(&*objects);
+    objects.delete(&name).unwrap();
+    let (_, found) = probing::probe(&house).unwrap();
+    assert_eq!(found.canaries.lost.len(), 1, "{found:?}");
+    drop(house);
+    let at = dir.path().join("house");
+    let (key, away) = (at.join("keys/vault.key"), dir.path().join("away"));
+    std::fs::rename(&key, &away).unwrap();
+    let house = House::open(&at, clock.clone()).unwrap();
+    let (_, found) = probing::probe(&house).unwrap();
+    let bad = found.bad();
+    assert!(bad[0].starts_with("read held data silent: the vault's key is missing"), "{bad:?}");
+    assert_eq!(found.canaries.lost[0].object, name, "it is not back because nobody can look");
+    drop(house);
+    std::fs::rename(&away, &key).unwrap();
+    // A bucket whose credentials cannot be read: another engine, and no path in the log.
+    let settings = std::fs::read_to_string(at.join("bailee.toml")).unwrap();
+    let section = "\n[vault]\nobjects = \"s3\"\nendpoint = \"http://127.0.0.1:1\"\n\
+                   bucket = \"kept\"\ncredentials = \"keys/none\"\n";
+    std::fs::write(at.join("bailee.toml"), settings + section).unwrap();
+    let house = House::open(&at, clock).unwrap();
+    let (engine, found) = probing::probe(&house).unwrap();
+    assert_eq!(engine, "http://127.0.0.1:1/kept");
+    let bad = found.bad();
+    assert!(bad[0].starts_with("answers silent: its credentials"), "{bad:?}");
+    assert!(!bad[0].contains(at.to_str().unwrap()), "{bad:?}");
+}
+
+#[test]
+fn an_engine_that_never_answers_keeps_neither_letters_nor_the_end_waiting() {
+    let Stage { dir, house, clock, token, .. } = stage();
+    drop(house);
+    let engine = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = dir.path().join("house");
+    let settings = std::fs::read_to_string(at.join("bailee.toml")).unwrap();
+    let section = format!(
+        "\n[vault]\nobjects = \"s3\"\nendpoint = \"http://{}\"\nbucket = \"kept\"\n\
+         credentials = \"keys/s3.toml\"\n",
+        engine.local_addr().unwrap()
+    );
+    std::fs::write(at.join("bailee.toml"), settings + &section).unwrap();
+    let secrets = at.join("keys/s3.toml");
+    std::fs::write(&secrets, "access_key_id = \"a\"\nsecret_access_key = \"b\"\n").unwrap();
+    let closed = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    std::fs::set_permissions(&secrets, closed).unwrap();
+    let served = Served::start(House::open(&at, clock.clone()).unwrap());
+    // The prober has come, and waits for an answer.
+    let (_asked, _) = engine.accept().unwrap();
+    let letter = letter_with(2, "Keep everything of otto store.\r\n");
+    assert_eq!(served.post("/v1/intake", &token, &letter).status, 201);
+    let start = Instant::now();
+    served.end();
+    assert!(start.elapsed() < Duration::from_secs(9), "{:?}", start.elapsed());
+    let house = House::open(&at, clock).unwrap();
+    assert!(probing::last(&house).unwrap().is_none(), "after the end nothing is recorded");
+}
