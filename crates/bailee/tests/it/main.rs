@@ -23,6 +23,7 @@ mod stories;
 #[path = "../../../bailee-server/tests/it/tsa.rs"]
 mod tsa;
 mod vault_keys;
+mod vault_token;
 mod wire;
 mod witnessing;
 
