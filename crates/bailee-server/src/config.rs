@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::attest::Witnesses;
 use crate::house::HouseError;
 use crate::http::Serving;
-use crate::keys::KeySettings;
+use crate::keys::{KeySettings, Source};
 use crate::packs::Packs;
 use crate::stamping::{Authority, Pace};
 
@@ -83,6 +83,7 @@ impl Config {
     /// Parses the file. Error: what is wrong, with its line.
     pub fn parse(text: &str) -> Result<Config, String> {
         let config: Config = toml::from_str(text).map_err(|error| error.to_string())?;
+        config.keys.check()?;
         config.vault.check()?;
         Ok(config)
     }
@@ -99,9 +100,12 @@ impl Config {
             text.push_str(&format!("{address:?} = {entity:?}\n"));
         }
         if self.keys != KeySettings::default() {
-            let KeySettings { log, next } = &self.keys;
+            let KeySettings { log, next, vault } = &self.keys;
             let (log, next) = (log.to_string(), next.to_string());
             text.push_str(&format!("\n[keys]\nlog = {log:?}\nnext = {next:?}\n"));
+            if *vault != Source::File {
+                text.push_str(&format!("vault = {:?}\n", vault.to_string()));
+            }
         }
         text.extend(self.witnesses.iter().map(Witnesses::to_text));
         text.push_str(&self.serving.to_text());
@@ -122,6 +126,7 @@ mod tests {
         config.entities.insert("us@example.org".into(), "E-2".into());
         let token = "pkcs11:token=t;object=log?module-path=/m.so".parse().unwrap();
         config.keys.next = token;
+        config.keys.vault = "pkcs11:id=%02?module-path=/m.so&pin-source=/pin".parse().unwrap();
         let policy = "witnesses.tlog-policy".into();
         config.witnesses = Some(Witnesses { policy, timeout_ms: 700 });
         config.serving.entries_days = Some(3650);
@@ -133,6 +138,13 @@ mod tests {
             config.timestamp.push(Authority { name, url, roots, policy });
         }
         assert_eq!(Config::parse(&config.to_text()), Ok(config));
+    }
+
+    #[test]
+    fn an_agent_cannot_keep_the_vaults_key() {
+        let agent = format!("[keys]\nvault = \"agent:SHA256:{}\"\n", "a".repeat(43));
+        let text = Config::for_origin("a.example").to_text() + &agent;
+        assert!(Config::parse(&text).unwrap_err().contains("keys.vault"));
     }
 
     #[test]

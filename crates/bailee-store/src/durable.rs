@@ -44,10 +44,20 @@ pub trait Moves: std::fmt::Debug + Send + Sync {
         how.write(true).create_new(true).mode(0o600).custom_flags(flags).open(path)
     }
 
-    /// Makes what was written to the file that was created at `path` survive power loss.
+    /// Creates a file to write to, or empties the one that a crash left there.
     ///
     /// # Errors
     /// The medium's.
+    fn create_over(&self, path: &Path) -> io::Result<File> {
+        File::create(path)
+    }
+
+    /// Makes what was written to the file that was created at `path` survive power loss. A test
+    /// learns which line asked for it.
+    ///
+    /// # Errors
+    /// The medium's.
+    #[track_caller]
     fn sync_file(&self, _path: &Path, file: &File) -> io::Result<()> {
         file.sync_data()
     }
@@ -68,6 +78,14 @@ pub trait Moves: std::fmt::Debug + Send + Sync {
         }
     }
 
+    /// Gives a finished temporary file its name, in the place of what has it.
+    ///
+    /// # Errors
+    /// The medium's.
+    fn replace(&self, temporary: &Path, name: &Path) -> io::Result<()> {
+        fs::rename(temporary, name)
+    }
+
     /// Removes a file's name.
     ///
     /// # Errors
@@ -76,10 +94,11 @@ pub trait Moves: std::fmt::Debug + Send + Sync {
         fs::remove_file(path)
     }
 
-    /// Makes the names in `dir` survive power loss.
+    /// Makes the names in `dir` survive power loss. A test learns which line asked for it.
     ///
     /// # Errors
     /// The medium's.
+    #[track_caller]
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
         File::open(dir)?.sync_all()
     }

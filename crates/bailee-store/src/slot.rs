@@ -4,10 +4,10 @@
 //! the new ones survive power loss. An error may mean "failed" or "failed, but replaced": whoever
 //! must know reads again.
 //!
-//! Order of writes on disk: temporary file, `fsync`, `rename`, `fsync` of the directory.
+//! Order of writes on disk: temporary file, `fdatasync`, `rename`, `fsync` of the directory.
 //! Out of scope: several writers (a house holds the lock of its directory).
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
@@ -35,14 +35,22 @@ pub trait Slot: Send + Sync {
 
 /// A slot that is a file.
 #[derive(Clone, Debug)]
-pub struct DiskSlot {
+pub struct DiskSlot<M: Moves = Kernel> {
     path: PathBuf,
+    moves: M,
 }
 
 impl DiskSlot {
     /// The file of that name in a directory that exists.
     pub fn new(dir: &Path, name: &str) -> DiskSlot {
-        DiskSlot { path: dir.join(name) }
+        DiskSlot::with(dir, name, Kernel)
+    }
+}
+
+impl<M: Moves> DiskSlot<M> {
+    /// As [`DiskSlot::new`], with other moves: a recorder of them, in tests.
+    pub fn with(dir: &Path, name: &str, moves: M) -> DiskSlot<M> {
+        DiskSlot { path: dir.join(name), moves }
     }
 
     fn failed(&self, doing: &'static str) -> impl Fn(std::io::Error) -> SlotError {
@@ -51,7 +59,7 @@ impl DiskSlot {
     }
 }
 
-impl Slot for DiskSlot {
+impl<M: Moves> Slot for DiskSlot<M> {
     fn read(&self) -> Result<Option<Vec<u8>>, SlotError> {
         match fs::read(&self.path) {
             Ok(bytes) => Ok(Some(bytes)),
@@ -63,11 +71,11 @@ impl Slot for DiskSlot {
     fn replace(&self, bytes: &[u8]) -> Result<(), SlotError> {
         let aside = self.path.with_extension("new");
         let dir = self.path.parent().unwrap_or(Path::new("."));
-        let written = File::create(&aside).and_then(|mut file| {
+        let written = self.moves.create_over(&aside).and_then(|mut file| {
             file.write_all(bytes)?;
-            file.sync_all()?;
-            fs::rename(&aside, &self.path)?;
-            Kernel.sync_dir(dir)
+            self.moves.sync_file(&aside, &file)?;
+            self.moves.replace(&aside, &self.path)?;
+            self.moves.sync_dir(dir)
         });
         written.map_err(self.failed("replace"))
     }

@@ -8,12 +8,13 @@
 //!
 //! Out of scope: where the KEK comes from besides a file (a passphrase by argon2id, a KMS).
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use aws_lc_rs::hkdf;
+use bailee_store::{Kernel, Moves};
 use zeroize::Zeroize;
 
 use crate::error::VaultError;
@@ -139,21 +140,29 @@ impl Kek {
     /// # Errors
     /// [`VaultError::KekFile`] if the file exists or cannot be written.
     pub fn generate_file(path: &Path) -> Result<Self, VaultError> {
+        Self::generate_file_with(path, &Kernel)
+    }
+
+    /// As [`Kek::generate_file`], with other moves: a recorder of them, in tests.
+    ///
+    /// # Errors
+    /// As [`Kek::generate_file`].
+    pub fn generate_file_with(path: &Path, moves: &impl Moves) -> Result<Self, VaultError> {
         let fail = |e: std::io::Error| VaultError::KekFile {
             path: path.display().to_string(),
             detail: format!("could not be created: {e}"),
         };
         let key = Secret::random()?;
-        let mut file =
-            OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(fail)?;
+        let mut file = moves.create_file(path).map_err(fail)?;
         let mut text = hex(key.expose());
         text.push('\n');
-        let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+        let written = file.write_all(text.as_bytes());
         text.zeroize();
         written.map_err(fail)?;
+        moves.sync_file(path, &file).map_err(fail)?;
         let parent = path.parent().filter(|p| !p.as_os_str().is_empty());
         let parent = parent.unwrap_or_else(|| Path::new("."));
-        File::open(parent).and_then(|d| d.sync_all()).map_err(fail)?;
+        moves.sync_dir(parent).map_err(fail)?;
         Ok(Self(key))
     }
 

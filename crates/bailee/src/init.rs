@@ -8,6 +8,7 @@ use bailee_server::api::parts::{Channel, Who};
 use bailee_server::api::words::{ChannelKind, Role};
 use bailee_server::api::{self, Request};
 use bailee_server::core::By;
+use bailee_server::keys::Source;
 use bailee_server::{Clock, Config, House, keys};
 use serde_json::{Value, json};
 
@@ -28,6 +29,11 @@ pub(crate) fn init(args: &InitArgs, reach: &Reach, style: Style) -> Result<(), T
     let people = people?;
     let mut config = Config::for_origin(&args.origin);
     config.keys.log = args.log_key.clone();
+    if let Source::Agent(_) = args.vault_key {
+        let change = "use file, or a key in a token: pkcs11:…";
+        return Err(Trouble::usage("--vault-key", "an agent signs and opens nothing", change));
+    }
+    config.keys.vault = args.vault_key.clone();
     let passphrase = match args.protect {
         true => Some(keys::new_passphrase(args.passphrase_file.as_deref())?),
         false => None,

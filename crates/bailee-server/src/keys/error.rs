@@ -80,6 +80,27 @@ pub enum KeyError {
         /// The system's words.
         detail: String,
     },
+    /// A token is there and does not open the file.
+    #[error(
+        "{holder} does not open {path} ({detail}): another key has the name of the one that sealed \
+         it, or the file was altered"
+    )]
+    WrongTokenKey {
+        /// The file.
+        path: PathBuf,
+        /// The token.
+        holder: String,
+        /// Its words.
+        detail: String,
+    },
+    /// A token is there and does not do what is asked.
+    #[error("{holder} refuses ({detail})")]
+    TokenRefuses {
+        /// The token.
+        holder: String,
+        /// Why.
+        detail: String,
+    },
 }
 
 fn signing(error: &SignError) -> (u16, &'static str, &'static str) {
@@ -117,6 +138,10 @@ impl KeyError {
             KeyError::Sign(error) => return signing(error),
             KeyError::Ledger(bailee_ledger::Error::NotSigned(error)) => return signing(error),
             KeyError::Ledger(_) => (500, "key_contradicted", "look at docs/keys.md"),
+            KeyError::WrongTokenKey { .. } => {
+                (409, "wrong_token_key", "bring back the key or the file; docs/keys.md")
+            }
+            KeyError::TokenRefuses { .. } => (409, "holder_refused", "look at what it says"),
             KeyError::Io { .. } => (500, "key_failed", "remove the cause and try again"),
         };
         (status, code, change)

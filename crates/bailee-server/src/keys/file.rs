@@ -1,4 +1,5 @@
-//! Key files: 32 secret bytes in `keys/`, plain or under a passphrase (protected.rs).
+//! Key files: 32 secret bytes in `keys/`, plain, under a passphrase (protected.rs), or for a token
+//! (in_token.rs).
 //!
 //! Invariants: a key file is created new, durable, readable by its owner only, and never
 //! overwritten with another key; one that others can read is refused; protecting replaces a file
@@ -16,8 +17,11 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use super::error::KeyError;
+use super::in_token::{self, InToken};
 use super::protected::{LONGEST, Lock, Protected, Seed, draw};
 use super::secrets::{Secret, Secrets, What};
+use super::source::{Source, TokenUri};
+use super::token;
 
 /// How a key file keeps its seed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +30,8 @@ pub(crate) enum Kept {
     Plain,
     /// Under a passphrase.
     Protected,
+    /// Under a key in a token.
+    Token,
 }
 
 impl Kept {
@@ -34,6 +40,7 @@ impl Kept {
         match self {
             Kept::Plain => "plain file, mode 0600",
             Kept::Protected => "file under a passphrase",
+            Kept::Token => "file that a token opens",
         }
     }
 }
@@ -97,6 +104,8 @@ pub(crate) struct KeyDir<'a> {
     dir: PathBuf,
     secrets: &'a Secrets,
     said: RefCell<Option<Secret>>,
+    /// The PIN of a token, and which: asked for once.
+    pin: RefCell<Option<(String, Secret)>>,
     /// Tried where the other passphrase does not open: files that a crash left under the new one.
     spare: Option<Secret>,
     /// What the last protected file took; the others have the same salt, as a rule.
@@ -106,7 +115,8 @@ pub(crate) struct KeyDir<'a> {
 impl<'a> KeyDir<'a> {
     pub(crate) fn new(dir: &Path, secrets: &'a Secrets, lock: Option<Arc<Lock>>) -> KeyDir<'a> {
         let (said, lock) = (RefCell::new(None), RefCell::new(lock));
-        KeyDir { dir: dir.to_owned(), secrets, said, spare: None, lock }
+        let pin = RefCell::new(None);
+        KeyDir { dir: dir.to_owned(), secrets, said, pin, spare: None, lock }
     }
 
     /// With a second passphrase that some files may be under.
@@ -136,6 +146,13 @@ impl<'a> KeyDir<'a> {
         }
         let unfit = |why: &str| KeyError::Unfit { path: path.clone(), why: why.to_owned() };
         let text = std::str::from_utf8(&bytes).map_err(|_| unfit("it does not have 32 bytes"))?;
+        if text.starts_with(in_token::HEADER) {
+            let parsed = InToken::parse(text).map_err(unfit)?;
+            if parsed.purpose() != file.purpose() {
+                return Err(unfit("the key in it is for something else; files were swapped"));
+            }
+            return Ok((parsed.open(&self.pin(&parsed.uri)?, &path)?, Kept::Token));
+        }
         if !text.starts_with("bailee/key/") {
             return Err(unfit("it does not have 32 bytes"));
         }
@@ -144,6 +161,22 @@ impl<'a> KeyDir<'a> {
             return Err(unfit("the key in it is for something else; files were swapped"));
         }
         Ok((self.open(&parsed, &path)?, Kept::Protected))
+    }
+
+    /// The PIN of a token.
+    fn pin(&self, uri: &TokenUri) -> Result<Secret, KeyError> {
+        let token = token::name(uri);
+        if let Some((_, pin)) = self.pin.borrow().as_ref().filter(|(known, _)| *known == token) {
+            return Ok(pin.clone());
+        }
+        let pin = token::pin(uri, self.secrets)?;
+        self.pin.replace(Some((token, pin.clone())));
+        Ok(pin)
+    }
+
+    /// True if the file is there and a token is to open it.
+    pub(crate) fn is_in_token(&self, file: KeyFile) -> bool {
+        read(&self.path(file)).is_ok_and(|bytes| bytes.starts_with(in_token::HEADER.as_bytes()))
     }
 
     /// The seed in a file, or `None` if there is no such file.
@@ -182,9 +215,20 @@ impl<'a> KeyDir<'a> {
 
     /// Makes a key and its file, under the lock there is.
     pub(crate) fn create(&self, file: KeyFile) -> Result<Seed, KeyError> {
+        self.create_in(file, &Source::File)
+    }
+
+    /// Makes a key and its file, as its source says: under the lock there is, or for a token.
+    pub(crate) fn create_in(&self, file: KeyFile, source: &Source) -> Result<Seed, KeyError> {
         let mut seed = Seed::default();
         draw(&mut *seed)?;
-        let bytes = kept(file, &seed, self.lock().as_deref())?;
+        let bytes = match source {
+            Source::Token(uri) => {
+                let text = in_token::seal(file.purpose(), &seed, uri, &self.pin(uri)?)?;
+                Zeroizing::new(text.into_bytes())
+            }
+            Source::File | Source::Agent(_) => kept(file, &seed, self.lock().as_deref())?,
+        };
         write_new(&self.path(file), &bytes)?;
         sync_dir(&self.dir)?;
         Ok(seed)
@@ -195,10 +239,13 @@ impl<'a> KeyDir<'a> {
         remove(&self.path(file))
     }
 
-    /// Puts every file under `lock`; the names of those there are.
+    /// Puts every file under `lock` that no token opens; the names of those there are.
     pub(crate) fn protect(&self, lock: &Lock) -> Result<Vec<&'static str>, KeyError> {
         let mut done = Vec::new();
         for file in KeyFile::ALL {
+            if self.is_in_token(file) {
+                continue;
+            }
             let Some((seed, _)) = self.find(file)? else { continue };
             self.replace(file, &seed, lock)?;
             done.push(file.name());

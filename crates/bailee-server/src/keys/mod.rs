@@ -1,6 +1,7 @@
 //! Keys of a house: two that sign the log, one for clearances, one for the vault.
 //!
-//! Where they live: source.rs (settings), file.rs and protected.rs (files), agent.rs, token.rs;
+//! Where they live: source.rs (settings), file.rs, protected.rs and in_token.rs (files), agent.rs,
+//! token.rs;
 //! holder.rs asks them. Which of them sign: ring.rs. How they change: rotate.rs, lost.rs, vault.rs.
 //! What counsel gets: escrow.rs. What is published: policies.rs. An operator reads docs/keys.md.
 //!
@@ -14,6 +15,7 @@ pub mod escrow;
 mod file;
 mod holder;
 mod house;
+mod in_token;
 pub mod lost;
 mod policies;
 mod protected;
@@ -59,8 +61,8 @@ pub struct Keys {
     mail: Seed,
     /// Authenticates images of the state.
     image: Seed,
-    /// Wraps the keys in the vault; `None` if its file is not there.
-    vault: Option<Seed>,
+    /// Wraps the keys in the vault; `None` if its file is not there, an error if its token is not.
+    vault: Option<Result<Seed, KeyError>>,
     /// Protects further files as those that are there.
     lock: Option<Arc<Lock>>,
     /// How clearance and vault key are kept.
@@ -121,7 +123,7 @@ impl Keys {
     /// The vault's key.
     pub(crate) fn vault(&self, house: &Path) -> Result<Seed, KeyError> {
         let missing = || KeyError::Missing(house.join(DIR).join(KeyFile::Vault.name()));
-        self.vault.clone().ok_or_else(missing)
+        self.vault.clone().ok_or_else(missing)?
     }
 
     /// Makes the key files of a new house, under `passphrase` if there is one.
@@ -133,10 +135,12 @@ impl Keys {
         let lock = passphrase.map(|passphrase| Lock::new(passphrase).map(Arc::new)).transpose()?;
         let nobody = Secrets::unattended();
         let dir = KeyDir::new(&house.join(DIR), &nobody, lock);
+        // First what may fail for want of a token or its PIN.
+        dir.create_in(KeyFile::Vault, &settings.vault)?;
         if settings.log == Source::File {
             dir.create(KeyFile::Log)?;
         }
-        for file in [KeyFile::Second, KeyFile::Clearance, KeyFile::Vault] {
+        for file in [KeyFile::Second, KeyFile::Clearance] {
             dir.create(file)?;
         }
         Ok(())
@@ -167,9 +171,18 @@ impl Keys {
         let (clearance, kept) = dir.read(KeyFile::Clearance)?;
         let mut keys = Keys::of(origin, ring, &clearance)?;
         keys.kept.push((KeyFile::Clearance, kept));
-        if let Some((seed, kept)) = dir.find(KeyFile::Vault)? {
-            keys.vault = Some(seed);
-            keys.kept.push((KeyFile::Vault, kept));
+        match dir.find(KeyFile::Vault) {
+            Ok(None) => {}
+            Ok(Some((seed, kept))) => {
+                keys.vault = Some(Ok(seed));
+                keys.kept.push((KeyFile::Vault, kept));
+            }
+            // Letters are taken and freeze what they name while the vault's token is out.
+            Err(error) if dir.is_in_token(KeyFile::Vault) => {
+                keys.vault = Some(Err(error));
+                keys.kept.push((KeyFile::Vault, Kept::Token));
+            }
+            Err(error) => return Err(error),
         }
         keys.lock = dir.lock();
         policies::put(house, log.since(), &policies::policy(&known)?)?;

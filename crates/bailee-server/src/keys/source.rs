@@ -1,4 +1,4 @@
-//! Sources: where a log key lives, as the settings name it.
+//! Sources: where a log key or the vault's key lives, as the settings name it.
 //!
 //! `file` (in `keys/`), `agent:SHA256:…` (an ssh-agent, the key by its fingerprint) or `pkcs11:…`
 //! (RFC 7512: `token`, `serial`, `object`, `id`, and `module-path`, `pin-source`). Secrets are not
@@ -20,6 +20,18 @@ pub struct KeySettings {
     pub log: Source,
     /// Where the key is that takes over, while a rotation is prepared and runs.
     pub next: Source,
+    /// What opens the file of the vault's next key: `file` for none but its passphrase, or a token.
+    pub vault: Source,
+}
+
+impl KeySettings {
+    /// Error: why they cannot be meant.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        match self.vault {
+            Source::Agent(_) => Err("keys.vault: an agent signs and opens nothing".to_owned()),
+            Source::File | Source::Token(_) => Ok(()),
+        }
+    }
 }
 
 /// Where a log key lives.

@@ -57,11 +57,7 @@ impl TokenKey {
         uri: &TokenUri,
         secrets: &Secrets,
     ) -> Result<TokenKey, KeyError> {
-        let pin = match &uri.pin {
-            Some(path) => from_file(What::Pin, path)?,
-            None => secrets.say(What::Pin, &name(uri))?,
-        };
-        let pin = text(&pin)?;
+        let pin = text(&pin(uri, secrets)?)?;
         let open = open(uri, &pin)?;
         let public = public(uri, &open.session)?;
         let verifier = Verifier::new(origin, KeyKind::Note, &public)?;
@@ -70,7 +66,15 @@ impl TokenKey {
     }
 }
 
-fn text(pin: &Secret) -> Result<AuthPin, KeyError> {
+/// The PIN of the token: from the file that the URI names, or asked for.
+pub(super) fn pin(uri: &TokenUri, secrets: &Secrets) -> Result<Secret, KeyError> {
+    match &uri.pin {
+        Some(path) => from_file(What::Pin, path),
+        None => secrets.say(What::Pin, &name(uri)),
+    }
+}
+
+pub(super) fn text(pin: &Secret) -> Result<AuthPin, KeyError> {
     let why = "is not UTF-8 text".to_owned();
     let pin = std::str::from_utf8(pin).map_err(|_| KeyError::Unusable { what: "PIN", why })?;
     Ok(pin.into())
@@ -117,7 +121,7 @@ impl Held {
 }
 
 /// The token and the key, in words for people.
-fn name(uri: &TokenUri) -> String {
+pub(super) fn name(uri: &TokenUri) -> String {
     match uri.token.as_ref().or(uri.serial.as_ref()) {
         Some(token) => format!("token {token:?}"),
         None => format!("the token behind {}", uri.module.display()),
@@ -126,6 +130,13 @@ fn name(uri: &TokenUri) -> String {
 
 /// A session on the right token, logged in, with the right key.
 fn open(uri: &TokenUri, pin: &AuthPin) -> Result<Open, SignError> {
+    let session = session(uri, pin)?;
+    let key = find(uri, &session, ObjectClass::PRIVATE_KEY)?;
+    Ok(Open { session, key })
+}
+
+/// A session on the right token, logged in.
+pub(super) fn session(uri: &TokenUri, pin: &AuthPin) -> Result<Session, SignError> {
     let module = module(uri, &uri.module)?;
     let slot = slot(uri, &module)?;
     let session = module.open_ro_session(slot).map_err(|e| told(uri, &e))?;
@@ -133,8 +144,7 @@ fn open(uri: &TokenUri, pin: &AuthPin) -> Result<Open, SignError> {
         Ok(()) | Err(Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => {}
         Err(error) => return Err(told(uri, &error)),
     }
-    let key = find(uri, &session, ObjectClass::PRIVATE_KEY)?;
-    Ok(Open { session, key })
+    Ok(session)
 }
 
 fn module(uri: &TokenUri, path: &Path) -> Result<Pkcs11, SignError> {
@@ -213,7 +223,7 @@ fn public(uri: &TokenUri, session: &Session) -> Result<[u8; 32], SignError> {
 }
 
 /// What a module said, by name.
-fn told(uri: &TokenUri, error: &Error) -> SignError {
+pub(super) fn told(uri: &TokenUri, error: &Error) -> SignError {
     use RvError as Rv;
     let holder = name(uri);
     let Error::Pkcs11(code, _) = error else {

@@ -2,7 +2,8 @@
 //!
 //! Order of a change, and what a crash after each leaves
 //! ```text
-//! 1. vault.next.key durable            nothing uses it; the same again takes it
+//! 1. vault.next.key durable            nothing uses it; the same again takes it (where it lives is
+//!                                      what the settings said then)
 //! 2. roots and configuration wrapped   both keys open everything
 //! 3. counsel's copy durable            if one is asked for
 //! 4. vault.next.key renamed            the new key is the house's; the old one still opens
@@ -39,7 +40,8 @@ pub fn rotate(
     let now = kek(&dir, KeyFile::Vault)?;
     let own: Arc<dyn Objects> =
         Arc::new(DiskObjects::open(&house.join("objects")).map_err(HouseError::from)?);
-    let packs: Arc<dyn Objects> = match Config::read(house)?.vault.open(house)? {
+    let config = Config::read(house)?;
+    let packs: Arc<dyn Objects> = match config.vault.open(house)? {
         None => own.clone(),
         Some(bucket) => Arc::new(bucket),
     };
@@ -51,7 +53,9 @@ pub fn rotate(
     };
     if next.is_some() || old.keks()?.len() < 2 {
         if next.is_none() {
-            dir.create(KeyFile::NextVault).map_err(HouseError::from)?;
+            // A file is made under the passphrase that the others are under, if they are.
+            dir.read(KeyFile::Clearance).map_err(HouseError::from)?;
+            dir.create_in(KeyFile::NextVault, &config.keys.vault).map_err(HouseError::from)?;
         }
         // As it is read back from its file, so that the file is known to be good.
         match old.add_kek(&kek(&dir, KeyFile::NextVault)?) {

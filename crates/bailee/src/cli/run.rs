@@ -37,6 +37,9 @@ pub(crate) struct InitArgs {
     /// Where the log's key is: file, agent:SHA256:… or pkcs11:…
     #[arg(long, value_name = "SOURCE", default_value = "file")]
     pub(crate) log_key: Source,
+    /// What opens the file of the vault's key: file or pkcs11:…
+    #[arg(long, value_name = "SOURCE", default_value = "file")]
+    pub(crate) vault_key: Source,
     /// Put the key files under a passphrase: asked for, or from --passphrase-file
     #[arg(long)]
     pub(crate) protect: bool,

@@ -10,8 +10,9 @@ use serde_json::Value;
 use crate::room::{BAILEE, LETTER, Room, Said};
 
 /// Makes a house in the room; `more` are further arguments of `init`.
-const INIT: &str = "bailee init --origin log.example.org/2026 --entity 'Example Host B.V.' \
-    --country NL --counsel 'Cora Maas <cora@example.org>' --staff 'Ada Smit <ada@example.org>'";
+pub(crate) const INIT: &str = "bailee init --origin log.example.org/2026 --country NL \
+    --entity 'Example Host B.V.' --counsel 'Cora Maas <cora@example.org>' \
+    --staff 'Ada Smit <ada@example.org>'";
 
 /// Types lines into a shell of the room: the system's programs, the binary, nothing else of the
 /// caller's environment.

@@ -25,6 +25,7 @@ mod tls;
 #[path = "../../../bailee-server/tests/it/tsa.rs"]
 mod tsa;
 mod vault_keys;
+mod vault_token;
 mod wire;
 mod witnessing;
 

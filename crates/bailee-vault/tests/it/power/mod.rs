@@ -2,6 +2,7 @@
 //! whatever chance leaves: the vault opens, all it has verifies and restores, nothing that was
 //! acknowledged is lost, and what was let go of stays gone once that was acknowledged.
 
+mod alone;
 mod tape;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,9 @@ use tape::{Chance, Move, Recorder, Tape};
 /// Failures that are played, each after any number of moves.
 const FAILURES: u64 = 320;
 
+/// The unit that is erased.
+const ERASED: &str = "A-2";
+
 fn next() -> Kek {
     Kek::from_bytes([43; 32])
 }
@@ -25,6 +29,7 @@ fn next() -> Kek {
 /// What was said of one snapshot, and after how many moves.
 struct Promise {
     id: SnapshotId,
+    unit: String,
     tree: BTreeMap<Vec<u8>, Seen>,
     kept: usize,
     /// From here on nobody is promised that it is there.
@@ -65,18 +70,23 @@ impl Play {
         (Self { recorder, objects, tree: tempfile::tempdir().unwrap(), story }, vault)
     }
 
-    /// Preserves what is there after some files were replaced.
     fn preserve(&mut self, vault: &Vault, round: u64) {
+        self.preserve_in("A-1", vault, round);
+    }
+
+    /// Preserves what is there after some files were replaced.
+    fn preserve_in(&mut self, unit: &str, vault: &Vault, round: u64) {
         let files = if round == 0 { 0..8 } else { round..round + 2 };
         for n in files {
             let file = self.tree.path().join(format!("f{}", n % 8));
             std::fs::write(file, noise(round * 100 + n, 4000)).unwrap();
         }
         let source = Source::Tree(self.tree.path().to_owned());
-        let kept = vault.preserve_with("t", "A-1", &source, Unchanged::Rehash, &mut ()).unwrap();
+        let kept = vault.preserve_with("t", unit, &source, Unchanged::Rehash, &mut ()).unwrap();
         let (tree, kept_at) = (describe(self.tree.path()), self.recorder.now());
         let (leaving, gone) = (usize::MAX, usize::MAX);
-        self.story.promises.push(Promise { id: kept.id, tree, kept: kept_at, leaving, gone });
+        let (id, unit, kept) = (kept.id, unit.to_owned(), kept_at);
+        self.story.promises.push(Promise { id, unit, tree, kept, leaving, gone });
     }
 
     /// Lets the snapshot of a round go.
@@ -90,6 +100,17 @@ impl Play {
     }
 }
 
+/// Keeps a snapshot in a unit of its own, and erases the unit.
+fn erase(play: &mut Play, vault: &Vault) {
+    play.preserve_in(ERASED, vault, 20);
+    let subject = vault.erase_subject("t", ERASED).unwrap();
+    let at = play.story.promises.len() - 1;
+    play.story.promises[at].leaving = play.recorder.now();
+    let done = vault.erase_unit("t", ERASED, clear(2, Act::Erase, subject), &|_| None).unwrap();
+    play.story.promises[at].gone = play.recorder.now();
+    assert_eq!((done.keys.len(), done.let_go.snapshots), (1, 1));
+}
+
 /// Preserves, lets go, prunes, merges segments and changes the KEK.
 fn record(base: &Path) -> (Story, Recorder) {
     let (mut play, vault) = Play::begin(base);
@@ -98,6 +119,7 @@ fn record(base: &Path) -> (Story, Recorder) {
     play.expire(&vault, 1);
     (4..7).for_each(|round| play.preserve(&vault, round));
     vault.sweep("t").unwrap();
+    erase(&mut play, &vault);
     vault.add_kek(&next()).unwrap();
     play.story.added = play.recorder.now();
     let vault = Vault::open(Arc::clone(&play.objects), &next()).unwrap();
@@ -167,6 +189,16 @@ fn fail(story: &Story, tape: &Tape, count: usize, seed: u64) {
     if count < story.promises[0].kept {
         return;
     }
+    if let Some(subject) = vault.buried_subject("t", ERASED).unwrap() {
+        // From the tombstone on nothing brings it back, and what is left can be finished.
+        let rest = vault.finish_erased("t", ERASED, clear(2, Act::Erase, subject)).unwrap();
+        assert_eq!(rest.keys.len(), 1);
+        let objects = DiskObjects::read_only(&store).unwrap();
+        assert!(objects.get(&rest.keys[0].object).is_err(), "the key is back");
+    } else {
+        let erased = story.promises.iter().any(|p| p.gone <= count && p.unit == ERASED);
+        assert!(!erased, "the tombstone is lost");
+    }
     vault.sweep("t").unwrap();
     let source = tempfile::tempdir().unwrap();
     std::fs::write(source.path().join("after"), noise(seed, 5000)).unwrap();
@@ -225,5 +257,35 @@ fn without_a_sync_the_power_takes_something() {
             }
         }
         assert!(first_loss(&story, &tape).is_some(), "syncs {which} are not missed");
+    }
+}
+
+/// Lines whose syncs others make too in this play (it does not come to the last at all): none of
+/// them is missed alone, in all of its failures. And when each counts.
+const COVERED: [(&str, &str); 4] = [
+    ("durable.rs: moves.sync_dir(parent)", "a chain of folders of which a part is there"),
+    ("durable.rs: moves.sync_dir(above(dir))", "a directory whose maker died before its sync"),
+    ("disk.rs: self.moves.sync_dir(dir)?;", "folders whose maker died before their syncs"),
+    ("disk.rs: self.moves.sync_dir(folder).map_err(failed)?;", "a name whose maker died likewise"),
+];
+
+/// Each line of the program that syncs is needed: without it alone, or without those that cover for
+/// each other, something is lost.
+#[test]
+fn every_line_that_syncs_is_missed() {
+    let base = tempfile::tempdir().unwrap();
+    let (story, recorder) = record(base.path());
+    let mut tape = recorder.tape();
+    let (sources, moves) = (tape.sources(), tape.moves.clone());
+    let covered: Vec<String> = COVERED.iter().map(|(line, _)| (*line).to_owned()).collect();
+    let alone = sources.iter().filter(|line| !covered.contains(line));
+    let mut groups: Vec<Vec<String>> = alone.map(|line| vec![line.clone()]).collect();
+    assert_eq!(groups.len(), 3, "content, new names, removals: {sources:#?}");
+    groups.push(covered);
+    for lines in groups {
+        tape.moves.clone_from(&moves);
+        let syncs = tape.syncs_of(&lines);
+        tape.without(&syncs);
+        assert!(first_loss(&story, &tape).is_some(), "{lines:#?} are not missed");
     }
 }

@@ -7,9 +7,10 @@
 //! 3. A folder whose creation was lost takes with it what was in it, synced or not.
 //! 4. The tape does not sync: nothing cuts the power of the directory it records.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io;
+use std::panic::Location;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -45,6 +46,8 @@ pub(crate) struct Tape {
     pub(crate) moves: Vec<Move>,
     /// What was written to each file in the end. A file is written once.
     contents: Vec<Vec<u8>>,
+    /// Which line asked for a sync, by the sync's place on the tape.
+    pub(crate) lines: BTreeMap<usize, &'static Location<'static>>,
     names: BTreeMap<PathBuf, usize>,
 }
 
@@ -76,6 +79,42 @@ impl Recorder {
 }
 
 impl Tape {
+    fn created(&mut self, name: PathBuf) {
+        let file = self.contents.len();
+        self.contents.push(Vec::new());
+        self.names.insert(name.clone(), file);
+        self.moves.push(Move::Create(name, file));
+    }
+
+    fn placed(&mut self, from: PathBuf, to: PathBuf, file: usize) {
+        self.names.remove(&from);
+        self.names.insert(to.clone(), file);
+        self.moves.push(Move::Place(from, to, file));
+    }
+
+    /// The syncs of one line, or of several, by what stands in them.
+    pub(crate) fn syncs_of(&self, lines: &[String]) -> Vec<usize> {
+        let asked = self.lines.iter().filter(|(_, line)| lines.contains(&source(line)));
+        asked.map(|(at, _)| *at).collect()
+    }
+
+    /// What stands in each line that asked for a sync.
+    pub(crate) fn sources(&self) -> BTreeSet<String> {
+        self.lines.values().map(|line| source(line)).collect()
+    }
+
+    /// Leaves syncs out, as if their line had been deleted.
+    pub(crate) fn without(&mut self, syncs: &[usize]) {
+        for at in syncs {
+            self.moves[*at] = Move::SyncDir("elsewhere".into());
+        }
+    }
+
+    fn sync(&mut self, done: Move, line: &'static Location<'static>) {
+        self.lines.insert(self.moves.len(), line);
+        self.moves.push(done);
+    }
+
     /// Takes down what is in a file, before it moves.
     fn read(&mut self, path: &Path, name: &Path) -> Option<usize> {
         let file = *self.names.get(name)?;
@@ -93,19 +132,31 @@ impl Moves for Recorder {
     }
 
     fn create_file(&self, path: &Path) -> io::Result<File> {
-        let (mut tape, name) = (self.tape(), self.below(path));
+        let mut tape = self.tape();
         let made = Kernel.create_file(path)?;
-        let file = tape.contents.len();
-        tape.contents.push(Vec::new());
-        tape.names.insert(name.clone(), file);
-        tape.moves.push(Move::Create(name, file));
+        tape.created(self.below(path));
         Ok(made)
+    }
+
+    fn create_over(&self, path: &Path) -> io::Result<File> {
+        let mut tape = self.tape();
+        let made = Kernel.create_over(path)?;
+        tape.created(self.below(path));
+        Ok(made)
+    }
+
+    fn replace(&self, temporary: &Path, name: &Path) -> io::Result<()> {
+        let (mut tape, from, to) = (self.tape(), self.below(temporary), self.below(name));
+        let file = tape.read(temporary, &from).unwrap();
+        Kernel.replace(temporary, name)?;
+        tape.placed(from, to, file);
+        Ok(())
     }
 
     fn sync_file(&self, path: &Path, _file: &File) -> io::Result<()> {
         let (mut tape, name) = (self.tape(), self.below(path));
         let file = tape.read(path, &name).unwrap();
-        tape.moves.push(Move::SyncFile(file));
+        tape.sync(Move::SyncFile(file), Location::caller());
         Ok(())
     }
 
@@ -114,9 +165,7 @@ impl Moves for Recorder {
         let file = tape.read(temporary, &from).unwrap();
         let placed = Kernel.place(temporary, name)?;
         if placed == Placed::Now {
-            tape.names.remove(&from);
-            tape.names.insert(to.clone(), file);
-            tape.moves.push(Move::Place(from, to, file));
+            tape.placed(from, to, file);
         }
         Ok(placed)
     }
@@ -134,9 +183,17 @@ impl Moves for Recorder {
         let mut tape = self.tape();
         // The directory that holds the store is there before the tape begins.
         let Ok(dir) = dir.strip_prefix(&self.base) else { return Ok(()) };
-        tape.moves.push(Move::SyncDir(dir.to_owned()));
+        tape.sync(Move::SyncDir(dir.to_owned()), Location::caller());
         Ok(())
     }
+}
+
+/// A line of the program, as it stands there: its file's name, and the line.
+fn source(line: &Location<'_>) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(line.file());
+    let text = std::fs::read_to_string(&path).unwrap();
+    let stands = text.lines().nth(line.line() as usize - 1).unwrap().trim();
+    format!("{}: {stands}", path.file_name().unwrap().to_string_lossy())
 }
 
 /// Chance that is the same every time.
