@@ -16,6 +16,7 @@ use crate::party::{Role, Who};
 use crate::policy::{Policy, TokenScope};
 use crate::rotation::{KeyEnd, LogKeys};
 use crate::time::Time;
+use crate::volume::Written;
 
 /// Who wants what.
 #[derive(Clone, Debug, PartialEq)]
@@ -361,6 +362,12 @@ pub enum Action {
     ContinueLog {
         to: Continue,
         reason: Reason,
+    },
+    /// A snapshot was written to archive volumes, in the order of the set, and each read back.
+    RecordVolumes {
+        snapshot: SnapshotId,
+        set: [u8; 16],
+        volumes: Vec<Written>,
     },
     Tick,
 }

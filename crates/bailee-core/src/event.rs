@@ -18,6 +18,7 @@ use crate::party::{Role, Who};
 use crate::policy::{DutyKind, Policy, TokenScope};
 use crate::rotation::{KeyEnd, LogKeys};
 use crate::time::Time;
+use crate::volume::Written;
 
 /// Who caused an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, minicbor::Encode)]
@@ -306,5 +307,11 @@ events! {
         0 origin: String, 1 keys: LogKeys, 2 before: String,
         3 key: minicbor::bytes::ByteArray<32>, 4 size: u64,
         5 root: minicbor::bytes::ByteArray<32>, 6 note: minicbor::bytes::ByteArray<32>,
+    }
+    /// A snapshot left in archive volumes, each read back; the first of them is number `first` of
+    /// the set.
+    111 VolumesWritten {
+        0 snapshot: SnapshotId, 1 set: minicbor::bytes::ByteArray<16>, 2 first: u32,
+        3 last: bool, 4 volumes: Vec<Written>,
     }
 }

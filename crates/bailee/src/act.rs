@@ -80,7 +80,7 @@ fn special(command: Command, reach: &Reach, style: Style) -> Result<(), Trouble>
         Command::Cat(args) => cat::cat(&args, reach),
         Command::Mount(args) => mount::mount(&args, reach, style),
         Command::Export(args) => export::export(&args, reach, style),
-        Command::Volumes(verb) => volumes::volumes(&verb, style),
+        Command::Volumes(verb) => volumes::volumes(&verb, reach, style),
         Command::Scrub(args) => scrub::scrub(&args, reach, style),
         Command::Probe => probe::probe(reach, style),
         Command::Reindex => reindex::reindex(reach, style),

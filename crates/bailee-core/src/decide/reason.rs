@@ -96,6 +96,7 @@ fn of(action: &Action) -> Option<&Reason> {
         | Action::IssueToken { .. }
         | Action::RevokeToken { .. }
         | Action::ApproveRotation { .. }
+        | Action::RecordVolumes { .. }
         | Action::Tick => None,
     }
 }

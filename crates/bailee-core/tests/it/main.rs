@@ -16,4 +16,5 @@ mod permission;
 mod rotation;
 mod strangers;
 mod views;
+mod volume;
 mod wire;

@@ -90,6 +90,7 @@ fn table() -> Vec<(May, Action)> {
         (House, Action::DischargeDuty { duty: DutyId(1), reason: r() }),
         (House, Action::IssueToken { party: OWNER, scope: TokenScope::Agent, hash: [0; 32] }),
         (House, Action::RevokeToken { token: TokenId(1) }),
+        (House, Action::RecordVolumes { snapshot: SnapshotId(1), set: [0; 16], volumes: vec![] }),
     ]
 }
 
