@@ -11,6 +11,7 @@ mod crash;
 mod export;
 mod format;
 mod holes;
+mod interrupt;
 mod keks;
 mod kill;
 mod letgo;
