@@ -17,6 +17,7 @@ use crate::party::{Role, Who};
 use crate::policy::{Policy, TokenScope};
 use crate::rotation::{KeyEnd, LogKeys};
 use crate::time::Time;
+use crate::volume::Written;
 
 /// Who wants what.
 #[derive(Clone, Debug, PartialEq)]
@@ -368,6 +369,12 @@ pub enum Action {
         engine: String,
         trials: Vec<Trial>,
         canaries: Canaries,
+    },
+    /// A snapshot was written to archive volumes, in the order of the set, and each read back.
+    RecordVolumes {
+        snapshot: SnapshotId,
+        set: [u8; 16],
+        volumes: Vec<Written>,
     },
     Tick,
 }

@@ -19,6 +19,7 @@ use crate::party::{Role, Who};
 use crate::policy::{DutyKind, Policy, TokenScope};
 use crate::rotation::{KeyEnd, LogKeys};
 use crate::time::Time;
+use crate::volume::Written;
 
 /// Who caused an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, minicbor::Encode)]
@@ -311,5 +312,11 @@ events! {
     /// What keeps the packs was put to the test, and some of what is held read back.
     110 EngineProbed {
         0 engine: String, 1 trials: Vec<Trial>, 2 canaries: Canaries, 3 worse: Vec<String>,
+    }
+    /// A snapshot left in archive volumes, each read back; the first of them is number `first` of
+    /// the set.
+    111 VolumesWritten {
+        0 snapshot: SnapshotId, 1 set: minicbor::bytes::ByteArray<16>, 2 first: u32,
+        3 last: bool, 4 volumes: Vec<Written>,
     }
 }

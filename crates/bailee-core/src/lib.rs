@@ -50,6 +50,7 @@ pub mod table;
 mod time;
 pub mod timeline;
 pub mod view;
+pub mod volume;
 pub mod wire;
 
 pub use apply::{Misfit, apply};

@@ -12,6 +12,7 @@ use crate::notice::{About, Evidence};
 use crate::policy::{DutyKind, Policy, TokenScope};
 use crate::rotation::{KeyEnd, LogKeys};
 use crate::time::Time;
+use crate::volume::Written;
 
 /// Collects the ids in a value, as people write them (`H-17`).
 pub(crate) trait Mention {
@@ -47,6 +48,7 @@ silent! {
     crate::asset::AssetKind, crate::asset::Lifecycle, crate::asset::Identifier, Medium, Flag,
     DemandStatus, EndReason, DispositionKind, Evidence, AccessStatus, TokenScope,
     minicbor::bytes::ByteArray<32>, LogKeys, KeyEnd, Trial,
+    minicbor::bytes::ByteArray<16>, Written,
 }
 
 impl<T: Mention> Mention for Vec<T> {

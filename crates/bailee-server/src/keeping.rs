@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bailee_core::custody;
-use bailee_core::id::{AccountId, AssetId, PartyId, SnapshotId};
+use bailee_core::id::{AssetId, PartyId, SnapshotId};
 use bailee_core::{Action, By, Command, Event, State};
 use bailee_store::{DiskObjects, DiskSlot};
 use bailee_vault::{

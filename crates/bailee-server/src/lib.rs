@@ -30,6 +30,7 @@ mod publish;
 pub mod receipt;
 mod runner;
 pub mod scenario;
+pub mod shelving;
 pub mod stamping;
 mod steward;
 pub mod web;

@@ -86,7 +86,7 @@ fn special(command: Command, reach: &Reach, style: Style) -> Result<(), Trouble>
         Command::Cat(Late(args)) => cat::cat(&args, reach),
         Command::Mount(Late(args)) => mount::mount(&args, reach, style),
         Command::Export(Late(args)) => export::export(&args, reach, style),
-        Command::Volumes(Late(verb)) => volumes::volumes(&verb, style),
+        Command::Volumes(Late(verb)) => volumes::volumes(&verb, reach, style),
         Command::Scrub(Late(args)) => scrub::scrub(&args, reach, style),
         Command::Probe => probe::probe(reach, style),
         Command::Reindex => reindex::reindex(reach, style),

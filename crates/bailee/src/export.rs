@@ -8,8 +8,8 @@ use std::io::Write;
 use std::path::Path;
 
 use bailee_server::core::id::SnapshotId;
-use bailee_server::keeping;
 use bailee_server::vault::{ExportReport, Kek, VaultError};
+use bailee_server::{keeping, shelving};
 use serde_json::{Value, json};
 
 use crate::cli::Reach;
@@ -48,10 +48,11 @@ pub(crate) fn export(args: &ExportArgs, reach: &Reach, style: Style) -> Result<(
         }
         Form::Volumes => {
             let key = key(args.key.as_deref()).map_err(vault_says)?;
-            let to = ((origin, &key), (&*args.to, args.size));
-            let set = vault.export_volumes((&*tenant, &[id]), to.0, to.1, &mut bar);
+            let (what, to) = ((snapshot, here.speaker()?), (&*args.to, args.size));
+            let set = shelving::export(&here.house, what, &key, to, &mut bar);
             drop(bar);
-            let set = set.map_err(vault_says)?;
+            let set = set?;
+            here.settle();
             (set.export.clone(), Some(set))
         }
     };

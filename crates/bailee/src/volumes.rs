@@ -1,20 +1,24 @@
 //! `bailee volumes`: read sealed archive volumes back, from their files and their key alone.
 //!
-//! Invariants: no data directory is needed, and none is opened; the key comes from a file. What is
-//! wrong is said by volume and by file, and the exit code is 1 then, though the rest is done.
+//! Invariants: no data directory is needed, and none is opened but for `--log`; the key comes from
+//! a file. What is wrong is said by volume and by file, and the exit code is 1 then, though the
+//! rest is done.
 
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use bailee_server::keeping::KeepError;
+use bailee_server::shelving;
 use bailee_server::vault::{
     Given, Kek, Pattern, Problem, VaultError, VolumeFacts, VolumeProblem, check_volumes,
     restore_volumes,
 };
 use serde_json::{Value, json};
 
+use crate::cli::Reach;
 use crate::cli::volumes::{CheckArgs, RestoreArgs, VolumesVerb};
+use crate::door::Door;
 use crate::print::progress::Bar;
 use crate::print::{self, Style};
 use crate::trouble::Trouble;
@@ -23,14 +27,14 @@ use crate::trouble::Trouble;
 const MAGIC: [u8; 8] = *b"BAILVOL1";
 
 /// Checks or restores.
-pub(crate) fn volumes(verb: &VolumesVerb, style: Style) -> Result<(), Trouble> {
+pub(crate) fn volumes(verb: &VolumesVerb, reach: &Reach, style: Style) -> Result<(), Trouble> {
     match verb {
-        VolumesVerb::Check(args) => check(args, style),
+        VolumesVerb::Check(args) => check(args, reach, style),
         VolumesVerb::Restore(args) => restore(args, style),
     }
 }
 
-fn check(args: &CheckArgs, style: Style) -> Result<(), Trouble> {
+fn check(args: &CheckArgs, reach: &Reach, style: Style) -> Result<(), Trouble> {
     let paths = find(&args.paths)?;
     let key = args.key.as_deref().map(key).transpose()?;
     let mut bar = Bar::new();
@@ -38,11 +42,34 @@ fn check(args: &CheckArgs, style: Style) -> Result<(), Trouble> {
     drop(bar);
     let mut value = told(&given);
     value["authentic"] = json!(key.is_some() && given.volumes.problems.is_empty());
+    let log = args.log.then(|| compare(&given, reach)).transpose()?;
+    let known = log.as_ref().is_none_or(|(_, good)| *good);
+    value["log"] = log.map_or(Value::Null, |(said, _)| said);
     print::thing(&value, style)?;
     if key.is_none() {
         print::remark("without a key nothing is authentic: these are what the headers say");
     }
-    done(&given)
+    if known { done(&given) } else { Err(Trouble::Said(1)) }
+}
+
+/// What the log says of these volumes, and whether it is what was read.
+fn compare(given: &Given, reach: &Reach) -> Result<(Value, bool), Trouble> {
+    let door = Door::open(reach)?;
+    let house = &door.here("`volumes check --log`")?.house;
+    let set = given.volumes.set;
+    let Some(logged) = set.map(|set| shelving::logged(house, set)).transpose()?.flatten() else {
+        let what = "the log does not know this set: is it another house's, or was a write cut off?";
+        return Ok((json!({ "differences": [what] }), false));
+    };
+    let differences = shelving::differences(&logged, &given.volumes);
+    let good = differences.is_empty();
+    let value = json!({
+        "entry": logged.position,
+        "snapshot": logged.snapshot.to_string(),
+        "volumes": logged.volumes.len(),
+        "differences": differences,
+    });
+    Ok((value, good))
 }
 
 fn restore(args: &RestoreArgs, style: Style) -> Result<(), Trouble> {

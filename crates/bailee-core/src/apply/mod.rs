@@ -124,6 +124,8 @@ fn apply_event(s: &mut State, r: &Record) -> Applied {
         | E::RotationEnded { .. }
         | E::RotationCancelled { .. }
         | E::LogContinued { .. } => rotation::apply(s, r),
+        // Nothing rests on it: the entry is all there is.
+        E::VolumesWritten { snapshot, .. } => row(&mut s.snapshots, *snapshot).map(drop),
         // Snapshots, engines, access, costs, duties, tokens; anything else is refused there.
         _ => keep::apply(s, r),
     }

@@ -21,6 +21,7 @@ mod registry;
 mod rotation;
 mod snapshot;
 mod tick;
+mod volume;
 
 pub use disposition::{owed, radius};
 pub use reason::{LONGEST_EXHIBIT_NAME, LONGEST_NOTE, MOST_EXHIBITS};
@@ -172,6 +173,9 @@ fn decide_keys(s: &State, command: &Command, now: Time) -> Decision {
         Action::ContinueLog { to, reason } => rotation::go_on(s, to, reason),
         Action::RecordProbe { engine, trials, canaries } => {
             engine::probed(s, engine, trials, canaries)
+        }
+        Action::RecordVolumes { snapshot, set, volumes } => {
+            volume::written(s, *snapshot, *set, volumes)
         }
         _ => unreachable!("the other two parts of the table handle all other actions"),
     }

@@ -97,6 +97,7 @@ fn of(action: &Action) -> Option<&Reason> {
         | Action::RevokeToken { .. }
         | Action::ApproveRotation { .. }
         | Action::RecordProbe { .. }
+        | Action::RecordVolumes { .. }
         | Action::Tick => None,
     }
 }

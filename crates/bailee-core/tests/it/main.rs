@@ -18,4 +18,5 @@ mod permission;
 mod rotation;
 mod strangers;
 mod views;
+mod volume;
 mod wire;

@@ -92,6 +92,7 @@ fn table() -> Vec<(May, Action)> {
         (House, Action::IssueToken { party: OWNER, scope: TokenScope::Agent, hash: [0; 32] }),
         (House, Action::RevokeToken { token: TokenId(1) }),
         (House, Action::RecordProbe { engine: "x".into(), trials: vec![], canaries: c() }),
+        (House, Action::RecordVolumes { snapshot: SnapshotId(1), set: [0; 16], volumes: vec![] }),
     ]
 }
 

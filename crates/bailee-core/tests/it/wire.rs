@@ -14,6 +14,7 @@ use bailee_core::id::*;
 use bailee_core::notice::{About, Evidence};
 use bailee_core::party::Role;
 use bailee_core::rotation::KeyEnd;
+use bailee_core::volume::Written;
 use bailee_core::{By, Continue, DutyKind, Event, Fact, Policy, Time, TokenScope, wire};
 
 use crate::house::*;
@@ -165,9 +166,24 @@ fn of_the_engine() -> Vec<Event> {
     ]
 }
 
+fn of_the_way_out() -> Vec<Event> {
+    let volumes = vec![
+        Written { size: 1 << 40, sha256: [0xcd; 32].into() },
+        Written { size: 70_000, sha256: [0xef; 32].into() },
+    ];
+    let (snapshot, set) = (SnapshotId(4), [0xab; 16].into());
+    vec![Event::VolumesWritten { snapshot, set, first: 257, last: true, volumes }]
+}
+
 /// One fact per event; of three, one has details, one has papers, one has neither.
 fn facts() -> Vec<(Time, By, Fact)> {
-    let sides = [of_the_asking_side(), of_the_letting_go_side(), of_the_keys(), of_the_engine()];
+    let sides = [
+        of_the_asking_side(),
+        of_the_letting_go_side(),
+        of_the_keys(),
+        of_the_engine(),
+        of_the_way_out(),
+    ];
     let events = sides.into_iter().flatten();
     let facts = events.enumerate().map(|(n, event)| {
         let fact = match n % 3 {

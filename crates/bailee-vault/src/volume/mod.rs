@@ -38,6 +38,13 @@ use layout::{Description, Follows};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SetId(pub(crate) [u8; 16]);
 
+impl SetId {
+    /// The bytes themselves, for the log.
+    pub fn bytes(&self) -> [u8; 16] {
+        self.0
+    }
+}
+
 impl std::fmt::Display for SetId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&hex(&self.0))

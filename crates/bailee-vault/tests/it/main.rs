@@ -12,6 +12,7 @@ mod crash;
 mod export;
 mod format;
 mod holes;
+mod interrupt;
 mod keks;
 mod kill;
 mod letgo;

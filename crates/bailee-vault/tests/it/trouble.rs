@@ -29,13 +29,13 @@ fn sh(program: &str, args: &[&str]) -> String {
 }
 
 /// A file system of its own, gone when dropped.
-struct Mounted {
+pub(crate) struct Mounted {
     dir: tempfile::TempDir,
     device: Option<String>,
 }
 
 impl Mounted {
-    fn tmpfs(size: &str) -> Mounted {
+    pub(crate) fn tmpfs(size: &str) -> Mounted {
         let mounted = Mounted { dir: tempfile::tempdir().unwrap(), device: None };
         sh("mount", &["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs", mounted.path()]);
         mounted
@@ -55,7 +55,7 @@ impl Mounted {
         sh("mount", &[self.device.as_deref().unwrap(), self.path()]);
     }
 
-    fn path(&self) -> &str {
+    pub(crate) fn path(&self) -> &str {
         self.dir.path().to_str().unwrap()
     }
 

@@ -85,7 +85,7 @@ pub(crate) struct MountArgs {
 /// What leaves the vault in a form that needs no vault.
 #[derive(Debug, Args)]
 #[command(after_long_help = "EXAMPLE\n  bailee export S-1 --form volumes --to /mnt/tape --key \
-                             /srv/shelf.key --size 100000000000")]
+                             /srv/shelf.key --size 100000000000 --as P-2")]
 pub(crate) struct ExportArgs {
     /// Which snapshot
     #[arg(value_name = "S-1")]

@@ -40,6 +40,9 @@ pub(crate) struct CheckArgs {
     /// File with their key
     #[arg(long, value_name = "FILE")]
     pub(crate) key: Option<PathBuf>,
+    /// Compare with what the log of the data directory says was written
+    #[arg(long)]
+    pub(crate) log: bool,
 }
 
 /// Which volumes to restore, and where.

@@ -57,6 +57,43 @@ fn volumes_are_checked_and_restored_without_a_house() {
 }
 
 #[test]
+fn the_log_knows_each_volume_that_was_written() {
+    let (room, paths) = shelf();
+    fs::rename(room.path("elsewhere"), room.house()).unwrap();
+    let (tape, key) = (room.path("tape"), room.path("shelf.key"));
+    let check = |more: &[&str]| volumes(&room, "check", &[text(&tape), "--log"], more);
+    let said = check(&["--key", text(&key)]);
+    let log = said.json()["log"].clone();
+    assert_eq!((said.code, &log["snapshot"], &log["volumes"]), (0, &"S-1".into(), &3.into()));
+    assert_eq!(log["differences"], serde_json::json!([]));
+    assert_eq!(check(&[]).code, 0, "for the log no key is needed");
+    let entry = log["entry"].to_string();
+    let told = room.run(&["--json", "entry", "show", &entry]);
+    assert!(!told.out.contains("tape"), "no path of this machine is in the log: {told:?}");
+    // A volume that was changed, one that is gone, and a set that no entry names.
+    let whole = fs::read(&paths[2]).unwrap();
+    let mut bytes = whole.clone();
+    bytes[200] ^= 1;
+    fs::write(&paths[2], bytes).unwrap();
+    let said = check(&[]);
+    assert!(said.code == 1 && said.out.contains("is not the one in the log"), "{said:?}");
+    fs::write(&paths[2], [&whole[..], b"more"].concat()).unwrap();
+    let said = check(&[]);
+    assert!(said.code == 1 && said.out.contains("the log says"), "{said:?}");
+    fs::remove_file(&paths[2]).unwrap();
+    let said = check(&[]);
+    assert!(said.code == 1 && said.out.contains("volume 3 of the set was not given"), "{said:?}");
+    for (n, path) in paths[..2].iter().enumerate() {
+        let mut bytes = fs::read(path).unwrap();
+        bytes[16] ^= n as u8 + 1; // the set
+        fs::write(path, bytes).unwrap();
+    }
+    let said = check(&[]);
+    assert!(said.code == 1 && said.out.contains("the log does not know this set"), "{said:?}");
+    assert!(room.run(&["check"]).ok().contains("every rule and every proof holds"));
+}
+
+#[test]
 fn what_is_wrong_on_the_shelf_is_named_with_its_exit_code() {
     let (room, paths) = shelf();
     let (tape, key) = (room.path("tape"), room.path("shelf.key"));

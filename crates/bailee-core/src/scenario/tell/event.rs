@@ -221,6 +221,11 @@ fn told_of_keys(event: &Event) -> String {
                  lost{worse}"
             )
         }
+        Event::VolumesWritten { snapshot, first, volumes, .. } => {
+            let size = volumes.iter().map(|volume| volume.size).sum();
+            let count = counted(volumes.len() as u64, "volume");
+            format!("{snapshot} left in {count} from number {first} on, {}", bytes(size))
+        }
         other => other.name().to_owned(),
     }
 }
