@@ -159,14 +159,18 @@ fn check(
     progress: &mut dyn FnMut(u64),
 ) -> Result<Option<Volume>, VaultError> {
     let mut tape = Tape::open(path)?;
-    let (head, cipher) = match tape.head(key)? {
+    let volume = || path.to_path_buf();
+    let opened = tape.head(key).unwrap_or_else(|e| {
+        let (start, end, why) = (0, Head::MOST as u64, e.to_string());
+        Err(VolumeProblem::Unreadable { volume: volume(), start, end, why })
+    });
+    let (head, cipher) = match opened {
         Ok(opened) => opened,
         Err(problem) => {
             problems.push(problem);
             return Ok(None);
         }
     };
-    let volume = || path.to_path_buf();
     let (mut description, mut ending, mut frames) = (None, None, 0);
     tape.frames((&head, &cipher), &mut |number, range, frame| {
         match number {

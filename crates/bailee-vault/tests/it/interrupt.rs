@@ -7,10 +7,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use bailee_vault::{Kek, SnapshotId, Source, Vault, VaultError, check_volumes};
+use bailee_vault::{
+    Kek, SnapshotId, Source, Vault, VaultError, VolumeProblem, check_volumes, restore_volumes,
+};
 
 use crate::support::{disk_vault, noise};
-use crate::trouble::Mounted;
+use crate::trouble::{Mounted, physical};
 use crate::volumes::ORIGIN;
 
 const ROOM: &str = "BAILEE_TEST_ROOM_OF_THE_CHILD";
@@ -146,4 +148,43 @@ fn a_full_disk_and_a_directory_that_takes_nothing_are_named() {
     assert_eq!(sets(out), left, "nothing was touched");
     let nowhere = write(&vault, id, &room.path().join("nowhere"));
     assert!(matches!(nowhere, Err(VaultError::Destination { .. })), "{nowhere:?}");
+}
+
+#[test]
+fn a_medium_that_answers_eio_costs_what_it_does_not_give() {
+    let room = tempfile::tempdir().unwrap();
+    let (vault, id) = furnish(room.path());
+    let image = room.path().join("image");
+    std::fs::File::create_new(&image).unwrap().set_len(16 << 20).unwrap();
+    let disk = Mounted::ext4(&image);
+    let out = Path::new(disk.path()).join("out");
+    std::fs::create_dir(&out).unwrap();
+    let mut paths = write(&vault, id, &out).unwrap();
+    let full = &paths[..paths.len() - 1];
+    let last = full.iter().max_by_key(|path| physical(path)).unwrap().clone();
+    let cut = physical(&last) + (64 << 10);
+    disk.cut(&image, cut);
+    let read = std::fs::read(&last).err().and_then(|e| e.raw_os_error());
+    assert_eq!(read, Some(5), "the kernel does say EIO");
+    // Reading goes on behind it: what it hits is named, and everything else comes back.
+    let given = check_volumes(&paths, Some(&key()), &mut ()).unwrap();
+    let unreadable = |p: &VolumeProblem| {
+        matches!(p, VolumeProblem::Unreadable { volume, why, .. }
+            if *volume == last && why.contains("Input/output error"))
+    };
+    assert!(given.volumes.problems.iter().any(unreadable), "{given:?}");
+    assert!((15..30).contains(&given.files), "{given:?}");
+    let into = room.path().join("back");
+    let back = restore_volumes(&paths, &key(), (&into, None), &mut ()).unwrap();
+    assert_eq!((back.files, &back.damaged), (given.files, &given.damaged));
+    for n in 0..30 {
+        let file = into.join(id.to_string()).join(format!("f{n}"));
+        let whole = std::fs::read(&file).map(|bytes| bytes == noise(n + 1, 100_000));
+        assert!(whole.unwrap_or(true), "f{n} is there and is not whole");
+    }
+    // A copy of that volume puts it right; without the volume, it is the one that is missing.
+    paths.retain(|path| *path != last);
+    let given = check_volumes(&paths, Some(&key()), &mut ()).unwrap();
+    let missing = |p: &VolumeProblem| matches!(p, VolumeProblem::Missing { .. });
+    assert!(given.volumes.problems.iter().any(missing), "{given:?}");
 }

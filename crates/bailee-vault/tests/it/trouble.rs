@@ -42,7 +42,7 @@ impl Mounted {
     }
 
     /// An ext4 in one block group, so that all of its metadata lies before all data.
-    fn ext4(image: &Path) -> Mounted {
+    pub(crate) fn ext4(image: &Path) -> Mounted {
         let image = image.to_str().unwrap();
         sh("mkfs.ext4", &["-q", "-b", "4096", "-O", "^has_journal", image]);
         let device = sh("losetup", &["--find", "--show", image]).trim().to_owned();
@@ -53,6 +53,13 @@ impl Mounted {
 
     fn mount(&self) {
         sh("mount", &[self.device.as_deref().unwrap(), self.path()]);
+    }
+
+    /// From here on the medium gives and takes nothing from `at` on.
+    pub(crate) fn cut(&self, image: &Path, at: u64) {
+        sh("umount", &[self.path()]);
+        std::fs::File::options().write(true).open(image).unwrap().set_len(at).unwrap();
+        self.mount();
     }
 
     pub(crate) fn path(&self) -> &str {
@@ -139,7 +146,7 @@ fn a_directory_that_became_read_only_is_named_and_still_read() {
 }
 
 /// Where a file begins on its device, in bytes.
-fn physical(file: &Path) -> u64 {
+pub(crate) fn physical(file: &Path) -> u64 {
     let listed = sh("filefrag", &["-v", "-b4096", file.to_str().unwrap()]);
     let row = listed.lines().find(|line| line.trim_start().starts_with("0:")).unwrap();
     let start = row.split(':').nth(2).unwrap().split("..").next().unwrap();
@@ -160,9 +167,7 @@ fn a_medium_that_answers_eio_is_named_and_hides_no_other_pack() {
     let last = packs.max_by_key(place).unwrap();
     let cut = place(&last) + (2 << 20);
     drop((objects, vault));
-    sh("umount", &[disk.path()]);
-    std::fs::File::options().write(true).open(&image).unwrap().set_len(cut).unwrap();
-    disk.mount();
+    disk.cut(&image, cut);
 
     let mut bytes = Vec::new();
     let read = std::fs::File::open(disk.store().join(&last)).unwrap().read_to_end(&mut bytes);
