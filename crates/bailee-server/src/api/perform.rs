@@ -4,6 +4,7 @@
 //! nowhere else; the answer is made from what was recorded. Follow-ups (receipts, notices, clocks)
 //! are `House::settle`, which the server calls by itself and the command line after each command.
 
+use bailee_core::disposition::DispositionKind;
 use bailee_core::{Action, By, Event};
 
 use crate::api::answer::Answer;
@@ -25,6 +26,7 @@ pub fn perform(house: &House, request: Request, by: By) -> Result<Answer, Proble
     {
         rotate::ready(house, *rotation)?;
     }
+    not_the_vaults(house, &command.action)?;
     let done = house.submit(command, desk.exhibits)?;
     let mut answer = Answer::of(&done.records);
     answer.token = desk.token;
@@ -36,4 +38,27 @@ pub fn perform(house: &House, request: Request, by: By) -> Result<Answer, Proble
         answer.token = Some(letting_go::token(house, clearance)?);
     }
     Ok(answer)
+}
+
+/// Refuses single steps of a clearance over what is in the vault.
+fn not_the_vaults(house: &House, action: &Action) -> Result<(), Problem> {
+    let (kind, about) = house.with_state(|s| match action {
+        Action::Reserve { disposition, .. } => {
+            (s.dispositions.get(*disposition).map(|found| found.kind), disposition.to_string())
+        }
+        Action::Finish { clearance, .. } => {
+            let disposition = s.clearances.get(*clearance).map(|found| found.disposition);
+            let found = disposition.and_then(|id| s.dispositions.get(id));
+            (found.map(|found| found.kind), clearance.to_string())
+        }
+        _ => (None, String::new()),
+    })?;
+    let (what, change) = match kind {
+        Some(DispositionKind::Expire) => ("expires a snapshot", "`bailee expire`"),
+        Some(DispositionKind::Erase) => ("erases a custody unit", "`bailee erase`"),
+        _ => return Ok(()),
+    };
+    let detail = format!("{what}, which only the server that has the vault can see done");
+    let change = format!("use {change}, which does all steps and the work itself");
+    Err(Problem::new(403, "done_by_the_vault", about, detail, &change))
 }
