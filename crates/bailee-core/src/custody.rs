@@ -1,9 +1,9 @@
 //! Custody units: the snapshots that one key of the vault opens, which go together when it goes.
 //!
-//! Invariants: the vault keeps the snapshots of one source under one account in one unit, until that
-//! is erased, so what a clearance to erase is asked about, marks and ends is every one of them, never
-//! only the one that names the unit; a snapshot is in one unit for ever, and in none that an
-//! erasure was begun on before it was taken.
+//! Invariants: the vault keeps the snapshots of one source under one account in one unit, until
+//! that is erased, so what a clearance to erase is asked about, marks and ends is every one of
+//! them, never only the one that names the unit; a snapshot is in one unit for ever, and in none
+//! that an erasure was begun on before it was taken.
 //!
 //! Out of scope: which objects of the vault these are, and whether it has others the log does not
 //! know: they are copies of the same source, so whatever reaches the source reaches them.
