@@ -12,8 +12,8 @@ use bailee_core::{Action, By, NewAsset, check};
 use bailee_ledger::clearance::{Act, ClearanceError};
 use bailee_ledger::{Trust, verify_bundle};
 use bailee_sanitize::ErasureCertificate;
-use bailee_server::api::Problem;
 use bailee_server::api::words::TokenScope;
+use bailee_server::api::{self, Problem, Request};
 use bailee_server::keeping::Kept;
 use bailee_server::letting_go::{self, EraseStep, ErasedUnit, LetGoError};
 use bailee_server::{House, keeping, receipt};
@@ -21,8 +21,8 @@ use bailee_vault::{Source, Unchanged, VaultError};
 use serde_json::json;
 
 use crate::common::{
-    People, because, letter_with, make_ready, next_asset, on_disk, party, pass_days, people,
-    reopened, take, verified, yes,
+    People, because, letter_with, make_ready, next_asset, on_disk, party, pass_days,
+    people, reopened, take, verified, yes,
 };
 use crate::http::{Served, token};
 
@@ -365,6 +365,34 @@ fn what_a_crash_interrupted_is_finished_with_the_same_list_of_keys() {
     assert!(rest.certificate.to_json().contains("\"resumed\": true"));
     assert_eq!([0, 1].map(|n| stage.fate(n)), [0, 1].map(|_| Fate::Destroyed(rest.clearance)));
     assert_eq!(stage.house.with_state(check).unwrap(), []);
+}
+
+#[test]
+fn no_single_step_of_it_or_of_an_expiry_is_an_agents() {
+    let stage = stage();
+    let (house, ada) = (&stage.house, stage.people.ada);
+    let (one, other) = (stage.kept[0].asset, stage.kept[2].asset);
+    let erase = stage.ready(one);
+    let expire = house.with_state(|s| s.dispositions.next()).unwrap();
+    let (kind, assets, reason) = (DispositionKind::Expire, vec![other], because());
+    yes(house, ada, Action::ProposeDisposition { kind, assets, to: None, reason });
+    make_ready(house, &stage.people, expire);
+    let refused = |request: Request| {
+        let before = house.entries(0, 10_000).unwrap().len();
+        let problem = api::perform(house, request, By::Party(ada)).unwrap_err();
+        assert_eq!((problem.status, problem.code.as_str()), (403, "done_by_the_vault"));
+        assert_eq!(house.entries(0, 10_000).unwrap().len(), before, "nothing is recorded");
+    };
+    for (disposition, asset) in [(erase, one), (expire, other)] {
+        let (disposition, asset) = (disposition.to_string(), asset.to_string());
+        refused(Request::Reserve { disposition, asset, subject: "07".repeat(32) });
+    }
+    let reserved = letting_go::reserve(house, erase, one, [7; 32], By::Party(ada)).unwrap();
+    let clearance = reserved.clearance;
+    yes(house, ada, Action::Begin { clearance });
+    let finish = json!({ "do": "finish", "clearance": clearance.to_string(), "verified": true });
+    refused(serde_json::from_value(finish).unwrap());
+    stage.nothing_is_destroyed_but(clearance);
 }
 
 #[test]
