@@ -183,7 +183,7 @@ pub(crate) fn expire(args: &ExpireArgs, reach: &Reach, style: Style) -> Result<(
     let here = door.here("`expire`")?;
     let (disposition, asset) = (read_id(&args.disposition)?, read_id(&args.asset)?);
     let by = here.speaker()?;
-    let (clearance, report) = letting_go::expire(&here.house, disposition, asset, by)?;
+    let (clearance, report) = letting_go::expire(&here.house, disposition, asset, by, &mut || ())?;
     here.settle();
     let value = json!({
         "asset": args.asset,
