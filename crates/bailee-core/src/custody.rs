@@ -1,9 +1,9 @@
 //! Custody units: the snapshots that one key of the vault opens, which go together when it goes.
 //!
-//! Invariants: the vault keeps the snapshots of one source under one account in one unit, until that
-//! is erased, so what a clearance to erase is asked about, marks and ends is every one of them, never
-//! only the one that names the unit; a snapshot is in one unit for ever, and in none that an
-//! erasure was begun on before it was taken.
+//! Invariants: the vault keeps the snapshots of one source under one account in one unit, until
+//! that is erased, so what a clearance to erase is asked about, marks and ends is every one of
+//! them, never only the one that names the unit; a snapshot is in one unit for ever, and in none
+//! that an erasure was begun on before it was taken.
 //!
 //! Out of scope: which objects of the vault these are, and whether it has others the log does not
 //! know: they are copies of the same source, so whatever reaches the source reaches them.
@@ -27,6 +27,18 @@ pub fn unit(state: &State, asset: AssetId) -> Vec<AssetId> {
     let here = others.filter(|(taken, copy)| taken.unit == snapshot.unit && copy.fate.is_here());
     found.extend(here.map(|(taken, _)| taken.asset).filter(|id| *id != asset));
     found
+}
+
+/// Every snapshot of the asset's custody unit, gone or not, itself among them: what the papers of
+/// an erasure may name. An asset that is no snapshot is alone.
+pub(crate) fn all_of_unit(state: &State, asset: AssetId) -> Vec<AssetId> {
+    let found = state.assets.get(asset);
+    let Some((first, snapshot)) = found.and_then(|first| Some((first, first.snapshot?))) else {
+        return vec![asset];
+    };
+    let Some(snapshot) = state.snapshots.get(snapshot) else { return vec![asset] };
+    let all = copies(state, snapshot.source, first.accounts.first().copied());
+    all.filter(|(taken, _)| taken.unit == snapshot.unit).map(|(taken, _)| taken.asset).collect()
 }
 
 /// The number of the unit that a snapshot taken now would be in. An erasure uses a number up, also
