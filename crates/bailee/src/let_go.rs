@@ -208,7 +208,7 @@ pub(crate) fn erase(args: &EraseArgs, reach: &Reach, style: Style) -> Result<(),
         }
         Door::There(client) => {
             let order = json!({ "disposition": args.disposition, "asset": args.asset });
-            client.ask("/v1/erasures", &order)?
+            client.erase(&order)?
         }
     };
     print::thing(&value, style)
