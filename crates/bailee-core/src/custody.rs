@@ -29,6 +29,18 @@ pub fn unit(state: &State, asset: AssetId) -> Vec<AssetId> {
     found
 }
 
+/// Every snapshot of the asset's custody unit, gone or not, itself among them: what the papers of
+/// an erasure may name. An asset that is no snapshot is alone.
+pub(crate) fn all_of_unit(state: &State, asset: AssetId) -> Vec<AssetId> {
+    let found = state.assets.get(asset);
+    let Some((first, snapshot)) = found.and_then(|first| Some((first, first.snapshot?))) else {
+        return vec![asset];
+    };
+    let Some(snapshot) = state.snapshots.get(snapshot) else { return vec![asset] };
+    let all = copies(state, snapshot.source, first.accounts.first().copied());
+    all.filter(|(taken, _)| taken.unit == snapshot.unit).map(|(taken, _)| taken.asset).collect()
+}
+
 /// The number of the unit that a snapshot taken now would be in. An erasure uses a number up, also
 /// one that was not heard of again: what is kept next must not depend on how it ended.
 pub fn open_unit(state: &State, source: AssetId, account: Option<AccountId>) -> u32 {

@@ -20,8 +20,10 @@ use bailee_sanitize::{
 use bailee_store::{Exhibit, digest};
 
 mod erase;
+mod lease;
 
 pub use erase::{EraseStep, ErasedUnit, erase, erase_under};
+use lease::Leased;
 
 use crate::house::{House, HouseError};
 use crate::keeping::{self, KeepError};
@@ -280,12 +282,14 @@ fn abort(
     }
 }
 
-/// Expires a snapshot from the vault under a clearance, and certifies it.
+/// Expires a snapshot from the vault under a clearance, and certifies it. `begun` is called when
+/// the log has the beginning; the lease is renewed from before that until the vault has pruned.
 pub fn expire(
     house: &House,
     disposition: DispositionId,
     asset: AssetId,
     by: PartyId,
+    begun: &mut dyn FnMut(),
 ) -> Result<(ClearanceId, bailee_vault::ExpireReport), LetGoError> {
     let by = By::Party(by);
     let missing = || LetGoError::NotFound(format!("a snapshot {asset}"));
@@ -302,8 +306,13 @@ pub fn expire(
     let id = reserved.clearance;
     let clearance = open_token(house, reserved.token.as_bytes(), asset, Act::Expire, root)?;
     house.submit(Command { by, action: Action::Begin { clearance: id } }, Vec::new())?;
-    let pins = |_: &bailee_vault::SnapshotId| pinned(house, id, by);
-    let report = match vault.expire(&tenant, &vault_id, clearance, &pins) {
+    let lease = Leased { house, id, by };
+    let pins = |_: &bailee_vault::SnapshotId| lease.renew().err().map(|no| no.to_string());
+    let expired = lease.during(|| {
+        begun();
+        vault.expire(&tenant, &vault_id, clearance, &pins)
+    });
+    let report = match expired {
         Ok(report) => report,
         Err(error) => {
             // What cannot be seen any more must not count as a copy: it is reported as gone.
@@ -325,13 +334,6 @@ pub fn expire(
     let (reason, exhibit) = certificate(json);
     finished(house, id, by, reason, exhibit)?;
     Ok((id, report))
-}
-
-/// The gate, asked by the vault at the last moment: the lease is renewed, or the copy is pinned. A
-/// lapsed lease, a hold, an objection, no answer: each is a no.
-fn pinned(house: &House, clearance: ClearanceId, by: By) -> Option<String> {
-    let command = Command { by, action: Action::Renew { clearance } };
-    house.submit(command, Vec::new()).err().map(|failure| failure.to_string())
 }
 
 /// The agent's line to the gate, in this process.

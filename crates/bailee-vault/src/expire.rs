@@ -121,8 +121,9 @@ impl Vault {
         let snapshots = self.snapshots_of(&tenant, &unit)?;
         let subject = subject(&unit, &snapshots);
         permits(&clearance, Act::Erase, &unit.name, &subject)?;
-        refuse_pinned(&snapshots, pins)?;
         let keys = self.key_copies(&tenant, unit.tag())?;
+        // Nothing that takes time lies between the last look at gate and lease and the tombstone.
+        refuse_pinned(&snapshots, pins)?;
         self.bury(&tenant, &unit, &keys)?;
         let let_go = self.finish_erasure(&tenant, unit.tag())?;
         let (tenant, unit) = (tenant.name, unit.name.clone());

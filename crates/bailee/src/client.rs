@@ -18,7 +18,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use ureq::http::Response;
 use ureq::tls::RootCerts;
-use ureq::{Agent, Body};
+use ureq::typestate::WithBody;
+use ureq::{Agent, Body, RequestBuilder};
 
 use crate::cli::Reach;
 use crate::door::{Bundle, Letter};
@@ -36,11 +37,18 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// How long until an answer begins.
 const ANSWER: Duration = Duration::from_secs(20);
 
+/// How long until an answer begins to what deletes a unit of any size in one request.
+const LONG_ANSWER: Duration = Duration::from_secs(6 * 3600);
+
 /// How long a receipt that is not signed yet is asked for again.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What to do when there is no answer.
 const LOOK: &str = "look at --server, at the network, and whether `bailee serve` runs there";
+
+/// What to do when there is no answer to an erasure.
+const LOOK_FOR_END: &str = "the server may still be at work, do not start it anew yet: `bailee \
+    clearance list` names its clearance, `bailee clearance show C-1` with that id how it ended";
 
 /// A server and who speaks to it.
 pub(crate) struct Client {
@@ -78,6 +86,15 @@ impl Client {
     ) -> Result<T, Trouble> {
         let body = serde_json::to_vec(body).map_err(|e| not_ours(&self.base, &e))?;
         let response = self.post(path, "application/json", "application/json", &body)?;
+        self.read(response)
+    }
+
+    /// Has a custody unit erased, which takes as long as it takes.
+    pub(crate) fn erase<T: DeserializeOwned>(&self, order: &impl Serialize) -> Result<T, Trouble> {
+        let body = serde_json::to_vec(order).map_err(|e| not_ours(&self.base, &e))?;
+        let request = self.posting("/v1/erasures", "application/json", "application/json");
+        let request = request.config().timeout_recv_response(Some(LONG_ANSWER)).build();
+        let response = request.send(&body).map_err(|e| self.silent(&e, LOOK_FOR_END))?;
         self.read(response)
     }
 
@@ -160,7 +177,7 @@ impl Client {
         if let Some(authorization) = &self.authorization {
             request = request.header("authorization", authorization);
         }
-        request.call().map_err(|e| self.silent(&e))
+        request.call().map_err(|e| self.silent(&e, LOOK))
     }
 
     fn post(
@@ -170,17 +187,22 @@ impl Client {
         accept: &str,
         body: &[u8],
     ) -> Result<Response<Body>, Trouble> {
+        let request = self.posting(path, media, accept);
+        request.send(body).map_err(|e| self.silent(&e, LOOK))
+    }
+
+    fn posting(&self, path: &str, media: &str, accept: &str) -> RequestBuilder<WithBody> {
         let request = self.agent.post(format!("{}{path}", self.base));
         let mut request = request.header("content-type", media).header("accept", accept);
         if let Some(authorization) = &self.authorization {
             request = request.header("authorization", authorization);
         }
-        request.send(body).map_err(|e| self.silent(&e))
+        request
     }
 
-    fn silent(&self, error: &ureq::Error) -> Trouble {
+    fn silent(&self, error: &ureq::Error, change: &str) -> Trouble {
         let detail = format!("no answer: {error}; whether anything was recorded is unknown");
-        Trouble::failed("server_unreachable", &self.base, detail, LOOK)
+        Trouble::failed("server_unreachable", &self.base, detail, change)
     }
 
     fn read<T: DeserializeOwned>(&self, response: Response<Body>) -> Result<T, Trouble> {

@@ -183,7 +183,7 @@ pub(crate) fn expire(args: &ExpireArgs, reach: &Reach, style: Style) -> Result<(
     let here = door.here("`expire`")?;
     let (disposition, asset) = (read_id(&args.disposition)?, read_id(&args.asset)?);
     let by = here.speaker()?;
-    let (clearance, report) = letting_go::expire(&here.house, disposition, asset, by)?;
+    let (clearance, report) = letting_go::expire(&here.house, disposition, asset, by, &mut || ())?;
     here.settle();
     let value = json!({
         "asset": args.asset,
@@ -208,7 +208,7 @@ pub(crate) fn erase(args: &EraseArgs, reach: &Reach, style: Style) -> Result<(),
         }
         Door::There(client) => {
             let order = json!({ "disposition": args.disposition, "asset": args.asset });
-            client.ask("/v1/erasures", &order)?
+            client.erase(&order)?
         }
     };
     print::thing(&value, style)

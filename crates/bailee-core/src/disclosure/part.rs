@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use super::guard::Guard;
 use crate::asset::AssetKind;
 use crate::coverage;
+use crate::custody;
 use crate::disposition::{ClearanceStatus, Disposition, DispositionKind};
 use crate::event::Event;
 use crate::hold::Hold;
@@ -57,6 +58,16 @@ pub(super) fn named(s: &State, holds: &BTreeSet<HoldId>) -> BTreeSet<AssetId> {
         found.extend(of_accounts.map(|(id, _)| id));
     }
     found
+}
+
+/// What a disposition concerns, also after it was carried out.
+fn concerned(s: &State, kind: DispositionKind, assets: &[AssetId]) -> BTreeSet<AssetId> {
+    match kind {
+        DispositionKind::Erase => {
+            assets.iter().flat_map(|id| custody::all_of_unit(s, *id)).collect()
+        }
+        _ => assets.iter().copied().collect(),
+    }
 }
 
 /// What of a matter a party has to do with.
@@ -195,7 +206,7 @@ impl Part {
     /// the party may know.
     fn concerns(&mut self, s: &State, party: PartyId, found: &Disposition) -> bool {
         let mut any = false;
-        for id in &found.assets {
+        for id in &concerned(s, found.kind, &found.assets) {
             let Some(asset) = s.assets.get(*id) else { continue };
             let mine = |account: &AccountId| {
                 s.accounts.get(*account).is_some_and(|account| account.owner == party)
@@ -238,12 +249,17 @@ impl Part {
         };
         for (id, clearance) in s.clearances.iter() {
             let finished = clearance.status == ClearanceStatus::Finished;
-            let known = self.knows_asset(clearance.asset);
-            if !finished || !known || !self.dispositions.contains(&clearance.disposition) {
+            let Some(found) = s.dispositions.get(clearance.disposition) else { continue };
+            let going = concerned(s, found.kind, &[clearance.asset]);
+            let known = going.iter().filter(|asset| self.knows_asset(**asset)).count();
+            if !finished || known == 0 || !self.dispositions.contains(&clearance.disposition) {
                 continue;
             }
             self.certified.insert(id);
-            let Some(found) = s.dispositions.get(clearance.disposition) else { continue };
+            // An erasure's papers name every copy of the unit, some perhaps of a silent hold.
+            if known < going.len() {
+                continue;
+            }
             // A handover's papers name the receiver. A certificate of work that a demand overtook
             // tells of that demand, which may be silent: it stays closed, whosever it was.
             let handover =

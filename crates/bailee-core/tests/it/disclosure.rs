@@ -143,6 +143,44 @@ fn owner_and_requester_see_the_certificate_and_nobody_sees_the_clearance_on_its_
     assert!(to(&house, OWNER).contains(&"w-- AccountTerminated".to_owned()));
 }
 
+/// What the requester sees after a unit of two snapshots is erased by the name of the first, where
+/// its released hold named these of the two.
+fn erased(named: &[usize]) -> Vec<String> {
+    let mut house = House::new();
+    house.yes(STAFF, Action::OpenMatter { title: "Requester against Owner".into() });
+    let server = house.server(1);
+    let copies = [house.snapshot(server), house.snapshot(server)];
+    let copies = copies.map(|id| house.state.snapshots.get(id).unwrap().asset);
+    let of = |n: &usize| copies[*n];
+    let mut new = letter("Rita Requester", "keep the copies");
+    new.scope = on_assets(&named.iter().map(of).collect::<Vec<_>>());
+    let (demand, hold) = house.demand(new);
+    let triage = Triage::Accept(Some(M1));
+    house.yes(STAFF, Action::DecideDemand { demand, triage, reason: because() });
+    house.release(hold);
+    house.end_accounts();
+    house.days(14);
+    let x = house.ready(DispositionKind::Erase, &copies[..1]);
+    let clearance = house.begin(x, copies[0], 1);
+    house.finish(clearance);
+    to(&house, REQUESTER)
+}
+
+#[test]
+fn papers_of_an_erasure_are_for_who_may_know_of_every_copy_of_the_unit() {
+    let end = |named: &[usize]| erased(named).pop().unwrap();
+    assert_eq!(end(&[0, 1]), "w-p ClearanceFinished", "it asked for both");
+    assert_eq!(end(&[0]), "w-- ClearanceFinished", "the papers name a copy that is not its own");
+}
+
+#[test]
+fn whose_hold_named_a_sibling_learns_that_the_unit_went_and_not_by_which_other_copy() {
+    let shown = erased(&[1]);
+    assert_eq!(shown.last().unwrap(), "w-- ClearanceFinished");
+    assert!(shown.contains(&"--- DispositionProposed".to_owned()), "{shown:?}");
+    assert!(shown.iter().filter(|line| *line == "w-- NoticeQueued").count() >= 2, "{shown:?}");
+}
+
 #[test]
 fn whose_demand_stopped_a_wipe_learns_what_was_gone_and_the_owner_of_no_silent_one() {
     let mut house = House::new();

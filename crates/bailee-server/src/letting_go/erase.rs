@@ -8,8 +8,6 @@
 //! the vault then shows, and if it shows nothing, nothing is reported: the lease lapses.
 
 use std::cell::RefCell;
-use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::time::Duration;
 
 use bailee_core::id::{AssetId, ClearanceId, DispositionId, PartyId};
 use bailee_core::{Action, By, Command, State, custody};
@@ -18,6 +16,7 @@ use bailee_ledger::to_hex;
 use bailee_sanitize::{Erased, ErasureCertificate, GoneCopy, GoneKey};
 use bailee_vault::{Erasure, Vault, VaultError};
 
+use super::lease::Leased;
 use super::{LetGoError, abort, certificate, finished, open_token, reserve};
 use crate::house::House;
 use crate::keeping::{self, KeepError, UnitPlace};
@@ -97,7 +96,7 @@ pub fn erase_under(
     let started = house.clock().now().unix();
     house.submit(Command { by, action: Action::Begin { clearance: id } }, Vec::new())?;
     step(EraseStep::Begun);
-    let run = Run { house, id, by, vault: &vault, place: &place };
+    let run = Run { lease: Leased { house, id, by }, vault: &vault, place: &place };
     let erasure = match run.destroy(clearance, resumed) {
         Ok(erasure) => erasure,
         Err(error) => return Err(run.failed(error, &copies)?),
@@ -141,9 +140,7 @@ fn copies(s: &State, asset: AssetId) -> Vec<GoneCopy> {
 
 /// A begun clearance, and what it is for.
 struct Run<'a> {
-    house: &'a House,
-    id: ClearanceId,
-    by: By,
+    lease: Leased<'a>,
     vault: &'a Vault,
     place: &'a UnitPlace,
 }
@@ -156,50 +153,25 @@ enum Stop {
 }
 
 impl Run<'_> {
-    fn renew(&self) -> Result<(), Failure> {
-        let command = Command { by: self.by, action: Action::Renew { clearance: self.id } };
-        self.house.submit(command, Vec::new()).map(|_| ())
-    }
-
     /// Destroys, or finishes destroying, while the lease is renewed.
     fn destroy(&self, clearance: Clearance, resumed: bool) -> Result<Erasure, Stop> {
         // Once more, also for a unit in which the vault finds no snapshot to ask about.
-        self.renew().map_err(Stop::Gate)?;
+        self.lease.renew().map_err(Stop::Gate)?;
         let no = RefCell::new(None);
         let pins = |_: &bailee_vault::SnapshotId| {
-            let failure = self.renew().err()?;
+            let failure = self.lease.renew().err()?;
             let text = failure.to_string();
             *no.borrow_mut() = Some(failure);
             Some(text)
         };
         let UnitPlace { tenant, unit, .. } = self.place;
-        let done = self.leased(|| match resumed {
+        let done = self.lease.during(|| match resumed {
             true => self.vault.finish_erased(tenant, unit, clearance),
             false => self.vault.erase_unit(tenant, unit, clearance, &pins),
         });
         done.map_err(|error| match (error, no.take()) {
             (VaultError::Pinned { .. }, Some(failure)) => Stop::Gate(failure),
             (error, _) => Stop::Vault(error),
-        })
-    }
-
-    /// Does the work with the lease renewed beside it. A refusal is not acted on: the vault has
-    /// asked at its last moment, and what is half deleted is not to be left so.
-    fn leased<T>(&self, work: impl FnOnce() -> T) -> T {
-        let seconds = self.house.with_state(|s| s.policy.lease_seconds).unwrap_or(1);
-        let every = Duration::from_secs(seconds.into()) / 3;
-        let (done, wait) = channel::<()>();
-        std::thread::scope(|scope| {
-            scope.spawn(move || {
-                while let Err(RecvTimeoutError::Timeout) = wait.recv_timeout(every) {
-                    if let Err(Failure::Refused(_)) = self.renew() {
-                        break;
-                    }
-                }
-            });
-            let result = work();
-            drop(done);
-            result
         })
     }
 
@@ -215,7 +187,8 @@ impl Run<'_> {
         };
         let bytes: u64 = copies.iter().map(|copy| copy.bytes).sum();
         let gone = if buried.is_some() { bytes.max(1) } else { 0 };
-        abort(self.house, self.id, gone, error.to_string(), self.by)?;
+        let Leased { house, id, by } = self.lease;
+        abort(house, id, gone, error.to_string(), by)?;
         Ok(error)
     }
 }

@@ -8,21 +8,21 @@ use bailee_core::asset::{AssetKind, Fate};
 use bailee_core::disposition::DispositionKind;
 use bailee_core::id::{AccountId, AssetId, ClearanceId, DispositionId, EntityId};
 use bailee_core::party::Role;
-use bailee_core::{Action, By, NewAsset, check};
+use bailee_core::{Action, By, NewAsset, Triage, check};
 use bailee_ledger::clearance::{Act, ClearanceError};
 use bailee_ledger::{Trust, verify_bundle};
 use bailee_sanitize::ErasureCertificate;
-use bailee_server::api::Problem;
 use bailee_server::api::words::TokenScope;
+use bailee_server::api::{self, Problem, Request};
 use bailee_server::keeping::Kept;
 use bailee_server::letting_go::{self, EraseStep, ErasedUnit, LetGoError};
 use bailee_server::{House, keeping, receipt};
-use bailee_vault::{Source, Unchanged, VaultError};
+use bailee_vault::{Erasure, Source, Unchanged, VaultError};
 use serde_json::json;
 
 use crate::common::{
-    People, because, letter_with, make_ready, next_asset, on_disk, party, pass_days, people,
-    reopened, take, verified, yes,
+    People, because, demand, letter_with, make_ready, next_asset, on_disk, party, pass_days,
+    people, reopened, take, verified, yes,
 };
 use crate::http::{Served, token};
 
@@ -365,6 +365,91 @@ fn what_a_crash_interrupted_is_finished_with_the_same_list_of_keys() {
     assert!(rest.certificate.to_json().contains("\"resumed\": true"));
     assert_eq!([0, 1].map(|n| stage.fate(n)), [0, 1].map(|_| Fate::Destroyed(rest.clearance)));
     assert_eq!(stage.house.with_state(check).unwrap(), []);
+}
+
+#[test]
+fn no_single_step_of_it_or_of_an_expiry_is_an_agents() {
+    let stage = stage();
+    let (house, ada) = (&stage.house, stage.people.ada);
+    let (one, other) = (stage.kept[0].asset, stage.kept[2].asset);
+    let erase = stage.ready(one);
+    let expire = house.with_state(|s| s.dispositions.next()).unwrap();
+    let (kind, assets, reason) = (DispositionKind::Expire, vec![other], because());
+    yes(house, ada, Action::ProposeDisposition { kind, assets, to: None, reason });
+    make_ready(house, &stage.people, expire);
+    let refused = |request: Request| {
+        let before = house.entries(0, 10_000).unwrap().len();
+        let problem = api::perform(house, request, By::Party(ada)).unwrap_err();
+        assert_eq!((problem.status, problem.code.as_str()), (403, "done_by_the_vault"));
+        assert_eq!(house.entries(0, 10_000).unwrap().len(), before, "nothing is recorded");
+    };
+    for (disposition, asset) in [(erase, one), (expire, other)] {
+        let (disposition, asset) = (disposition.to_string(), asset.to_string());
+        refused(Request::Reserve { disposition, asset, subject: "07".repeat(32) });
+    }
+    let reserved = letting_go::reserve(house, erase, one, [7; 32], By::Party(ada)).unwrap();
+    let clearance = reserved.clearance;
+    yes(house, ada, Action::Begin { clearance });
+    let finish = json!({ "do": "finish", "clearance": clearance.to_string(), "verified": true });
+    refused(serde_json::from_value(finish).unwrap());
+    stage.nothing_is_destroyed_but(clearance);
+}
+
+/// The vault's tombstone is put, and the process dies before anything else is deleted.
+fn dead_after_the_tombstone(stage: Stage, x: DispositionId) -> (Stage, ClearanceId, Erasure) {
+    let (asset, ada) = (stage.kept[0].asset, stage.people.ada);
+    let house = &stage.house;
+    let place = keeping::unit_place(house, asset).unwrap();
+    let vault = keeping::vault(house).unwrap();
+    let subject = vault.erase_subject(&place.tenant, &place.unit).unwrap();
+    let reserved = letting_go::reserve(house, x, asset, subject, By::Party(ada)).unwrap();
+    let token = reserved.token.as_bytes();
+    let clearance = letting_go::open_token(house, token, asset, Act::Erase, subject).unwrap();
+    yes(house, ada, Action::Begin { clearance: reserved.clearance });
+    let before = files(&stage.data());
+    let first = vault.erase_unit(&place.tenant, &place.unit, clearance, &|_| None).unwrap();
+    drop(vault);
+    let after = files(&stage.data());
+    for (path, bytes) in before.iter().filter(|(path, _)| !after.contains_key(*path)) {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    }
+    let (later, data) = (house.clock().now().plus_seconds(61), stage.data());
+    let Stage { house, people, files, kept, dir } = stage;
+    drop(house);
+    let house = reopened(&data, later).unwrap();
+    yes(&house, ada, Action::Tick);
+    (Stage { house, people, files, kept, dir }, reserved.clearance, first)
+}
+
+#[test]
+fn what_is_kept_after_a_crash_is_in_the_next_unit_which_the_rest_of_the_erasure_spares() {
+    let stage = stage();
+    let x = stage.ready(stage.kept[0].asset);
+    let (stage, lost, first) = dead_after_the_tombstone(stage, x);
+    assert_eq!([0, 1].map(|n| stage.fate(n)), [0, 1].map(|_| Fate::Unknown(lost)));
+    let house = &stage.house;
+    let asked = take(house, &letter_with(1, "Keep everything of otto store.\r\n")).unwrap();
+    let source = keeping::unit_place(house, stage.kept[0].asset).unwrap().source;
+    let kept = stage.preserve(source, 9);
+    let place = keeping::unit_place(house, kept.asset).unwrap();
+    assert!(kept.verified.is_intact() && place.unit.ends_with(".2"), "{place:?}");
+    assert_eq!(refused(stage.erase(x)), "hold_provisional");
+    let (triage, reason) = (Triage::Refuse, because());
+    let demand = demand(asked).0;
+    yes(house, stage.people.cora, Action::DecideDemand { demand, triage, reason });
+    pass_days(house, 31);
+    let x = stage.ready(stage.kept[0].asset);
+    let rest = stage.erase(x).unwrap();
+    assert_eq!(rest.erasure.keys, first.keys);
+    assert_eq!([0, 1].map(|n| stage.fate(n)), [0, 1].map(|_| Fate::Destroyed(rest.clearance)));
+    let key = &rest.erasure.keys[0].object;
+    assert!(!files(&stage.data()).keys().any(|path| path.to_string_lossy().ends_with(&key[..])));
+    let fate = house.with_state(|s| s.assets.get(kept.asset).unwrap().fate.clone()).unwrap();
+    assert_eq!(fate, Fate::Kept);
+    let read = keeping::verify(house, kept.snapshot, stage.people.ada).unwrap();
+    assert!(read.is_intact(), "{read:?}");
+    assert_eq!(house.with_state(check).unwrap(), []);
 }
 
 #[test]

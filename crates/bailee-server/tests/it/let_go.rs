@@ -225,7 +225,8 @@ fn a_snapshot_expires_from_the_vault_and_no_other_does() {
     assert!(kept.iter().all(|kept| kept.verified.is_intact()));
     let copy = kept[0].asset;
     let disposition = stage.propose(DispositionKind::Expire, copy);
-    let (clearance, report) = letting_go::expire(house, disposition, copy, ada).unwrap();
+    let (clearance, report) =
+        letting_go::expire(house, disposition, copy, ada, &mut || ()).unwrap();
     assert_eq!((clearance, report.snapshots), (ClearanceId(1), 1));
     let mut bundle = Vec::new();
     receipt::certificate(house, clearance, &mut bundle).unwrap();
@@ -241,6 +242,35 @@ fn a_snapshot_expires_from_the_vault_and_no_other_does() {
 }
 
 #[test]
+fn the_lease_of_an_expiry_is_renewed_while_the_vault_works() {
+    let stage = stage(1 << 20);
+    let (house, ada) = (&stage.house, stage.people.ada);
+    let policy = Policy { lease_seconds: 1, ..Policy::default() };
+    yes(house, stage.people.cora, Action::SetPolicy(policy));
+    let tree = stage.dir.path().join("files");
+    std::fs::create_dir(&tree).unwrap();
+    std::fs::write(tree.join("film"), vec![7; 1 << 20]).unwrap();
+    let source = Source::Tree(tree);
+    let kept =
+        keeping::preserve(house, stage.asset, source, Unchanged::Skip, ada, &mut ()).unwrap();
+    let disposition = stage.propose(DispositionKind::Expire, kept.asset);
+    let entries = || house.entries(0, 10_000).unwrap().len();
+    let (mut renewed, started) = (0, std::time::Instant::now());
+    let (clearance, _) = letting_go::expire(house, disposition, kept.asset, ada, &mut || {
+        let before = entries();
+        // A slow store: nothing but renewals is recorded meanwhile.
+        while renewed < 2 && started.elapsed() < Duration::from_secs(30) {
+            std::thread::sleep(Duration::from_millis(50));
+            renewed = entries() - before;
+        }
+    })
+    .unwrap();
+    assert!(renewed >= 2, "the lease was left to lapse");
+    let fate = house.with_state(|s| s.assets.get(kept.asset).unwrap().fate.clone()).unwrap();
+    assert_eq!(fate, Fate::Destroyed(clearance));
+}
+
+#[test]
 fn a_snapshot_under_a_demand_stays() {
     let stage = stage(1 << 20);
     let (house, ada) = (&stage.house, stage.people.ada);
@@ -252,7 +282,7 @@ fn a_snapshot_under_a_demand_stays() {
             .unwrap();
     let disposition = stage.propose(DispositionKind::Expire, kept.asset);
     take(house, &letter_with(1, "Keep everything of otto store, drive 1.\r\n")).unwrap();
-    let result = letting_go::expire(house, disposition, kept.asset, ada);
+    let result = letting_go::expire(house, disposition, kept.asset, ada, &mut || ());
     assert!(matches!(result, Err(LetGoError::Command(_))), "{result:?}");
     let there = stage.dir.path().join("there");
     assert!(keeping::restore(house, kept.snapshot, &there, None).unwrap().is_complete());

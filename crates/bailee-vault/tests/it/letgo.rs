@@ -117,3 +117,24 @@ fn a_lost_key_is_not_taken_for_an_erasure() {
     objects.put(&key, &bytes).unwrap();
     assert!(vault.verify("t", &report.id).unwrap().is_intact());
 }
+
+#[test]
+fn the_last_look_at_the_gate_is_directly_before_the_tombstone() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("f"), noise(1, 1 << 20)).unwrap();
+    let (packs, keys) = (Arc::new(MemoryObjects::new()), Arc::new(MemoryObjects::new()));
+    let stores = (Arc::clone(&packs) as Arc<dyn Objects>, Arc::clone(&keys) as Arc<dyn Objects>);
+    let vault = Vault::create_with_keys(stores.0, stores.1, &kek()).unwrap();
+    vault.preserve("t", "A-1", &Source::Tree(dir.path().to_owned()), &mut ()).unwrap();
+    let subject = vault.erase_subject("t", "A-1").unwrap();
+    // Were the keys listed after the last question, the list would miss what goes away in it.
+    let asked = |_: &bailee_vault::SnapshotId| {
+        for object in keys.list("").unwrap().iter().filter(|name| name.contains("/key/")) {
+            keys.delete(object).unwrap();
+        }
+        None
+    };
+    let done = vault.erase_unit("t", "A-1", clear(1, Act::Erase, subject), &asked).unwrap();
+    assert_eq!(done.keys.len(), 1, "{done:?}");
+    assert!(keys.get(&done.keys[0].object).is_err());
+}

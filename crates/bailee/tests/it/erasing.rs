@@ -1,6 +1,9 @@
 //! `bailee erase`: the key of a custody unit is destroyed, and what is left says so.
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::time::Duration;
 
 use crate::room::{LETTER, Room, text};
 
@@ -69,4 +72,34 @@ fn a_letter_between_approval_and_erasure_keeps_the_unit() {
     for snapshot in ["S-1", "S-2"] {
         room.run_as("P-2", &["snapshot", "verify", snapshot]).ok();
     }
+}
+
+#[test]
+fn a_long_erasure_is_waited_for_and_one_without_an_answer_says_where_to_look() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let server = std::thread::spawn(move || {
+        // Longer than any other answer is waited for; then none at all.
+        for (wait, answer) in [(22, "HTTP/1.1 201 Created\r\ncontent-length: 2\r\n\r\n{}"), (0, "")]
+        {
+            let (mut stream, _) = listener.accept().expect("a connection");
+            let mut asked = Vec::new();
+            while !asked.ends_with(b"}") {
+                let mut some = [0; 1024];
+                let n = stream.read(&mut some).expect("a request");
+                asked.extend_from_slice(&some[..n]);
+            }
+            std::thread::sleep(Duration::from_secs(wait));
+            stream.write_all(answer.as_bytes()).expect("an answer");
+        }
+    });
+    let room = Room::empty();
+    let erase = ["--server", &url, "--json", "erase", "A-2", "--disposition", "X-1"];
+    let late = room.run(&erase);
+    assert_eq!(late.code, 0, "{late:?}");
+    let none = room.run(&erase[..]);
+    server.join().expect("the server");
+    assert!(none.code == 3 && none.err.contains("server_unreachable"), "{none:?}");
+    assert!(none.err.contains("may still be at work"), "{none:?}");
+    assert!(none.err.contains("bailee clearance list"), "{none:?}");
 }
