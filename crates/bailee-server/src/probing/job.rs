@@ -2,12 +2,13 @@
 //!
 //! Invariants: whatever an engine does or does not do is in what was seen, so that it is recorded,
 //! and so is what keeps this house from asking it: settings, credentials, the vault's key. What was
-//! lost before stays lost while nothing can be read. No path of this machine is in it.
+//! lost before and cannot be read now is not in it: the state remembers. No path of this machine is
+//! in it.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use bailee_core::engine::{Canaries, Finding, Outcome, Trial};
+use bailee_core::engine::{Canaries, Outcome, Trial};
 use bailee_store::Objects;
 use bailee_vault::{Kek, Vault};
 
@@ -27,7 +28,6 @@ pub(super) struct Job {
     settings: packs::Packs,
     dir: PathBuf,
     own: Arc<dyn Objects>,
-    before: Option<Finding>,
     picks: Vec<Pick>,
     /// What opens the vault, if there is such a key.
     kek: Option<Kek>,
@@ -54,15 +54,12 @@ impl Job {
         from.copy_from_slice(&seed[..8]);
         let settings = house.config().vault.clone();
         let engine = settings.place();
-        let (before, picks) = house.with_state(|s| {
-            let before = s.engines.get(&engine).cloned();
-            let picks = canaries::pick(s, before.as_ref(), u64::from_be_bytes(from));
-            (before, picks)
-        })?;
+        let from = u64::from_be_bytes(from);
+        let picks = house.with_state(|s| canaries::pick(s, s.engines.get(&engine), from))?;
         let kek = house.keys().vault(dir).ok().map(|key| Kek::from_bytes(*key));
         let mark = format!("{}-{}", house.clock().now().0, std::process::id());
         let (dir, own) = (dir.to_owned(), house.objects().clone());
-        Ok(Job { engine, settings, dir, own, before, picks, kek, seed, mark })
+        Ok(Job { engine, settings, dir, own, picks, kek, seed, mark })
     }
 
     /// Tries and reads back.
@@ -76,11 +73,10 @@ impl Job {
                 (canaries, unread) = (read.0, read.1.map(|error| error.to_string()));
             }
             Some(Err(why)) => unread = Some(why),
-            None => canaries::keep_known(self.before.as_ref(), &mut canaries),
+            None => {}
         }
         if let Some(why) = unread {
             trials.push(trial("read held data", Outcome::Silent, &why));
-            canaries::keep_known(self.before.as_ref(), &mut canaries);
         }
         Seen { engine: self.engine, trials, canaries }
     }
