@@ -67,10 +67,11 @@ pub(crate) fn bad(house: &House) -> Result<Vec<String>, HouseError> {
     Ok(found.bad().into_iter().map(line).collect())
 }
 
-/// Gauges of what was last seen, one engine a label.
+/// Gauges of what was last seen of the engine that keeps the packs now: one that was left behind
+/// would be an alarm for ever.
 pub(crate) fn write_metrics(house: &House, out: &mut String) -> Result<(), HouseError> {
-    let all: Vec<(String, Finding)> =
-        house.with_state(|s| s.engines.iter().map(|(e, f)| (e.clone(), f.clone())).collect())?;
+    let Some((engine, found)) = last(house)? else { return Ok(()) };
+    let engine = label(&engine);
     type Value = fn(&Finding) -> u64;
     let gauges: [(&str, &str, Value); 6] = [
         ("time_seconds", "When it was last probed, seconds since 1970", |f| {
@@ -83,14 +84,9 @@ pub(crate) fn write_metrics(house: &House, out: &mut String) -> Result<(), House
         ("canaries_lost", "Of them, missing or damaged", |f| f.canaries.lost.len() as u64),
     ];
     for (name, help, value) in gauges {
-        for (n, (engine, found)) in all.iter().enumerate() {
-            if n == 0 {
-                let name = format!("bailee_engine_probe_{name}");
-                _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} gauge");
-            }
-            let (engine, value) = (label(engine), value(found));
-            _ = writeln!(out, "bailee_engine_probe_{name}{{engine=\"{engine}\"}} {value}");
-        }
+        let (name, value) = (format!("bailee_engine_probe_{name}"), value(&found));
+        _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} gauge");
+        _ = writeln!(out, "{name}{{engine=\"{engine}\"}} {value}");
     }
     Ok(())
 }

@@ -229,6 +229,30 @@ fn a_copy_that_was_put_right_and_verified_is_not_lost_again_unread() {
 }
 
 #[test]
+fn an_engine_that_was_left_behind_is_no_alarm() {
+    let Stage { dir, house, clock, token, objects } = stage();
+    objects.delete(&pack(&*objects).0).unwrap();
+    let (_, found) = probing::probe(&house).unwrap();
+    assert_eq!(found.canaries.lost.len(), 1, "{found:?}");
+    drop(house);
+    let at = dir.path().join("house");
+    let settings = std::fs::read_to_string(at.join("bailee.toml")).unwrap();
+    let section = "\n[vault]\nobjects = \"s3\"\nendpoint = \"http://127.0.0.1:1\"\n\
+                   bucket = \"kept\"\ncredentials = \"keys/none\"\n";
+    std::fs::write(at.join("bailee.toml"), settings + section).unwrap();
+    let house = House::open(&at, clock).unwrap();
+    probing::probe(&house).unwrap();
+    let served = Served::start(house);
+    let metrics = served.get("/metrics", &token).text();
+    let silent = "bailee_engine_probe_silent{engine=\"http://127.0.0.1:1/kept\"} 1\n";
+    assert!(metrics.contains(silent), "{metrics}");
+    assert!(!metrics.contains("engine=\"disk\""), "{metrics}");
+    let all = get(&served, "/v1/engines", &token);
+    assert_eq!(all["items"].as_array().unwrap().len(), 2, "{all}");
+    served.end();
+}
+
+#[test]
 fn an_engine_that_never_answers_keeps_neither_letters_nor_the_end_waiting() {
     let Stage { dir, house, clock, token, .. } = stage();
     drop(house);
