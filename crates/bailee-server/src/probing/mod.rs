@@ -23,20 +23,20 @@ use bailee_store::{ObjectError, Objects, Put};
 use crate::house::{House, HouseError};
 use crate::http::metrics::label;
 use crate::keeping::KeepError;
-use job::{Job, Seen};
+use job::{Asked, Job, Seen};
 pub(crate) use prober::Prober;
 
 /// Longest text of a trial, bytes.
 const LONGEST_TEXT: usize = 1000;
 
-/// Tries out the bucket, or the data directory's objects if there is none, reads some of what is
-/// held back, and records what was seen. Gives the engine's place and the finding.
+/// Asked by a person: tries out the bucket, or the data directory's objects if there is none, reads
+/// some of what is held back, and records what was seen. Gives the engine's place and the finding.
 ///
 /// # Errors
 /// A house in memory; the log cannot be written. What the engine does wrong, that it does not
 /// answer, and what keeps this house from asking it, is in the finding.
 pub fn probe(house: &House) -> Result<(String, Finding), KeepError> {
-    let seen = Job::of(house)?.carry_out();
+    let seen = Job::of(house, Asked::ByPerson)?.carry_out();
     record(house, seen)
 }
 

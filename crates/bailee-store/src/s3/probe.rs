@@ -31,15 +31,27 @@ pub struct Finding {
     pub saw: String,
 }
 
+/// Which trials are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Locks {
+    /// All.
+    Try,
+    /// Those that lock are not: whoever asks may not be allowed to take their objects away again.
+    Leave,
+}
+
+/// What the trials that lock are called.
+pub const LOCKING: [&str; 2] = ["legal hold", "retention until 2107"];
+
 /// A date that does not fit into 32 bits of seconds.
 const FAR: &str = "2107-01-01T00:00:00Z";
 
 impl S3Objects {
-    /// Tries everything, under keys that begin with `~probe/` and `mark`, and cleans up.
+    /// Tries what is to be tried, under keys that begin with `~probe/` and `mark`, and cleans up.
     ///
     /// # Errors
     /// The engine does not answer, or not as S3. What it does wrong is in the findings.
-    pub fn probe(&self, mark: &str) -> Result<Vec<Finding>, S3Error> {
+    pub fn probe(&self, mark: &str, locks: Locks) -> Result<Vec<Finding>, S3Error> {
         let base = format!("{}~probe/{mark}", self.inner.prefix);
         let plain = format!("{base}-plain");
         let tried = self.tries_plain(&plain);
@@ -47,13 +59,17 @@ impl S3Objects {
         let mut all = tried?;
         removed?;
         all.push(self.checks_sums(&format!("{base}-sum"))?);
+        if locks == Locks::Leave {
+            return Ok(all);
+        }
+        let [held, kept] = LOCKING;
         let hold = ("x-amz-object-lock-legal-hold", "ON");
-        all.push(self.keeps_locked(&format!("{base}-held"), "legal hold", &[hold])?);
+        all.push(self.keeps_locked(&format!("{base}-held"), held, &[hold])?);
         let until = [
             ("x-amz-object-lock-mode", "GOVERNANCE"),
             ("x-amz-object-lock-retain-until-date", FAR),
         ];
-        all.push(self.keeps_locked(&format!("{base}-kept"), "retention until 2107", &until)?);
+        all.push(self.keeps_locked(&format!("{base}-kept"), kept, &until)?);
         Ok(all)
     }
 

@@ -6,7 +6,7 @@ use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 use std::thread;
 
-use bailee_store::s3::{Credentials, Outcome, S3Error, S3Objects, S3Settings};
+use bailee_store::s3::{Credentials, Locks, Outcome, S3Error, S3Objects, S3Settings};
 
 use crate::way::read_whole;
 
@@ -98,7 +98,7 @@ fn act(request: &str, kept: &mut Kept) -> (u16, String, String) {
 
 #[test]
 fn an_engine_that_is_busy_is_accused_of_nothing() {
-    let found = engine(|_| false).probe("1").unwrap();
+    let found = engine(|_| false).probe("1", Locks::Try).unwrap();
     let (what, all): (Vec<_>, Vec<_>) = found.into_iter().map(|f| (f.what, f.outcome)).unzip();
     assert_eq!(all, [Outcome::Holds; 6], "{what:?}");
     let busy: [(&str, Busy); 5] = [
@@ -109,7 +109,7 @@ fn an_engine_that_is_busy_is_accused_of_nothing() {
         ("GET", |r| r.starts_with("GET /kept/")),
     ];
     let asked =
-        busy.map(|(what, busy)| (what, thread::spawn(move || engine(busy).probe("1"))));
+        busy.map(|(what, busy)| (what, thread::spawn(move || engine(busy).probe("1", Locks::Try))));
     for (what, asked) in asked {
         let error = asked.join().unwrap().expect_err(what);
         assert!(matches!(error, S3Error::Refused { status: 503, .. }), "{what}: {error}");
