@@ -2,20 +2,26 @@
 //!
 //! Invariants: an engine is known by where it is, so a house that moves to another one begins anew;
 //! a finding says what was seen and nothing rests on it, the gate least of all; what was lost stays
-//! lost until it is read back, because whoever looks again looks for it first; a person is called
-//! for what is new, not each day again for what is known.
+//! lost until it is read back, because whoever looks again looks for it first, or until its copy is
+//! verified whole; what was not read is in no finding of the log, and harms nothing again; a person
+//! is called for what is new, not each day again for what is known.
 //!
 //! Out of scope: how it is tried, and which packs are read back: that is the shell's.
 
 use std::collections::BTreeMap;
 
+use crate::asset::Fate;
+use crate::coverage;
 use crate::id::SnapshotId;
+use crate::state::State;
 use crate::time::Time;
 
 /// Seconds until an engine is looked at again.
 const DAY: u32 = 86_400;
 /// Seconds until one that did not answer is asked again, and the least between two starts.
 const HOUR: u32 = 3_600;
+/// Most objects named as lost.
+pub(crate) const MOST_LOST: usize = 1000;
 
 /// How an engine did at one thing, from good to bad.
 #[derive(
@@ -127,7 +133,8 @@ pub struct Finding {
     pub at: Time,
     /// What was tried.
     pub trials: Vec<Trial>,
-    /// What of the held data was read back.
+    /// What of the held data was read back. What was lost before is here too, beside what was read,
+    /// while it could not be looked at.
     pub canaries: Canaries,
     /// What was better, or not seen, the time before.
     pub worse: Vec<String>,
@@ -162,17 +169,46 @@ impl Finding {
         self.at.plus_seconds(HOUR)
     }
 
-    /// As it is at a position, after what was seen before.
+    /// As it is at a position, after what was seen before of the same engine.
     pub(crate) fn after(
+        s: &State,
         before: Option<&Finding>,
         (position, at): (u64, Time),
-        (trials, canaries, worse): (Vec<Trial>, Canaries, Vec<String>),
+        (trials, mut canaries, worse): (Vec<Trial>, Canaries, Vec<String>),
     ) -> Finding {
+        if trials.iter().any(|trial| trial.outcome == Outcome::Silent) {
+            keep_lost(s, before, &mut canaries.lost);
+        }
         let mut known = before.map(|before| before.known.clone()).unwrap_or_default();
         let answered = trials.iter().filter(|trial| trial.outcome != Outcome::Silent);
         known.extend(answered.map(|trial| (trial.what.clone(), trial.outcome)));
         Finding { position, at, trials, canaries, worse, known }
     }
+}
+
+/// Not everything could be looked at: what was lost before stays lost, if a hold still reaches it
+/// and its copy was not verified whole since.
+fn keep_lost(s: &State, before: Option<&Finding>, lost: &mut Vec<Lost>) {
+    let mut lasting = BTreeMap::<SnapshotId, bool>::new();
+    for known in before.iter().flat_map(|before| &before.canaries.lost) {
+        let lasts = || {
+            let found = s.snapshots.get(known.snapshot);
+            found.is_some_and(|found| found.verified.is_none()) && is_held(s, known.snapshot)
+        };
+        let lasts = *lasting.entry(known.snapshot).or_insert_with(lasts);
+        let same = |l: &Lost| (l.snapshot, &l.object) == (known.snapshot, &known.object);
+        if lasts && lost.len() < MOST_LOST && !lost.iter().any(same) {
+            lost.push(known.clone());
+        }
+    }
+}
+
+/// True for a copy that is here and that a hold in force reaches.
+pub fn is_held(s: &State, id: SnapshotId) -> bool {
+    let Some(found) = s.snapshots.get(id) else { return false };
+    let here = s.assets.get(found.asset).is_some_and(|asset| asset.fate == Fate::Kept);
+    let in_force = |hold| s.holds.get(hold).is_some_and(|hold| hold.in_force());
+    here && coverage::holds(s, found.asset).into_keys().any(in_force)
 }
 
 /// What of this is worse than what was seen before. The first time, all that is bad is. Silence is

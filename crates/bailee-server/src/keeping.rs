@@ -204,9 +204,10 @@ pub fn restore(
     snapshot: SnapshotId,
     into: &Path,
     filter: Option<&Pattern>,
+    progress: &mut (dyn Progress + Send),
 ) -> Result<RestoreReport, KeepError> {
     let (tenant, id) = locate(house, snapshot)?;
-    Ok(vault(house)?.restore(&tenant, &id, into, filter)?)
+    Ok(vault(house)?.restore_with(&tenant, &id, into, filter, progress)?)
 }
 
 /// Opens one file of a snapshot for reading; `path` as the manifest has it.

@@ -22,6 +22,10 @@ use crate::unit::Unit;
 use crate::vault::{Absent, Vault};
 use crate::wire::{hex, unhex};
 
+/// Draws for each pack: one that is hit again is not read again. A few draws would now and then find
+/// only one of two packs.
+const DRAWS: u64 = 64;
+
 /// What an object is called that holds a chunk no index names.
 const CHUNK: &str = "chunk ";
 
@@ -103,7 +107,7 @@ impl Vault {
             round.again(name)?;
         }
         let known = round.done.len();
-        for n in 0..4 * draw.packs as u64 {
+        for n in 0..DRAWS * draw.packs as u64 {
             if round.done.len() - known == draw.packs {
                 break;
             }

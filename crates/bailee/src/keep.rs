@@ -107,7 +107,9 @@ pub(crate) fn restore(args: &RestoreArgs, reach: &Reach, style: Style) -> Result
     let only = args.only.as_deref().map(Pattern::new).transpose().map_err(|e: VaultError| {
         Trouble::usage("--only", e, "write a pattern like 'photos/**' or '*.pdf'")
     })?;
-    let report = keeping::restore(&here.house, snapshot, &args.into, only.as_ref())?;
+    let mut bar = Bar::new();
+    let report = keeping::restore(&here.house, snapshot, &args.into, only.as_ref(), &mut bar)?;
+    drop(bar);
     let damaged = report.damaged.iter().map(|p| problem(p.path.display(), &p.what));
     let without = report.not_restored.iter().map(|p| problem(p.path.display(), &p.what));
     let value = json!({

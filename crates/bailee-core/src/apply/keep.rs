@@ -21,7 +21,7 @@ pub(super) fn apply(s: &mut State, r: &Record) -> Applied {
         }
         Event::EngineProbed { engine, trials, canaries, worse } => {
             let seen = (trials.clone(), canaries.clone(), worse.clone());
-            let found = Finding::after(s.engines.get(engine), (r.seq, r.at), seen);
+            let found = Finding::after(s, s.engines.get(engine), (r.seq, r.at), seen);
             s.engines.insert(engine.clone(), found);
             Ok(())
         }

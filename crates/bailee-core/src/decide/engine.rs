@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use super::Decision;
 use super::snapshot::not_intact;
-use crate::engine::{Canaries, Trial, worse};
+use crate::engine::{Canaries, MOST_LOST, Trial, worse};
 use crate::event::{Event, Fact};
 use crate::policy::DutyKind;
 use crate::refusal::{Code, Refusal};
@@ -17,8 +17,6 @@ use crate::state::State;
 
 /// Most things tried in one probe.
 const MOST_TRIALS: usize = 64;
-/// Most objects named as lost.
-const MOST_LOST: usize = 1000;
 /// Longest name of an engine or an object, bytes.
 const LONGEST_NAME: usize = 2048;
 /// Longest text of a trial, bytes.

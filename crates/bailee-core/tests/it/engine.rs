@@ -74,6 +74,32 @@ fn a_copy_that_lost_something_is_counted_on_no_more() {
 }
 
 #[test]
+fn what_was_not_read_stays_lost_until_its_copy_is_verified_and_harms_nothing_again() {
+    let mut house = House::new();
+    let asset = house.server(1);
+    house.end_accounts();
+    house.hold(on_assets(&[asset]), "letter");
+    let snapshot = house.snapshot(asset);
+    let silent = || probe(vec![trial("answers", Outcome::Silent, "no route")], vec![]);
+    let is_verified =
+        |house: &House| house.state.snapshots.get(snapshot).unwrap().verified.is_some();
+    let lost_now = || probe(hold_of(Outcome::Holds), vec![lost(snapshot.0, "vault/t/aa")]);
+    house.system(lost_now());
+    // Nobody can look: it is lost still, though the entry names nothing that was not read.
+    assert_eq!(House::names(&house.system(silent())), ["EngineProbed", "DutyRaised"]);
+    assert_eq!(house.state.engines[ENGINE].canaries.lost[0].object, "vault/t/aa");
+    assert!(!is_verified(&house));
+    // Put right and verified whole: it is lost no more, and silence takes nothing of that back.
+    house.system(Action::VerifySnapshot { snapshot, intact: true });
+    assert_eq!(House::names(&house.system(silent())), ["EngineProbed"]);
+    assert!(house.state.engines[ENGINE].canaries.lost.is_empty());
+    assert!(is_verified(&house));
+    // Lost again, it is new.
+    assert_eq!(house.system(lost_now()).len(), 4);
+    assert!(!is_verified(&house));
+}
+
+#[test]
 fn a_clearance_that_rests_on_a_lost_copy_ends_in_the_same_append() {
     let mut house = House::new();
     let asset = house.server(1);

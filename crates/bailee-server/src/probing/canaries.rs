@@ -5,10 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bailee_core::asset::Fate;
-use bailee_core::engine::{self, Canaries, Finding, Lost};
+use bailee_core::State;
+use bailee_core::engine::{self, Canaries, Finding, Lost, is_held};
 use bailee_core::id::{Id, SnapshotId};
-use bailee_core::{State, coverage};
 use bailee_vault::{Draw, Harm, SnapshotId as VaultId, Vault, VaultError};
 
 use crate::keeping::tenant;
@@ -53,14 +52,6 @@ pub(super) fn pick(s: &State, before: Option<&Finding>, from: u64) -> Vec<Pick> 
     all.into_iter().filter_map(one).collect()
 }
 
-/// True for a copy that is here and that a hold in force reaches.
-fn is_held(s: &State, id: SnapshotId) -> bool {
-    let Some(found) = s.snapshots.get(id) else { return false };
-    let here = s.assets.get(found.asset).is_some_and(|asset| asset.fate == Fate::Kept);
-    let in_force = |hold| s.holds.get(hold).is_some_and(|hold| hold.in_force());
-    here && coverage::holds(s, found.asset).into_keys().any(in_force)
-}
-
 /// What `pick` would not choose any more is not lost but let go of.
 pub(super) fn still_held(s: &State, canaries: &mut Canaries) {
     canaries.lost.retain(|lost| is_held(s, lost.snapshot));
@@ -95,14 +86,4 @@ pub(super) fn read_back(
         }
     }
     (all, None)
-}
-
-/// Reading everything back was not possible: all that was lost before still counts as lost.
-pub(super) fn keep_known(before: Option<&Finding>, canaries: &mut Canaries) {
-    for lost in before.iter().flat_map(|before| &before.canaries.lost) {
-        if canaries.lost.len() < MOST_LOST && !canaries.lost.contains(lost) {
-            canaries.lost.push(lost.clone());
-            canaries.objects = canaries.objects.saturating_add(1);
-        }
-    }
 }

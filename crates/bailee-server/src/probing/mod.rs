@@ -23,20 +23,20 @@ use bailee_store::{ObjectError, Objects, Put};
 use crate::house::{House, HouseError};
 use crate::http::metrics::label;
 use crate::keeping::KeepError;
-use job::{Job, Seen};
+use job::{Asked, Job, Seen};
 pub(crate) use prober::Prober;
 
 /// Longest text of a trial, bytes.
 const LONGEST_TEXT: usize = 1000;
 
-/// Tries out the bucket, or the data directory's objects if there is none, reads some of what is
-/// held back, and records what was seen. Gives the engine's place and the finding.
+/// Asked by a person: tries out the bucket, or the data directory's objects if there is none, reads
+/// some of what is held back, and records what was seen. Gives the engine's place and the finding.
 ///
 /// # Errors
 /// A house in memory; the log cannot be written. What the engine does wrong, that it does not
 /// answer, and what keeps this house from asking it, is in the finding.
 pub fn probe(house: &House) -> Result<(String, Finding), KeepError> {
-    let seen = Job::of(house)?.carry_out();
+    let seen = Job::of(house, Asked::ByPerson)?.carry_out();
     record(house, seen)
 }
 
@@ -67,10 +67,11 @@ pub(crate) fn bad(house: &House) -> Result<Vec<String>, HouseError> {
     Ok(found.bad().into_iter().map(line).collect())
 }
 
-/// Gauges of what was last seen, one engine a label.
+/// Gauges of what was last seen of the engine that keeps the packs now: one that was left behind
+/// would be an alarm for ever.
 pub(crate) fn write_metrics(house: &House, out: &mut String) -> Result<(), HouseError> {
-    let all: Vec<(String, Finding)> =
-        house.with_state(|s| s.engines.iter().map(|(e, f)| (e.clone(), f.clone())).collect())?;
+    let Some((engine, found)) = last(house)? else { return Ok(()) };
+    let engine = label(&engine);
     type Value = fn(&Finding) -> u64;
     let gauges: [(&str, &str, Value); 6] = [
         ("time_seconds", "When it was last probed, seconds since 1970", |f| {
@@ -83,14 +84,9 @@ pub(crate) fn write_metrics(house: &House, out: &mut String) -> Result<(), House
         ("canaries_lost", "Of them, missing or damaged", |f| f.canaries.lost.len() as u64),
     ];
     for (name, help, value) in gauges {
-        for (n, (engine, found)) in all.iter().enumerate() {
-            if n == 0 {
-                let name = format!("bailee_engine_probe_{name}");
-                _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} gauge");
-            }
-            let (engine, value) = (label(engine), value(found));
-            _ = writeln!(out, "bailee_engine_probe_{name}{{engine=\"{engine}\"}} {value}");
-        }
+        let (name, value) = (format!("bailee_engine_probe_{name}"), value(&found));
+        _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} gauge");
+        _ = writeln!(out, "{name}{{engine=\"{engine}\"}} {value}");
     }
     Ok(())
 }

@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use bailee_core::State;
 use bailee_core::engine::Finding;
 
-use super::job::{Job, Seen};
+use super::job::{Asked, Job, Seen};
 use super::record;
 use crate::house::House;
 use crate::keeping::KeepError;
@@ -139,7 +139,7 @@ fn job_if_due(house: &House, since: Since) -> Result<Option<Job>, KeepError> {
     let engine = settings.place();
     let due =
         house.with_state(|s| is_due(s, s.engines.get(&engine), settings.objects, since, now))?;
-    due.then(|| Job::of(house)).transpose()
+    due.then(|| Job::of(house, Asked::ByService)).transpose()
 }
 
 fn is_due(

@@ -221,7 +221,7 @@ fn who_has_the_directory_and_every_old_pack_reads_nothing() {
     }
     for kept in &stage.kept[..2] {
         let into = stage.dir.path().join("out");
-        let read = keeping::restore(&stage.house, kept.snapshot, &into, None);
+        let read = keeping::restore(&stage.house, kept.snapshot, &into, None, &mut ());
         let missing = matches!(read, Err(keeping::KeepError::Vault(VaultError::KeyMissing { .. })));
         assert!(missing, "{read:?}");
     }

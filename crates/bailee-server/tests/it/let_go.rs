@@ -234,8 +234,8 @@ fn a_snapshot_expires_from_the_vault_and_no_other_does() {
     let fate = house.with_state(|s| s.assets.get(copy).unwrap().fate.clone()).unwrap();
     assert_eq!(fate, Fate::Destroyed(clearance));
     let (gone, there) = (stage.dir.path().join("gone"), stage.dir.path().join("there"));
-    assert!(keeping::restore(house, kept[0].snapshot, &gone, None).is_err());
-    let restored = keeping::restore(house, kept[1].snapshot, &there, None).unwrap();
+    assert!(keeping::restore(house, kept[0].snapshot, &gone, None, &mut ()).is_err());
+    let restored = keeping::restore(house, kept[1].snapshot, &there, None, &mut ()).unwrap();
     assert!(restored.is_complete());
     assert_eq!(std::fs::read(there.join("film")).unwrap(), vec![1; 3 << 20]);
     assert_eq!(house.with_state(check).unwrap(), []);
@@ -285,6 +285,6 @@ fn a_snapshot_under_a_demand_stays() {
     let result = letting_go::expire(house, disposition, kept.asset, ada, &mut || ());
     assert!(matches!(result, Err(LetGoError::Command(_))), "{result:?}");
     let there = stage.dir.path().join("there");
-    assert!(keeping::restore(house, kept.snapshot, &there, None).unwrap().is_complete());
+    assert!(keeping::restore(house, kept.snapshot, &there, None, &mut ()).unwrap().is_complete());
     act(house, By::System, Action::Tick).unwrap();
 }

@@ -205,6 +205,54 @@ fn a_key_or_a_file_that_is_missing_is_a_finding_too_and_hides_no_loss() {
 }
 
 #[test]
+fn a_copy_that_was_put_right_and_verified_is_not_lost_again_unread() {
+    let Stage { dir, house, clock, objects, .. } = stage();
+    let (name, sound) = pack(&*objects);
+    objects.delete(&name).unwrap();
+    let (_, found) = probing::probe(&house).unwrap();
+    assert_eq!(found.canaries.lost.len(), 1, "{found:?}");
+    objects.put(&name, &sound).unwrap();
+    let ada = bailee_core::id::PartyId(2);
+    assert!(keeping::verify(&house, SnapshotId(1), ada).unwrap().is_intact());
+    drop(house);
+    let at = dir.path().join("house");
+    std::fs::rename(at.join("keys/vault.key"), dir.path().join("away")).unwrap();
+    let house = House::open(&at, clock).unwrap();
+    let duties = || house.with_state(|s| s.duties.iter().count()).unwrap();
+    let before = duties();
+    let (_, found) = probing::probe(&house).unwrap();
+    assert!(found.bad()[0].starts_with("read held data silent"), "{found:?}");
+    assert_eq!((found.canaries.objects, found.canaries.lost.len()), (0, 0), "nothing was read");
+    let verified = |s: &bailee_core::State| s.snapshots.get(SnapshotId(1)).unwrap().verified;
+    assert!(house.with_state(verified).unwrap().is_some(), "nobody saw that it is not intact");
+    assert_eq!(duties() - before, 1, "one for the silence");
+}
+
+#[test]
+fn an_engine_that_was_left_behind_is_no_alarm() {
+    let Stage { dir, house, clock, token, objects } = stage();
+    objects.delete(&pack(&*objects).0).unwrap();
+    let (_, found) = probing::probe(&house).unwrap();
+    assert_eq!(found.canaries.lost.len(), 1, "{found:?}");
+    drop(house);
+    let at = dir.path().join("house");
+    let settings = std::fs::read_to_string(at.join("bailee.toml")).unwrap();
+    let section = "\n[vault]\nobjects = \"s3\"\nendpoint = \"http://127.0.0.1:1\"\n\
+                   bucket = \"kept\"\ncredentials = \"keys/none\"\n";
+    std::fs::write(at.join("bailee.toml"), settings + section).unwrap();
+    let house = House::open(&at, clock).unwrap();
+    probing::probe(&house).unwrap();
+    let served = Served::start(house);
+    let metrics = served.get("/metrics", &token).text();
+    let silent = "bailee_engine_probe_silent{engine=\"http://127.0.0.1:1/kept\"} 1\n";
+    assert!(metrics.contains(silent), "{metrics}");
+    assert!(!metrics.contains("engine=\"disk\""), "{metrics}");
+    let all = get(&served, "/v1/engines", &token);
+    assert_eq!(all["items"].as_array().unwrap().len(), 2, "{all}");
+    served.end();
+}
+
+#[test]
 fn an_engine_that_never_answers_keeps_neither_letters_nor_the_end_waiting() {
     let Stage { dir, house, clock, token, .. } = stage();
     drop(house);

@@ -49,6 +49,18 @@ pub enum S3Error {
 }
 
 impl S3Error {
+    /// True if it says nothing of what the engine does: it did not answer, or only that it is busy
+    /// or broken. 501 is an answer: it does not know what was asked.
+    pub(super) fn is_no_answer(&self) -> bool {
+        match self {
+            S3Error::Silent { .. } => true,
+            S3Error::Refused { status, code, .. } => {
+                matches!(status, 408 | 429 | 500 | 502..) || code == "RequestTimeout"
+            }
+            _ => false,
+        }
+    }
+
     /// As the trait says it.
     pub(super) fn at(self, doing: &'static str, name: &str) -> ObjectError {
         let name = name.to_owned();

@@ -48,7 +48,7 @@ use claim::Claim;
 use client::{Call, Client, Reply};
 pub use error::S3Error;
 use listing::read_page;
-pub use probe::{Finding, Outcome};
+pub use probe::{Finding, LOCKING, Locks, Outcome};
 pub use settings::{Credentials, S3Settings};
 
 /// The longest object, and the most that a stream may bring: each is put in one request.

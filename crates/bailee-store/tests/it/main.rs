@@ -2,6 +2,8 @@
 //! stores apart.
 
 mod models;
+#[allow(clippy::unwrap_used, reason = "helpers of one test")]
+mod overloaded;
 mod radosgw;
 #[allow(clippy::unwrap_used, reason = "helpers of one test")]
 mod s3;

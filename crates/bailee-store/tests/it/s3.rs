@@ -8,7 +8,9 @@ use std::thread;
 use std::time::Duration;
 
 use bailee_store::direct::Room;
-use bailee_store::s3::{Credentials, ObjectLock, Outcome, S3Error, S3Objects, S3Settings};
+use bailee_store::s3::{
+    Credentials, LOCKING, Locks, ObjectLock, Outcome, S3Error, S3Objects, S3Settings,
+};
 use bailee_store::{ObjectError, Objects, Put, conformance};
 
 use crate::radosgw::{ID, RadosGw, SECRET};
@@ -77,7 +79,7 @@ fn the_probe_tells_what_it_does(engine: &RadosGw) {
     for (bucket, lock) in [("plain", ObjectLock::Off), ("locked", ObjectLock::On)] {
         let settings = engine.bucket(bucket, lock);
         let objects = S3Objects::open(&settings).unwrap();
-        let found = objects.probe("1").unwrap();
+        let found = objects.probe("1", Locks::Try).unwrap();
         let outcome = |what: &str| found.iter().find(|f| f.what.starts_with(what)).unwrap().outcome;
         assert_eq!((outcome("read"), outcome("list")), (Outcome::Holds, Outcome::Holds));
         assert_eq!(outcome("checksum"), Outcome::Absent, "16.2 does not know the header");
@@ -86,6 +88,10 @@ fn the_probe_tells_what_it_does(engine: &RadosGw) {
         let far = if lock == ObjectLock::On { Outcome::Broken } else { Outcome::Absent };
         assert_eq!(outcome("retention"), far, "16.2 wraps dates past 2106");
         assert_eq!(objects.list("").unwrap(), Vec::<String>::new(), "canaries are no objects");
+        let (locking, others): (Vec<_>, Vec<_>) =
+            found.into_iter().partition(|f| LOCKING.contains(&f.what));
+        assert_eq!((locking.len(), others.len()), (2, 4));
+        assert_eq!(objects.probe("2", Locks::Leave).unwrap(), others);
     }
 }
 

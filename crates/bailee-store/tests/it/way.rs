@@ -62,7 +62,7 @@ fn lead(mut client: TcpStream, port: u16, trouble: &Trouble) {
 }
 
 /// A request with its body.
-fn read_whole(client: &mut TcpStream) -> Option<Vec<u8>> {
+pub(crate) fn read_whole(client: &mut TcpStream) -> Option<Vec<u8>> {
     let mut all = Vec::new();
     let mut some = [0; 65_536];
     loop {

@@ -29,7 +29,7 @@ use crate::index::Table;
 use crate::manifest::{Content, Entry, Meta, Node, Stored, parent};
 use crate::names::SnapshotId;
 use crate::pattern::Pattern;
-use crate::preserve::path_of;
+use crate::preserve::{Progress, path_of};
 use crate::read::{Bytes, Fetch, read_file, spread};
 use crate::unit::{Desk, Unit};
 use crate::vault::{Absent, Vault};
@@ -92,6 +92,21 @@ impl Vault {
         dest: &Path,
         filter: Option<&Pattern>,
     ) -> Result<RestoreReport, VaultError> {
+        self.restore_with(tenant, id, dest, filter, &mut ())
+    }
+
+    /// The same, saying how far it is.
+    ///
+    /// # Errors
+    /// As for [`Vault::restore`].
+    pub fn restore_with(
+        &self,
+        tenant: &str,
+        id: &SnapshotId,
+        dest: &Path,
+        filter: Option<&Pattern>,
+        progress: &mut (dyn Progress + Send),
+    ) -> Result<RestoreReport, VaultError> {
         let began = Instant::now();
         let tenant = self.tenant(tenant, Absent::Refuse)?;
         let (unit, snapshot) = self.snapshot(&tenant, id)?;
@@ -100,6 +115,8 @@ impl Vault {
         let table = unit.table();
         let plan = Plan::new(&entries, filter);
         let mut target = Target::open(dest)?;
+        progress.begin("restoring", plan.bytes());
+        let far = Far { done: Mutex::new((0, 0, progress)) };
         let report = Mutex::new(RestoreReport::default());
         let flusher = target.flusher()?;
         let mut outcome = Ok(());
@@ -107,7 +124,8 @@ impl Vault {
             |hand_over| outcome = plan.create(&mut target, &report, hand_over),
             |waiting: Waiting<'_>, stored, fetch, bench: &mut Bench| {
                 let size = waiting.content.size;
-                fill(&unit, &table, waiting, stored, (fetch, bench), &report);
+                let unit = (&*unit, &*table);
+                fill(unit, waiting, stored, (fetch, bench), (&report, &far));
                 flusher.wrote(size);
             },
         );
@@ -120,6 +138,22 @@ impl Vault {
         report.damaged.sort_by(|a, b| a.path.cmp(&b.path));
         report.seconds = began.elapsed().as_secs_f64();
         Ok(report)
+    }
+}
+
+/// How far all threads are.
+struct Far<'p> {
+    /// Files, their bytes, and who hears of it.
+    done: Mutex<(u64, u64, &'p mut (dyn Progress + Send))>,
+}
+
+impl Far<'_> {
+    fn advance(&self, files: u64, bytes: u64) {
+        let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
+        let (all_files, all_bytes, progress) = &mut *done;
+        *all_files += files;
+        *all_bytes += bytes;
+        progress.advance(*all_files, *all_bytes);
     }
 }
 
@@ -158,6 +192,18 @@ impl<'e> Plan<'e> {
             }
         }
         Self { chosen, files, stand_ins }
+    }
+
+    /// Bytes of all files that are written.
+    fn bytes(&self) -> u64 {
+        let written = |stored: &&'e Stored| match &stored.entry.node {
+            Node::HardLink { target } if self.standing(target) == stored.entry.path.as_slice() => {
+                self.files.get(target.as_slice()).copied()
+            }
+            _ => Some(*stored),
+        };
+        let written = self.chosen.iter().filter_map(written);
+        written.filter_map(|stored| stored.entry.content()).map(|content| content.size).sum()
     }
 
     /// Where a file's content is in the destination.
@@ -255,12 +301,11 @@ fn note(report: &Mutex<RestoreReport>, path: &[u8], what: &str) {
 
 /// Writes one file's content, then its metadata.
 fn fill(
-    unit: &Unit,
-    table: &Table,
+    (unit, table): (&Unit, &Table),
     waiting: Waiting<'_>,
     stored: &Stored,
     (fetch, bench): (Fetch, &mut Bench),
-    report: &Mutex<RestoreReport>,
+    (report, far): (&Mutex<RestoreReport>, &Far<'_>),
 ) {
     let Waiting { file, meta, content, path } = waiting;
     let fail = |doing| {
@@ -272,9 +317,13 @@ fn fill(
     };
     let Bench { desk, room } = bench;
     let mut to = Writer::with_room(&file, content.size, std::mem::take(room));
-    let mut take = |bytes: Bytes<'_>| match bytes {
-        Bytes::Data(data) => to.write(data).map_err(fail("write it")),
-        Bytes::Gap(n) => to.skip(n).map_err(fail("write it")),
+    let mut take = |bytes: Bytes<'_>| {
+        let (taken, n) = match bytes {
+            Bytes::Data(data) => (to.write(data), data.len() as u64),
+            Bytes::Gap(n) => (to.skip(n), n),
+        };
+        far.advance(0, n);
+        taken.map_err(fail("write it"))
     };
     let ends_in_gap = !matches!(stored.extents.last(), Some(crate::manifest::Extent::Data(..)));
     let read = read_file(unit, table, stored, content, (fetch, desk), &mut take);
@@ -292,6 +341,7 @@ fn fill(
         let what = format!("bytes {offset}..{} were unreadable when preserved", offset + len);
         note(report, path, &what);
     }
+    far.advance(1, 0);
     let mut report = report.lock().unwrap_or_else(PoisonError::into_inner);
     report.files += 1;
     report.bytes += content.size;

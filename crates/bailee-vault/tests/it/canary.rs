@@ -43,7 +43,7 @@ fn what_is_whole_is_found_whole_and_no_more_is_read_than_was_asked_for() {
     let seen = look(&objects, &id, &draw(2, &[]));
     assert_eq!((lost(&seen), seen.len()), (vec![], 3), "two packs, and the snapshot itself");
     assert!(seen.iter().all(|one| one.bytes > 0));
-    let all = look(&objects, &id, &draw(1000, &[]));
+    let all = look(&objects, &id, &draw(60, &[]));
     assert_eq!(lost(&all), []);
     let data = all.iter().filter(|one| one.object.contains("/data/")).count();
     assert_eq!(data, packs(&objects).len(), "with enough draws each is reached");
@@ -52,9 +52,23 @@ fn what_is_whole_is_found_whole_and_no_more_is_read_than_was_asked_for() {
 }
 
 #[test]
+fn of_a_small_snapshot_both_packs_are_read_whatever_is_drawn() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("a"), noise(1, 3 << 20)).unwrap();
+    let (objects, vault) = memory_vault();
+    let id = vault.preserve("t", "u", &Source::Tree(dir.path().into()), &mut ()).unwrap().id;
+    assert_eq!(packs(&objects).len(), 1, "and one with the manifest");
+    for seed in 0..=255 {
+        let drawn = Draw { seed: [seed; 32], packs: 2, again: Vec::new() };
+        let seen = vault.canaries("t", &id, &drawn).unwrap();
+        assert_eq!(seen.len(), 3, "the snapshot and its two packs, seed {seed}: {seen:?}");
+    }
+}
+
+#[test]
 fn each_flipped_byte_and_each_missing_pack_is_named_and_looked_for_again() {
     let (objects, _vault, id) = kept();
-    let all = draw(1000, &[]);
+    let all = draw(60, &[]);
     let names = packs(&objects);
     let sound: Vec<Vec<u8>> = names.iter().map(|name| objects.get(name).unwrap()).collect();
     for (n, at) in [(0, 5), (0, 5_000_000), (1, sound[1].len() - 3), (1, sound[1].len() - 40)] {

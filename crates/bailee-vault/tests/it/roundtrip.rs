@@ -6,7 +6,7 @@ use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use bailee_vault::{Node, Pattern, Source, SourceKind, VaultError};
+use bailee_vault::{Node, Pattern, Progress, Source, SourceKind, VaultError};
 use proptest::prelude::*;
 use rustix::fs::{CWD, FileType, Mode, Timespec, Timestamps, XattrFlags};
 
@@ -231,7 +231,12 @@ fn ranges_and_filters_and_links_to_filtered_files() {
     let nothing = vault.read_range("t", &report.id, b"a", 0..0);
     assert!(matches!(nothing, Err(VaultError::UnknownPath { .. })));
     let only = Pattern::new("z").unwrap();
-    vault.restore("t", &report.id, &to, Some(&only)).unwrap();
+    let mut heard = Heard::default();
+    vault.restore_with("t", &report.id, &to, Some(&only), &mut heard).unwrap();
+    let size = bytes.len() as u64;
+    assert_eq!(heard.begun, [("restoring", size)], "two names, and one file to write");
+    assert_eq!(heard.last, (1, size));
+    assert!(heard.steps > 2, "it is told on the way, also within a file");
     assert!(!to.join("a").exists());
     assert!(std::fs::read(to.join("z/two")).unwrap() == bytes);
     let (two, three) =
@@ -239,6 +244,25 @@ fn ranges_and_filters_and_links_to_filtered_files() {
     assert_eq!(two.ino(), three.ino(), "the links are still links of each other");
     let again = vault.restore("t", &report.id, &to, None);
     assert!(matches!(again, Err(VaultError::Destination { .. })), "never into a full directory");
+}
+
+/// What was told of how far it is.
+#[derive(Default)]
+struct Heard {
+    begun: Vec<(&'static str, u64)>,
+    last: (u64, u64),
+    steps: u32,
+}
+
+impl Progress for Heard {
+    fn advance(&mut self, files: u64, bytes: u64) {
+        assert!(files >= self.last.0 && bytes >= self.last.1, "it never goes back");
+        (self.last, self.steps) = ((files, bytes), self.steps + 1);
+    }
+
+    fn begin(&mut self, doing: &'static str, bytes: u64) {
+        self.begun.push((doing, bytes));
+    }
 }
 
 #[test]

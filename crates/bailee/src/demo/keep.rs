@@ -51,7 +51,7 @@ pub(super) fn keep(stage: &mut Stage, case: &Case, medium: &Medium) -> Result<Sa
     )?;
     tell_kept(stage, "The whole disk", &disk)?;
     let back = stage.dir.join("restored");
-    let restored = keeping::restore(&stage.house, files.snapshot, &back, None)?;
+    let restored = keeping::restore(&stage.house, files.snapshot, &back, None, &mut ())?;
     ensure!(restored.is_complete(), "{:?}", restored.damaged);
     same(&medium.tree, &back)?;
     let rate = restored.bytes as f64 / restored.seconds / 1e6;

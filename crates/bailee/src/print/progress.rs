@@ -28,6 +28,9 @@ impl Bar {
 
     /// Bytes done of how many (0: not known).
     pub(crate) fn bytes(&mut self, doing: &str, done: u64, total: u64) {
+        if !self.is_due() {
+            return;
+        }
         let elapsed = self.began.elapsed();
         let rate = done as f64 / elapsed.as_secs_f64().max(0.001);
         let part = match total {
@@ -43,12 +46,16 @@ impl Bar {
         self.line(&format!("{doing}: {done} of {total}"));
     }
 
+    /// Whoever restores many small files calls often, and a line costs more than a file.
+    fn is_due(&self) -> bool {
+        self.shown && self.last.is_none_or(|last| last.elapsed() >= EVERY)
+    }
+
     fn line(&mut self, text: &str) {
-        let now = Instant::now();
-        if !self.shown || self.last.is_some_and(|last| now - last < EVERY) {
+        if !self.is_due() {
             return;
         }
-        self.last = Some(now);
+        self.last = Some(Instant::now());
         // Progress that cannot be shown is not missed.
         _ = write!(io::stderr(), "\r{text}\u{1b}[K");
     }

@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::keys::shell;
 use crate::room::{LETTER, Room, text};
 
 /// A house whose A-1 is bound to an image file, with X-1 approved by three persons.
@@ -131,6 +132,9 @@ fn data_goes_into_the_vault_and_comes_out_the_same() {
     assert_eq!(back.code, 0, "{back:?}");
     assert_eq!(fs::read(into.join("photos/a.raw")).unwrap(), vec![7; 100_000]);
     assert!(!into.join("notes.txt").exists(), "only what was asked for");
+    assert!(!back.err.contains("restoring"), "no progress into a pipe: {back:?}");
+    let typed = shell(&room, "script -qec 'bailee --as P-2 restore S-1 all' typed").ok();
+    assert!(typed.contains("restoring") && typed.contains(" % of 100"), "{typed}");
 }
 
 #[test]
