@@ -22,8 +22,8 @@ use crate::unit::Unit;
 use crate::vault::{Absent, Vault};
 use crate::wire::{hex, unhex};
 
-/// Draws for each pack: one that is hit again is not read again. A few draws would now and then find
-/// only one of two packs.
+/// Draws for each pack: one that is hit again is not read again. A few draws would now and then
+/// find only one of two packs.
 const DRAWS: u64 = 64;
 
 /// What an object is called that holds a chunk no index names.
