@@ -6,7 +6,7 @@ use std::io::Cursor;
 use std::path::Path;
 use std::sync::Arc;
 
-use bailee_core::id::{AssetId, DemandId, DispositionId, PartyId};
+use bailee_core::id::{AssetId, DemandId, DispositionId, EntityId, PartyId};
 use bailee_core::notice::Evidence;
 use bailee_core::party::{Channel, ChannelKind, Role, Who};
 use bailee_core::{Action, By, Command, Reason, Record, Time, check};
@@ -196,6 +196,16 @@ pub(crate) fn people(house: &House) -> People {
         ben: party(house, "Ben", Role::Staff),
         cora: party(house, "Cora", Role::Counsel),
     }
+}
+
+/// Registers an owner, a legal entity and account `AC-1` between them, kept for a day after its
+/// end.
+pub(crate) fn register_account(house: &House, people: &People) {
+    let owner = party(house, "Otto", Role::Owner);
+    yes(house, people.ada, Action::RegisterEntity { name: "Host".into(), country: "NL".into() });
+    let (entity, label, law) = (EntityId(1), "otto store".into(), "NL".into());
+    let account = Action::RegisterAccount { owner, entity, label, law, retention_days: 1 };
+    yes(house, people.ada, account);
 }
 
 /// Days pass; clocks ring.

@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 
 use bailee_core::asset::{AssetKind, Fate};
 use bailee_core::disposition::DispositionKind;
-use bailee_core::id::{AccountId, AssetId, ClearanceId, DispositionId, EntityId};
-use bailee_core::party::Role;
+use bailee_core::id::{AccountId, AssetId, ClearanceId, DispositionId};
 use bailee_core::{Action, By, NewAsset, Triage, check};
 use bailee_ledger::clearance::{Act, ClearanceError};
 use bailee_ledger::{Trust, verify_bundle};
@@ -21,8 +20,8 @@ use bailee_vault::{Erasure, Source, Unchanged, VaultError};
 use serde_json::json;
 
 use crate::common::{
-    People, because, demand, letter_with, make_ready, next_asset, on_disk, party, pass_days,
-    people, reopened, take, verified, yes,
+    People, because, demand, letter_with, make_ready, next_asset, on_disk, pass_days, people,
+    register_account, reopened, take, verified, yes,
 };
 use crate::http::{Served, token};
 
@@ -55,11 +54,7 @@ fn stage() -> Stage {
     let dir = tempfile::tempdir().unwrap();
     let house = on_disk(&dir.path().join("house"));
     let people = people(&house);
-    let owner = party(&house, "Otto", Role::Owner);
-    yes(&house, people.ada, Action::RegisterEntity { name: "Host".into(), country: "NL".into() });
-    let (entity, label, law) = (EntityId(1), "otto store".into(), "NL".into());
-    let account = Action::RegisterAccount { owner, entity, label, law, retention_days: 1 };
-    yes(&house, people.ada, account);
+    register_account(&house, &people);
     let assets = [server(&house, &people, 1), server(&house, &people, 2)];
     yes(&house, people.ada, Action::TerminateAccount { account: AccountId(1) });
     pass_days(&house, 2);

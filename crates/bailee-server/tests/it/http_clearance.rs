@@ -2,14 +2,15 @@
 
 use bailee_core::asset::{AssetKind, Identifier, IdentifierKind};
 use bailee_core::disposition::DispositionKind;
-use bailee_core::id::{AccountId, AssetId, DispositionId, EntityId};
-use bailee_core::party::Role;
+use bailee_core::id::{AccountId, AssetId, DispositionId};
 use bailee_core::{Action, NewAsset};
 use bailee_ledger::{Trust, verify_bundle};
 use bailee_server::api::words::TokenScope;
 use serde_json::json;
 
-use crate::common::{because, letter_with, make_ready, on_disk, party, pass_days, people, yes};
+use crate::common::{
+    because, letter_with, make_ready, on_disk, pass_days, people, register_account, yes,
+};
 use crate::http::{Served, checked, token};
 
 struct Stage {
@@ -28,11 +29,7 @@ fn stage() -> Stage {
     let dir = tempfile::tempdir().unwrap();
     let house = on_disk(dir.path());
     let people = people(&house);
-    let owner = party(&house, "Otto", Role::Owner);
-    yes(&house, people.ada, Action::RegisterEntity { name: "Host".into(), country: "NL".into() });
-    let (entity, label, law) = (EntityId(1), "otto store".into(), "NL".into());
-    let account = Action::RegisterAccount { owner, entity, label, law, retention_days: 1 };
-    yes(&house, people.ada, account);
+    register_account(&house, &people);
     let identity = bailee_ledger::to_hex(&SUBJECT);
     let drive = NewAsset {
         kind: AssetKind::Drive,

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use bailee_core::asset::{AssetKind, Fate, Identifier, IdentifierKind};
 use bailee_core::disposition::{ClearanceStatus, DispositionKind};
-use bailee_core::id::{AccountId, AssetId, ClearanceId, DispositionId, EntityId};
-use bailee_core::party::Role;
+use bailee_core::id::{AccountId, AssetId, ClearanceId, DispositionId};
 use bailee_core::{Action, By, NewAsset, Policy, check};
 use bailee_ledger::clearance::Act;
 use bailee_sanitize::{Identity, Particulars, Phase};
@@ -15,8 +14,8 @@ use bailee_server::{House, keeping, receipt};
 use bailee_vault::{Source, Unchanged};
 
 use crate::common::{
-    People, act, because, demand, letter_with, make_ready, next_asset, no, on_disk, party,
-    pass_days, people, take, verified, yes,
+    People, act, because, demand, letter_with, make_ready, next_asset, no, on_disk, pass_days,
+    people, register_account, take, verified, yes,
 };
 
 /// A house with a drive (a file full of somebody's data) of an account that has ended.
@@ -32,11 +31,7 @@ fn stage(size: usize) -> Stage {
     let dir = tempfile::tempdir().unwrap();
     let house = on_disk(&dir.path().join("house"));
     let people = people(&house);
-    let owner = party(&house, "Otto", Role::Owner);
-    yes(&house, people.ada, Action::RegisterEntity { name: "Host".into(), country: "NL".into() });
-    let (entity, label, law) = (EntityId(1), "otto store".into(), "NL".into());
-    let account = Action::RegisterAccount { owner, entity, label, law, retention_days: 1 };
-    yes(&house, people.ada, account);
+    register_account(&house, &people);
     let drive = dir.path().join("drive.img");
     let old: Vec<u8> = (0..size).map(|n| (n * 31 + n / 4096) as u8).collect();
     std::fs::write(&drive, old).unwrap();

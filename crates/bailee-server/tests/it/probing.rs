@@ -5,8 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bailee_core::asset::AssetKind;
-use bailee_core::id::{AccountId, EntityId, SnapshotId};
-use bailee_core::party::Role;
+use bailee_core::id::{AccountId, SnapshotId};
 use bailee_core::{Action, DutyKind, NewAsset};
 use bailee_server::api::words::TokenScope;
 use bailee_server::{Clock, House, api, keeping, probing};
@@ -14,7 +13,9 @@ use bailee_store::Objects;
 use bailee_vault::{Source, Unchanged};
 use serde_json::{Value, json};
 
-use crate::common::{letter_with, next_asset, on_disk, party, pass_days, people, take, yes};
+use crate::common::{
+    letter_with, next_asset, on_disk, pass_days, people, register_account, take, yes,
+};
 use crate::http::{Served, checked, token};
 
 /// A house with one snapshot of an asset of an account, under a demand.
@@ -30,11 +31,7 @@ fn stage() -> Stage {
     let dir = tempfile::tempdir().unwrap();
     let house = on_disk(&dir.path().join("house"));
     let people = people(&house);
-    let owner = party(&house, "Otto", Role::Owner);
-    yes(&house, people.ada, Action::RegisterEntity { name: "Host".into(), country: "NL".into() });
-    let (entity, label, law) = (EntityId(1), "otto store".into(), "NL".into());
-    let account = Action::RegisterAccount { owner, entity, label, law, retention_days: 1 };
-    yes(&house, people.ada, account);
+    register_account(&house, &people);
     let asset = next_asset(&house);
     let new = NewAsset {
         kind: AssetKind::Dataset,
