@@ -4,8 +4,9 @@
 //! thing printed is the test runner's own summary. A failing step stops the rest. How long each
 //! step took is printed before the tests begin.
 //!
-//! Time: the dependencies are compiled twice, for tests and for release, side by side. The lints
-//! are asked while the tests are built; the fuzz targets stand on what the release build made.
+//! Time: the dependencies are compiled twice, for tests and for release. The lints are asked while
+//! the tests are built; the fuzz targets stand on what the release build made. Both builds side by
+//! side gained nothing on two cores, which one build keeps busy.
 
 use crate::run::{Steps, visibly};
 use crate::tree::Tree;
@@ -25,7 +26,8 @@ pub(crate) fn test(tree: &Tree) -> Result<()> {
     steps.step("fmt", || quiet(cargo(tree, &["fmt", "--all", "--check"])))?;
     steps.step("tidy", || quiet(tidy::run(tree, tidy::Ratchet::Hold)))?;
     steps.step("deny", || quiet(deny::run(tree)))?;
-    steps.step("builds and lints", || builds(tree))?;
+    steps.step("clippy, build of tests", || quiet(build_tests(tree)))?;
+    steps.step("release binary", || small_binary(tree))?;
     steps.step("demo", || demo::check(tree, &release_path(tree)?))?;
     steps.step("fuzz", || fuzz::run(tree, fuzz::SECONDS, None))?;
     println!("{}\n== tests", steps.table());
@@ -42,21 +44,6 @@ pub(crate) fn test(tree: &Tree) -> Result<()> {
 /// Twice as many as cores: half of a test's time is a disk, a server or a browser.
 fn tests_at_once() -> usize {
     2 * std::thread::available_parallelism().map_or(1, usize::from)
-}
-
-/// All that is compiled, two builds side by side: while one links, or has one crate to compile, it
-/// leaves a core to the other. They share no lock: one builds for tests, the other for release.
-fn builds(tree: &Tree) -> Result<String> {
-    let (tests, release) = std::thread::scope(|scope| {
-        let release = scope.spawn(|| {
-            let remark = small_binary(tree)?;
-            fuzz::build(tree)?;
-            Ok(remark)
-        });
-        (build_tests(tree), release.join())
-    });
-    tests?;
-    release.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// Lints, tests and documentation examples.

@@ -42,7 +42,7 @@ pub(crate) fn run(tree: &Tree, seconds: u32, only: Option<&str>) -> Result<Strin
     if targets.is_empty() {
         bail!("no such fuzz target: see fuzz/fuzz_targets/");
     }
-    let binaries = build_some(tree, &targets)?;
+    let binaries = build(tree, &targets)?;
     let count = targets.len();
     println!("{count} targets, {seconds} s each");
     let queue = Mutex::new(VecDeque::from(targets));
@@ -78,16 +78,11 @@ fn targets(tree: &Tree) -> Result<Vec<String>> {
     Ok(tree.files()?.iter().filter_map(name).collect())
 }
 
-/// Builds all targets.
-pub(crate) fn build(tree: &Tree) -> Result<()> {
-    build_some(tree, &targets(tree)?).map(drop)
-}
-
-/// Builds targets; answers with the directory of the binaries.
+/// Builds the targets; answers with the directory of the binaries.
 ///
 /// `bailee` is named beside them for its features only: with the same choice of features the
 /// dependencies are those of the release build, byte for byte, and are not compiled again.
-fn build_some(tree: &Tree, targets: &[String]) -> Result<PathBuf> {
+fn build(tree: &Tree, targets: &[String]) -> Result<PathBuf> {
     let mut command = Command::new("cargo");
     command.args(["build", "--release", "--locked", "--package", "bailee"]);
     command.args(["--package", "bailee-fuzz", "--features", "bailee-fuzz/engine"]);
