@@ -134,17 +134,26 @@ fn problem(result: Result<ErasedUnit, LetGoError>) -> Problem {
     }
 }
 
-/// Every file below a directory.
+/// Every file below a directory. The house is open and puts files of its own under their names
+/// meanwhile: one that went between its listing and its reading is looked for once more.
 fn files(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut tries = (0..100).map(|_| walk(dir));
+    let gone = |found: &std::io::Result<_>| {
+        found.as_ref().is_err_and(|e| e.kind() == std::io::ErrorKind::NotFound)
+    };
+    tries.find(|found| !gone(found)).expect("the house comes to rest").unwrap()
+}
+
+fn walk(dir: &Path) -> std::io::Result<BTreeMap<PathBuf, Vec<u8>>> {
     let mut found = BTreeMap::new();
-    for entry in std::fs::read_dir(dir).unwrap() {
-        let path = entry.unwrap().path();
+    for entry in std::fs::read_dir(dir)? {
+        let path = entry?.path();
         match path.is_dir() {
-            true => found.extend(files(&path)),
-            false => drop(found.insert(path.clone(), std::fs::read(&path).unwrap())),
+            true => found.extend(walk(&path)?),
+            false => drop(found.insert(path.clone(), std::fs::read(&path)?)),
         }
     }
-    found
+    Ok(found)
 }
 
 /// True if any piece of the plaintext lies in the bytes.
