@@ -13,8 +13,8 @@ use bailee_ledger::{Trust, verify_bundle};
 use bailee_sanitize::ErasureCertificate;
 use bailee_server::api::words::TokenScope;
 use bailee_server::api::{self, Problem, Request};
-use bailee_server::keeping::Kept;
-use bailee_server::letting_go::{self, EraseStep, ErasedUnit, LetGoError};
+use bailee_server::keeping::{Kept, UnitPlace};
+use bailee_server::letting_go::{self, EraseStep, ErasedUnit, LetGoError, Reserved};
 use bailee_server::{House, keeping, receipt};
 use bailee_vault::{Erasure, Source, Unchanged, VaultError};
 use serde_json::json;
@@ -90,6 +90,16 @@ impl Stage {
         let action = Action::ProposeDisposition { kind, assets, to: None, reason };
         yes(&self.house, self.people.ada, action);
         id
+    }
+
+    /// A reservation for the unit of the first snapshot, where that is, and the subject.
+    fn reserve(&self, x: DispositionId) -> (Reserved, UnitPlace, [u8; 32]) {
+        let (house, asset) = (&self.house, self.kept[0].asset);
+        let place = keeping::unit_place(house, asset).unwrap();
+        let vault = keeping::vault(house).unwrap();
+        let subject = vault.erase_subject(&place.tenant, &place.unit).unwrap();
+        let by = By::Party(self.people.ada);
+        (letting_go::reserve(house, x, asset, subject, by).unwrap(), place, subject)
     }
 
     /// Proposed, told and approved.
@@ -305,11 +315,7 @@ fn a_demand_or_the_end_of_the_lease_after_the_beginning_stops_it_untouched() {
 fn a_token_is_used_once() {
     let stage = stage();
     let (house, asset, ada) = (&stage.house, stage.kept[0].asset, stage.people.ada);
-    let x = stage.ready(asset);
-    let place = keeping::unit_place(house, asset).unwrap();
-    let vault = keeping::vault(house).unwrap();
-    let subject = vault.erase_subject(&place.tenant, &place.unit).unwrap();
-    let reserved = letting_go::reserve(house, x, asset, subject, By::Party(ada)).unwrap();
+    let (reserved, _, _) = stage.reserve(stage.ready(asset));
     yes(house, ada, Action::Begin { clearance: reserved.clearance });
     let replayed = letting_go::erase_under(house, &reserved.token, asset, ada, &mut |_| ());
     assert_eq!(refused(replayed), "clearance_used");
@@ -320,11 +326,7 @@ fn a_token_is_used_once() {
 fn a_snapshot_taken_after_the_reservation_voids_the_token() {
     let stage = stage();
     let (house, asset, ada) = (&stage.house, stage.kept[0].asset, stage.people.ada);
-    let x = stage.ready(asset);
-    let place = keeping::unit_place(house, asset).unwrap();
-    let vault = keeping::vault(house).unwrap();
-    let subject = vault.erase_subject(&place.tenant, &place.unit).unwrap();
-    let reserved = letting_go::reserve(house, x, asset, subject, By::Party(ada)).unwrap();
+    let (reserved, place, _) = stage.reserve(stage.ready(asset));
     let tree = stage.dir.path().join("late");
     std::fs::create_dir(&tree).unwrap();
     std::fs::write(tree.join("late"), b"late").unwrap();
@@ -340,30 +342,11 @@ fn a_snapshot_taken_after_the_reservation_voids_the_token() {
 
 #[test]
 fn what_a_crash_interrupted_is_finished_with_the_same_list_of_keys() {
-    let mut stage = stage();
-    let (asset, ada) = (stage.kept[0].asset, stage.people.ada);
-    let x = stage.ready(asset);
-    // The vault is past its point of no return, and the log never hears of it.
-    let place = keeping::unit_place(&stage.house, asset).unwrap();
-    let vault = keeping::vault(&stage.house).unwrap();
-    let subject = vault.erase_subject(&place.tenant, &place.unit).unwrap();
-    let reserved = letting_go::reserve(&stage.house, x, asset, subject, By::Party(ada)).unwrap();
-    let token = reserved.token.as_bytes();
-    let clearance =
-        letting_go::open_token(&stage.house, token, asset, Act::Erase, subject).unwrap();
-    yes(&stage.house, ada, Action::Begin { clearance: reserved.clearance });
-    let first = vault.erase_unit(&place.tenant, &place.unit, clearance, &|_| None).unwrap();
-    drop(vault);
-    let later = stage.house.clock().now().plus_seconds(61);
-    let data = stage.data();
-    let Stage { house, .. } = stage;
-    drop(house);
-    let house = reopened(&data, later).unwrap();
-    bailee_server::api::show(&house, "status").unwrap();
-    yes(&house, ada, Action::Tick);
-    stage =
-        Stage { house, people: stage.people, files: stage.files, kept: stage.kept, dir: stage.dir };
-    assert_eq!(stage.fate(1), Fate::Unknown(reserved.clearance));
+    let stage = stage();
+    let x = stage.ready(stage.kept[0].asset);
+    let (stage, lost, first) = dead_after_the_tombstone(stage, x, Left::Nothing);
+    bailee_server::api::show(&stage.house, "status").unwrap();
+    assert_eq!(stage.fate(1), Fate::Unknown(lost));
     let rest = stage.erase(x).unwrap();
     assert_eq!(rest.erasure.keys, first.keys);
     assert!(rest.certificate.to_json().contains("\"resumed\": true"));
@@ -399,22 +382,31 @@ fn no_single_step_of_it_or_of_an_expiry_is_an_agents() {
     stage.nothing_is_destroyed_but(clearance);
 }
 
-/// The vault's tombstone is put, and the process dies before anything else is deleted.
-fn dead_after_the_tombstone(stage: Stage, x: DispositionId) -> (Stage, ClearanceId, Erasure) {
-    let (asset, ada) = (stage.kept[0].asset, stage.people.ada);
-    let house = &stage.house;
-    let place = keeping::unit_place(house, asset).unwrap();
-    let vault = keeping::vault(house).unwrap();
-    let subject = vault.erase_subject(&place.tenant, &place.unit).unwrap();
-    let reserved = letting_go::reserve(house, x, asset, subject, By::Party(ada)).unwrap();
-    let token = reserved.token.as_bytes();
+/// What is left of what goes after the tombstone.
+#[derive(PartialEq, Eq)]
+enum Left {
+    Nothing,
+    Everything,
+}
+
+/// The vault's tombstone is put, and the process dies before the log hears of it.
+fn dead_after_the_tombstone(
+    stage: Stage,
+    x: DispositionId,
+    left: Left,
+) -> (Stage, ClearanceId, Erasure) {
+    let (house, ada) = (&stage.house, stage.people.ada);
+    let (reserved, place, subject) = stage.reserve(x);
+    let (token, asset) = (reserved.token.as_bytes(), stage.kept[0].asset);
     let clearance = letting_go::open_token(house, token, asset, Act::Erase, subject).unwrap();
     yes(house, ada, Action::Begin { clearance: reserved.clearance });
     let before = files(&stage.data());
+    let vault = keeping::vault(house).unwrap();
     let first = vault.erase_unit(&place.tenant, &place.unit, clearance, &|_| None).unwrap();
     drop(vault);
     let after = files(&stage.data());
-    for (path, bytes) in before.iter().filter(|(path, _)| !after.contains_key(*path)) {
+    let gone = before.iter().filter(|(path, _)| !after.contains_key(*path));
+    for (path, bytes) in gone.filter(|_| left == Left::Everything) {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, bytes).unwrap();
     }
@@ -430,7 +422,7 @@ fn dead_after_the_tombstone(stage: Stage, x: DispositionId) -> (Stage, Clearance
 fn what_is_kept_after_a_crash_is_in_the_next_unit_which_the_rest_of_the_erasure_spares() {
     let stage = stage();
     let x = stage.ready(stage.kept[0].asset);
-    let (stage, lost, first) = dead_after_the_tombstone(stage, x);
+    let (stage, lost, first) = dead_after_the_tombstone(stage, x, Left::Everything);
     assert_eq!([0, 1].map(|n| stage.fate(n)), [0, 1].map(|_| Fate::Unknown(lost)));
     let house = &stage.house;
     let asked = take(house, &letter_with(1, "Keep everything of otto store.\r\n")).unwrap();
