@@ -15,30 +15,21 @@ use crate::disposition::{Clearance, DispositionKind};
 use crate::id::{AccountId, AssetId, ClearanceId};
 use crate::state::State;
 
-/// The snapshots of the asset's custody unit that are here, itself first. An asset that is no
-/// snapshot is alone.
-pub fn unit(state: &State, asset: AssetId) -> Vec<AssetId> {
-    let mut found = vec![asset];
-    let Some(first) = state.assets.get(asset) else { return found };
-    let Some(snapshot) = first.snapshot.and_then(|id| state.snapshots.get(id)) else {
-        return found;
-    };
-    let others = copies(state, snapshot.source, first.accounts.first().copied());
-    let here = others.filter(|(taken, copy)| taken.unit == snapshot.unit && copy.fate.is_here());
-    found.extend(here.map(|(taken, _)| taken.asset).filter(|id| *id != asset));
-    found
-}
-
 /// Every snapshot of the asset's custody unit, gone or not, itself among them: what the papers of
 /// an erasure may name. An asset that is no snapshot is alone.
 pub(crate) fn all_of_unit(state: &State, asset: AssetId) -> Vec<AssetId> {
     let found = state.assets.get(asset);
-    let Some((first, snapshot)) = found.and_then(|first| Some((first, first.snapshot?))) else {
-        return vec![asset];
-    };
-    let Some(snapshot) = state.snapshots.get(snapshot) else { return vec![asset] };
-    let all = copies(state, snapshot.source, first.accounts.first().copied());
+    let snapshot = found.and_then(|copy| Some((copy, state.snapshots.get(copy.snapshot?)?)));
+    let Some((copy, snapshot)) = snapshot else { return vec![asset] };
+    let all = copies(state, snapshot.source, copy.accounts.first().copied());
     all.filter(|(taken, _)| taken.unit == snapshot.unit).map(|(taken, _)| taken.asset).collect()
+}
+
+/// Those of them that are here, the asset itself first, and whether it is here or not.
+pub fn unit(state: &State, asset: AssetId) -> Vec<AssetId> {
+    let here = |id: &AssetId| state.assets.get(*id).is_some_and(|copy| copy.fate.is_here());
+    let others = all_of_unit(state, asset).into_iter().filter(|id| *id != asset && here(id));
+    std::iter::once(asset).chain(others).collect()
 }
 
 /// The number of the unit that a snapshot taken now would be in. An erasure uses a number up, also

@@ -119,7 +119,7 @@ pub fn token(house: &House, id: ClearanceId) -> Result<String, LetGoError> {
 }
 
 /// What a disposition of this kind permits.
-fn act(kind: DispositionKind) -> Act {
+pub(crate) fn act(kind: DispositionKind) -> Act {
     match kind {
         DispositionKind::Sanitize => Act::Sanitize,
         DispositionKind::Expire => Act::Expire,

@@ -6,9 +6,7 @@
 //! be counted on the agent's own clock from before it asked: clocks are never compared.
 
 use bailee_core::By;
-use bailee_core::disposition::DispositionKind;
 use bailee_core::id::ClearanceId;
-use bailee_ledger::clearance::Act;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -103,7 +101,7 @@ pub(crate) fn begin(shared: &Shared, ask: &Ask) -> Result<Reply, Problem> {
     let found = shared.house.with_state(|s| {
         let clearance = s.clearances.get(id)?;
         let kind = s.dispositions.get(clearance.disposition)?.kind;
-        Some((clearance.asset, act(kind), clearance.subject))
+        Some((clearance.asset, letting_go::act(kind), clearance.subject))
     })?;
     let (asset, act, subject) = found.ok_or_else(|| Problem::not_found(id.to_string()))?;
     let opened = letting_go::open_token(&shared.house, token.as_bytes(), asset, act, subject)?;
@@ -113,17 +111,6 @@ pub(crate) fn begin(shared: &Shared, ask: &Ask) -> Result<Reply, Problem> {
         return Err(Problem::new(403, "token_refused", id.to_string(), detail, change));
     }
     lease(shared, id, Request::Begin { clearance: id.to_string() }, ask.by())
-}
-
-/// What a disposition of this kind permits.
-fn act(kind: DispositionKind) -> Act {
-    match kind {
-        DispositionKind::Sanitize => Act::Sanitize,
-        DispositionKind::Expire => Act::Expire,
-        DispositionKind::Return => Act::Return,
-        DispositionKind::Transfer => Act::Transfer,
-        DispositionKind::Erase => Act::Erase,
-    }
 }
 
 pub(crate) fn renew(shared: &Shared, ask: &Ask) -> Result<Reply, Problem> {

@@ -80,7 +80,7 @@ impl Job {
             (locking(before, s.now(now), asked), picks)
         })?;
         let kek = house.keys().vault(dir).ok().map(|key| Kek::from_bytes(*key));
-        let mark = format!("{}-{}", house.clock().now().0, std::process::id());
+        let mark = format!("{}-{}", now.0, std::process::id());
         let (dir, own) = (dir.to_owned(), house.objects().clone());
         Ok(Job { engine, settings, dir, own, locking, picks, kek, seed, mark })
     }
