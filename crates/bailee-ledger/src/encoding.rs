@@ -17,17 +17,22 @@ pub fn to_hex(bytes: &[u8]) -> String {
     out
 }
 
-/// Exactly 64 lower-case hex digits; anything else is `None`.
-pub fn hash_from_hex(text: &str) -> Option<[u8; 32]> {
+/// `N` bytes from exactly `2 N` lower-case hex digits; anything else is `None`.
+pub fn from_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
     let bytes = text.as_bytes();
-    if bytes.len() != 64 {
+    if bytes.len() != 2 * N {
         return None;
     }
-    let mut out = [0u8; 32];
+    let mut out = [0; N];
     for (slot, pair) in out.iter_mut().zip(bytes.chunks_exact(2)) {
         *slot = hex_digit(pair[0])? << 4 | hex_digit(pair[1])?;
     }
     Some(out)
+}
+
+/// A digest: exactly 64 lower-case hex digits; anything else is `None`.
+pub fn hash_from_hex(text: &str) -> Option<[u8; 32]> {
+    from_hex(text)
 }
 
 fn hex_digit(byte: u8) -> Option<u8> {
@@ -40,11 +45,7 @@ fn hex_digit(byte: u8) -> Option<u8> {
 
 /// Exactly 8 lower-case hex digits.
 pub(crate) fn u32_from_hex(text: &str) -> Option<u32> {
-    let bytes = text.as_bytes();
-    if bytes.len() != 8 {
-        return None;
-    }
-    bytes.iter().try_fold(0u32, |sum, byte| Some(sum << 4 | u32::from(hex_digit(*byte)?)))
+    from_hex(text).map(u32::from_be_bytes)
 }
 
 /// Standard base64 with padding.

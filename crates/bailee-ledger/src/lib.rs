@@ -35,7 +35,7 @@ pub mod zip;
 
 pub use bundle::BundleBuilder;
 pub use checkpoint::Checkpoint;
-pub use encoding::{hash_from_hex, to_hex};
+pub use encoding::{from_hex, hash_from_hex, to_hex};
 pub use error::Error;
 pub use hash::Hash;
 pub use key::{KeyKind, Signer, Verifier};

@@ -30,9 +30,9 @@ mod publish;
 pub mod receipt;
 mod runner;
 pub mod scenario;
-pub mod shelving;
 pub mod stamping;
 mod steward;
+pub mod volumes;
 pub mod web;
 pub mod witness;
 

@@ -1,4 +1,4 @@
-//! Shelving: a snapshot out to archive volumes, and into the log what they are.
+//! Archive volumes: a snapshot out to them, and into the log what they are.
 //!
 //! Order: write, sync, read back, then the entry. A crash before the entry leaves volumes that the
 //! log does not know, and a comparison says so; they are as good as others, and writing them again

@@ -29,7 +29,7 @@ use crate::read::{Bytes, Fetch, TOGETHER, read_file};
 use crate::unit::Desk;
 use crate::vault::{Absent, Vault};
 use crate::verify::Problem;
-use crate::wire::hex;
+use bailee_ledger::to_hex;
 
 const DECLARATION: &str = "BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n";
 
@@ -129,7 +129,7 @@ impl Tag {
         self.out.flush().map_err(failed(&self.path, "write it"))?;
         self.out.get_ref().sync_all().map_err(failed(&self.path, "sync it"))?;
         let name = self.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Ok(format!("{}  {name}\n", hex(self.sha256.finish().as_ref())))
+        Ok(format!("{}  {name}\n", to_hex(self.sha256.finish().as_ref())))
     }
 }
 
@@ -191,7 +191,7 @@ impl<'a> Bag<'a> {
 
     fn list(&mut self, path: &[u8], sha256: &[u8; 32]) -> Result<(), VaultError> {
         self.files += 1;
-        self.manifest.put(format!("{}  data/{}\n", hex(sha256), plain_name(path)).as_bytes())
+        self.manifest.put(format!("{}  data/{}\n", to_hex(sha256), plain_name(path)).as_bytes())
     }
 
     /// One line of `entries.jsonl`.
@@ -205,7 +205,7 @@ impl<'a> Bag<'a> {
         let octets = format!("{}.{}", self.octets, self.files);
         info.put(format!("Source-Organization: {organization}\n").as_bytes())?;
         info.put(format!("External-Identifier: {id}\nPayload-Oxum: {octets}\n").as_bytes())?;
-        let declared = hex(aws_lc_rs::digest::digest(&SHA256, DECLARATION.as_bytes()).as_ref());
+        let declared = to_hex(aws_lc_rs::digest::digest(&SHA256, DECLARATION.as_bytes()).as_ref());
         let mut lines = info.finish()? + &format!("{declared}  bagit.txt\n");
         lines += &self.entries.finish()?;
         lines += &self.manifest.finish()?;
@@ -292,7 +292,7 @@ fn json_of(stored: &Stored) -> Value {
     }
     if let Some(content) = entry.content() {
         value["size"] = json!(content.size);
-        value["sha256"] = json!(hex(&content.sha256));
+        value["sha256"] = json!(to_hex(&content.sha256));
         value["never_read"] = json!(content.unreadable);
         value["changed"] = json!(content.changed);
     }

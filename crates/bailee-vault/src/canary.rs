@@ -11,16 +11,16 @@
 
 use std::collections::BTreeSet;
 
+use bailee_ledger::{from_hex, to_hex};
 use bailee_store::ObjectError;
 
 use crate::error::VaultError;
 use crate::manifest::Extent;
 use crate::names::{SnapshotId, Tag, last_id, snapshot};
-use crate::pack::{ChunkId, open_record, read_directory};
-use crate::seal::{Kind, Seal};
+use crate::pack::ChunkId;
+use crate::seal::Kind;
 use crate::unit::Unit;
 use crate::vault::{Absent, Vault};
-use crate::wire::{hex, unhex};
 
 /// Draws for each pack: one that is hit again is not read again. A few draws would now and then
 /// find only one of two packs.
@@ -137,7 +137,7 @@ impl Round<'_> {
         let unit = self.unit;
         let find = || unit.table().find(id);
         let Some((row, _)) = find()? else {
-            let object = format!("{CHUNK}{}", hex(id));
+            let object = format!("{CHUNK}{}", to_hex(id));
             if self.seen.iter().all(|seen| seen.object != object) {
                 self.seen.push(Canary { object, bytes: 0, harm: Some(Harm::Missing) });
             }
@@ -155,7 +155,7 @@ impl Round<'_> {
 
     /// What was lost before, if it is still needed.
     fn again(&mut self, name: &str) -> Result<(), VaultError> {
-        if let Some(id) = name.strip_prefix(CHUNK).and_then(unhex) {
+        if let Some(id) = name.strip_prefix(CHUNK).and_then(from_hex) {
             return self.chunk(&id);
         }
         for kind in [Kind::DataPack, Kind::MetaPack] {
@@ -172,7 +172,7 @@ impl Round<'_> {
             return Ok(());
         }
         let object = self.unit.object(kind, &id);
-        let canary = match whole(self.unit, kind, id, &object) {
+        let canary = match self.unit.records((kind, id), |_| true, &mut |_, _| Ok(())) {
             Ok(bytes) => Canary { object, bytes, harm: None },
             Err(error) => {
                 let (object, harm) = harm(error, self.of)?;
@@ -182,27 +182,6 @@ impl Round<'_> {
         self.seen.push(canary);
         Ok(())
     }
-}
-
-/// Authenticates all of a pack; gives its size.
-fn whole(unit: &Unit, kind: Kind, id: Tag, name: &str) -> Result<u64, VaultError> {
-    let mut pack = unit.objects.get(name)?;
-    let place = unit.place(kind, id);
-    let slots = read_directory(unit.key(), &place, name, &pack)?;
-    let seal = Seal::open(unit.key(), &place, name, &pack)?;
-    let (size, mut plain) = (pack.len() as u64, Vec::new());
-    for slot in slots {
-        let range = slot.range();
-        let inside = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
-        // The directory was checked: its records fill the pack.
-        let sealed = pack.get_mut(inside(range.start)..inside(range.end));
-        let sealed = sealed.ok_or_else(|| VaultError::damaged(name, "a record lies outside"))?;
-        open_record(&seal, name, &slot.info, sealed, &mut plain)?;
-        if unit.chunk_id(&plain) != slot.info.id {
-            return Err(VaultError::damaged(name, "a chunk is not what its id says"));
-        }
-    }
-    Ok(size)
 }
 
 /// Which object is lost, if that is what the error says; any other error is handed back.

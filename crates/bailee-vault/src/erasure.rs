@@ -16,7 +16,8 @@ use crate::names::{self, Tag};
 use crate::root::sha256;
 use crate::seal::{Kind, open_whole};
 use crate::vault::{Absent, Tenant, Vault, get};
-use crate::wire::{Malformed, Reader, Writer, hex};
+use crate::wire::{Malformed, Reader, Writer};
+use bailee_ledger::to_hex;
 
 /// A wrapped copy of a unit's key that is no more.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,12 +47,13 @@ pub struct Erasure {
 impl Erasure {
     /// The statement for a certificate: JSON, `bailee/erasure/v1`.
     pub fn to_json(&self) -> Value {
-        let key = |key: &DestroyedKey| json!({ "object": key.object, "sha256": hex(&key.sha256) });
+        let key =
+            |key: &DestroyedKey| json!({ "object": key.object, "sha256": to_hex(&key.sha256) });
         json!({
             "format": "bailee/erasure/v1",
             "tenant": self.tenant,
             "unit": self.unit,
-            "subject": hex(&self.subject),
+            "subject": to_hex(&self.subject),
             "keys_destroyed": self.keys.iter().map(key).collect::<Vec<_>>(),
             "snapshots": self.let_go.snapshots,
             "packs": self.let_go.packs,
@@ -368,9 +370,9 @@ mod tests {
         let done = vault.erase_unit("P-1", "A-1", clear(subject), &free).unwrap();
         let said = done.to_json();
         assert_eq!((&said["format"], &said["unit"]), (&json!("bailee/erasure/v1"), &json!("A-1")));
-        assert_eq!(said["subject"], json!(hex(&subject)));
+        assert_eq!(said["subject"], json!(to_hex(&subject)));
         let key = &done.keys[0];
-        let copy = json!({ "object": key.object, "sha256": hex(&key.sha256) });
+        let copy = json!({ "object": key.object, "sha256": to_hex(&key.sha256) });
         assert_eq!(said["keys_destroyed"], json!([copy]));
         assert!(said["escrow"].as_str().unwrap().contains("counsel"));
         assert!(said["beyond"].as_str().unwrap().contains("backups"));

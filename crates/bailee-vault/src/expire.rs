@@ -17,6 +17,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError};
 
 use bailee_ledger::clearance::{Act, Clearance};
+use bailee_ledger::{from_hex, to_hex};
 
 use crate::erasure::Erasure;
 use crate::error::VaultError;
@@ -147,7 +148,7 @@ impl Vault {
                 report.add(&self.prune_unit(&tenant, &unit)?);
             } else {
                 let object = names::object(&tenant.tag, &tag, Kind::UnitKey, &[0; 16]);
-                return Err(VaultError::KeyMissing { unit: crate::wire::hex(&tag), object });
+                return Err(VaultError::KeyMissing { unit: to_hex(&tag), object });
             }
         }
         Ok(report)
@@ -215,7 +216,7 @@ impl Vault {
         let mut tags = BTreeSet::new();
         for name in self.objects.list(&prefix)?.into_iter().chain(self.key_objects(&prefix)?) {
             let tag = name.strip_prefix(&prefix).and_then(|rest| rest.split('/').next());
-            tags.extend(tag.and_then(crate::wire::unhex::<16>));
+            tags.extend(tag.and_then(from_hex::<16>));
         }
         Ok(tags)
     }

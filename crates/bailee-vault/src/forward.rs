@@ -14,9 +14,9 @@ use std::sync::Arc;
 use crate::error::VaultError;
 use crate::index::{PackRow, Segment};
 use crate::key::random;
-use crate::pack::{ChunkId, PACK_TARGET, Pack, PackBuilder, Packer, open_record, read_directory};
+use crate::pack::{ChunkId, PACK_TARGET, Pack, PackBuilder, Packer};
 use crate::preserve::put_pack;
-use crate::seal::{Kind, Seal};
+use crate::seal::Kind;
 use crate::unit::Unit;
 
 /// zstd level of copies.
@@ -83,25 +83,9 @@ impl<'a> Forward<'a> {
         row: &PackRow,
         wanted: impl Fn(&ChunkId) -> bool,
     ) -> Result<(), VaultError> {
-        let name = self.unit.object(row.kind, &row.id);
-        let place = self.unit.place(row.kind, row.id);
-        let mut pack = self.unit.objects.get(&name)?;
-        let slots = read_directory(self.unit.key(), &place, &name, &pack)?;
-        let seal = Seal::open(self.unit.key(), &place, &name, &pack)?;
-        let mut plain = Vec::new();
-        for slot in slots.iter().filter(|slot| wanted(&slot.info.id)) {
-            let bad = || VaultError::damaged(&name, "its directory does not fit");
-            let range = slot.range();
-            let start = usize::try_from(range.start).map_err(|_| bad())?;
-            let end = usize::try_from(range.end).map_err(|_| bad())?;
-            let sealed = pack.get_mut(start..end).ok_or_else(bad)?;
-            open_record(&seal, &name, &slot.info, sealed, &mut plain)?;
-            if self.unit.chunk_id(&plain) != slot.info.id {
-                return Err(VaultError::damaged(&name, "a chunk is not what its id says"));
-            }
-            self.add(row.kind, slot.info.id, &plain)?;
-        }
-        Ok(())
+        let (unit, kind) = (self.unit, row.kind);
+        let mut add = |id, plain: &[u8]| self.add(kind, id, plain);
+        unit.records((kind, row.id), wanted, &mut add).map(drop)
     }
 
     fn put(&mut self, pack: &Pack) -> Result<(), VaultError> {

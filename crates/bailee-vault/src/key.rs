@@ -14,11 +14,11 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use aws_lc_rs::hkdf;
+use bailee_ledger::{from_hex, to_hex};
 use bailee_store::{Kernel, Moves};
 use zeroize::Zeroize;
 
 use crate::error::VaultError;
-use crate::wire::{hex, unhex};
 
 /// 32 secret bytes.
 #[derive(Clone)]
@@ -129,7 +129,7 @@ impl Kek {
         }
         let mut text = String::new();
         file.take(128).read_to_string(&mut text).map_err(|e| fail(e.to_string()))?;
-        let key = text.strip_suffix('\n').and_then(unhex::<32>);
+        let key = text.strip_suffix('\n').and_then(from_hex::<32>);
         text.zeroize();
         key.map(Self::from_bytes)
             .ok_or_else(|| fail("it is not 64 hexadecimal digits and a newline".to_owned()))
@@ -154,7 +154,7 @@ impl Kek {
         };
         let key = Secret::random()?;
         let mut file = moves.create_file(path).map_err(fail)?;
-        let mut text = hex(key.expose());
+        let mut text = to_hex(key.expose());
         text.push('\n');
         let written = file.write_all(text.as_bytes());
         text.zeroize();

@@ -7,7 +7,7 @@
 use crate::error::VaultError;
 use crate::key::Secret;
 use crate::seal::Kind;
-use crate::wire::{hex, unhex};
+use bailee_ledger::{from_hex, to_hex};
 
 /// 16 bytes that stand for a tenant, a unit or an object.
 pub(crate) type Tag = [u8; 16];
@@ -27,7 +27,7 @@ impl SnapshotId {
 
 impl std::fmt::Display for SnapshotId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&hex(&self.0))
+        f.write_str(&to_hex(&self.0))
     }
 }
 
@@ -40,7 +40,7 @@ impl std::fmt::Debug for SnapshotId {
 impl std::str::FromStr for SnapshotId {
     type Err = VaultError;
     fn from_str(text: &str) -> Result<Self, VaultError> {
-        unhex(text).map(Self).ok_or_else(|| VaultError::BadName {
+        from_hex(text).map(Self).ok_or_else(|| VaultError::BadName {
             what: "snapshot id",
             name: text.to_owned(),
             detail: "it has 32 lower-case hexadecimal digits",
@@ -73,28 +73,28 @@ pub(crate) const KEKS: &str = "vault/kek/";
 pub(crate) const TENANTS: &str = "vault/t/";
 
 pub(crate) fn config(kek: &Tag) -> String {
-    format!("{KEKS}{}", hex(kek))
+    format!("{KEKS}{}", to_hex(kek))
 }
 pub(crate) fn tenant(tenant: &Tag) -> String {
-    format!("{TENANTS}{}/", hex(tenant))
+    format!("{TENANTS}{}/", to_hex(tenant))
 }
 pub(crate) fn tenant_key(tenant: &Tag, kek: &Tag) -> String {
-    format!("{TENANTS}{}/key/{}", hex(tenant), hex(kek))
+    format!("{TENANTS}{}/key/{}", to_hex(tenant), to_hex(kek))
 }
 pub(crate) fn tenant_keys(tenant: &Tag) -> String {
-    format!("{TENANTS}{}/key/", hex(tenant))
+    format!("{TENANTS}{}/key/", to_hex(tenant))
 }
 pub(crate) fn snapshots(tenant: &Tag) -> String {
-    format!("{TENANTS}{}/s/", hex(tenant))
+    format!("{TENANTS}{}/s/", to_hex(tenant))
 }
 pub(crate) fn snapshot(tenant: &Tag, id: &SnapshotId) -> String {
-    format!("{TENANTS}{}/s/{id}", hex(tenant))
+    format!("{TENANTS}{}/s/{id}", to_hex(tenant))
 }
 pub(crate) fn units(tenant: &Tag) -> String {
-    format!("{TENANTS}{}/u/", hex(tenant))
+    format!("{TENANTS}{}/u/", to_hex(tenant))
 }
 pub(crate) fn unit(tenant: &Tag, unit: &Tag) -> String {
-    format!("{}{}/", units(tenant), hex(unit))
+    format!("{}{}/", units(tenant), to_hex(unit))
 }
 /// The prefix of a unit's objects of one kind.
 pub(crate) fn of_kind(tenant: &Tag, unit_tag: &Tag, kind: Kind) -> String {
@@ -111,10 +111,10 @@ pub(crate) fn of_kind(tenant: &Tag, unit_tag: &Tag, kind: Kind) -> String {
     format!("{}{folder}/", unit(tenant, unit_tag))
 }
 pub(crate) fn object(tenant: &Tag, unit: &Tag, kind: Kind, id: &Tag) -> String {
-    format!("{}{}", of_kind(tenant, unit, kind), hex(id))
+    format!("{}{}", of_kind(tenant, unit, kind), to_hex(id))
 }
 
 /// The id at the end of an object's name.
 pub(crate) fn last_id(name: &str) -> Option<Tag> {
-    name.rsplit('/').next().and_then(unhex)
+    name.rsplit('/').next().and_then(from_hex)
 }

@@ -23,6 +23,7 @@ use crate::proof::Proof;
 use crate::root::finish;
 use crate::unit::{Desk, Unit};
 use crate::vault::{Absent, Vault};
+use bailee_ledger::to_hex;
 
 /// Files above this size are fetched by all threads together.
 pub(crate) const TOGETHER: u64 = 32 * 1024 * 1024;
@@ -179,7 +180,7 @@ fn next<'l>(
     turns: &mut impl Iterator<Item = &'l Receiver<Read>>,
 ) -> Read {
     turns.next().and_then(|lane| lane.recv().ok()).unwrap_or_else(|| {
-        let chunk = crate::wire::hex(id);
+        let chunk = to_hex(id);
         Err(VaultError::MissingChunk { chunk, unit: unit.name.clone() })
     })
 }

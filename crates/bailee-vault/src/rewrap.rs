@@ -22,7 +22,8 @@ use crate::key::{Kek, Secret};
 use crate::names::{self, Tag, tag};
 use crate::seal::{Kind, Place, open_whole, seal_whole};
 use crate::vault::{Vault, config_place, get};
-use crate::wire::{Writer, hex, unhex};
+use crate::wire::Writer;
+use bailee_ledger::{from_hex, to_hex};
 
 /// What adding or retiring a KEK did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -107,7 +108,7 @@ impl Vault {
     /// Store failures.
     pub fn keks(&self) -> Result<Vec<String>, VaultError> {
         let ids = self.keys.list(names::KEKS)?.into_iter().filter_map(|n| names::last_id(&n));
-        Ok(ids.map(|id| hex(&id)).collect())
+        Ok(ids.map(|id| to_hex(&id)).collect())
     }
 
     /// Every tenant that has a key or an object, whatever wraps it.
@@ -116,7 +117,7 @@ impl Vault {
         let objects = self.objects.list(names::TENANTS)?;
         for name in objects.into_iter().chain(self.key_objects(names::TENANTS)?) {
             let tag = name.strip_prefix(names::TENANTS).and_then(|rest| rest.split('/').next());
-            let tag = tag.and_then(unhex::<16>);
+            let tag = tag.and_then(from_hex::<16>);
             tags.insert(tag.ok_or_else(|| VaultError::damaged(&name, "it is of no tenant"))?);
         }
         Ok(tags)
@@ -132,7 +133,7 @@ impl Vault {
         let place: Place = self.place(Kind::TenantKey, tenant, [0; 16], kek.id());
         let Some(sealed) = get(&*self.keys, &object)? else {
             return Err(VaultError::KeyMissing {
-                unit: format!("tenant {}", hex(&tenant)),
+                unit: format!("tenant {}", to_hex(&tenant)),
                 object,
             });
         };
@@ -147,5 +148,5 @@ impl Vault {
 
 fn report(kek: &Kek, tenants: usize) -> RewrapReport {
     let tenants = u64::try_from(tenants).unwrap_or(u64::MAX);
-    RewrapReport { kek: hex(&kek.id()), tenants, destroyed: Vec::new() }
+    RewrapReport { kek: to_hex(&kek.id()), tenants, destroyed: Vec::new() }
 }

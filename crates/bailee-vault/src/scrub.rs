@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::path::PathBuf;
 
+use bailee_ledger::to_hex;
 use bailee_store::{ObjectError, Objects, Slot, SlotError};
 
 use crate::error::VaultError;
@@ -73,7 +74,7 @@ pub(crate) fn rows(
 
 fn pack_name(unit: &str, row: &PackRow) -> String {
     let folder = if row.kind == Kind::DataPack { "data" } else { "meta" };
-    format!("{unit}/{folder}/{}", crate::wire::hex(&row.id))
+    format!("{unit}/{folder}/{}", to_hex(&row.id))
 }
 
 /// Hashes packs from where the last run stopped, as far as the budget goes. Needs no key.

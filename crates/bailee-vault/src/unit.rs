@@ -9,6 +9,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use bailee_ledger::to_hex;
 use bailee_store::direct::Room;
 use bailee_store::{Objects, Ranges};
 
@@ -18,12 +19,11 @@ use crate::index::{PackRow, Segment, Table};
 use crate::key::Secret;
 use crate::manifest::{Stored, check, read_all};
 use crate::names::{self, Tag};
-use crate::pack::{ChunkId, open_record};
+use crate::pack::{ChunkId, open_record, read_directory};
 use crate::seal::{HEADER, Kind, Place, Seal};
 use crate::snapshot::Snapshot;
 use crate::sorted::Sorted;
 use crate::stay::{Stay, Stays, lock};
-use crate::wire::hex;
 
 /// Packs kept open: 4 GiB of data, and up to two descriptors each.
 const OPEN_PACKS: usize = 128;
@@ -72,6 +72,9 @@ pub(crate) struct Unit {
     /// A table is made by one thread at a time, so that an older one never comes last.
     reloading: Mutex<()>,
 }
+
+/// What takes the chunks of a pack.
+pub(crate) type TakeChunk<'a> = dyn FnMut(ChunkId, &[u8]) -> Result<(), VaultError> + 'a;
 
 impl Unit {
     pub(crate) fn load(
@@ -298,9 +301,10 @@ impl Unit {
         len: u32,
         desk: &mut Desk,
     ) -> Result<(), VaultError> {
-        let (row, slot) = table
-            .find(id)?
-            .ok_or_else(|| VaultError::MissingChunk { chunk: hex(id), unit: self.name.clone() })?;
+        let (row, slot) = table.find(id)?.ok_or_else(|| VaultError::MissingChunk {
+            chunk: to_hex(id),
+            unit: self.name.clone(),
+        })?;
         let name = self.object(row.kind, &row.id);
         let pack = self.open_pack(row.kind, row.id, &name)?;
         let Desk { room, plain } = desk;
@@ -314,8 +318,36 @@ impl Unit {
             Ok(())
         } else {
             plain.clear();
-            Err(VaultError::damaged(&name, format!("chunk {} is not what its id says", hex(id))))
+            Err(VaultError::damaged(&name, format!("chunk {} is not what its id says", to_hex(id))))
         }
+    }
+
+    /// Reads a pack whole and hands out the chunks of it that are `wanted`, each authentic and what
+    /// its id says. Gives the pack's size.
+    pub(crate) fn records(
+        &self,
+        (kind, id): (Kind, Tag),
+        wanted: impl Fn(&ChunkId) -> bool,
+        take: &mut TakeChunk<'_>,
+    ) -> Result<u64, VaultError> {
+        let (name, place) = (self.object(kind, &id), self.place(kind, id));
+        let mut pack = self.objects.get(&name)?;
+        let slots = read_directory(self.key(), &place, &name, &pack)?;
+        let seal = Seal::open(self.key(), &place, &name, &pack)?;
+        let (size, mut plain) = (pack.len() as u64, Vec::new());
+        for slot in slots.iter().filter(|slot| wanted(&slot.info.id)) {
+            let range = slot.range();
+            let at = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+            let sealed = pack.get_mut(at(range.start)..at(range.end));
+            let sealed =
+                sealed.ok_or_else(|| VaultError::damaged(&name, "its directory does not fit"))?;
+            open_record(&seal, &name, &slot.info, sealed, &mut plain)?;
+            if self.chunk_id(&plain) != slot.info.id {
+                return Err(VaultError::damaged(&name, "a chunk is not what its id says"));
+            }
+            take(slot.info.id, &plain)?;
+        }
+        Ok(size)
     }
 
     /// The manifest of a snapshot: authentic, checked, and matching the root.

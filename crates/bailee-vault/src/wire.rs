@@ -90,35 +90,6 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Lower-case hexadecimal.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut out = String::with_capacity(bytes.len() * 2);
-    for b in bytes {
-        out.push(char::from(DIGITS[usize::from(b >> 4)]));
-        out.push(char::from(DIGITS[usize::from(b & 15)]));
-    }
-    out
-}
-
-/// Reads `N` bytes of lower-case hexadecimal; anything else is `None`.
-pub(crate) fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let digit = |c: u8| match c {
-        b'0'..=b'9' => Some(c - b'0'),
-        b'a'..=b'f' => Some(c - b'a' + 10),
-        _ => None,
-    };
-    let text = text.as_bytes();
-    if text.len() != N * 2 {
-        return None;
-    }
-    let mut out = [0; N];
-    for (slot, pair) in out.iter_mut().zip(text.chunks_exact(2)) {
-        *slot = digit(pair[0])? << 4 | digit(pair[1])?;
-    }
-    Some(out)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,12 +106,5 @@ mod tests {
         assert_eq!(r.end(), Ok(()));
         assert!(Reader(&[255, 255, 255, 255, 0]).bytes().is_err());
         assert!(Reader(&[255, 255, 255, 255, 0]).count(1).is_err());
-    }
-
-    #[test]
-    fn hex_is_strict() {
-        assert_eq!(unhex::<2>(&hex(&[0x0a, 0xff])), Some([0x0a, 0xff]));
-        assert_eq!(unhex::<1>("0A"), None);
-        assert_eq!(unhex::<1>("0"), None);
     }
 }

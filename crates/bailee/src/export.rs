@@ -9,7 +9,7 @@ use std::path::Path;
 
 use bailee_server::core::id::SnapshotId;
 use bailee_server::vault::{ExportReport, Kek, VaultError};
-use bailee_server::{keeping, shelving};
+use bailee_server::{keeping, volumes};
 use serde_json::{Value, json};
 
 use crate::cli::Reach;
@@ -49,7 +49,7 @@ pub(crate) fn export(args: &ExportArgs, reach: &Reach, style: Style) -> Result<(
         Form::Volumes => {
             let key = key(args.key.as_deref()).map_err(vault_says)?;
             let (what, to) = ((snapshot, here.speaker()?), (&*args.to, args.size));
-            let set = shelving::export(&here.house, what, &key, to, &mut bar);
+            let set = volumes::export(&here.house, what, &key, to, &mut bar);
             drop(bar);
             let set = set?;
             here.settle();

@@ -9,11 +9,11 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use bailee_server::keeping::KeepError;
-use bailee_server::shelving;
 use bailee_server::vault::{
     Given, Kek, Pattern, Problem, VaultError, VolumeFacts, VolumeProblem, check_volumes,
     restore_volumes,
 };
+use bailee_server::volumes::{differences, logged};
 use serde_json::{Value, json};
 
 use crate::cli::Reach;
@@ -57,11 +57,11 @@ fn compare(given: &Given, reach: &Reach) -> Result<(Value, bool), Trouble> {
     let door = Door::open(reach)?;
     let house = &door.here("`volumes check --log`")?.house;
     let set = given.volumes.set;
-    let Some(logged) = set.map(|set| shelving::logged(house, set)).transpose()?.flatten() else {
+    let Some(logged) = set.map(|set| logged(house, set)).transpose()?.flatten() else {
         let what = "the log does not know this set: is it another house's, or was a write cut off?";
         return Ok((json!({ "differences": [what] }), false));
     };
-    let differences = shelving::differences(&logged, &given.volumes);
+    let differences = differences(&logged, &given.volumes);
     let good = differences.is_empty();
     let value = json!({
         "entry": logged.position,

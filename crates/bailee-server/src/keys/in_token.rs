@@ -16,7 +16,7 @@
 use std::path::Path;
 use std::str::FromStr;
 
-use bailee_ledger::{SignError, to_hex};
+use bailee_ledger::{SignError, from_hex, to_hex};
 use cryptoki::error::Error;
 use cryptoki::mechanism::Mechanism;
 use cryptoki::mechanism::aead::GcmParams;
@@ -54,8 +54,8 @@ impl InToken {
         let purpose = field("for").ok_or("it does not say what it is for")?.to_owned();
         let uri = field("token").and_then(|uri| Source::from_str(uri).ok());
         let Some(Source::Token(uri)) = uri else { return Err("it names no token") };
-        let iv = field("iv").and_then(unhex).ok_or("its nonce does not read")?;
-        let sealed = field("sealed").and_then(unhex).ok_or("the sealed key does not read")?;
+        let iv = field("iv").and_then(from_hex).ok_or("its nonce does not read")?;
+        let sealed = field("sealed").and_then(from_hex).ok_or("the sealed key does not read")?;
         let read = InToken { purpose, uri: *uri, iv, sealed };
         match read.to_text() == file {
             true => Ok(read),
@@ -169,17 +169,6 @@ fn refusing(error: SignError) -> KeyError {
         SignError::Refused { holder, detail } => KeyError::TokenRefuses { holder, detail },
         other => other.into(),
     }
-}
-
-fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    if text.len() != 2 * N || !text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
-        return None;
-    }
-    let mut out = [0; N];
-    for (byte, pair) in out.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
-    }
-    Some(out)
 }
 
 #[cfg(test)]

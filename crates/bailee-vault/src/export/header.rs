@@ -3,7 +3,7 @@
 //! Invariant: nothing is cut short or rounded without a record that has it whole.
 
 use crate::manifest::Meta;
-use crate::wire::hex;
+use bailee_ledger::to_hex;
 
 pub(super) const BLOCK: usize = 512;
 /// What eleven octal digits hold.
@@ -72,7 +72,7 @@ impl<'a> Header<'a> {
             add(&[b"SCHILY.xattr.", name.as_slice()].concat(), value);
         }
         if let Some(sha256) = self.sha256 {
-            add(b"comment", format!("{SHA256}{}", hex(sha256)).as_bytes());
+            add(b"comment", format!("{SHA256}{}", to_hex(sha256)).as_bytes());
         }
         out
     }

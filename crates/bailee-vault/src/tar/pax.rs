@@ -3,6 +3,7 @@
 //! Invariants: values are raw bytes and may hold anything, line ends too; a record whose length is
 //! wrong is refused; of two with one name the later counts.
 
+use bailee_ledger::hash_from_hex;
 use std::collections::BTreeMap;
 
 use super::header::Header;
@@ -84,13 +85,8 @@ impl Records {
 
     /// What a comment of this program's archives says.
     pub(super) fn sha256(&self) -> Option<[u8; 32]> {
-        let said = std::str::from_utf8(self.get("comment")?.strip_prefix(SHA256.as_bytes())?);
-        let said = said.ok().filter(|said| said.len() == 64 && said.is_ascii())?;
-        let mut out = [0; 32];
-        for (byte, at) in out.iter_mut().zip((0..).step_by(2)) {
-            *byte = u8::from_str_radix(&said[at..at + 2], 16).ok()?;
-        }
-        Some(out)
+        let said = self.get("comment")?.strip_prefix(SHA256.as_bytes())?;
+        hash_from_hex(std::str::from_utf8(said).ok()?)
     }
 
     /// Owner, mode, times, attributes.

@@ -30,9 +30,10 @@ use crate::key::{Kek, random};
 use crate::names::SnapshotId;
 use crate::preserve::Progress;
 use crate::vault::{Absent, Vault};
-use crate::wire::hex;
+use bailee_ledger::to_hex;
 pub use give::{Given, check_volumes, restore_volumes};
 use layout::{Description, Follows};
+use stream::Stream;
 
 /// A set of volumes: 16 random bytes, shown in hexadecimal.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -47,7 +48,7 @@ impl SetId {
 
 impl std::fmt::Display for SetId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&hex(&self.0))
+        f.write_str(&to_hex(&self.0))
     }
 }
 
@@ -284,9 +285,18 @@ pub fn read_volumes(
     key: &Kek,
     out: Option<&mut dyn std::io::Write>,
 ) -> Result<VolumesReport, VaultError> {
-    let (report, _) = read::verify(paths, key, &mut ())?;
-    if let Some(out) = out {
-        read::stream(&report, key, out)?;
+    let (report, places) = read::verify(paths, key, &mut ())?;
+    let Some(out) = out else { return Ok(report) };
+    let sent = Stream::new(&places, key).send(out);
+    let sent = sent.map_err(|e| VaultError::Destination {
+        path: "(archive)".to_owned(),
+        doing: "write it",
+        detail: e.to_string(),
+    })?;
+    if report.problems.is_empty() && sent != report.bytes {
+        let volume = report.set.map_or_else(String::new, |set| format!("set {set}"));
+        let detail = "it changed while it was read: what left so far is authentic, go again";
+        return Err(VaultError::Volume { volume, detail: detail.to_owned() });
     }
     Ok(report)
 }

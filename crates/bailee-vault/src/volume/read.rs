@@ -1,17 +1,15 @@
-//! Reading volumes: all of a set is checked first, then its stream leaves, up to the first gap.
+//! Checking volumes: every byte of a set is read, and what is wrong is named.
 //!
 //! Invariants
 //! 1. File names mean nothing: set and ordinal come from authentic headers.
 //! 2. Every problem names the volume, and the frame where there is one; a problem of one volume
 //!    keeps no other from being checked.
-//! 3. Each frame is authenticated before its bytes leave, in the second pass too.
 //!
-//! Out of scope: what is whole behind a gap; docs/read-volumes.py brings that back.
+//! Out of scope: what is in them, see `stream.rs` and `give.rs`.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::fs::File;
-use std::io::Write;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -342,39 +340,4 @@ fn sort<V>(
         }
     }
     volumes
-}
-
-/// Sends the stream of a verified set to `out`, up to the first gap.
-pub(super) fn stream(
-    report: &VolumesReport,
-    key: &Kek,
-    out: &mut dyn Write,
-) -> Result<(), VaultError> {
-    for (volume, ordinal) in report.volumes.iter().zip(1..) {
-        let bad = report.problems.iter().any(|p| p.volume() == Some(&volume.path));
-        if volume.ordinal != ordinal || bad {
-            return Ok(());
-        }
-        let changed = || VaultError::Volume {
-            volume: volume.path.display().to_string(),
-            detail: "it changed while it was read: what left so far is authentic, go again".into(),
-        };
-        let mut tape = Tape::open(&volume.path)?;
-        let (head, cipher) = tape.head(key)?.map_err(|_| changed())?;
-        if head.ordinal != ordinal || Some(SetId(head.set)) != report.set {
-            return Err(changed());
-        }
-        tape.frames((&head, &cipher), &mut |number, _, plain| {
-            let plain = plain.map_err(|why| why.unwrap_or_else(changed))?;
-            if number == 0 || number == END_FRAME {
-                return Ok(());
-            }
-            out.write_all(&plain[LEAD..]).map_err(|e| VaultError::Destination {
-                path: "(archive)".to_owned(),
-                doing: "write it",
-                detail: e.to_string(),
-            })
-        })?;
-    }
-    out.flush().map_err(failed(Path::new("(archive)")))
 }

@@ -9,7 +9,7 @@
 //! Out of scope: naming what is wrong with a volume, see `read.rs`.
 
 use std::cell::Cell;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::rc::Rc;
 
 use super::layout::{Cipher, Description, END, Head, NONE_STARTS};
@@ -68,6 +68,20 @@ impl<'a> Stream<'a> {
     /// Whether lost bytes were given; whoever asks sets it back.
     pub(super) fn lost(&self) -> Rc<Cell<bool>> {
         Rc::clone(&self.lost)
+    }
+
+    /// Sends it to `out`, up to the first gap. Gives how many bytes left.
+    pub(super) fn send(mut self, out: &mut dyn Write) -> std::io::Result<u64> {
+        let (mut room, mut sent) = (vec![0; 64 << 10], 0);
+        loop {
+            let n = self.read(&mut room)?;
+            if n == 0 || self.lost.get() {
+                out.flush()?;
+                return Ok(sent);
+            }
+            out.write_all(&room[..n])?;
+            sent += n as u64;
+        }
     }
 
     /// Goes to where the next member starts, in the present frame or after it.
