@@ -1,0 +1,68 @@
+//! Expiring a snapshot: the vault forgets it under a clearance, and the log gets a certificate.
+//!
+//! Order: reserve -> token -> begin -> the vault asks the gate once more, forgets the snapshot and
+//! prunes, the lease renewed beside it -> finish. Invariant: what cannot be seen any more after an
+//! error is reported as gone, so that it counts as nobody's copy.
+
+use bailee_core::id::{AssetId, ClearanceId, DispositionId, PartyId};
+use bailee_core::{Action, By, Command};
+use bailee_ledger::clearance::Act;
+
+use super::lease::Leased;
+use super::{LetGoError, abort, certificate, finished, open_token, reserve};
+use crate::house::House;
+use crate::keeping::{self, KeepError};
+
+/// Expires a snapshot from the vault under a clearance, and certifies it. `begun` is called when
+/// the log has the beginning; the lease is renewed from before that until the vault has pruned.
+pub fn expire(
+    house: &House,
+    disposition: DispositionId,
+    asset: AssetId,
+    by: PartyId,
+    begun: &mut dyn FnMut(),
+) -> Result<(ClearanceId, bailee_vault::ExpireReport), LetGoError> {
+    let by = By::Party(by);
+    let missing = || LetGoError::NotFound(format!("a snapshot {asset}"));
+    let found = house.with_state(|s| {
+        let snapshot = s.assets.get(asset)?.snapshot?;
+        let found = s.snapshots.get(snapshot)?;
+        Some((snapshot, found.root, found.bytes))
+    })?;
+    let (snapshot, root, bytes) = found.ok_or_else(missing)?;
+    // Whatever can fail without touching anything fails before there is a clearance.
+    let (tenant, vault_id) = keeping::locate(house, snapshot)?;
+    let vault = keeping::vault(house)?;
+    let reserved = reserve(house, disposition, asset, root, by)?;
+    let id = reserved.clearance;
+    let clearance = open_token(house, reserved.token.as_bytes(), asset, Act::Expire, root)?;
+    house.submit(Command { by, action: Action::Begin { clearance: id } }, Vec::new())?;
+    let lease = Leased { house, id, by };
+    let pins = |_: &bailee_vault::SnapshotId| lease.renew().err().map(|no| no.to_string());
+    let expired = lease.during(|| {
+        begun();
+        vault.expire(&tenant, &vault_id, clearance, &pins)
+    });
+    let report = match expired {
+        Ok(report) => report,
+        Err(error) => {
+            // What cannot be seen any more must not count as a copy: it is reported as gone.
+            let listed = vault.list(&tenant);
+            let there = listed.is_ok_and(|all| all.iter().any(|info| info.id == vault_id));
+            let gone = if there { 0 } else { bytes.max(1) };
+            abort(house, id, gone, error.to_string(), by)?;
+            return Err(KeepError::from(error).into());
+        }
+    };
+    let json = format!(
+        "{{\"format\":\"bailee/expiry/v1\",\"clearance\":\"{id}\",\"asset\":\"{asset}\",\
+         \"snapshot\":\"{snapshot}\",\"root\":\"{}\",\"packs\":{},\"freed_bytes\":{}}}\n",
+        bailee_ledger::to_hex(&root),
+        report.packs,
+        report.freed_bytes
+    )
+    .into_bytes();
+    let (reason, exhibit) = certificate(json);
+    finished(house, id, by, reason, exhibit)?;
+    Ok((id, report))
+}
