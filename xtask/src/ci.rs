@@ -4,9 +4,10 @@
 //! thing printed is the test runner's own summary. A failing step stops the rest. How long each
 //! step took is printed before the tests begin.
 //!
-//! Time: the dependencies are compiled twice, for tests and for release. The lints are asked while
-//! the tests are built; the fuzz targets stand on what the release build made. Both builds side by
-//! side gained nothing on two cores, which one build keeps busy.
+//! Time: dependencies are compiled once. The tests are built as the release is, with our own crates
+//! checked as [`CHECKED`] says, and the fuzz targets stand on the same. The lints are asked while
+//! the tests are built. Builds side by side gained nothing on two cores, which one keeps busy. The
+//! `bailee` that is left in the build directory is that of the tests; cargo makes it anew.
 
 use crate::run::{Steps, visibly};
 use crate::tree::Tree;
@@ -17,6 +18,9 @@ use std::process::Command;
 
 /// The one binary must stay small enough to hand around with the evidence.
 const BINARY_BYTES: u64 = 40_000_000;
+
+/// What sets the tests' build apart from the release: see its head.
+const CHECKED: &str = "xtask/checked.toml";
 
 /// `cargo xtask test`.
 pub(crate) fn test(tree: &Tree) -> Result<()> {
@@ -35,9 +39,9 @@ pub(crate) fn test(tree: &Tree) -> Result<()> {
         true => {
             let threads = tests_at_once().to_string();
             let run = ["nextest", "run", "--workspace", "--no-fail-fast", "--test-threads"];
-            linted(tree, &[run.as_slice(), &[threads.as_str()]].concat())
+            checked(tree, &[run.as_slice(), &[threads.as_str()]].concat())
         }
-        false => linted(tree, &["test", "--workspace", "--no-fail-fast"]),
+        false => checked(tree, &["test", "--workspace", "--no-fail-fast"]),
     }
 }
 
@@ -48,8 +52,8 @@ fn tests_at_once() -> usize {
 
 /// Lints, tests and documentation examples.
 fn build_tests(tree: &Tree) -> Result<()> {
-    linted(tree, &["test", "--workspace", "--all-targets", "--no-run", "--quiet"])?;
-    linted(tree, &["test", "--workspace", "--doc", "--quiet"])
+    checked(tree, &["test", "--workspace", "--all-targets", "--no-run", "--quiet"])?;
+    checked(tree, &["test", "--workspace", "--doc", "--quiet"])
 }
 
 /// The binary people get, if it is small enough for them; a remark on that.
@@ -66,12 +70,12 @@ fn cargo(tree: &Tree, arguments: &[&str]) -> Result<()> {
     visibly(Command::new("cargo").args(arguments).current_dir(&tree.root))
 }
 
-/// Cargo with clippy in the place of the compiler for our own crates: a build and the lints in one
-/// pass, where `cargo clippy` would check every dependency once more.
-fn linted(tree: &Tree, arguments: &[&str]) -> Result<()> {
+/// Cargo as the tests need it, with clippy in the place of the compiler for our own crates: a build
+/// and the lints in one pass, where `cargo clippy` would check every dependency once more.
+fn checked(tree: &Tree, arguments: &[&str]) -> Result<()> {
     let mut command = Command::new("cargo");
-    with_lints(&mut command);
-    visibly(command.args(arguments).current_dir(&tree.root))
+    with_lints(&mut command).args(arguments).args(["--release", "--locked", "--config", CHECKED]);
+    visibly(command.current_dir(&tree.root))
 }
 
 /// What `cargo clippy -- -D warnings` sets before it calls `cargo check`.
@@ -94,6 +98,21 @@ pub(crate) fn release_binary(tree: &Tree) -> Result<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_crate_is_checked_in_the_build_of_the_tests() {
+        let tree = Tree::find().unwrap();
+        let checked = tree.text(CHECKED).unwrap().unwrap();
+        for crate_ in std::fs::read_dir(tree.root.join("crates")).unwrap() {
+            let name = crate_.unwrap().file_name().into_string().unwrap();
+            let heading = format!("[profile.release.package.{name}]");
+            let settings = checked.split_once(&heading).map(|(_, rest)| rest).unwrap_or_default();
+            let settings = settings.split('[').next().unwrap_or_default();
+            for needed in ["overflow-checks = true", "debug-assertions = true"] {
+                assert!(settings.contains(needed), "{CHECKED}: {name} lacks {needed}");
+            }
+        }
+    }
 
     /// Cargo and clippy agree on these variables without promising them to anybody.
     #[test]
