@@ -208,9 +208,10 @@ impl VolumeProblem {
 }
 
 impl Vault {
-    /// Writes snapshots of one custody unit to volumes of at most `most` bytes in `directory`,
-    /// sealed with a key of their own, and reads them back. Each snapshot's paths begin with its
-    /// id. `origin` stands in clear in each volume: whom to bring a lost tape to.
+    /// Writes snapshots of one custody unit to volumes of at most `most` bytes in `directory`, which
+    /// is made if it is not there, sealed with a key of their own, and reads them back. Each
+    /// snapshot's paths begin with its id. `origin` stands in clear in each volume: whom to bring a
+    /// lost tape to.
     ///
     /// # Errors
     /// [`VaultError::Volume`] if the key is the vault's, the size too small, the snapshots of
@@ -247,6 +248,7 @@ impl Vault {
                 return refuse("the snapshots are of different custody units: write a set each");
             }
         }
+        write::shelf(directory)?;
         let ids = snapshots.iter().map(|s| s.0).collect();
         let description =
             Description { start: 0, tenant: tenant.name.clone(), unit, snapshots: ids };

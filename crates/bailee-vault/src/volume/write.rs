@@ -5,7 +5,7 @@
 //! wants it. A volume without its end is one whose writing was cut off.
 
 use std::fs::{File, OpenOptions};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::digest::{Context, SHA256};
@@ -53,6 +53,19 @@ pub(super) struct Open {
 fn failed(path: &Path, doing: &'static str) -> impl Fn(std::io::Error) -> VaultError {
     let path = path.display().to_string();
     move |e| VaultError::Destination { path: path.clone(), doing, detail: e.to_string() }
+}
+
+/// Makes the directory if it is not there yet. Its own entry is durable on return.
+pub(super) fn shelf(directory: &Path) -> Result<(), VaultError> {
+    match std::fs::create_dir(directory) {
+        Ok(()) => {
+            let above = directory.parent().filter(|above| !above.as_os_str().is_empty());
+            let above = File::open(above.unwrap_or(Path::new("."))).and_then(|d| d.sync_all());
+            above.map_err(failed(directory, "sync what it is in"))
+        }
+        Err(e) if e.kind() == ErrorKind::AlreadyExists => Ok(()),
+        Err(e) => Err(failed(directory, "create it")(e)),
+    }
 }
 
 impl Open {
