@@ -20,7 +20,7 @@ use std::process::Command;
 const BINARY_BYTES: u64 = 40_000_000;
 
 /// What sets the tests' build apart from the release: see its head.
-const CHECKED: &str = "xtask/checked.toml";
+pub(crate) const CHECKED: &str = "xtask/checked.toml";
 
 /// `cargo xtask test`.
 pub(crate) fn test(tree: &Tree) -> Result<()> {

@@ -1,13 +1,15 @@
 //! Fuzzing with libFuzzer, without cargo-fuzz and without nightly.
 //!
-//! Our own crates are instrumented (`fuzz/instrument` says how), their dependencies are those of
-//! the release build. The layout is cargo-fuzz's, so `cargo fuzz run` works too.
+//! Our own crates are instrumented (`fuzz/instrument` says how) and checked as in the tests, their
+//! dependencies are those of the release build. The layout is cargo-fuzz's, so `cargo fuzz run`
+//! works too.
 //!
 //! Each target runs in a scratch corpus in the build directory, started from the seeds in
 //! `fuzz/corpus/<target>/` and the directories that `fuzz/seeds.txt` names for it; seeds are never
 //! written. An input that breaks a target stays in `fuzz/artifacts/<target>/`, and the command
 //! that runs it again is printed. Out of scope: minimising a corpus.
 
+use crate::ci::CHECKED;
 use crate::run::visibly;
 use crate::tree::Tree;
 use anyhow::{Context, Result, bail};
@@ -84,7 +86,7 @@ fn targets(tree: &Tree) -> Result<Vec<String>> {
 /// dependencies are those of the release build, byte for byte, and are not compiled again.
 fn build(tree: &Tree, targets: &[String]) -> Result<PathBuf> {
     let mut command = Command::new("cargo");
-    command.args(["build", "--release", "--locked", "--package", "bailee"]);
+    command.args(["build", "--release", "--locked", "--config", CHECKED, "--package", "bailee"]);
     command.args(["--package", "bailee-fuzz", "--features", "bailee-fuzz/engine"]);
     command.args(targets.iter().flat_map(|target| ["--bin", target]));
     command.env("RUSTC_WORKSPACE_WRAPPER", tree.root.join("fuzz/instrument"));
