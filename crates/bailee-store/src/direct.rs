@@ -18,7 +18,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::sync::OnceLock;
 
-use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+use rustix::fs::{OFlags, SeekFrom, fcntl_getfl, fcntl_setfl, seek};
 use rustix::io::{Errno, ReadWriteFlags, preadv2};
 
 /// Alignment of offsets, lengths and memory of a direct transfer.
@@ -93,6 +93,19 @@ impl Reader {
             done = self.uncached(offset, lead, len, done, bytes)?;
         }
         Ok(&mut bytes[lead..lead + done])
+    }
+
+    /// Where the next bytes begin that were ever written: what lies from `offset` to there is a hole
+    /// and reads as zeros. The end of the file if nothing follows; `offset` itself at and past the
+    /// end, and where the file system does not tell.
+    pub fn next_data(&self, offset: u64) -> u64 {
+        match seek(&self.file, SeekFrom::Data(offset)) {
+            Ok(at) => at,
+            Err(Errno::NXIO) => {
+                seek(&self.file, SeekFrom::End(0)).map_or(offset, |e| e.max(offset))
+            }
+            Err(_) => offset,
+        }
     }
 
     /// What the page cache has of it. Zero also where the system cannot say.
@@ -281,6 +294,31 @@ impl<'f> Writer<'f> {
     }
 }
 
+/// Writes a new file from a stream. `fill` gives less than it was asked for only at the end; what
+/// the file refuses is told by `failed`. Gives the memory back.
+///
+/// # Errors
+/// Those of `fill`, and the medium's.
+pub fn write_stream<E>(
+    file: &File,
+    room: Room,
+    fill: &mut dyn FnMut(&mut [u8]) -> Result<usize, E>,
+    failed: &dyn Fn(io::Error) -> E,
+) -> Result<Room, E> {
+    let mut to = Writer::with_room(file, 0, room);
+    loop {
+        to.filled = fill(to.room.bytes(WRITE))?;
+        let last = to.filled < WRITE;
+        if !last && to.at == 0 {
+            to.direct = set_direct(file, OFlags::DIRECT).is_ok();
+        }
+        to.flush().map_err(failed)?;
+        if last {
+            return to.finish().map_err(failed);
+        }
+    }
+}
+
 fn set_direct(file: &File, direct: OFlags) -> io::Result<()> {
     let flags = fcntl_getfl(file)? - OFlags::DIRECT;
     Ok(fcntl_setfl(file, flags | direct)?)
@@ -347,6 +385,16 @@ mod tests {
             wanted.extend_from_slice(&bytes);
             assert!(std::fs::read(dir.path().join(gap.to_string())).unwrap() == wanted, "{gap}");
         }
+    }
+
+    #[test]
+    fn holes_are_found_and_what_follows_them() {
+        let file = tempfile::tempfile().unwrap();
+        file.set_len(1 << 20).unwrap();
+        file.write_all_at(b"something", 300_000).unwrap();
+        let reader = Reader::new(file);
+        let found = [0, 299_008, 300_005, 400_000, 1 << 20, 5 << 20].map(|o| reader.next_data(o));
+        assert_eq!(found, [299_008, 299_008, 300_005, 1 << 20, 1 << 20, 5 << 20]);
     }
 
     #[test]

@@ -5,7 +5,8 @@
 //! 2. A block of [`BLOCK`] bytes at a multiple of [`BLOCK`] that is all zeros is never stored.
 //! 3. A read error is narrowed to [`SECTOR`] bytes and becomes an unreadable range, not zeros.
 //! 4. Pieces depend on the bytes only, not on where holes lie: a source gives fewer bytes than it
-//!    was asked for only at its end and before what cannot be read.
+//!    was asked for only at its end and before what cannot be read, and of a hole only whole blocks
+//!    are passed over unread.
 //!
 //! Out of scope: hashing, compression, storage.
 
@@ -28,11 +29,18 @@ static ZEROS: [u8; BLOCK] = [0; BLOCK];
 pub(crate) trait ReadAt {
     /// Up to `len` bytes at `offset`; fewer at the end, or before what cannot be read.
     fn read<'r>(&self, offset: u64, len: usize, room: &'r mut Room) -> io::Result<&'r [u8]>;
+    /// Where the next bytes that need reading begin: all from `offset` to there are zeros.
+    fn next_data(&self, offset: u64) -> u64 {
+        offset
+    }
 }
 
 impl ReadAt for Reader {
     fn read<'r>(&self, offset: u64, len: usize, room: &'r mut Room) -> io::Result<&'r [u8]> {
         Ok(self.read_at(offset, len, room)?)
+    }
+    fn next_data(&self, offset: u64) -> u64 {
+        Reader::next_data(self, offset)
     }
 }
 
@@ -58,6 +66,12 @@ pub(crate) fn split<E>(
     let mut splitter = Splitter::new(cutter, sink);
     let mut offset = 0;
     while offset < size {
+        let hole = whole_blocks(offset, source.next_data(offset).min(size));
+        if hole > 0 {
+            splitter.zeros(hole)?;
+            offset += hole;
+            continue;
+        }
         let want = usize::try_from(size - offset).unwrap_or(READ).min(READ);
         match source.read(offset, want, room) {
             Ok([]) => break,
@@ -70,6 +84,12 @@ pub(crate) fn split<E>(
     }
     splitter.finish()?;
     Ok(offset)
+}
+
+/// Bytes of the whole blocks in `from..to`, if a block begins at `from`.
+fn whole_blocks(from: u64, to: u64) -> u64 {
+    let block = BLOCK as u64;
+    if from.is_multiple_of(block) { (to / block * block).saturating_sub(from) } else { 0 }
 }
 
 /// Reads a range that failed sector by sector.
@@ -121,16 +141,22 @@ impl<'c, 's, E> Splitter<'c, 's, E> {
             let into = usize::try_from(self.offset % BLOCK as u64).unwrap_or(0);
             let (block, rest) = bytes.split_at((BLOCK - into).min(bytes.len()));
             if block == ZEROS {
-                self.flush_run()?;
-                self.flush_unreadable()?;
-                self.zeros += BLOCK as u64;
+                self.zeros(BLOCK as u64)?;
             } else {
                 self.flush_gaps()?;
                 self.append(block)?;
+                self.offset += block.len() as u64;
             }
-            self.offset += block.len() as u64;
             bytes = rest;
         }
+        Ok(())
+    }
+
+    fn zeros(&mut self, len: u64) -> Result<(), E> {
+        self.flush_run()?;
+        self.flush_unreadable()?;
+        self.zeros += len;
+        self.offset += len;
         Ok(())
     }
 
@@ -200,6 +226,8 @@ impl<'c, 's, E> Splitter<'c, 's, E> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::FileExt;
+
     use super::*;
 
     /// Gives what comes before the first bad sector, or fails there.
@@ -234,7 +262,7 @@ mod tests {
         Unreadable(u64),
     }
 
-    fn pieces(medium: &Medium, size: u64) -> Vec<Kept> {
+    fn pieces(medium: &dyn ReadAt, size: u64) -> Vec<Kept> {
         let mut out = Vec::new();
         let mut sink = |piece: Piece<'_>| {
             out.push(match piece {
@@ -270,6 +298,32 @@ mod tests {
             })
             .collect();
         assert!(again == bytes);
+    }
+
+    #[test]
+    fn a_file_with_holes_gives_the_pieces_of_one_without() {
+        let bytes = noise(3 << 20);
+        let written = [
+            (0, 100),
+            (4096, 70_000),
+            (9 * BLOCK + 4096, BLOCK),
+            (20 * BLOCK, 8192),
+            (2_999_000, 7),
+        ];
+        let ends = [20 * BLOCK + 8192, 40 * BLOCK + 77, 3_145_728];
+        for end in ends {
+            let sparse = Reader::new(tempfile::tempfile().unwrap());
+            sparse.file().set_len(end as u64).unwrap();
+            let mut plain = vec![0; end];
+            for (at, len) in written.into_iter().filter(|(at, len)| at + len <= end) {
+                sparse.file().write_all_at(&bytes[at..at + len], at as u64).unwrap();
+                plain[at..at + len].copy_from_slice(&bytes[at..at + len]);
+            }
+            assert!(sparse.next_data(12 * BLOCK as u64) > 12 * BLOCK as u64, "it has holes");
+            let whole = pieces(&Medium { bytes: plain, bad: vec![] }, end as u64);
+            assert_eq!(pieces(&sparse, end as u64), whole, "{end}");
+            assert_eq!(pieces(&sparse, end as u64 + 5 * BLOCK as u64), whole, "it ends early");
+        }
     }
 
     #[test]
