@@ -13,6 +13,7 @@
 //! Directories have mode 0700, files 0600. Folders are never removed, so a folder once known to
 //! be durable stays so. Out of scope: encryption (the vault), quotas.
 
+use std::cell::Cell;
 use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
@@ -24,7 +25,7 @@ use std::sync::{Mutex, PoisonError};
 
 use rustix::fs::{FlockOperation, flock};
 
-use crate::direct::{Reader, Room, Writer};
+use crate::direct::{Reader, Room, Writer, write_stream};
 use crate::durable::{Kernel, Moves, Placed, create_private_dirs, durable_private_dir};
 use crate::objects::{bad_range, check_name, name_is_folder};
 use crate::{ObjectError, Objects, Put, Ranges};
@@ -33,8 +34,10 @@ use crate::{ObjectError, Objects, Put, Ranges};
 const PART: &str = "~part";
 /// Held shared by every handle, exclusively by the sweep.
 const PART_LOCK: &str = "lock";
-/// Bytes moved at a time by `put_stream`.
-const COPY_BYTES: usize = 256 * 1024;
+thread_local! {
+    /// Memory of `put_stream`: fresh memory costs page faults.
+    static ROOM: Cell<Room> = Cell::default();
+}
 
 /// Distinguishes the temporary files of all handles in this process.
 static NEXT_PART: AtomicU64 = AtomicU64::new(0);
@@ -357,19 +360,12 @@ impl<M: Moves> Drop for Part<'_, M> {
 }
 
 /// Small objects go through the page cache, which knows how to wait; large ones past it.
-fn copy(name: &str, from: &mut dyn Read, to: &mut File) -> Result<(), ObjectError> {
-    let failed = |error| io_error("write", name, &error);
-    let mut buffer = vec![0; COPY_BYTES];
-    let mut read = fill(name, from, &mut buffer)?;
-    let size = if read == buffer.len() { u64::MAX } else { read as u64 };
-    let mut to = Writer::new(to, size);
-    loop {
-        to.write(&buffer[..read]).map_err(failed)?;
-        if read < buffer.len() {
-            return to.finish().map(drop).map_err(failed);
-        }
-        read = fill(name, from, &mut buffer)?;
-    }
+fn copy(name: &str, from: &mut dyn Read, to: &File) -> Result<(), ObjectError> {
+    let room = ROOM.take();
+    let mut fill = |buffer: &mut [u8]| fill(name, from, buffer);
+    let room = write_stream(to, room, &mut fill, &|error| io_error("write", name, &error))?;
+    ROOM.set(room);
+    Ok(())
 }
 
 /// Reads until the buffer is full or there is no more.

@@ -52,6 +52,7 @@ impl Slot {
 /// A finished pack and what is in it.
 pub(crate) struct Pack {
     pub(crate) place: Place,
+    /// All of it, but for what [`PackBuilder::part_with`] has given away.
     pub(crate) bytes: Vec<u8>,
     pub(crate) slots: Vec<Slot>,
 }
@@ -61,6 +62,8 @@ pub(crate) struct PackBuilder {
     place: Place,
     seal: Seal,
     bytes: Vec<u8>,
+    /// Length of what came before `bytes` and was given away.
+    given: usize,
     slots: Vec<Slot>,
 }
 
@@ -68,14 +71,29 @@ impl PackBuilder {
     /// Starts a pack in `bytes`, which is empty and has the room a full pack needs.
     pub(crate) fn new(master: &Secret, place: Place, bytes: Vec<u8>) -> Result<Self, VaultError> {
         let seal = Seal::create(master, &place)?;
-        let mut pack = Self { place, seal, bytes, slots: Vec::new() };
+        let mut pack = Self { place, seal, bytes, given: 0, slots: Vec::new() };
         pack.bytes.extend_from_slice(&pack.seal.header);
         Ok(pack)
     }
 
+    pub(crate) fn place(&self) -> Place {
+        self.place
+    }
+
     /// Bytes so far.
     pub(crate) fn len(&self) -> usize {
+        self.given + self.bytes.len()
+    }
+
+    /// Bytes so far that nobody has yet.
+    pub(crate) fn waiting(&self) -> usize {
         self.bytes.len()
+    }
+
+    /// Gives the bytes so far away and goes on in `empty`.
+    pub(crate) fn part_with(&mut self, empty: Vec<u8>) -> Vec<u8> {
+        self.given += self.bytes.len();
+        std::mem::replace(&mut self.bytes, empty)
     }
 
     /// Compresses if it pays, seals, appends.
@@ -94,9 +112,9 @@ impl PackBuilder {
             stored_len: length(stored.len())?,
             codec,
         };
-        let offset = length(self.bytes.len())?;
+        let (offset, start) = (length(self.len())?, self.bytes.len());
         self.bytes.extend_from_slice(stored);
-        let tag = self.seal.seal(&info, &[], &mut self.bytes[offset as usize..])?;
+        let tag = self.seal.seal(&info, &[], &mut self.bytes[start..])?;
         self.bytes.extend_from_slice(&tag);
         self.slots.push(Slot { offset, info });
         Ok(())

@@ -1,7 +1,7 @@
 //! Preserving: from a source to a snapshot.
 //!
 //! ```text
-//! feeder ── whole small files ──> workers (read, hash, cut, id, compress, seal) ──> uploaders
+//! feeder ── whole small files ──> workers (read, hash, cut, id, compress, seal) ── sheets ──> uploaders
 //!    └──── chunks of large ones ──^        └── hasher (flat SHA-256, in order)         │
 //! collector <────────────────────────── events ───────────────────────────────────────┘
 //! ```
@@ -25,6 +25,7 @@ mod feed;
 mod fixtures;
 mod input;
 mod previous;
+mod ship;
 mod stage;
 mod walk;
 mod work;
@@ -268,7 +269,7 @@ fn run(
     let cores = thread::available_parallelism().map_or(2, usize::from);
     let (jobs_in, jobs) = bounded(4 * cores);
     let (hashes_in, hashes) = bounded(16);
-    let (packs_in, packs) = bounded(2);
+    let (packs_in, packs) = bounded(cores);
     let (events_in, events) = bounded(1024);
     thread::scope(|scope| {
         for _ in 0..cores {
@@ -277,9 +278,9 @@ fn run(
                 report(&events, Worker::new(session, &packs, &events).and_then(|w| w.run(&jobs)));
             });
         }
-        for _ in 0..2 {
+        for _ in 0..2 * cores {
             let (packs, events) = (packs.clone(), events_in.clone());
-            scope.spawn(move || report(&events, work::upload(session, &packs, &events)));
+            scope.spawn(move || report(&events, ship::upload(session, &packs, &events)));
         }
         let hash_events = events_in.clone();
         scope.spawn(move || report(&hash_events, work::hash(session, &hashes, &hash_events)));

@@ -1,8 +1,8 @@
-//! Workers, the hasher and the uploaders: where the processor time goes.
+//! Workers and the hasher: where the processor time goes.
 //!
 //! Invariants: each worker builds its own pack, so nonces need no agreement; a chunk is stored by
-//! whoever marks its id first, and all packs are durable before the snapshot is put; a pack is
-//! announced only after its put returned.
+//! whoever marks its id first, and all packs are durable before the snapshot is put.
+//! Out of scope: how packs reach the store (`ship.rs`).
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicI32, Ordering};
@@ -14,6 +14,7 @@ use crossbeam_channel::{Receiver, Sender};
 use rustix::fs::Stat;
 
 use super::feed::{HashJob, Job, Tally, has_moved};
+use super::ship::{SHEET, Shipment, Shipping};
 use super::stage::{self, Meter, Stage};
 use super::{Event, Stop};
 use crate::chunker::MAX;
@@ -23,12 +24,12 @@ use crate::key::random;
 use crate::manifest::Extent;
 use crate::pack::{ChunkId, PACK_TARGET, Pack, PackBuilder, Packer};
 use crate::root::finish;
-use crate::seal::Kind;
+use crate::seal::{Kind, Place};
 use crate::split::{Piece, split};
 use crate::unit::Unit;
 
-/// Room beyond the target for the chunk that crosses it and the directory.
-const PACK_ROOM: usize = PACK_TARGET + 2 * 1024 * 1024;
+/// Room beyond a sheet for the chunk that crosses its end, and for most directories.
+const SHEET_ROOM: usize = SHEET + MAX + 64 * 1024;
 /// zstd levels between which back-pressure moves: from its fastest ordinary one, which gives up
 /// early on what cannot be compressed, to what is worth it when a core would only wait.
 const LEVELS: [i32; 2] = [1, 7];
@@ -48,7 +49,7 @@ pub(super) struct Session<'a> {
     chunks: Mutex<Vec<Vec<u8>>>,
     /// Chunks this session has taken on.
     taken: [Mutex<HashSet<ChunkId>>; 16],
-    /// Buffers of packs that are put, to be filled again: fresh memory costs page faults.
+    /// Buffers of sheets that are put, to be filled again: fresh memory costs page faults.
     spare: Mutex<Vec<Vec<u8>>>,
 }
 
@@ -67,9 +68,9 @@ impl<'a> Session<'a> {
     }
 
     /// Back-pressure: a level up if the store cannot keep up, a level down if it waits for us.
-    fn adapt(&self, packs: &Sender<Pack>) {
+    pub(super) fn adapt(&self, behind: bool, idle: bool) {
         let level = self.level.load(Ordering::Relaxed);
-        let next = match (packs.is_full(), packs.is_empty()) {
+        let next = match (behind, idle) {
             (true, _) => level + 1,
             (_, true) => level - 1,
             _ => level,
@@ -92,10 +93,13 @@ impl<'a> Session<'a> {
 
     fn buffer(&self) -> Vec<u8> {
         let spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        spare.unwrap_or_else(|| Vec::with_capacity(PACK_ROOM))
+        spare.unwrap_or_else(|| Vec::with_capacity(SHEET_ROOM))
     }
 
-    fn recycle(&self, mut buffer: Vec<u8>) {
+    pub(super) fn recycle(&self, mut buffer: Vec<u8>) {
+        if buffer.capacity() < SHEET {
+            return;
+        }
         buffer.clear();
         self.spare.lock().unwrap_or_else(PoisonError::into_inner).push(buffer);
     }
@@ -149,6 +153,12 @@ impl<'a> Storer<'a> {
         Ok((id, full?))
     }
 
+    /// Bytes of the open pack, and where it belongs, once there are enough to send.
+    fn sheet(&mut self) -> Option<(Place, Vec<u8>)> {
+        let pack = self.open.as_mut().filter(|pack| pack.waiting() >= SHEET)?;
+        Some((pack.place(), pack.part_with(self.session.buffer())))
+    }
+
     /// The last pack.
     pub(super) fn finish(self) -> Result<Option<Pack>, VaultError> {
         self.open.map(PackBuilder::finish).transpose()
@@ -158,7 +168,7 @@ impl<'a> Storer<'a> {
 /// One worker thread.
 pub(super) struct Worker<'a> {
     storer: Storer<'a>,
-    packs: &'a Sender<Pack>,
+    shipping: Shipping<'a>,
     events: &'a Sender<Event>,
     room: Room,
 }
@@ -166,11 +176,12 @@ pub(super) struct Worker<'a> {
 impl<'a> Worker<'a> {
     pub(super) fn new(
         session: &'a Session<'a>,
-        packs: &'a Sender<Pack>,
+        uploaders: &'a Sender<Shipment>,
         events: &'a Sender<Event>,
     ) -> Result<Self, Stop> {
         let storer = Storer::new(session, Kind::DataPack)?;
-        Ok(Self { storer, packs, events, room: Room::default() })
+        let shipping = Shipping::new(session, uploaders);
+        Ok(Self { storer, shipping, events, room: Room::default() })
     }
 
     pub(super) fn run(mut self, jobs: &Receiver<Job>) -> Result<(), Stop> {
@@ -186,17 +197,18 @@ impl<'a> Worker<'a> {
                 }
             }
         }
-        if let Some(pack) = self.storer.finish()? {
-            self.packs.send(pack)?;
+        match self.storer.finish()? {
+            Some(pack) => self.shipping.last(pack),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     fn store(&mut self, plain: &[u8]) -> Result<ChunkId, Stop> {
         let (id, full) = self.storer.store(plain)?;
         if let Some(pack) = full {
-            self.storer.session.adapt(self.packs);
-            self.packs.send(pack)?;
+            self.shipping.last(pack)?;
+        } else if let Some((place, bytes)) = self.storer.sheet() {
+            self.shipping.more(place, bytes)?;
         }
         Ok(id)
     }
@@ -268,21 +280,6 @@ pub(crate) fn hash_zeros(context: &mut Context, mut n: u64) {
         context.update(&ZEROS[..usize::try_from(step).unwrap_or(0)]);
         n -= step;
     }
-}
-
-/// An uploader thread.
-pub(super) fn upload(
-    session: &Session<'_>,
-    packs: &Receiver<Pack>,
-    events: &Sender<Event>,
-) -> Result<(), Stop> {
-    for pack in packs {
-        let row =
-            session.meter.run(Stage::Put, || put_pack(session.unit, &pack, &session.alive))?;
-        session.recycle(pack.bytes);
-        events.send(Event::Packed { row, slots: pack.slots })?;
-    }
-    Ok(())
 }
 
 /// Puts a pack of a session; durable on return.
