@@ -22,9 +22,11 @@ use crate::record::{Outcome, Readback, Record};
 use crate::run::TOOL;
 use crate::span::{Span, Spans};
 
+mod claim;
 mod erasure;
 mod text;
 
+pub use claim::{Claim, Unfit};
 pub use erasure::{Erased, ErasureCertificate, GoneCopy, GoneKey};
 
 /// Format line of the JSON.
@@ -179,6 +181,26 @@ impl Certificate {
             true => Ok(read),
             false => Err("not the canonical spelling of a certificate".into()),
         }
+    }
+
+    /// Under which clearance, `C-n`.
+    pub fn clearance(&self) -> &str {
+        &self.authority.clearance
+    }
+
+    /// For which disposition, `X-n`.
+    pub fn disposition(&self) -> &str {
+        &self.authority.disposition
+    }
+
+    /// Of which asset, `A-n`.
+    pub fn asset(&self) -> &str {
+        &self.authority.asset
+    }
+
+    /// SHA-256 of the device's identity, hex.
+    pub fn subject(&self) -> &str {
+        &self.device.identity_sha256
     }
 
     /// What nobody recorded, by field.

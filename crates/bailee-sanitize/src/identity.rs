@@ -160,7 +160,8 @@ impl Identity {
     }
 }
 
-fn quoted(value: &str) -> String {
+/// As a value stands in canonical lines.
+pub(crate) fn quoted(value: &str) -> String {
     let mut out = String::from("\"");
     for byte in value.bytes() {
         match byte {

@@ -38,7 +38,7 @@ mod run;
 mod span;
 
 pub use certificate::{
-    Certificate, Erased, ErasureCertificate, GoneCopy, GoneKey, Particulars, Person,
+    Certificate, Claim, Erased, ErasureCertificate, GoneCopy, GoneKey, Particulars, Person, Unfit,
 };
 pub use clock::{Clock, Moment, SystemClock};
 pub use device::BlockDevice;

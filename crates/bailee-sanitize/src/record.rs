@@ -217,3 +217,13 @@ pub struct Record {
     /// What the overwrite did not reach; sentences.
     pub limits: Vec<String>,
 }
+
+impl Record {
+    /// Bytes whose old content cannot be counted on any more: accepted by the medium, or in a
+    /// write that was issued and not confirmed. Zero only if no write was ever issued.
+    pub fn gone(&self) -> u64 {
+        let mut gone = self.written.clone();
+        gone.extend(&self.unwritable);
+        gone.total()
+    }
+}

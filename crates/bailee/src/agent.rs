@@ -2,18 +2,19 @@
 //!
 //! Order (rule 5): identity read -> reserved at the gate -> token verified under the key given
 //! beforehand -> begun -> overwritten under a lease renewed over the wire -> read back -> finished
-//! with the certificate, or aborted with what is gone. What a crash leaves is in
+//! with the certificate (ending.rs), or aborted with what is gone. What a crash leaves is in
 //! `bailee_sanitize`'s run; at the gate the lease lapses and the asset is `unknown`.
 //!
 //! Invariants: without --clearance-key nothing is begun, so that a false server cannot order a
 //! wipe; an answer that is no clear yes stops the run; a lease counts from before it was asked for.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use bailee_ledger::clearance::{self, Act, Clearance, Expect};
 use bailee_ledger::{Verifier, to_hex};
+use bailee_server::api::Request;
 use bailee_server::api::parts::{Reason, Upload};
-use bailee_server::api::{Problem, Request};
 use bailee_server::core::id::AssetId;
 use bailee_server::sanitize::{
     self, Certificate, Clock, Lease, Options, Outcome, Particulars, Progress, Record, Stop,
@@ -21,6 +22,7 @@ use bailee_server::sanitize::{
 };
 
 use crate::client::Client;
+use crate::ending::{self, insist, is_no};
 use crate::let_go::{identity, token_of};
 use crate::print;
 use crate::trouble::Trouble;
@@ -49,6 +51,10 @@ pub(crate) fn sanitize(
 ) -> Result<(String, Certificate), Trouble> {
     let key = read_key(order.key)?;
     let subject = identity(order.device)?.digest();
+    if let Some(done) = ending::take_up(client, &order, &subject)? {
+        print::remark("an earlier run is finished: its certificate was handed in, nothing written");
+        return Ok(done);
+    }
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(|e| {
         let change = "look at the machine's source of randomness";
@@ -74,9 +80,13 @@ pub(crate) fn sanitize(
     let mut options = Options::new(order.asset.0, seed, order.log);
     options.agent = "bailee";
     options.host = host.trim();
-    let mut lease = Wire { client, id: &id, token: &token };
+    let mut lease = Wire { client, id: &id, token: &token, until: Instant::now() };
     match sanitize::sanitize(order.device, granted, &mut lease, &options, progress) {
-        Ok(record) => finish(client, &id, &record, order.particulars),
+        Ok(record) => {
+            let certificate = Certificate::issue(&record, order.particulars);
+            end(client, &id, &record, &certificate, (order.log, lease.until))?;
+            Ok((id, certificate))
+        }
         Err(error) => {
             give_back(client, &id, &error.to_string());
             Err(Trouble::device(order.device.display(), &error))
@@ -94,27 +104,27 @@ fn read_key(key: Option<&str>) -> Result<Verifier, Trouble> {
     Verifier::parse(key).map_err(|e| Trouble::usage("--clearance-key", e, change))
 }
 
-fn finish(
+/// Tells the gate how the run ended: finished, or what is gone.
+fn end(
     client: &Client,
     id: &str,
     record: &Record,
-    particulars: Particulars,
-) -> Result<(String, Certificate), Trouble> {
-    let certificate = Certificate::issue(record, particulars);
-    let json = certificate.to_json();
-    let paper = Upload::of("certificate.json", "application/json", json.as_bytes());
-    if record.outcome != Outcome::Complete || record.verified != Verified::Whole {
-        let gone = record.written.total();
-        let (how, verified) = (record.outcome.word(), record.verified.word());
-        let detail = format!("{how}, verified: {verified}; {gone} bytes are gone");
-        let reason = Reason { note: detail.clone(), exhibits: vec![paper] };
-        client.perform(&Request::Abort { clearance: id.to_owned(), gone, reason })?;
-        let change = "inspect the device and propose it again";
-        return Err(Trouble::failed("unfinished", id, detail, change));
+    certificate: &Certificate,
+    (log, lease): (&Path, Instant),
+) -> Result<(), Trouble> {
+    if record.outcome == Outcome::Complete && record.verified == Verified::Whole {
+        return ending::finish(client, id, certificate, log, lease);
     }
-    let reason = Reason { note: String::new(), exhibits: vec![paper] };
-    client.perform(&Request::Finish { clearance: id.to_owned(), verified: true, reason })?;
-    Ok((id.to_owned(), certificate))
+    let gone = record.gone();
+    let (how, verified) = (record.outcome.word(), record.verified.word());
+    let detail = format!("{how}, verified: {verified}; {gone} bytes are gone");
+    let json = certificate.to_json();
+    let paper = Upload::of("record.json", "application/json", json.as_bytes());
+    let reason = Reason { note: detail.clone(), exhibits: vec![paper] };
+    let abort = Request::Abort { clearance: id.to_owned(), gone, reason };
+    insist(lease, || client.perform(&abort))?;
+    let change = "inspect the device and propose it again";
+    Err(Trouble::failed("unfinished", id, detail, change))
 }
 
 /// Nothing was written: the clearance is given back. If the gate cannot be told, it expires there.
@@ -131,29 +141,38 @@ struct Wire<'a> {
     client: &'a Client,
     id: &'a str,
     token: &'a str,
+    /// End of the lease that was given last.
+    until: Instant,
+}
+
+impl Wire<'_> {
+    /// A named no stops; anything else that is no lease is silence.
+    fn answered(
+        &mut self,
+        asked: Instant,
+        answer: Result<Duration, Trouble>,
+    ) -> Result<Until, Stop> {
+        match answer {
+            Ok(length) => {
+                self.until = asked + length;
+                Ok(Until::after(length))
+            }
+            Err(trouble) if is_no(&trouble) => Err(Stop::Refused { reason: trouble.to_string() }),
+            Err(trouble) => Err(Stop::Unreachable { detail: trouble.to_string() }),
+        }
+    }
 }
 
 impl Lease for Wire<'_> {
     fn begin(&mut self, _: &Clearance) -> Result<Until, Stop> {
-        answered(self.client.begin(self.id, self.token))
+        let asked = Instant::now();
+        let answer = self.client.begin(self.id, self.token);
+        self.answered(asked, answer)
     }
 
     fn renew(&mut self) -> Result<Until, Stop> {
-        answered(self.client.renew(self.id))
+        let asked = Instant::now();
+        let answer = self.client.renew(self.id);
+        self.answered(asked, answer)
     }
-}
-
-/// A named no stops; anything else that is no lease is silence.
-fn answered(answer: Result<std::time::Duration, Trouble>) -> Result<Until, Stop> {
-    match answer {
-        Ok(length) => Ok(Until::after(length)),
-        Err(Trouble::Problem(problem)) if is_no(&problem) => {
-            Err(Stop::Refused { reason: problem.to_string() })
-        }
-        Err(trouble) => Err(Stop::Unreachable { detail: trouble.to_string() }),
-    }
-}
-
-fn is_no(problem: &Problem) -> bool {
-    (400..500).contains(&problem.status) && problem.status != 429 && problem.status != 408
 }

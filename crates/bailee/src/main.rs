@@ -13,6 +13,7 @@ mod cli;
 mod client;
 mod demo;
 mod door;
+mod ending;
 mod export;
 mod init;
 mod keep;

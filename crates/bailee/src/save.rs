@@ -1,7 +1,8 @@
 //! Saving what is taken away: whole or not at all.
 //!
-//! Order: written beside its place under another name, made durable, renamed. A crash leaves the
-//! old file, or none, and at worst one named `….part`. `-` is standard output, as it comes.
+//! Order: written beside its place under another name, made durable, renamed, and the directory
+//! made durable. A crash leaves the old file, or none, and at worst one named `….part`. `-` is
+//! standard output, as it comes.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Seek, Write};
@@ -37,10 +38,17 @@ pub(crate) fn save(
         let file = out.into_inner().map_err(|e| io(e.into_error()))?;
         file.sync_all().map_err(io)
     });
-    let done = written.and_then(|()| fs::rename(&aside, path).map_err(io));
+    let renamed = written.and_then(|()| fs::rename(&aside, path).map_err(io));
+    let done = renamed.and_then(|()| sync_directory(path).map_err(io));
     if done.is_err() {
         // Nothing that was asked for is in it.
         _ = fs::remove_file(&aside);
     }
     done.map(|()| Some(path.to_owned()))
+}
+
+/// The new name survives a loss of power.
+fn sync_directory(path: &Path) -> io::Result<()> {
+    let above = path.parent().filter(|above| !above.as_os_str().is_empty());
+    File::open(above.unwrap_or(Path::new(".")))?.sync_all()
 }

@@ -1,7 +1,7 @@
 //! Steps of a clearance over the wire: by the routes that an agent's token opens, and no others.
 //!
 //! Invariants: `begin` presents the signed token, which the server verifies; what these routes
-//! cannot carry (an abort with documents, a certificate that is no JSON) goes the way of every
+//! cannot carry (several documents, or one that is no JSON) goes the way of every
 //! request, which takes an operator's token.
 
 use std::time::Duration;
@@ -45,17 +45,19 @@ impl Client {
                 Ok(leased(self.begin_step(clearance, &reserved.token)?))
             }
             Request::Renew { clearance } => Ok(leased(self.renew_step(clearance)?)),
-            Request::Finish { clearance, verified, reason } => {
-                match certificate(&reason.exhibits) {
-                    Some(text) => {
-                        let body = json!({ "verified": verified, "certificate": text });
-                        self.ask(&format!("{}/finish", path(clearance)), &body)
-                    }
-                    None => self.ask("/v1/commands", request),
+            Request::Finish { clearance, verified, reason } => match json_text(&reason.exhibits) {
+                Some(text) => {
+                    let body = json!({ "verified": verified, "certificate": text });
+                    self.ask(&format!("{}/finish", path(clearance)), &body)
                 }
-            }
-            Request::Abort { clearance, gone, reason } if reason.exhibits.is_empty() => {
-                let body = json!({ "gone": gone, "note": reason.note });
+                None => self.ask("/v1/commands", request),
+            },
+            Request::Abort { clearance, gone, reason } => {
+                let record = json_text(&reason.exhibits);
+                if record.is_none() && !reason.exhibits.is_empty() {
+                    return self.ask("/v1/commands", request);
+                }
+                let body = json!({ "gone": gone, "note": reason.note, "record": record });
                 self.ask(&format!("{}/abort", path(clearance)), &body)
             }
             _ => self.ask("/v1/commands", request),
@@ -89,8 +91,8 @@ fn leased(leased: Leased) -> Answer {
     Answer { entries: leased.entries, ..Answer::default() }
 }
 
-/// The text of the certificate, if that is all there is and it is JSON.
-fn certificate(exhibits: &[Upload]) -> Option<String> {
+/// The text of the document, if it is the only one and JSON: a certificate, or a run's record.
+fn json_text(exhibits: &[Upload]) -> Option<String> {
     let [one] = exhibits else { return None };
     let text = String::from_utf8(STANDARD.decode(&one.base64).ok()?).ok()?;
     serde_json::from_str::<Value>(&text).ok().map(|_| text)

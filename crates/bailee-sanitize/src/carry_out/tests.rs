@@ -136,6 +136,18 @@ fn what_cannot_be_written_is_incomplete_and_shown_by_reading() {
 }
 
 #[test]
+fn a_write_that_failed_counts_as_gone_even_if_none_succeeded() {
+    let all = vec![Span { start: 0, end: SIZE as u64 }];
+    let record = bench(Faulty { bad_writes: all, ..Faulty::of(SIZE) }).record();
+    assert_eq!((record.written.total(), record.gone()), (0, SIZE as u64));
+    let record = bench(Faulty { gone_after: Some(0), ..Faulty::of(SIZE) }).record();
+    assert!(matches!(record.outcome, Outcome::Stopped { .. }), "{:?}", record.outcome);
+    assert_eq!((record.written.total(), record.gone()), (0, 4096), "one write was issued");
+    let record = bench(Faulty { gone_after: Some(2), ..Faulty::of(SIZE) }).record();
+    assert_eq!((record.written.total(), record.gone()), (2 * 4096, 3 * 4096));
+}
+
+#[test]
 fn not_reading_back_is_said_and_the_level_stays() {
     let record = Bench { check: Check::Skip, ..bench(Faulty::of(SIZE)) }.record();
     assert_eq!((record.achieved, record.verified), (Achieved::Clear, Verified::NotDone));

@@ -7,7 +7,7 @@ use crate::record::{Achieved, IoPath, Level, Outcome, Readback, Record, Verified
 use crate::run::TOOL;
 use crate::span::{Span, Spans};
 
-fn record() -> Record {
+pub(crate) fn record() -> Record {
     Record {
         terms: terms(),
         identity: identity(4096),
@@ -31,7 +31,7 @@ fn record() -> Record {
     }
 }
 
-fn particulars() -> Particulars {
+pub(crate) fn particulars() -> Particulars {
     let person = |name: &str| Person {
         name: name.into(),
         title: Some("technician".into()),

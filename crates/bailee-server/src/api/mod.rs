@@ -5,6 +5,7 @@
 //! here decides; a request becomes a command, records become an answer, a refusal a problem.
 
 pub mod answer;
+mod certified;
 pub mod check;
 pub mod erased;
 pub mod parts;

@@ -8,6 +8,7 @@ use bailee_core::disposition::DispositionKind;
 use bailee_core::{Action, By, Event};
 
 use crate::api::answer::Answer;
+use crate::api::certified;
 use crate::api::problem::Problem;
 use crate::api::request::Request;
 use crate::house::House;
@@ -27,6 +28,9 @@ pub fn perform(house: &House, request: Request, by: By) -> Result<Answer, Proble
         rotate::ready(house, *rotation)?;
     }
     not_the_vaults(house, &command.action)?;
+    if let Some(record) = certified::check(house, &command, &desk.exhibits)? {
+        return Ok(Answer::of(&[record]));
+    }
     let done = house.submit(command, desk.exhibits)?;
     let mut answer = Answer::of(&done.records);
     answer.token = desk.token;

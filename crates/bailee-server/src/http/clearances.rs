@@ -2,8 +2,9 @@
 //!
 //! Invariants (rule 5): each step is the core's answer, and an answer that does not arrive means
 //! no; `begin` takes the signed token and verifies it against the clearance named in the path; the
-//! certificate's exact bytes are the exhibit of the finish. Lease lengths are given in seconds, to
-//! be counted on the agent's own clock from before it asked: clocks are never compared.
+//! certificate's exact bytes are the exhibit of the finish, which it has to prove
+//! (api/certified.rs); a finish told again is recognised. Lease lengths are given in seconds, to be
+//! counted on the agent's own clock from before it asked: clocks are never compared.
 
 use bailee_core::By;
 use bailee_core::id::ClearanceId;
@@ -62,7 +63,8 @@ pub(crate) struct Leased {
 pub(crate) struct Finish {
     /// True if all of it was read back and found overwritten.
     pub(crate) verified: bool,
-    /// The certificate, its exact text.
+    /// The certificate of the run, its exact text (docs/sanitize.md). To sanitize, it must be of
+    /// this clearance and its device, overwritten and read back whole.
     pub(crate) certificate: String,
 }
 
@@ -75,6 +77,9 @@ pub(crate) struct Abort {
     /// Why, in words.
     #[serde(default)]
     pub(crate) note: String,
+    /// The record of the run, its exact text: what was reached, and which bytes are gone.
+    #[serde(default)]
+    pub(crate) record: Option<String>,
 }
 
 pub(crate) fn reserve(shared: &Shared, ask: &Ask) -> Result<Reply, Problem> {
@@ -139,8 +144,9 @@ pub(crate) fn finish(shared: &Shared, ask: &Ask) -> Result<Reply, Problem> {
 
 pub(crate) fn abort(shared: &Shared, ask: &Ask) -> Result<Reply, Problem> {
     let id = ask.id::<ClearanceId>()?;
-    let Abort { gone, note } = ask.json()?;
-    let reason = Reason { note, exhibits: Vec::new() };
+    let Abort { gone, note, record } = ask.json()?;
+    let paper = |text: String| Upload::of("record.json", "application/json", text.as_bytes());
+    let reason = Reason { note, exhibits: record.into_iter().map(paper).collect() };
     let request = Request::Abort { clearance: id.to_string(), gone, reason };
     Reply::json(200, &perform(&shared.house, request, ask.by())?)
 }

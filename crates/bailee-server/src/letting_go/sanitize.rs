@@ -87,7 +87,7 @@ fn finish(
     let certificate = Certificate::issue(&record, particulars);
     let good = record.outcome == Outcome::Complete && record.verified == Verified::Whole;
     if !good {
-        let gone = record.written.total();
+        let gone = record.gone();
         let detail = format!("{}, verified: {}", record.outcome.word(), record.verified.word());
         abort(house, id, gone, detail.clone(), by)?;
         return Err(LetGoError::Unfinished { clearance: id, detail, gone });

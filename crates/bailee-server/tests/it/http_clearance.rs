@@ -4,7 +4,12 @@ use bailee_core::asset::{AssetKind, Identifier, IdentifierKind};
 use bailee_core::disposition::DispositionKind;
 use bailee_core::id::{AccountId, AssetId, DispositionId};
 use bailee_core::{Action, NewAsset};
-use bailee_ledger::{Trust, verify_bundle};
+use bailee_ledger::clearance::{self, Act, Expect, Terms};
+use bailee_ledger::{Trust, Verifier, verify_bundle};
+use bailee_sanitize::{
+    Achieved, Certificate, Identity, IoPath, Kind, Level, Outcome, Particulars, Readback, Record,
+    Spans, Verified,
+};
 use bailee_server::api::words::TokenScope;
 use serde_json::json;
 
@@ -19,10 +24,53 @@ struct Stage {
     operator: String,
     clock: bailee_server::Clock,
     trust: Trust,
+    key: Verifier,
     dir: tempfile::TempDir,
 }
 
-const SUBJECT: [u8; 32] = [7; 32];
+/// The drive, as it describes itself.
+fn identity() -> Identity {
+    Identity {
+        kind: Kind::Block,
+        size: 4096,
+        model: Some("M 1".into()),
+        serial: Some("WD-1".into()),
+        wwn: None,
+        uuid: None,
+        backing: None,
+        attachment: None,
+    }
+}
+
+/// A run that wrote and read back all of it, under these terms.
+fn record(terms: Terms) -> Record {
+    let whole = Spans::whole(4096);
+    Record {
+        terms,
+        identity: identity(),
+        requested: Level::Clear,
+        achieved: Achieved::Clear,
+        verified: Verified::Whole,
+        outcome: Outcome::Complete,
+        written: whole.clone(),
+        synced: whole.clone(),
+        unwritable: Spans::new(),
+        readback: Some(Readback { matching: whole, ..Readback::default() }),
+        lease_lost_reading: None,
+        io_path: IoPath::Direct,
+        seed: [7; 32],
+        started: 1_800_000_000,
+        finished: 1_800_000_060,
+        log_sha256: [2; 32],
+        host: "rack14".into(),
+        agent: "another".into(),
+        limits: Vec::new(),
+    }
+}
+
+fn certificate(record: &Record) -> String {
+    Certificate::issue(record, Particulars::default()).to_json()
+}
 
 /// A house whose drive `A-1` may be sanitized under `X-1`, served.
 fn stage() -> Stage {
@@ -30,7 +78,7 @@ fn stage() -> Stage {
     let house = on_disk(dir.path());
     let people = people(&house);
     register_account(&house, &people);
-    let identity = bailee_ledger::to_hex(&SUBJECT);
+    let identity = bailee_ledger::to_hex(&identity().digest());
     let drive = NewAsset {
         kind: AssetKind::Drive,
         label: "drive 1".into(),
@@ -52,7 +100,8 @@ fn stage() -> Stage {
     let operator = token(&house, people.ben, TokenScope::Operator);
     let clock = house.clock().clone();
     let trust = Trust::pinned_key(&house.log_key().unwrap().to_vkey()).unwrap();
-    Stage { served: Served::start(house), agent, operator, clock, trust, dir }
+    let key = house.keys().clearance.verifier().clone();
+    Stage { served: Served::start(house), agent, operator, clock, trust, key, dir }
 }
 
 impl Stage {
@@ -60,8 +109,15 @@ impl Stage {
         self.served.post(path, &self.agent, body.to_string().as_bytes())
     }
 
+    /// What the token says, for whoever has the key of clearances.
+    fn terms(&self, token: &str) -> Terms {
+        let expect = Expect { asset: 1, act: Act::Sanitize, subject: identity().digest() };
+        let now = self.clock.now().unix();
+        clearance::verify(token.as_bytes(), &self.key, &expect, now).unwrap().terms().clone()
+    }
+
     fn reserve(&self) -> String {
-        let subject = bailee_ledger::to_hex(&SUBJECT);
+        let subject = bailee_ledger::to_hex(&identity().digest());
         let body = json!({ "disposition": "X-1", "asset": "A-1", "subject": subject });
         let answer = self.step("/v1/clearances", body);
         assert_eq!((answer.status, answer.header("location")), (201, "/v1/clearances/c-1"));
@@ -93,7 +149,7 @@ fn from_the_gate_to_the_certificate() {
 
     let missing = stage.served.get("/v1/clearances/C-1/certificate", &stage.agent);
     assert_eq!((missing.status, missing.code().as_str()), (409, "no_certificate"));
-    let text = "{\"serial\": \"WD-1\",  \"passes\": 1}\n";
+    let text = certificate(&record(stage.terms(&signed)));
     let unverified = json!({ "verified": false, "certificate": text });
     let unverified = stage.step("/v1/clearances/C-1/finish", unverified);
     assert_eq!((unverified.status, unverified.code().as_str()), (422, "not_verified"));
@@ -114,16 +170,83 @@ fn from_the_gate_to_the_certificate() {
 }
 
 #[test]
+fn only_the_certificate_of_this_very_run_makes_a_device_destroyed() {
+    let stage = stage();
+    let signed = stage.reserve();
+    let terms = stage.terms(&signed);
+    let begun = stage.step("/v1/clearances/C-1/begin", json!({ "token": signed }));
+    assert_eq!(begun.status, 200);
+    let good = record(terms.clone());
+    let finish = |text: &str| {
+        stage.step("/v1/clearances/C-1/finish", json!({ "verified": true, "certificate": text }))
+    };
+    for text in ["", "nonsense"] {
+        let said = finish(text);
+        assert_eq!((said.status, said.code().as_str()), (400, "bad_request"), "{text}");
+    }
+    for text in ["{\"serial\": \"WD-1\",  \"passes\": 1}\n", "{}", "null"] {
+        let said = finish(text);
+        assert_eq!((said.status, said.code().as_str()), (422, "bad_certificate"), "{text}");
+    }
+    let other = |change: &dyn Fn(&mut Record)| {
+        let mut other = good.clone();
+        change(&mut other);
+        certificate(&other)
+    };
+    let others = [
+        other(&|r| r.terms.origin = "log.example.com/other".into()),
+        other(&|r| r.terms.clearance = 2),
+        other(&|r| r.terms.disposition = 2),
+        other(&|r| r.terms.asset = 2),
+        other(&|r| r.terms.position += 1),
+        other(&|r| r.identity.serial = Some("WD-2".into())),
+        certificate(&good).replace("\"serial\": \"WD-1\"", "\"serial\": \"WD-2\""),
+        other(&|r| r.written = Spans::new()),
+    ];
+    for text in others {
+        let said = finish(&text);
+        assert_eq!((said.status, said.code().as_str()), (422, "wrong_certificate"), "{text}");
+    }
+    let fewer = [
+        other(&|r| r.verified = Verified::NotDone),
+        other(&|r| r.verified = Verified::Failed),
+        other(&|r| r.achieved = Achieved::Nothing),
+        other(&|r| r.outcome = Outcome::Incomplete),
+    ];
+    for text in fewer {
+        let said = finish(&text);
+        assert_eq!((said.status, said.code().as_str()), (422, "not_verified"), "{text}");
+    }
+    let asset = stage.served.get("/v1/A-1", &stage.operator).json();
+    assert_ne!(asset["fate"]["is"], "destroyed");
+
+    // Heard once, told twice: recorded once, and answered alike.
+    let text = certificate(&good);
+    let (first, again) = (finish(&text), finish(&text));
+    assert_eq!((first.status, again.status), (200, 200), "{} {}", first.text(), again.text());
+    assert_eq!(first.json()["entries"], again.json()["entries"]);
+    let another = finish(&other(&|r| r.host = "rack15".into()));
+    assert_eq!((another.status, another.code().as_str()), (409, "clearance_used"));
+    stage.served.end();
+    checked(stage.dir.path(), stage.clock);
+}
+
+#[test]
 fn a_demand_that_arrives_between_stops_the_agent() {
     let stage = stage();
     let signed = stage.reserve();
+    let terms = stage.terms(&signed);
     let begun = stage.step("/v1/clearances/C-1/begin", json!({ "token": signed }));
     assert_eq!(begun.status, 200);
     let letter = letter_with(1, "Keep everything of account otto store.\r\n");
     assert_eq!(stage.served.post("/v1/intake", &stage.operator, &letter).status, 201);
     let renewed = stage.step("/v1/clearances/C-1/renew", json!({}));
     assert_eq!((renewed.status, renewed.code().as_str()), (409, "clearance_revoked"));
-    let aborted = stage.step("/v1/clearances/C-1/abort", json!({ "gone": 512, "note": "told to" }));
+    let mut stopped = record(terms);
+    stopped.outcome = Outcome::Incomplete;
+    let run = certificate(&stopped);
+    let abort = json!({ "gone": 512, "note": "told to", "record": run });
+    let aborted = stage.step("/v1/clearances/C-1/abort", abort);
     assert_eq!(aborted.status, 200, "{}", aborted.text());
     let asset = stage.served.get("/v1/A-1", &stage.operator).json();
     assert_eq!(

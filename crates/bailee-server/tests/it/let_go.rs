@@ -29,13 +29,17 @@ struct Stage {
 
 fn stage(size: usize) -> Stage {
     let dir = tempfile::tempdir().unwrap();
-    let house = on_disk(&dir.path().join("house"));
-    let people = people(&house);
-    register_account(&house, &people);
     let drive = dir.path().join("drive.img");
     let old: Vec<u8> = (0..size).map(|n| (n * 31 + n / 4096) as u8).collect();
     std::fs::write(&drive, old).unwrap();
     std::fs::File::open(&drive).unwrap().sync_all().unwrap();
+    stage_on(dir, drive)
+}
+
+fn stage_on(dir: tempfile::TempDir, drive: PathBuf) -> Stage {
+    let house = on_disk(&dir.path().join("house"));
+    let people = people(&house);
+    register_account(&house, &people);
     let identity = Identity::of_path(&drive).unwrap();
     let asset = next_asset(&house);
     let new = NewAsset {
@@ -106,6 +110,40 @@ fn a_drive_is_overwritten_under_a_clearance_and_certified() {
     let (asset, subject) = (stage.asset, stage.subject());
     let again = no(house, stage.people.ada, Action::Reserve { disposition, asset, subject });
     assert_eq!(again, "disposition_closed");
+}
+
+/// A file that can be opened for writing and takes no write: sealed memory.
+fn sealed(size: usize) -> std::os::fd::OwnedFd {
+    let fd = rustix::fs::memfd_create(c"drive", rustix::fs::MemfdFlags::ALLOW_SEALING).unwrap();
+    let mut file = std::fs::File::from(fd);
+    std::io::Write::write_all(&mut file, &vec![0xA5; size]).unwrap();
+    rustix::fs::fcntl_add_seals(&file, rustix::fs::SealFlags::WRITE).unwrap();
+    file.into()
+}
+
+#[test]
+fn a_drive_that_fails_at_the_first_write_is_not_recorded_as_kept() {
+    use std::os::fd::AsRawFd;
+    let drive = sealed(4 << 20);
+    let path = PathBuf::from(format!("/proc/self/fd/{}", drive.as_raw_fd()));
+    let stage = stage_on(tempfile::tempdir().unwrap(), path);
+    let house = &stage.house;
+    let disposition = stage.propose(DispositionKind::Sanitize, stage.asset);
+    let log = stage.dir.path().join("run.log");
+    let result = letting_go::sanitize(house, stage.order(disposition, &log), &mut |_| ());
+    let Err(LetGoError::Unfinished { clearance, gone, detail }) = result else {
+        panic!("a drive that takes no write was overwritten: {result:?}");
+    };
+    assert!(gone > 0 && gone <= 4 << 20, "{gone} bytes are gone: {detail}");
+    let (fate, explain) = house
+        .with_state(|s| {
+            let kind = bailee_core::DutyKind::ExplainLoss(clearance);
+            let explain = s.duties.iter().any(|(_, duty)| duty.kind == kind);
+            (s.assets.get(stage.asset).unwrap().fate.clone(), explain)
+        })
+        .unwrap();
+    assert_eq!((fate, explain), (Fate::Partial(clearance), true));
+    assert_eq!(house.with_state(check).unwrap(), []);
 }
 
 #[test]

@@ -7,14 +7,14 @@ use std::process::{Child, Stdio};
 use crate::room::{LETTER, Room, Said, text};
 
 /// A server over a room's house.
-struct Server<'a> {
+pub(crate) struct Server<'a> {
     room: &'a Room,
     child: Child,
     url: String,
 }
 
 impl<'a> Server<'a> {
-    fn start(room: &'a Room) -> Server<'a> {
+    pub(crate) fn start(room: &'a Room) -> Server<'a> {
         let mut command = room.command(&["serve", "--listen", "127.0.0.1:0"]);
         let mut child = command.stderr(Stdio::piped()).spawn().expect("the binary starts");
         let err = BufReader::new(child.stderr.take().expect("piped"));
@@ -30,7 +30,11 @@ impl<'a> Server<'a> {
         Server { room, child, url }
     }
 
-    fn run(&self, token: &str, args: &[&str]) -> Said {
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    pub(crate) fn run(&self, token: &str, args: &[&str]) -> Said {
         let file = self.room.file("a.token", token.as_bytes());
         let head = ["--server", &self.url, "--token-file", text(&file)];
         let all: Vec<&str> = head.iter().chain(args).copied().collect();
@@ -45,7 +49,7 @@ impl Drop for Server<'_> {
     }
 }
 
-fn token(room: &Room, party: &str, scope: &str) -> String {
+pub(crate) fn token(room: &Room, party: &str, scope: &str) -> String {
     room.run_as("P-1", &["token", "issue", party, "--scope", scope]).ok()
 }
 
