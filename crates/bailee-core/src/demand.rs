@@ -167,6 +167,8 @@ pub struct Demand {
     pub papers: Option<Papers>,
     /// True once its receipt has left.
     pub receipted: bool,
+    /// Log position of the last decision on it.
+    pub decided: Option<u64>,
 }
 
 impl Demand {

@@ -98,6 +98,8 @@ pub struct Objection {
     pub by: PartyId,
     /// `None`: not decided.
     pub upheld: Option<bool>,
+    /// Log position of the decision.
+    pub decided: Option<u64>,
 }
 
 /// Where a clearance stands.

@@ -82,6 +82,7 @@ impl Mention for About {
         match self {
             About::Disposition(id) => id.mention(tell),
             About::Decision(id) => id.mention(tell),
+            About::Objection(id) => id.mention(tell),
         }
     }
 }

@@ -3,7 +3,7 @@
 //! Invariant (rule 6): silence is not consent. Only evidence that names the recipient's own system
 //! or person proves delivery; a relay without confirmation proves nothing.
 
-use crate::id::{DemandId, DispositionId, PartyId};
+use crate::id::{DemandId, DispositionId, ObjectionId, PartyId};
 use crate::time::Time;
 
 /// What a notice is about.
@@ -15,6 +15,9 @@ pub enum About {
     /// The decision on a demand.
     #[n(1)]
     Decision(#[n(0)] DemandId),
+    /// The decision on an objection.
+    #[n(2)]
+    Objection(#[n(0)] ObjectionId),
 }
 
 /// What is known of an attempt (events of ETSI EN 319 522; the mapping is ours).
@@ -79,6 +82,8 @@ pub struct Notice {
     pub to: PartyId,
     /// About what.
     pub about: About,
+    /// Log position of the decision it tells of, whose papers are its reasons.
+    pub rests_on: Option<u64>,
     /// Attempts, oldest first.
     pub attempts: Vec<Attempt>,
     /// When delivery was first proven, and by what.

@@ -12,6 +12,7 @@
 use std::collections::BTreeSet;
 
 use bailee_core::id::PartyId;
+use bailee_core::notice::{About, Notice};
 use bailee_core::{Event, Intent};
 use bailee_store::Digest;
 
@@ -50,13 +51,21 @@ pub(crate) fn erase(house: &House, position: u64) -> Result<(), HouseError> {
     Ok(())
 }
 
-/// Receipts of the party's demands and notices to it leave the outbox.
+/// Receipts of the party's demands, notices to it and notices that name it leave the outbox.
 fn clear_outbox(house: &House, party: PartyId) -> Result<(), HouseError> {
     let Some(outbox) = outbox(house)? else { return Ok(()) };
     let keys = house.with_state(|s| {
         let demands = s.demands.iter().filter(|(_, demand)| demand.from == party);
         let receipts = demands.map(|(id, _)| Intent::SendReceipt(id));
-        let notices = s.notices.iter().filter(|(_, notice)| notice.to == party);
+        // Proposals to hand something over to the party name it.
+        let names = |about: About| match about {
+            About::Disposition(id) => {
+                s.dispositions.get(id).is_some_and(|found| found.to == Some(party))
+            }
+            About::Decision(_) | About::Objection(_) => false,
+        };
+        let theirs = |notice: &Notice| notice.to == party || names(notice.about);
+        let notices = s.notices.iter().filter(|(_, notice)| theirs(notice));
         let attempts = notices.flat_map(|(id, notice)| {
             let count = u8::try_from(notice.attempts.len()).unwrap_or(u8::MAX);
             (0..count).map(move |n| Intent::SendNotice(id, n))

@@ -22,6 +22,7 @@ pub mod keys;
 pub mod letting_go;
 pub mod matter;
 pub mod monitor;
+mod notices;
 mod packs;
 mod paper;
 pub mod probing;

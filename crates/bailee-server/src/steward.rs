@@ -2,20 +2,23 @@
 //!
 //! Invariants: every intent is done before it is reported, so a crash between the two does it
 //! again; the outbox keeps what was put first under a key, so doing it again is harmless; an intent
-//! that cannot be done stays pending and is named, and keeps no other waiting.
+//! that cannot be done stays pending and is named, and keeps no other waiting. Each receipt and
+//! notice is a letter in the outbox before the log says that it left; what no program may deliver
+//! is addressed to operations, who hand it over.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use bailee_core::id::{AssetId, DemandId, DutyId, NoticeId, PartyId};
-use bailee_core::notice::{About, Evidence};
+use bailee_core::id::{DemandId, DutyId, NoticeId};
+use bailee_core::notice::Evidence;
 use bailee_core::party::ChannelKind;
-use bailee_core::{Action, Code, Command, Intent, Reason, State, coverage, plan, view};
+use bailee_core::{Action, Code, Command, Intent, Reason, State, plan};
 use bailee_ledger::hash::sha256;
-use bailee_post::{Head, Mailbox, Outbox, notice, receipt as compose_receipt};
+use bailee_post::{ComposeError, Head, Mailbox, Outbox, notice, receipt as compose_receipt};
 
 use crate::erasing;
 use crate::house::{House, HouseError};
+use crate::notices;
 use crate::receipt;
 use crate::runner::Failure;
 
@@ -146,31 +149,64 @@ fn send_receipt(house: &House, intent: Intent, id: DemandId) -> Result<(), House
     let mut bundle = Vec::new();
     receipt::demand(house, id, &mut bundle).map_err(|e| post("build a receipt", &e))?;
     let to = house.with_state(|s| s.demands.get(id).map(|d| addressee(s, d.from, 0)))?;
-    // A letter written by a program is never answered by one (RFC 3834): its receipt waits here.
-    let answer = !written_by_a_program(house, id)?;
-    if let (true, Some(outbox), Some(to)) = (answer, outbox(house)?, to) {
-        let text = format!(
-            "We have received your letter and recorded it as {id}.\n\nThe attached file proves it. \
-             Keep it as it is; anyone can verify it offline.\n"
-        );
-        let email = match to.channel {
-            Some((ChannelKind::Email, address)) => address,
-            // Nobody to mail it to: it waits in the outbox for the person who has the address.
-            _ => house.config().operations.clone(),
-        };
-        let to = Mailbox { name: Some(to.name), email };
-        let head = head(house, intent, to, format!("Receipt of {id}"));
-        let name = format!("{id}.bailee.zip");
-        let mail = compose_receipt(&head, &text, &name, &bundle);
-        let mail = mail.or_else(|_| {
+    if let (Some(outbox), Some(to)) = (outbox(house)?, to) {
+        let by_hand = by_hand(&to, written_by_a_program(house, id)?);
+        let mail = receipt_mail(house, intent, id, &to, by_hand, &bundle)
             // The sender's own address cannot stand in a letter: a person has to deliver it.
-            let to = Mailbox { name: None, email: house.config().operations.clone() };
-            compose_receipt(&Head { to: vec![to], ..head.clone() }, &text, &name, &bundle)
-        });
+            .or_else(|_| {
+                let nameless = Addressee { name: String::new(), channel: None };
+                let why = Some("its sender's address cannot stand in a letter");
+                receipt_mail(house, intent, id, &nameless, why, &bundle)
+            });
         let mail = mail.map_err(|e| post("compose a receipt", &e))?;
         outbox.put(&intent.to_string(), &mail).map_err(|e| post("put a receipt", &e))?;
     }
     report(house, Action::ReceiptSent { demand: id })
+}
+
+/// Why a person has to deliver a receipt, if one has to. A letter written by a program is never
+/// answered by one (RFC 3834), and its sender is owed its receipt all the same.
+fn by_hand(to: &Addressee, automatic: bool) -> Option<&'static str> {
+    match &to.channel {
+        Some((ChannelKind::Email, _)) if automatic => {
+            Some("a program wrote the letter, and programs do not answer each other")
+        }
+        Some((ChannelKind::Email, _)) => None,
+        Some(_) => Some("its sender is not reached by mail"),
+        None => Some("its sender gave no address"),
+    }
+}
+
+fn receipt_mail(
+    house: &House,
+    intent: Intent,
+    id: DemandId,
+    to: &Addressee,
+    by_hand: Option<&str>,
+    bundle: &[u8],
+) -> Result<Vec<u8>, ComposeError> {
+    let mut text = String::new();
+    let name = (!to.name.is_empty()).then(|| to.name.clone());
+    let mailbox = match (by_hand, &to.channel) {
+        (None, Some((_, address))) => Mailbox { name, email: address.clone() },
+        (why, channel) => {
+            let why = why.unwrap_or_default();
+            let address = channel.as_ref().map_or("", |(_, address)| address.as_str());
+            let address: String = address.chars().filter(|c| !c.is_control()).collect();
+            _ = write!(
+                text,
+                "For a person to hand over to the sender of {id}: {why}.\nAddress: {address}\n\n"
+            );
+            Mailbox { name, email: house.config().operations.clone() }
+        }
+    };
+    _ = write!(
+        text,
+        "We have received your letter and recorded it as {id}.\n\nThe attached file proves it. \
+         Keep it as it is; anyone can verify it offline.\n"
+    );
+    let head = head(house, intent, mailbox, format!("Receipt of {id}"));
+    compose_receipt(&head, &text, &format!("{id}.bailee.zip"), bundle)
 }
 
 fn written_by_a_program(house: &House, id: DemandId) -> Result<bool, HouseError> {
@@ -187,10 +223,9 @@ fn send_notice(house: &House, intent: Intent, id: NoticeId, attempt: u8) -> Resu
     let found = house.with_state(|s| {
         let notice = s.notices.get(id)?;
         let channel = notice.attempts.get(usize::from(attempt))?.channel;
-        let to = addressee(s, notice.to, usize::from(channel));
-        Some((to, notice_text(s, notice.to, notice.about)))
+        Some((addressee(s, notice.to, usize::from(channel)), notice.clone()))
     })?;
-    let Some((to, (subject, text))) = found else { return Ok(()) };
+    let Some((to, found)) = found else { return Ok(()) };
     let Some((kind, address)) = to.channel else {
         // Nothing to reach the party by: that is a failed attempt, and a human's turn.
         report(house, Action::NoticeSent { notice: id, attempt })?;
@@ -199,73 +234,28 @@ fn send_notice(house: &House, intent: Intent, id: NoticeId, attempt: u8) -> Resu
         return report(house, Action::RecordEvidence { notice: id, attempt, evidence, reason });
     };
     if let Some(outbox) = outbox(house)? {
-        let (email, text) = match kind {
-            ChannelKind::Email => (address, text),
+        let said = notices::say(house, &found)?;
+        let how = match kind {
+            ChannelKind::Email => said.by_hand.map(|_| "mail".to_owned()),
             ChannelKind::Post | ChannelKind::Portal | ChannelKind::Service => {
-                let how = format!("{kind:?}").to_lowercase();
-                let operations = house.config().operations.clone();
-                (
-                    operations,
-                    format!("To be delivered by {how} to {address}, with proof.\n\n{text}"),
-                )
+                Some(format!("{kind:?}").to_lowercase())
             }
         };
+        let why = said.by_hand.map_or_else(String::new, |why| format!("A person has to: {why}.\n"));
+        let (email, text) = match how {
+            None => (address, said.text),
+            Some(how) => (
+                house.config().operations.clone(),
+                format!("To be delivered by {how} to {address}, with proof.\n{why}\n{}", said.text),
+            ),
+        };
         let to = Mailbox { name: Some(to.name), email };
-        let head = head(house, intent, to, format!("{id}: {subject}"));
-        let mail = notice(&head, &text, &[]).map_err(|e| post("compose a notice", &e))?;
+        let head = head(house, intent, to, format!("{id}: {}", said.subject));
+        let mail = notice(&head, &text, &said.papers);
+        let mail = mail.map_err(|e| post("compose a notice", &e))?;
         outbox.put(&intent.to_string(), &mail).map_err(|e| post("put a notice", &e))?;
     }
     report(house, Action::NoticeSent { notice: id, attempt })
-}
-
-/// What a notice says to its recipient. It names dates and the assets that are the recipient's to
-/// know of, never reasons and never what is others'.
-fn notice_text(s: &State, to: PartyId, about: About) -> (String, String) {
-    match about {
-        About::Disposition(id) => {
-            let recorded = s.dispositions.get(id).map_or(0, |found| found.waiting_days);
-            let mut text = format!(
-                "It is proposed to end the keeping of the assets listed below ({id}).\n\nNothing \
-                 happens before delivery of this notice is proven to everyone owed one, and {} \
-                 days after that.\nYou may object, with reasons; an objection stops it until it is \
-                 decided in writing.\n\n",
-                recorded.max(s.policy.waiting_days)
-            );
-            let assets = s.dispositions.get(id).map(|d| d.assets.as_slice()).unwrap_or_default();
-            let known = theirs_to_know(s, to, assets);
-            if known.len() < assets.len() {
-                text.push_str("Only what concerns you is listed.\n\n");
-            }
-            for asset in known {
-                let label = s.assets.get(asset).map(|a| a.label.to_string()).unwrap_or_default();
-                _ = writeln!(text, "{asset}  {label}");
-            }
-            (format!("proposal {id}"), text)
-        }
-        About::Decision(id) => {
-            let status = s.demands.get(id).map(|demand| demand.status);
-            let word = match status {
-                Some(bailee_core::demand::DemandStatus::Accepted) => "accepted",
-                Some(bailee_core::demand::DemandStatus::Refused) => "refused",
-                _ => "not clear to us: please write what it covers",
-            };
-            (format!("decision on {id}"), format!("Your demand {id} is {word}.\n"))
-        }
-    }
-}
-
-/// Of these assets, an owner knows its own (without the house's snapshots), a requester what its
-/// own demands reach.
-fn theirs_to_know(s: &State, to: PartyId, assets: &[AssetId]) -> Vec<AssetId> {
-    let own = view::owner(s, to).assets;
-    let asked = |asset: AssetId| {
-        let mut holds = coverage::holds(s, asset).into_keys().filter_map(|id| s.holds.get(id));
-        holds.any(|hold| {
-            let mut demands = hold.demands.iter().filter_map(|id| s.demands.get(*id));
-            demands.any(|demand| demand.from == to)
-        })
-    };
-    assets.iter().copied().filter(|asset| own.contains(asset) || asked(*asset)).collect()
 }
 
 fn page(house: &House, intent: Intent, id: DutyId) -> Result<(), HouseError> {

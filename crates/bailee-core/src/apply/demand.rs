@@ -17,6 +17,7 @@ pub(super) fn apply(s: &mut State, r: &Record) -> Applied {
         }
         Event::DemandDecided { demand, status, matter } => {
             decided(s, *demand, *status, *matter)?;
+            row(&mut s.demands, *demand)?.decided = Some(r.seq);
             // Written to the sender: it goes when the sender's details go.
             let from = row(&mut s.demands, *demand)?.from;
             file_papers(s, r, from)
@@ -74,6 +75,7 @@ pub(super) fn received(s: &mut State, r: Record) -> Applied {
         position: r.seq,
         papers,
         receipted: false,
+        decided: None,
     };
     push(&mut s.demands, demand, new)?;
     s.pending.insert(Intent::SendReceipt(demand));

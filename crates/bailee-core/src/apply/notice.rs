@@ -11,9 +11,15 @@ use crate::state::{Due, State};
 pub(super) fn apply(s: &mut State, r: &Record) -> Applied {
     match &r.fact.event {
         Event::NoticeQueued { notice, to, about } => {
+            let rests_on = match about {
+                About::Disposition(_) => None,
+                About::Decision(id) => row(&mut s.demands, *id)?.decided,
+                About::Objection(id) => row(&mut s.objections, *id)?.decided,
+            };
             let new = Notice {
                 to: *to,
                 about: *about,
+                rests_on,
                 attempts: Vec::new(),
                 proven: None,
                 escalated: false,
@@ -42,7 +48,7 @@ pub(super) fn apply(s: &mut State, r: &Record) -> Applied {
             Ok(())
         }
         Event::ObjectionFiled { objection, disposition, by } => {
-            let new = Objection { disposition: *disposition, by: *by, upheld: None };
+            let new = Objection { disposition: *disposition, by: *by, upheld: None, decided: None };
             push(&mut s.objections, *objection, new)?;
             row(&mut s.dispositions, *disposition)?.objections.push(*objection);
             row(&mut s.parties, *by)?.papers.push(r.seq);
@@ -51,6 +57,7 @@ pub(super) fn apply(s: &mut State, r: &Record) -> Applied {
         Event::ObjectionDecided { objection, upheld } => {
             let found = row(&mut s.objections, *objection)?;
             found.upheld = Some(*upheld);
+            found.decided = Some(r.seq);
             let by = found.by;
             file_papers(s, r, by)
         }

@@ -3,13 +3,13 @@
 //! Invariants (rule 6): an attempt that fails leads to the next channel, and the last one to a
 //! human; evidence is only ever added, and what proves delivery comes with the document that says
 //! so (the delivery report, the answer, the proof of service); an objection stops the disposition
-//! until it is decided in writing, and an upheld one ends it.
+//! until it is decided in writing, and an upheld one ends it; who objected is told the decision.
 
 use super::{Decision, find, papers, reasoned};
 use crate::command::Reason;
 use crate::event::{Event, Fact};
 use crate::id::{DispositionId, NoticeId, ObjectionId, PartyId};
-use crate::notice::{Attempt, Evidence, Notice};
+use crate::notice::{About, Attempt, Evidence, Notice};
 use crate::party::Party;
 use crate::policy::DutyKind;
 use crate::refusal::{Code, Refusal};
@@ -105,5 +105,8 @@ pub(super) fn decide_objection(
         let disposition = found.disposition;
         facts.push(Event::DispositionCancelled { disposition }.into());
     }
+    // Decided in writing: who objected gets it, through its channels and with proof.
+    let (notice, to, about) = (s.notices.next(), found.by, About::Objection(objection));
+    facts.push(Event::NoticeQueued { notice, to, about }.into());
     Ok(facts)
 }

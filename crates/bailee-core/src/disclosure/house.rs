@@ -75,6 +75,13 @@ impl Whole {
             let objections = disposition.objections.iter().filter_map(|id| s.objections.get(*id));
             self.parties.extend(objections.map(|objection| objection.by));
         }
+        for (id, notice) in s.notices.iter() {
+            if let About::Objection(objection) = notice.about
+                && self.keys.contains(&objection.to_string())
+            {
+                self.keys.insert(id.to_string());
+            }
+        }
         for (id, clearance) in s.clearances.iter() {
             if self.keys.contains(&clearance.disposition.to_string()) {
                 self.keys.insert(id.to_string());

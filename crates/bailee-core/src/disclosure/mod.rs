@@ -24,7 +24,8 @@ mod house;
 mod part;
 mod table;
 
-use crate::event::Record;
+use crate::demand::Papers;
+use crate::event::{By, Record};
 use crate::id::{MatterId, PartyId};
 use crate::party::Role;
 use crate::state::State;
@@ -80,6 +81,13 @@ impl Shown {
     pub fn sections(self) -> [bool; 3] {
         [self.what, self.who, self.papers]
     }
+}
+
+/// True if words and documents that `by` wrote may go to the party in a letter: they name nobody
+/// else, and nothing that is not the party's to know of. The net is that of bundles (`guard.rs`).
+pub fn may_read(state: &State, party: PartyId, by: By, papers: &Papers) -> bool {
+    let guard = Guard::of(state, &Part::of_reader(state, party));
+    guard.passes_papers(state, by, papers)
 }
 
 /// What somebody may see of a matter.

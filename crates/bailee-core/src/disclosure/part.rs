@@ -131,6 +131,39 @@ impl Part {
         (!nothing).then_some(part)
     }
 
+    /// What a letter to the party may name, whatever the matter: its own things, and what it was
+    /// told of.
+    pub(super) fn of_reader(s: &State, party: PartyId) -> Part {
+        let human = person(&s.parties, party);
+        let same = |id: &PartyId| person(&s.parties, *id) == human;
+        let seen = view::owner(s, party);
+        let from = |id: &DemandId| s.demands.get(*id).is_some_and(|demand| demand.from == party);
+        let only_its = |hold: &Hold| !hold.demands.is_empty() && hold.demands.iter().all(from);
+        let mut part = Part {
+            logins: s.parties.iter().map(|(id, _)| id).filter(same).collect(),
+            party: Some(party),
+            demands: s.demands.iter().map(|(id, _)| id).filter(from).collect(),
+            asked: s.holds.iter().filter(|(_, h)| only_its(h)).map(|(id, _)| id).collect(),
+            covering: seen.holds.iter().copied().collect(),
+            accounts: seen.accounts.iter().copied().collect(),
+            own: seen.assets.iter().copied().collect(),
+            ..Part::default()
+        };
+        for (id, notice) in s.notices.iter().filter(|(_, notice)| notice.to == party) {
+            part.notices.insert(id);
+            if let About::Disposition(about) = notice.about {
+                part.dispositions.insert(about);
+            }
+        }
+        let proposed = part.dispositions.iter().filter_map(|id| s.dispositions.get(*id));
+        let assets: BTreeSet<AssetId> = proposed.flat_map(|found| &found.assets).copied().collect();
+        let known = assets.into_iter().filter(|asset| reached(s, *asset, &part.asked));
+        part.told_of = known.collect();
+        let own = s.objections.iter().filter(|(_, objection)| objection.by == party);
+        part.objections = own.map(|(id, _)| id).collect();
+        part
+    }
+
     /// Its demands in the matter, and the holds that rest on nothing else.
     fn asked(&mut self, s: &State, matter: MatterId, party: PartyId) {
         let from = |id: &DemandId| s.demands.get(*id).is_some_and(|demand| demand.from == party);
@@ -178,7 +211,7 @@ impl Part {
                         self.notices.insert(id);
                     }
                 }
-                About::Decision(_) => {}
+                About::Decision(_) | About::Objection(_) => {}
             }
         }
         let of_matter = |id: &HoldId| s.holds.get(*id).is_some_and(|h| belongs(s, matter, h));
@@ -200,6 +233,11 @@ impl Part {
             let by = |id: &ObjectionId| s.objections.get(*id).is_some_and(|o| o.by == party);
             self.objections.extend(filed.iter().copied().filter(by));
         }
+        let answers = s.notices.iter().filter(|(_, notice)| match notice.about {
+            About::Objection(id) => notice.to == party && self.objections.contains(&id),
+            _ => false,
+        });
+        self.notices.extend(answers.map(|(id, _)| id).collect::<Vec<_>>());
     }
 
     /// True if the disposition has to do with the party's part in the matter; learns what of it

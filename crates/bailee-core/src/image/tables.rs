@@ -193,6 +193,7 @@ rows! {
     Access { owner asset status terms }
     Demand {
         from entity instrument medium hold flags status received position papers receipted
+        decided
     }
     Basis { instrument since due extensions ended }
     Release { proposer approvals }
@@ -201,8 +202,8 @@ rows! {
         matter demands scope bases status silent gag_until copy_allowed position placed release
     }
     Attempt { channel at sent due evidence }
-    Notice { to about attempts proven escalated }
-    Objection { disposition by upheld }
+    Notice { to about rests_on attempts proven escalated }
+    Objection { disposition by upheld decided }
     Disposition {
         kind assets proposer to notices objections approvals accepted done waiting_days cancelled
     }

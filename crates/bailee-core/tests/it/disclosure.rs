@@ -114,7 +114,10 @@ fn an_owner_sees_its_accounts_assets_open_holds_requests_and_proposals() {
         "w-p ObjectionFiled",
         "w-p ObjectionDecided",
         "w-- DispositionCancelled",
+        "w-- NoticeQueued",
         "w-- HoldCooling",
+        "w-p NoticeEvidence",
+        "w-- NoticeRetried",
         "w-p NoticeEvidence",
         "w-- NoticeRetried",
         "w-- HoldReleased",
@@ -286,7 +289,10 @@ fn what_names_somebody_else_stays_closed() {
         let decide = Action::DecideObjection { objection, upheld: false, reason: reason(note) };
         house.yes(COUNSEL, decide);
         let line = if open { "w-p ObjectionDecided" } else { "w-- ObjectionDecided" };
-        assert_eq!(to(&house, REQUESTER).last().unwrap(), line, "{note}");
+        let shown = to(&house, REQUESTER);
+        let decided = shown.iter().rev().find(|line| line.ends_with("ObjectionDecided"));
+        assert_eq!(decided.unwrap(), line, "{note}");
+        assert_eq!(shown.last().unwrap(), "w-- NoticeQueued", "it is told");
     }
 }
 

@@ -5,7 +5,7 @@ use bailee_core::demand::Scope;
 use bailee_core::disposition::{ClearanceStatus, DispositionKind};
 use bailee_core::gate::{self, Verb};
 use bailee_core::id::*;
-use bailee_core::notice::Evidence;
+use bailee_core::notice::{About, Evidence};
 use bailee_core::{Action, Code, NewAsset, Policy, Reason};
 
 use crate::house::*;
@@ -191,9 +191,15 @@ fn an_objection_or_a_new_radius_after_the_reservation_stops_it() {
     let decide =
         |upheld| Action::DecideObjection { objection: ObjectionId(1), upheld, reason: because() };
     let mut other = House { state: house.state.clone(), now: house.now, records: vec![] };
-    other.yes(COUNSEL, decide(true));
+    let upheld = other.yes(COUNSEL, decide(true));
+    let names = ["ObjectionDecided", "DispositionCancelled", "NoticeQueued"];
+    assert_eq!(House::names(&upheld), names, "who objected is told");
     assert_eq!(other.no(STAFF, Action::Begin { clearance: id }), Code::DispositionClosed);
-    house.yes(COUNSEL, decide(false));
+    let dismissed = house.yes(COUNSEL, decide(false));
+    assert_eq!(House::names(&dismissed), ["ObjectionDecided", "NoticeQueued"]);
+    let told = house.state.notices.iter().last().unwrap().1;
+    assert_eq!((told.to, told.about), (OWNER, About::Objection(ObjectionId(1))));
+    assert_eq!(told.rests_on, Some(dismissed[0].seq));
     house.snapshot(asset);
     assert_eq!(house.no(STAFF, Action::Begin { clearance: id }), Code::RadiusChanged);
     house.approve(x);

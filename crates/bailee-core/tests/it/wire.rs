@@ -175,6 +175,11 @@ fn of_the_way_out() -> Vec<Event> {
     vec![Event::VolumesWritten { snapshot, set, first: 257, last: true, volumes }]
 }
 
+fn of_the_answers() -> Vec<Event> {
+    let (notice, to, about) = (NoticeId(205), PartyId(1), About::Objection(ObjectionId(6)));
+    vec![Event::NoticeQueued { notice, to, about }]
+}
+
 /// One fact per event; of three, one has details, one has papers, one has neither.
 fn facts() -> Vec<(Time, By, Fact)> {
     let sides = [
@@ -183,6 +188,7 @@ fn facts() -> Vec<(Time, By, Fact)> {
         of_the_keys(),
         of_the_engine(),
         of_the_way_out(),
+        of_the_answers(),
     ];
     let events = sides.into_iter().flatten();
     let facts = events.enumerate().map(|(n, event)| {

@@ -21,6 +21,7 @@ mod http_intake;
 mod key_change;
 mod kill;
 mod let_go;
+mod letters;
 mod matter;
 mod monitors;
 mod probing;

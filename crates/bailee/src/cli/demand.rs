@@ -1,5 +1,8 @@
 //! `bailee demand`: what others ask to be kept, and what people decide on it.
 //!
+//! What a refusal or a question says goes to whoever sent the demand; what goes with an acceptance
+//! is a note of the house.
+//!
 //! Out of scope: taking demands in (`bailee intake`). Whatever is decided here, the hold stands
 //! from the entry that recorded the demand.
 
@@ -32,10 +35,11 @@ pub(crate) enum DemandVerb {
         #[arg(long, value_name = "M-1")]
         matter: Option<String>,
     },
-    /// Ask the requester; the hold stays
+    /// Ask the requester what it means: note and documents go to it; the hold stays
     #[command(after_long_help = "EXAMPLE\n  bailee demand clarify D-1 --note 'Which account?'")]
     Clarify(DecideArgs),
-    /// Refuse it in writing; its hold cools before anything thaws (counsel)
+    /// Refuse it in writing: the reasons, note and documents, go to the requester, so write them
+    /// for it; its hold cools before anything thaws (counsel)
     #[command(after_long_help = "EXAMPLE\n  bailee demand refuse D-1 --note 'No such customer'")]
     Refuse(DecideArgs),
     /// Say what it names

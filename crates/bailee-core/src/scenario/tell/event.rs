@@ -112,6 +112,7 @@ fn told_of_letting_go(fact: &Fact) -> String {
             let about = match about {
                 About::Disposition(id) => id.to_string(),
                 About::Decision(id) => format!("the decision on {id}"),
+                About::Objection(id) => format!("the decision on {id}"),
             };
             format!("{notice} to {to} about {about}")
         }

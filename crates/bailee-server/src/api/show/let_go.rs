@@ -13,6 +13,7 @@ pub(super) fn notice(_: &State, id: NoticeId, notice: &Notice) -> Value {
     let about = match notice.about {
         About::Disposition(id) => id.to_string(),
         About::Decision(id) => id.to_string(),
+        About::Objection(id) => id.to_string(),
     };
     let attempts = notice.attempts.iter().map(|attempt| {
         let evidence = attempt.evidence.iter().map(|(when, evidence)| {
