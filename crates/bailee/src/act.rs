@@ -38,7 +38,7 @@ pub(crate) fn act(cli: Cli) -> Result<ExitCode, Trouble> {
         Command::Objection(Late(verb)) => verb.ask()?,
         Command::Disposition(Late(verb)) => verb.ask()?,
         Command::Access(Late(verb)) => verb.ask()?,
-        Command::Demo(Late(args)) => return demo::run(&args).map_err(about::broken),
+        Command::Demo(Late(args)) => return demo::run(&args, style).map_err(about::broken),
         other => return special(other, &reach, style).map(|()| ExitCode::SUCCESS),
     };
     ordinary(ask, &reach, style).map(|()| ExitCode::SUCCESS)

@@ -45,7 +45,10 @@ use clap::Parser;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let cli = cli::Cli::parse();
+    let cli = match cli::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return trouble::misread(&error),
+    };
     let json = cli.reach.json;
     match act::act(cli) {
         Ok(code) => code,

@@ -9,6 +9,7 @@ use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
 
 use bailee_server::api::Problem;
+use clap::error::ErrorKind as ClapError;
 
 /// Why the answer is not yes.
 #[derive(Debug, thiserror::Error)]
@@ -89,6 +90,23 @@ impl Trouble {
         _ = writeln!(io::stderr(), "{text}");
         ExitCode::from(problem.exit_code())
     }
+}
+
+/// What was typed is not understood, or is a question about how to type. With `--json` among it,
+/// the error is a problem like every other.
+pub(crate) fn misread(error: &clap::Error) -> ExitCode {
+    let mut typed = std::env::args_os().skip(1).take_while(|argument| argument != "--");
+    if !error.use_stderr() || !typed.any(|argument| argument == "--json") {
+        error.exit();
+    }
+    let text = error.to_string();
+    let detail = match error.kind() {
+        ClapError::DisplayHelpOnMissingArgumentOrSubcommand => "does not say what to do",
+        _ => text.trim_start_matches("error: ").split("\n\nUsage:").next().unwrap_or_default(),
+    };
+    let words: Vec<&str> = detail.split_whitespace().collect();
+    let change = "put --help behind the command: it shows what can be typed there";
+    Trouble::usage("the command line", words.join(" "), change).tell(true)
 }
 
 /// What happened, to which thing, what to do next.

@@ -244,7 +244,7 @@ pub(crate) enum Command {
         after_long_help = "EXAMPLE\n  bailee scenario run scenarios/leaseweb-2013.txt"
     )]
     Scenario(Late<run::ScenarioVerb>),
-    /// Show the founding case from letter to certificate
+    /// Show the founding case from letter to certificate; with --json, only what it proved
     #[command(after_long_help = "EXAMPLE\n  bailee demo")]
     Demo(Late<crate::demo::DemoArgs>),
     /// Write completions for a shell to standard output

@@ -3,6 +3,7 @@
 //! It is a client like any other: each act goes through the house, nothing is faked but the clock,
 //! which is told the dates of 2012 and 2013. It needs no server and no configuration, writes only
 //! below one new temporary directory, and fails loudly if an answer is not the one the case needs.
+//! With `--json` it says nothing but what it proved, as one object at its end.
 
 mod data;
 mod keep;
@@ -17,6 +18,8 @@ use anyhow::{Context, Result};
 
 use stage::Stage;
 
+use crate::print::Style;
+
 /// Options of the demo.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct DemoArgs {
@@ -26,7 +29,7 @@ pub(crate) struct DemoArgs {
 }
 
 /// Plays the case and leaves a folder with what it proved.
-pub(crate) fn run(args: &DemoArgs) -> Result<ExitCode> {
+pub(crate) fn run(args: &DemoArgs, style: Style) -> Result<ExitCode> {
     let dir = match &args.keep {
         Some(dir) => {
             std::fs::create_dir(dir).with_context(|| {
@@ -36,7 +39,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<ExitCode> {
         }
         None => tempfile::Builder::new().prefix("bailee-demo-").tempdir()?.keep(),
     };
-    let mut stage = Stage::open(&dir)?;
+    let mut stage = Stage::open(&dir, style)?;
     let medium = data::make(&dir, &stage)?;
     let case = story::ask(&mut stage)?;
     story::refuse(&mut stage, &case)?;

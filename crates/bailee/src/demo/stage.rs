@@ -13,17 +13,20 @@ use bailee_server::intake::{self, Cover, Taken};
 use bailee_server::store::{Exhibit, digest};
 use bailee_server::{Clock, Config, Failure, House};
 
+use crate::print::Style;
+
 /// House, clock, folder of results.
 pub(super) struct Stage {
     pub(super) house: House,
     pub(super) dir: PathBuf,
     pub(super) proofs: PathBuf,
+    pub(super) style: Style,
     began: Instant,
 }
 
 impl Stage {
     /// Sets up the house of a host in the year 2012.
-    pub(super) fn open(dir: &Path) -> Result<Stage> {
+    pub(super) fn open(dir: &Path, style: Style) -> Result<Stage> {
         let began = Instant::now();
         let mut config = Config::for_origin("log.host.example/2012");
         config.entities.insert("legal@host.example".into(), "E-1".into());
@@ -32,14 +35,17 @@ impl Stage {
         let house = House::create(&dir.join("house"), &config, clock)?;
         let proofs = dir.join("proofs");
         std::fs::create_dir(&proofs)?;
-        let stage = Stage { house, dir: dir.to_owned(), proofs, began };
+        let stage = Stage { house, dir: dir.to_owned(), proofs, style, began };
         stage.say("", "Bailee holds other people's data in trust. This is the case it comes from.");
         stage.say("", &format!("Everything happens in {}", dir.display()));
         Ok(stage)
     }
 
-    /// One line: a date or nothing, and what happened.
+    /// One line for people: a date or nothing, and what happened.
     pub(super) fn say(&self, when: &str, what: &str) {
+        if self.style == Style::Json {
+            return;
+        }
         let mut out = std::io::stdout().lock();
         // A closed pipe ends the demo's words, not its work.
         _ = writeln!(out, "{when:<10}  {what}");

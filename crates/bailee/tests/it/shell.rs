@@ -127,3 +127,44 @@ fn completions_manual_pages_and_version_come_without_a_house() {
     assert!(page.contains("EXAMPLE") || page.contains("clear (exit 0)"), "{page}");
     assert!(room.run(&["version"]).ok().starts_with("bailee "));
 }
+
+#[test]
+fn with_json_wrong_use_is_a_problem_too() {
+    let room = Room::empty();
+    let lines: [&[&str]; 4] = [
+        &["--json", "gate", "check"],
+        &["demand", "refuse", "D-1", "--nonsense", "--json"],
+        &["--json", "asset", "add", "x", "--kind", "spaceship"],
+        &["--json"],
+    ];
+    for line in lines {
+        let said = room.run(line);
+        assert_eq!((said.code, said.out.as_str()), (2, ""), "{said:?}");
+        let problem: serde_json::Value = serde_json::from_str(&said.err).expect("one problem");
+        assert_eq!(problem["code"], "wrong_use", "{problem}");
+        assert!(problem["detail"].as_str().is_some_and(|text| !text.is_empty()), "{problem}");
+    }
+    let named = room.run(lines[1]).err;
+    assert!(named.contains("--nonsense") && !named.contains("Usage"), "{named}");
+    // What comes after `--` is no option; help and version are answers.
+    let said = room.run(&["gate", "check", "A-1", "A-2", "--", "--json"]);
+    assert!(said.code == 2 && said.err.starts_with("error: "), "{said:?}");
+    assert!(room.run(&["--json", "--version"]).ok().starts_with("bailee "));
+}
+
+#[test]
+fn the_demo_answers_a_program_with_one_object() {
+    let room = Room::empty();
+    let dir = room.path("demo");
+    let said = room.run(&["--json", "demo", "--keep", text(&dir)]);
+    assert_eq!(said.code, 0, "{said:?}");
+    let proved = said.json();
+    let files = proved["files"].as_array().expect("files");
+    assert_eq!(files.len(), 4, "{proved}");
+    let key = std::fs::read_to_string(proved["key"].as_str().expect("a path")).expect("a key");
+    for file in files {
+        let path = file["file"].as_str().expect("a path");
+        assert!(!file["noticed"].as_str().expect("words").is_empty(), "{file}");
+        room.run(&["verify", path, "--key", key.trim()]).ok();
+    }
+}
