@@ -108,6 +108,8 @@ pub struct State {
     pub(crate) let_go: BTreeMap<i64, Vec<AssetId>>,
     /// Token hash -> token.
     pub(crate) token_hashes: BTreeMap<[u8; 32], TokenId>,
+    /// Sets of archive volumes that the log knows.
+    pub(crate) volume_sets: BTreeSet<[u8; 16]>,
     /// Notes of a replay that are not in the indices yet; `None` in every state anybody sees.
     pub(crate) filing: Option<Box<Filing>>,
 }

@@ -1,8 +1,9 @@
 //! Archive volumes that left: what is on a shelf, as the log has it.
 //!
 //! Invariants: an entry names a snapshot and commits size and SHA-256 of each volume, in the order
-//! of the set, so that a tape found years later is known; nothing rests on it, and it keeps nothing
-//! from being let go. Volumes are written by the shell, which says so once they were read back.
+//! of the set, so that a tape found years later is known; a set is in the log once; nothing rests
+//! on it, and it keeps nothing from being let go. Volumes are written by the shell, which says so
+//! once they were read back.
 //!
 //! Out of scope: where tapes lie, their keys, whether they can still be read.
 

@@ -26,8 +26,22 @@ pub struct Logged {
     pub position: u64,
     /// What left in it.
     pub snapshot: SnapshotId,
-    /// Each volume by its ordinal.
+    /// Each volume by its ordinal, as the first entry that names it says.
     pub volumes: BTreeMap<u32, Written>,
+    /// Entries that say otherwise of volumes that were named before: none that this program makes.
+    pub contradictions: Vec<u64>,
+}
+
+impl Logged {
+    /// Takes one entry; what was said first stays.
+    fn take(&mut self, position: u64, volumes: impl Iterator<Item = (u32, Written)>) {
+        for (ordinal, written) in volumes {
+            let first = *self.volumes.entry(ordinal).or_insert(written);
+            if first != written && self.contradictions.last() != Some(&position) {
+                self.contradictions.push(position);
+            }
+        }
+    }
 }
 
 /// Writes a snapshot to volumes of at most `most` bytes in `directory`, and records each.
@@ -75,8 +89,10 @@ pub fn logged(house: &House, set: SetId) -> Result<Option<Logged>, KeepError> {
                 continue;
             };
             if *named == set.bytes() {
-                let new = || Logged { position: record.seq, snapshot, volumes: BTreeMap::new() };
-                found.get_or_insert_with(new).volumes.extend((first..).zip(volumes));
+                let (position, volumes) = (record.seq, (first..).zip(volumes));
+                let (none, contradictions) = (BTreeMap::new(), Vec::new());
+                let new = || Logged { position, snapshot, volumes: none, contradictions };
+                found.get_or_insert_with(new).take(position, volumes);
             }
         }
         if page.len() < PAGE {
@@ -87,7 +103,8 @@ pub fn logged(house: &House, set: SetId) -> Result<Option<Logged>, KeepError> {
 
 /// How volumes that were read differ from what the log says, in words.
 pub fn differences(logged: &Logged, read: &VolumesReport) -> Vec<String> {
-    let mut all = Vec::new();
+    let again = |entry| format!("entry {entry} says otherwise of this set: the first is believed");
+    let mut all: Vec<String> = logged.contradictions.iter().map(again).collect();
     for facts in &read.volumes {
         let (volume, ordinal) = (facts.path.display(), facts.ordinal);
         match logged.volumes.get(&ordinal) {
@@ -106,4 +123,29 @@ pub fn differences(logged: &Logged, read: &VolumesReport) -> Vec<String> {
     let missing = logged.volumes.keys().filter(|ordinal| !here(ordinal));
     all.extend(missing.map(|ordinal| format!("volume {ordinal} of the set was not given")));
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_log_says_first_of_a_volume_stays() {
+        let one = |n: u8| Written { size: u64::from(n), sha256: [n; 32].into() };
+        let mut logged = Logged {
+            position: 3,
+            snapshot: SnapshotId(1),
+            volumes: BTreeMap::new(),
+            contradictions: Vec::new(),
+        };
+        logged.take(3, (1..).zip([one(1), one(2)]));
+        logged.take(4, (3..).zip([one(3)]));
+        logged.take(9, (1..).zip([one(7), one(8), one(3)]));
+        let volumes: Vec<Written> = logged.volumes.values().copied().collect();
+        assert_eq!(volumes, [one(1), one(2), one(3)]);
+        assert_eq!(logged.contradictions, [9]);
+        let said = differences(&logged, &VolumesReport::default());
+        assert!(said[0].starts_with("entry 9 says otherwise of this set"), "{said:?}");
+        assert_eq!(said.len(), 4, "and no volume was given");
+    }
 }

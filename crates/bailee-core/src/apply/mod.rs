@@ -124,8 +124,12 @@ fn apply_event(s: &mut State, r: &Record) -> Applied {
         | E::RotationEnded { .. }
         | E::RotationCancelled { .. }
         | E::LogContinued { .. } => rotation::apply(s, r),
-        // Nothing rests on it: the entry is all there is.
-        E::VolumesWritten { snapshot, .. } => row(&mut s.snapshots, *snapshot).map(drop),
+        // Nothing rests on it: the entry is all there is, and no other may say it of the same set.
+        E::VolumesWritten { snapshot, set, .. } => {
+            row(&mut s.snapshots, *snapshot)?;
+            s.volume_sets.insert(**set);
+            Ok(())
+        }
         // Snapshots, engines, access, costs, duties, tokens; anything else is refused there.
         _ => keep::apply(s, r),
     }

@@ -7,7 +7,7 @@ use crate::refusal::{Code, Refusal};
 use crate::state::State;
 use crate::volume::{MOST, Written};
 
-/// Each entry names so many volumes as fit; together they name all.
+/// A set is written once. Each entry names so many volumes as fit; together they name all.
 pub(super) fn written(
     s: &State,
     snapshot: SnapshotId,
@@ -15,6 +15,9 @@ pub(super) fn written(
     volumes: &[Written],
 ) -> Decision {
     find(&s.snapshots, snapshot)?;
+    if s.volume_sets.contains(&set) {
+        return Err(Refusal::new(Code::AlreadyDone, "the set", "is in the log, with its volumes"));
+    }
     if volumes.is_empty() || volumes.iter().any(|volume| volume.size == 0) {
         return Err(Refusal::new(Code::BadValue, "the set", "has volumes, and each has bytes"));
     }

@@ -78,12 +78,12 @@ impl Image for bool {
     }
 }
 
-impl Image for [u8; 32] {
+impl<const N: usize> Image for [u8; N] {
     fn put(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(self);
     }
-    fn get(from: &mut &[u8]) -> Option<[u8; 32]> {
-        let (bytes, rest) = from.split_first_chunk::<32>()?;
+    fn get(from: &mut &[u8]) -> Option<[u8; N]> {
+        let (bytes, rest) = from.split_first_chunk::<N>()?;
         *from = rest;
         Some(*bytes)
     }

@@ -237,5 +237,5 @@ state! {
     head clock policy catalogue parties entities accounts assets matters demands holds notices
     objections dispositions clearances snapshots accesses meters duties tokens ring engines
     identifiers wanted addresses phrases first_words letters waiting
-    agenda pending open_clearances let_go token_hashes
+    agenda pending open_clearances let_go token_hashes volume_sets
 }

@@ -16,9 +16,9 @@ fn a_set_is_in_the_log_whole_whatever_its_size() {
     let mut house = House::new();
     house.yes(STAFF, Action::RegisterAsset(new_asset(1)));
     let snapshot = house.snapshot(AssetId(1));
-    for count in [1, MOST, MOST + 1, 3 * MOST] {
+    for (n, count) in [1, MOST, MOST + 1, 3 * MOST].into_iter().enumerate() {
         let all = volumes(count);
-        let set = [7; 16];
+        let set = [n as u8; 16];
         let records = house.system(Action::RecordVolumes { snapshot, set, volumes: all.clone() });
         let (mut back, mut ends) = (Vec::new(), Vec::new());
         for record in &records {
@@ -35,6 +35,20 @@ fn a_set_is_in_the_log_whole_whatever_its_size() {
         assert_eq!(back, all);
         assert!(ends.pop() == Some(true) && !ends.contains(&true), "only the last says so");
     }
+}
+
+/// Whoever could say it again could put other hashes in the place of the first.
+#[test]
+fn a_set_is_in_the_log_once() {
+    let mut house = House::new();
+    house.yes(STAFF, Action::RegisterAsset(new_asset(1)));
+    let snapshot = house.snapshot(AssetId(1));
+    let record = |set, count| Action::RecordVolumes { snapshot, set, volumes: volumes(count) };
+    assert_eq!(house.system(record([7; 16], MOST + 1)).len(), 2);
+    for count in [1, MOST + 1] {
+        assert_eq!(house.no(STAFF, record([7; 16], count)), Code::AlreadyDone);
+    }
+    assert_eq!(house.system(record([8; 16], 1)).len(), 1);
 }
 
 #[test]
