@@ -4,11 +4,10 @@
     read-volumes.py KEYFILE --to DIRECTORY VOLUME...    restores into a new or empty directory
     read-volumes.py KEYFILE --tar VOLUME... | tar -tv   the archive, up to the first gap
 
-Volumes may be given in any order and under any names. What is wrong is said on standard error,
-volume by volume; whatever is whole is restored all the same, and a file that is not whole is
-removed and named. Exit code 0: all there and authentic. 1: something is not. 2: usage.
-
-Needs Python 3.9 and the package `cryptography`. Shares no code with Bailee.
+Volumes may be given in any order and under any names; of two copies each frame is read from
+whichever has it. What is wrong is said on standard error, volume by volume; what is whole is
+restored all the same, a file that is not is removed and named. Exit code 0: all is there and
+authentic. 1: something is not. 2: usage. Needs Python 3.9 and `cryptography`, nothing of Bailee.
 """
 import hashlib
 import os
@@ -23,13 +22,20 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 FIXED, TAG, ENDING, END_FRAME, NONE_STARTS = 88, 16, 25, 2**64 - 1, 2**32 - 1
-problems = 0
+problems = []
 
 
 def problem(text):
-    global problems
-    problems += 1
+    problems.append(text)
     print(text.encode("utf-8", "backslashreplace").decode(), file=sys.stderr)
+
+
+def attempt(what, act, *arguments, **named):
+    """What it gives; if it fails, that is said."""
+    try:
+        return act(*arguments, **named)
+    except (OSError, ValueError, ArithmeticError, LookupError) as why:
+        return problem(f"{what}: {why}")
 
 
 def hkdf(key, salt, info, length):
@@ -43,87 +49,71 @@ def read_key(path):
     return bytes.fromhex(text[:64].decode())
 
 
-class Refused(Exception):
-    pass
-
-
 class Volume:
     def __init__(self, path, key):
-        self.path, self.file, self.ending, self.description = path, open(path, "rb"), None, None
+        self.path, self.file, self.copies = path, open(path, "rb"), [self]
         self.size = os.fstat(self.file.fileno()).st_size
-        fixed = self.file.read(FIXED)
+        fixed = self.take(0, FIXED)
         if len(fixed) < FIXED or fixed[:8] != b"BAILVOL1":
-            raise Refused("it does not start as an archive volume")
-        (version, origin, self.described, self.set, self.ordinal, self.frame, key_id, salt) = (
+            raise ValueError("it does not start as an archive volume")
+        (version, origin, described, self.set, self.ordinal, self.frame, key_id, salt) = (
             struct.unpack(">HHI16sII16s32s", fixed[8:]))
         if version != 1:
-            raise Refused(f"its format version is {version}, this program reads 1")
+            raise ValueError(f"its format version is {version}, this program reads 1")
         if key_id != hkdf(key, b"", b"bailee/vault/v1 kek id", 32)[:16]:
-            raise Refused("it was sealed with another key: give that one")
-        if origin > 256 or self.described > 1 << 20 or not 8 <= self.frame <= 1 << 18:
-            raise Refused("its header is damaged: a length cannot be")
-        head = fixed + self.file.read(origin)
-        keys = hkdf(key, salt, b"bailee/volume/v1" + head, 64)
-        if self.file.read(32) != keys[32:]:
-            raise Refused("its header is damaged")
-        self.cipher, self.first = AESGCM(keys[:32]), len(head) + 32
-        self.data = self.first + self.described + TAG
-        self.describe()
+            raise ValueError("it was sealed with another key: give that one")
+        if origin > 256 or described > 1 << 20 or not 8 <= self.frame <= 1 << 18:
+            raise ValueError("a length in its header cannot be")
+        self.head = fixed + self.take(FIXED, origin)
+        keys = hkdf(key, salt, b"bailee/volume/v1" + self.head, 64)
+        if self.take(len(self.head), 32) != keys[32:]:
+            raise ValueError("its header is damaged")
+        self.cipher, first, described = AESGCM(keys[:32]), len(self.head) + 32, described + TAG
+        self.description, self.data = self.open_frame(0, first, described), first + described
+        at = max(self.data, self.size - ENDING - TAG)
+        end = struct.unpack(">BQQQ", self.open_frame(END_FRAME, at, ENDING + TAG) or bytes(ENDING))
+        whole = end[2] and end[3] == -(-(at - self.data) // (self.frame + TAG))
+        self.ending = end if whole else problem(f"{self.path}: it is cut off")
 
-    def open_frame(self, number, sealed):
+    def take(self, at, count):
+        """Bytes of the file, fewer at its end; none if the medium does not give them."""
+        taken = b""
         try:
+            while part := os.pread(self.file.fileno(), count - len(taken), at + len(taken)):
+                taken += part
+            return taken
+        except OSError as why:
+            return problem(f"{self.path}: bytes {at}..{at + count}: {why.strerror}") or b""
+
+    def open_frame(self, number, at, count):
+        try:
+            sealed = self.take(at, count)
             return self.cipher.decrypt(struct.pack(">IQ", 0, number), sealed, None)
         except (InvalidTag, ValueError):
-            return None
-
-    def describe(self):
-        self.file.seek(self.first)
-        plain = self.open_frame(0, self.file.read(self.described + TAG))
-        if plain is None:
-            problem(f"{self.path}: its description (frame 0) is damaged")
-        else:
-            self.description = plain
-        self.file.seek(max(self.data, self.size - ENDING - TAG))
-        end = self.open_frame(END_FRAME, self.file.read())
-        sealed, last = self.size - ENDING - TAG - self.data, self.frame + TAG
-        if end is not None and struct.unpack(">BQQQ", end)[3] == -(-sealed // last):
-            self.ending = struct.unpack(">BQQQ", end)
-        else:
-            problem(f"{self.path}: it is cut off, or its end is damaged")
+            end = number == END_FRAME
+            return problem(f"{self.path}: {'its end' if end else f'frame {number}'} is damaged")
 
     def frames(self):
-        """Plain bytes of each data frame, None for one that is damaged."""
-        self.file.seek(self.data)
-        left, number = self.size - ENDING - TAG - self.data, 0
-        while left > 0:
-            number += 1
-            sealed = self.file.read(min(left, self.frame + TAG))
-            left -= len(sealed)
-            plain = self.open_frame(number, sealed)
-            if plain is None or len(plain) <= 4:
-                problem(f"{self.path}: frame {number} is damaged")
-                plain = None
-            yield plain
-            if not sealed:
-                return
+        """Plain bytes of each data frame, of whichever copy has it; None if none does."""
+        end, step = self.size - ENDING - TAG, self.frame + TAG
+        for number, at in enumerate(range(self.data, end, step), 1):
+            opened = (copy.open_frame(number, at, min(step, end - at)) for copy in self.copies)
+            yield next((plain for plain in opened if plain and len(plain) > 4), None)
 
 
 def collect(paths, key):
     """The volumes of the set that most files belong to, by ordinal."""
-    opened, result = [], {}
-    for path in paths:
-        try:
-            opened.append(Volume(path, key))
-        except (Refused, OSError) as why:
-            problem(f"{path}: {why}")
-    sets = [volume.set for volume in opened]
-    for volume in opened:
-        if volume.set != max(sorted(set(sets)), key=sets.count):
+    opened = list(filter(None, (attempt(path, Volume, path, key) for path in paths)))
+    sets, result = [volume.set for volume in opened], {}
+    main = max(sorted(set(sets)), key=sets.count, default=None)
+    for volume in sorted(opened, key=lambda v: (v.ending is None, v.description is None)):
+        if volume.set != main:
             problem(f"{volume.path}: it belongs to set {volume.set.hex()}")
-        elif volume.ordinal in result:
+        elif (first := result.setdefault(volume.ordinal, volume)) is not volume:
             problem(f"{volume.path}: volume {volume.ordinal} was given already")
-        else:
-            result[volume.ordinal] = volume
+            if volume.head == first.head:
+                first.copies.append(volume)
+                first.description = first.description or volume.description
     return result
 
 
@@ -133,148 +123,164 @@ def pieces(volumes):
     for ordinal in sorted(volumes):
         volume = volumes[ordinal]
         start = struct.unpack(">Q", volume.description[:8])[0] if volume.description else None
-        for missing in range(expected, ordinal):
-            problem(f"volume {missing} of the set is missing")
         if expected != ordinal:
+            more = f", and all up to {ordinal - 1}" * (ordinal - expected > 1)
+            problem(f"volume {expected} of the set is missing{more}")
             yield None
         elif None not in (start, position) and start != position:
             problem(f"{volume.path}: it does not continue the volume before it")
             yield None
         for plain in volume.frames():
-            if plain is None:
-                yield None
-                continue
-            (member,) = struct.unpack(">I", plain[:4])
-            yield plain[4:], None if member == NONE_STARTS else member
-        if volume.ending is None:
-            yield None
-        position = volume.ending[2] if volume.ending else None
+            (member,) = struct.unpack(">I", plain[:4]) if plain else (None,)
+            yield plain and (plain[4:], None if member == NONE_STARTS else member)
+        position = volume.ending[2] if volume.ending else (yield None)
         expected = ordinal + 1
     if not volumes or not (last := volumes[max(volumes)].ending) or last[0] != 1:
         problem(f"volume {expected} of the set is missing, or whatever follows")
         yield None
 
 
-class Run:
-    """The archive from one member's start to the next gap, as a file to read."""
-
-    def __init__(self, source):
-        self.source, self.rest, self.ended, self.over = source, b"", False, False
-        for piece in source:
-            if piece is not None and piece[1] is not None:
-                self.rest = piece[0][piece[1]:]
-                return
-        self.ended = self.over = True
-
-    def read(self, count):
-        parts = []
-        while count > 0 and (self.rest or self.refill()):
-            parts.append(self.rest[:count])
-            self.rest = self.rest[count:]
-            count -= len(parts[-1])
-        return b"".join(parts)
-
-    def refill(self):
-        if not self.ended:
-            piece = next(self.source, False)
-            self.over = piece is False
-            self.ended = not piece
-            self.rest = piece[0] if piece else b""
-        return bool(self.rest)
-
-
 class Restorer:
-    def __init__(self, to):
+    """Restores members one after the other; after a gap from where the next one starts."""
+
+    def __init__(self, source, to):
         os.makedirs(to, exist_ok=True)
         if os.listdir(to):
             sys.exit(f"{to}: it is not empty: name a new or empty directory")
-        self.to, self.directories = os.fsencode(to), []
+        self.to, self.made, self.directories = os.fsencode(to), {os.fsencode(to)}, []
+        self.source, self.piece, self.start, self.at, self.gap = source, b"", None, 0, False
 
-    def run(self, run):
-        try:
-            with tarfile.open(fileobj=run, mode="r|", encoding="utf-8",
-                              errors="surrogateescape") as archive:
-                while (member := archive.next()) is not None:
-                    archive.members.clear()
-                    try:
-                        self.member(archive, member)
-                    except OSError as why:
-                        problem(f"{member.name}: {why}")
-        except tarfile.TarError as why:
-            problem(f"the archive breaks off: {why}")
-        while run.read(1 << 20):
+    def run(self):
+        while self.resync():
+            try:
+                while (member := self.next()) is not None:
+                    attempt(os.fsdecode(member.name), self.member, member)
+            except (tarfile.TarError, ValueError, ArithmeticError) as why:
+                if not self.gap:  # what that takes was named
+                    problem(f"up to where the next member starts nothing is restored: {why}")
+        for path, member in reversed(self.directories):
+            self.attributes(path, member)
+
+    def resync(self):
+        """Goes to where the next member starts; False if none does."""
+        while self.start is None or self.start < self.at:
+            self.gap = False
+            if self.refill() is False:
+                return False
+        self.at, self.start, self.left = self.start, None, 0
+        return True
+
+    def refill(self):
+        piece = None if self.gap else next(self.source, False)
+        (self.piece, self.start), self.at, self.gap = piece or (b"", None), 0, piece is None
+        return piece
+
+    def read(self, count):
+        parts = []
+        while count > 0 and (self.at < len(self.piece) or self.refill()):
+            parts.append(self.piece[self.at:self.at + count])
+            self.at, count = self.at + len(parts[-1]), count - len(parts[-1])
+            self.left -= len(parts[-1])
+        return b"".join(parts)
+
+    def next(self):
+        """The next member; None after the end of the archive."""
+        while self.left > 0 and self.read(min(self.left, 1 << 20)):
             pass
+        records = {}
+        while (block := self.read(512)).strip(b"\0"):
+            member = tarfile.TarInfo.frombuf(block, "latin-1", "strict")
+            self.left = member.size + -member.size % 512
+            if member.type != tarfile.XHDTYPE:
+                break
+            data, at = self.read(self.left), 0
+            while at < member.size:
+                start, end = data.index(b" ", at) + 1, at
+                end += int(data[at:start])
+                key, _, records[key] = data[start:end - 1].partition(b"=")
+                at = max(end, start)
+        else:
+            if records or len(block + self.read(512)) < 1024 or self.read(1):
+                raise ValueError("it has no end, or something follows it")
+            return None
+        name = records.get(b"path", member.name.encode("latin-1"))
+        member.name, member.pax_headers = records.get(b"GNU.sparse.name", name), records
+        member.linkname = records.get(b"linkpath", member.linkname.encode("latin-1"))
+        for field in ("uid", "gid", "size", "mtime"):
+            said = records.get(field.encode(), str(getattr(member, field)).encode())
+            setattr(member, field, Decimal(said.decode()) if field == "mtime" else int(said))
+        self.left = member.size + -member.size % 512
+        return member
 
-    def member(self, archive, member):
-        name = member.name.encode("utf-8", "surrogateescape")
-        if name.startswith(b"/") or b".." in name.split(b"/") or b"\0" in name:
-            return problem(f"{member.name}: it would leave the directory")
-        path = os.path.join(self.to, name)
-        os.makedirs(os.path.dirname(path), exist_ok=True)
+    def place(self, name):
+        """Where a member goes: below directories that were made here, for links may lead away."""
+        parts, path = [part for part in name.split(b"/") if part not in (b"", b".")], self.to
+        if name[:1] == b"/" or b".." in parts or b"\0" in name:
+            raise ValueError("it would leave the directory")
+        for part in parts:
+            if path not in self.made:
+                os.mkdir(path, 0o700)
+                self.made.add(path)
+            path = os.path.join(path, part)
+        return path
+
+    def member(self, member):
+        path = self.place(member.name)
         if member.isdir():
-            os.makedirs(path, mode=0o700, exist_ok=True)
+            self.place(member.name + b"/_")  # makes it
             return self.directories.append((path, member))
         if member.islnk():
-            first = member.linkname.encode("utf-8", "surrogateescape")
-            return os.link(os.path.join(self.to, first), path, follow_symlinks=False)
-        if member.isreg() and not self.content(archive, member, path):
+            return os.link(self.place(member.linkname), path, follow_symlinks=False)
+        if member.isreg() and not self.content(member, path):
             return None
         if member.issym():
-            os.symlink(member.linkname.encode("utf-8", "surrogateescape"), path)
-        elif member.isfifo():
-            os.mkfifo(path)
+            os.symlink(member.linkname, path)
         elif not member.isreg():
-            kind = 0o020000 if member.ischr() else 0o060000
+            kind = {b"3": 0o020000, b"4": 0o060000, b"6": 0o010000}[member.type]
             os.mknod(path, kind | 0o600, os.makedev(member.devmajor, member.devminor))
         return self.attributes(path, member)
 
-    def content(self, archive, member, path):
+    def content(self, member, path):
         """Writes a file, holes and blocks of zeros as holes. False, and no file, if not whole."""
-        size, done, digest = member.size, 0, hashlib.sha256()
-        pieces, said = member.sparse or [(0, size)], member.pax_headers.get("comment", "")
-        member.sparse, member.size = None, sum(length for _, length in pieces)
-        source = archive.extractfile(member)  # the pieces, one after the other
-        if (check := said.startswith("SHA-256 ")) and size - member.size > 1 << 32:  # takes long
+        done, digest, numbers, rest = 0, hashlib.sha256(), [1, 0, member.size], b""
+        size = int(member.pax_headers.get(b"GNU.sparse.realsize", member.size))
+        if b"GNU.sparse.major" in member.pax_headers:
+            numbers = []  # how many pieces are stored; offset and length of each; a line each
+            while not numbers[2 * (numbers or [0])[0]:] and (block := self.read(512)):
+                *lines, rest = (rest + block).split(b"\n")
+                numbers += map(int, lines)
+        said = member.pax_headers.get(b"comment", b"").decode(errors="replace")
+        if (check := said.startswith("SHA-256 ")) and size - self.left > 1 << 32:  # takes long
             check = print(f"{path!a}: over 4 GiB of holes: SHA-256 not compared", file=sys.stderr)
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
-            try:
-                for offset, left in pieces:
-                    while check and done < offset:
-                        done += digest.update(bytes(step := min(offset - done, 1 << 20))) or step
-                    done = offset
-                    while left and (piece := source.read(min(left, 1 << 16))):
-                        digest.update(piece)
-                        if piece.count(0) < len(piece):
-                            out.seek(done)
-                            out.write(piece)
-                        left, done = left - len(piece), done + len(piece)
-                    if left:
-                        break
-            except tarfile.TarError:
-                pass
+            for offset, left in zip(numbers[1::2], numbers[2::2]):
+                while check and done < offset:
+                    done += digest.update(bytes(step := min(offset - done, 1 << 20))) or step
+                done = offset
+                while left and (piece := self.read(min(left, 1 << 16))):
+                    digest.update(piece)
+                    if piece.count(0) < len(piece):
+                        out.seek(done)
+                        out.write(piece)
+                    left, done = left - len(piece), done + len(piece)
+                size += left  # what is lost keeps it from being whole
             out.truncate(done)
         if not (whole := done == size and (not check or said[8:] == digest.hexdigest())):
             os.unlink(path)
-            problem(f"{member.name}: it is not whole, so it was not restored")
+            problem(f"{os.fsdecode(member.name)}: it is not whole, so it was not restored")
         return whole
 
     def attributes(self, path, member):
-        def attempt(what, act, *arguments, **named):
-            try:
-                act(*arguments, **named)
-            except OSError as why:
-                problem(f"{member.name}: could not set its {what}: {why.strerror}")
-
+        what, time = f"{os.fsdecode(member.name)}: could not set its ", int(member.mtime * 10**9)
         if os.geteuid() == 0:
-            attempt("owner", os.lchown, path, member.uid, member.gid)
+            attempt(what + "owner", os.lchown, path, member.uid, member.gid)
         if not member.issym():
-            attempt("mode", os.chmod, path, member.mode)
+            attempt(what + "mode", os.chmod, path, member.mode)
         for key, value in member.pax_headers.items():
-            if key.startswith("SCHILY.xattr."):
-                name, value = key[13:], value.encode("utf-8", "surrogateescape")
-                attempt("attributes", os.setxattr, path, name, value, follow_symlinks=False)
-        time = int(Decimal(member.pax_headers.get("mtime", member.mtime)) * 10**9)
-        attempt("times", os.utime, path, ns=(time, time), follow_symlinks=False)
+            if key.startswith(b"SCHILY.xattr."):
+                name = key[13:].replace(b"%3D", b"=").replace(b"%25", b"%")
+                attempt(what + "attributes", os.setxattr, path, name, value, follow_symlinks=False)
+        attempt(what + "times", os.utime, path, ns=(time, time), follow_symlinks=False)
 
 
 def main(arguments):
@@ -282,17 +288,11 @@ def main(arguments):
         sys.exit(print(__doc__, file=sys.stderr) or 2)
     key, restoring = read_key(arguments[0]), arguments[1] == "--to"
     source = pieces(collect(arguments[2 + restoring:], key))
-    if not restoring:
-        while (piece := next(source, None)) is not None:
-            sys.stdout.buffer.write(piece[0])
-        any(False for _ in source)  # says what else is wrong
-        sys.stdout.buffer.flush()
-        return
-    restorer = Restorer(arguments[2])
-    while not (run := Run(source)).over:
-        restorer.run(run)
-    for path, member in reversed(restorer.directories):
-        restorer.attributes(path, member)
+    if restoring:
+        return Restorer(source, arguments[2]).run()
+    while (piece := next(source, None)) is not None:
+        sys.stdout.buffer.write(piece[0])
+    return any(False for _ in source)  # says what else is wrong
 
 
 if __name__ == "__main__":

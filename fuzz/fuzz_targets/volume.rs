@@ -1,5 +1,6 @@
 //! Damage to an archive volume: whatever is done to one, reading never panics, and a set without
-//! problems gives the archive that was written. A check of the files in it agrees.
+//! problems gives the archive that was written. A check of the files in it agrees, and so does one
+//! without a key in what it can see.
 //!
 //! Input: which volume (u8), what to do with it (u8: flip, cut, replace, insert), where in it
 //! (big-endian u32), then bytes to do it with. The set is the format fixture of version 1.
@@ -53,7 +54,11 @@ fuzz_target!(|bytes: &[u8]| {
     let checked = check_volumes(&paths, Some(&Kek::from_bytes(KEY)), &mut ());
     let complete = checked.expect("files and memory do not fail").is_complete();
     assert_eq!(complete, stream(&paths).is_some(), "both find the same");
+    let seen = check_volumes(&paths, None, &mut ()).expect("files and memory do not fail").volumes;
+    assert!(seen.problems.len() <= 3 * paths.len(), "a header alone takes no memory");
+    assert!(seen.volumes.len() <= paths.len());
     if let Some(archive) = stream(&paths) {
+        assert_eq!(seen.problems, [], "what a key shows to be whole has no problem without one");
         assert!(archive == *WHOLE, "what has no problem is what was written");
     }
 });

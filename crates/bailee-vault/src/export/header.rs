@@ -12,6 +12,8 @@ const MOST_SIZE: u64 = (1 << 33) - 1;
 const MOST_ID: u32 = (1 << 21) - 1;
 /// What a comment begins with that has a file's SHA-256. Every tar passes over comments.
 pub(crate) const SHA256: &str = "SHA-256 ";
+/// What the name of a record with an extended attribute begins with.
+pub(crate) const XATTR: &[u8] = b"SCHILY.xattr.";
 
 /// What a member is, in the fields of its block and the records before it.
 pub(super) struct Header<'a> {
@@ -69,7 +71,7 @@ impl<'a> Header<'a> {
             add(b"mtime", decimal(seconds, nanos).as_bytes());
         }
         for (name, value) in &self.meta.xattrs {
-            add(&[b"SCHILY.xattr.", name.as_slice()].concat(), value);
+            add(&[XATTR, &keyword(name)].concat(), value);
         }
         if let Some(sha256) = self.sha256 {
             add(b"comment", format!("{SHA256}{}", to_hex(sha256)).as_bytes());
@@ -97,8 +99,14 @@ impl<'a> Header<'a> {
         put(156, &[self.kind]);
         put(157, &self.link[..self.link.len().min(100)]);
         put(257, b"ustar\x0000");
-        put(329, &octal(u64::from(self.device.0.min(MOST_ID)), 7));
-        put(337, &octal(u64::from(self.device.1.min(MOST_ID)), 7));
+        for (at, number) in [(329, self.device.0), (337, self.device.1)] {
+            if number > MOST_ID {
+                // In GNU's binary form: there is no record for it.
+                put(at, &(1 << 63 | u64::from(number)).to_be_bytes());
+            } else {
+                put(at, &octal(u64::from(number), 7));
+            }
+        }
         let sum: u64 = block.iter().map(|b| u64::from(*b)).sum();
         block[148..154].copy_from_slice(format!("{sum:06o}").as_bytes());
         block[154] = 0;
@@ -119,6 +127,34 @@ impl<'a> Header<'a> {
 fn stored_name(name: &[u8]) -> Vec<u8> {
     let at = name.iter().rposition(|c| *c == b'/').map_or(0, |slash| slash + 1);
     [&name[..at], b"GNUSparseFile.0/", &name[at..]].concat()
+}
+
+/// The name of an attribute in a record's name, which ends at the first `=`: as GNU tar has it.
+fn keyword(name: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(name.len());
+    for byte in name {
+        match byte {
+            b'%' => out.extend_from_slice(b"%25"),
+            b'=' => out.extend_from_slice(b"%3D"),
+            byte => out.push(*byte),
+        }
+    }
+    out
+}
+
+/// The name that such a part of a record's name says. Other `%` stand for themselves.
+pub(crate) fn attribute_of(mut keyword: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(keyword.len());
+    while let Some((byte, rest)) = keyword.split_first() {
+        let (said, left) = match (byte, rest) {
+            (b'%', [b'2', b'5', left @ ..]) => (b'%', left),
+            (b'%', [b'3', b'D', left @ ..]) => (b'=', left),
+            _ => (*byte, rest),
+        };
+        out.push(said);
+        keyword = left;
+    }
+    out
 }
 
 /// `length key=value\n`, where the length counts itself.
@@ -151,6 +187,20 @@ mod tests {
             let said = std::str::from_utf8(record.split(|b| *b == b' ').next().unwrap()).unwrap();
             assert_eq!(said.parse(), Ok(record.len()));
         }
+    }
+
+    #[test]
+    fn names_of_attributes_have_no_equals_sign_in_records() {
+        for (name, said) in [
+            (&b"user.a=b"[..], &b"user.a%3Db"[..]),
+            (b"user.%3D", b"user.%253D"),
+            (b"%%25=\xff", b"%25%2525%3D\xff"),
+            (b"", b""),
+        ] {
+            assert_eq!(keyword(name), said);
+            assert_eq!(attribute_of(said), name);
+        }
+        assert_eq!(attribute_of(b"100%, %2, %3d, %"), b"100%, %2, %3d, %");
     }
 
     #[test]

@@ -27,8 +27,8 @@ use crate::read::{Bytes, Fetch, TOGETHER, read_proven};
 use crate::unit::{Desk, Unit};
 use crate::vault::{Absent, Tenant, Vault};
 use crate::verify::Problem;
-pub(crate) use header::SHA256;
 use header::{BLOCK, Header, Sparse};
+pub(crate) use header::{SHA256, XATTR, attribute_of};
 use holes::Map;
 
 /// What ends an archive.

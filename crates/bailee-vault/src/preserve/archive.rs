@@ -103,6 +103,16 @@ pub(super) fn implied(path: Vec<u8>) -> Entry {
 
 /// A member's name as a path of the manifest.
 pub(crate) fn path_in_tree(name: &[u8]) -> Result<Vec<u8>, &'static str> {
+    let path = path_below(name)?;
+    if path.len() > LONGEST {
+        return Err("has a path over 4096 bytes");
+    }
+    Ok(path)
+}
+
+/// As [`path_in_tree`], of any length: of a tree that was walked a path may be longer than what the
+/// system takes at once.
+pub(crate) fn path_below(name: &[u8]) -> Result<Vec<u8>, &'static str> {
     if name.is_empty() {
         return Err("has no name");
     }
@@ -114,9 +124,6 @@ pub(crate) fn path_in_tree(name: &[u8]) -> Result<Vec<u8>, &'static str> {
     let path = parts.join(&b'/');
     if path.is_empty() {
         return Ok(path);
-    }
-    if path.len() > LONGEST {
-        return Err("has a path over 4096 bytes");
     }
     check_path(&path)?;
     Ok(path)

@@ -44,7 +44,7 @@ use crate::names::SnapshotId;
 use crate::snapshot::{Snapshot, SnapshotInfo, SourceKind};
 use crate::unit::Unit;
 use crate::vault::{Absent, Vault};
-pub(crate) use archive::path_in_tree;
+pub(crate) use archive::path_below;
 use collect::Collector;
 pub use input::Input;
 use previous::Previous;

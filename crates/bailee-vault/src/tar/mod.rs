@@ -5,10 +5,12 @@
 //!    short, or bytes after the end are a [`Flaw`] that says where and what.
 //! 2. What cannot be kept as the archive means it (a type, an ACL in text form) is a flaw too;
 //!    nothing is skipped in silence.
-//! 3. Metadata of one member takes at most [`MOST_RECORDS`] bytes, a map of a sparse file at most
-//!    [`sparse::MOST_PIECES`] pieces.
+//! 3. Metadata of one member takes at most [`FOREIGN`]`.records` bytes, a map of a sparse file at
+//!    most [`sparse::MOST_PIECES`] pieces.
 //! 4. Holes cost no bytes to write and each a turn of the hash to read: all of an archive together
-//!    have at most [`MOST_HOLES`] bytes, refused before the first of the member is read.
+//!    have at most [`FOREIGN`]`.holes` bytes, refused before the first of the member is read.
+//! 5. An archive that this program wrote, and whose bytes are authentic, has the limits of what is
+//!    kept: whatever the way out writes is read ([`Archive::authentic`]).
 //!
 //! Out of scope: whether the members make a tree, see `preserve/archive.rs`.
 
@@ -29,15 +31,29 @@ use crate::error::VaultError;
 use crate::manifest::{DeviceKind, Meta, Node};
 use crate::preserve::path_of;
 
-/// The most bytes of names and attributes before one member.
-const MOST_RECORDS: u64 = 16 * 1024 * 1024;
-
 /// The most bytes of records that count for all members.
 const MOST_GLOBAL: u64 = 64 * 1024;
 
-/// The most bytes of holes in all members: a file of the largest size that ext4 has, with nothing
-/// in it. A header that claims more would keep the processor for days.
-const MOST_HOLES: u64 = 16 << 40;
+/// What reading an archive may cost.
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    /// The most bytes of names and attributes before one member.
+    records: u64,
+    /// The most bytes of holes in all members.
+    holes: u64,
+}
+
+/// Of anybody's archive. Holes: a file of the largest size that ext4 has, with nothing in it. A
+/// header that claims more would keep the processor for days.
+const FOREIGN: Limits = Limits { records: 16 << 20, holes: 16 << 40 };
+
+/// Of our own. Records: more than all attributes that Linux can list of one file (64 KiB of names,
+/// each with a value of 64 KiB).
+const AUTHENTIC: Limits = Limits { records: 1 << 30, holes: u64::MAX };
+
+/// Bytes of names and attributes that are asked for at once: a damaged header gets no more memory
+/// than there are bytes behind it.
+const STEP: u64 = 1 << 20;
 
 /// Why an archive is not taken.
 #[derive(Debug)]
@@ -46,6 +62,15 @@ pub(crate) enum Flaw {
     Read(std::io::Error),
     /// It is no whole archive, or has what cannot be kept.
     Archive { at: u64, what: String },
+}
+
+impl std::fmt::Display for Flaw {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Read(e) => e.fmt(f),
+            Self::Archive { what, .. } => f.write_str(what),
+        }
+    }
 }
 
 impl Flaw {
@@ -102,12 +127,23 @@ pub(crate) struct Archive<R> {
     padding: u64,
     /// Bytes of holes in the members so far.
     holes: u64,
+    limits: Limits,
     global: Records,
 }
 
 impl<R: Read> Archive<R> {
+    /// Anybody's archive.
     pub(crate) fn new(from: R) -> Self {
-        Self { from, at: 0, left: 0, padding: 0, holes: 0, global: Records::default() }
+        Self::within(from, FOREIGN)
+    }
+
+    /// An archive that this program wrote, from bytes that are authentic.
+    pub(crate) fn authentic(from: R) -> Self {
+        Self::within(from, AUTHENTIC)
+    }
+
+    fn within(from: R, limits: Limits) -> Self {
+        Self { from, at: 0, left: 0, padding: 0, holes: 0, limits, global: Records::default() }
     }
 
     pub(crate) fn flaw(&self, what: impl Into<String>) -> Flaw {
@@ -135,7 +171,7 @@ impl<R: Read> Archive<R> {
             let header = Header::read(&block).map_err(|what| self.flaw(what))?;
             match header.kind {
                 b'x' | b'X' => records
-                    .add(&self.meta(&header)?, MOST_RECORDS)
+                    .add(&self.meta(&header)?, self.limits.records)
                     .map_err(|what| self.flaw(what))?,
                 b'g' => {
                     let all = self.meta(&header)?;
@@ -170,7 +206,7 @@ impl<R: Read> Archive<R> {
         let path = records.path().unwrap_or(&header.name).to_vec();
         let named = |what: &str| format!("{:?} {what}", String::from_utf8_lossy(&path));
         let meta = records.meta(header).map_err(|what| fail(at, named(&what)))?;
-        let node = node(header, records, meta).map_err(|what| fail(at, named(what)))?;
+        let node = node(header, (records, &path), meta).map_err(|what| fail(at, named(what)))?;
         let content = if matches!(node, Node::File { .. }) { stored } else { 0 };
         if content == 0 && !matches!(header.kind, b'1' | b'2') && stored > 0 {
             return Err(fail(at, named("has content although it is no file")));
@@ -190,8 +226,8 @@ impl<R: Read> Archive<R> {
             Some(map) => Body::sparse(map, self.left).map_err(|what| self.flaw(named(what)))?,
         };
         self.holes = self.holes.saturating_add(body.holes());
-        if self.holes > MOST_HOLES {
-            let most = MOST_HOLES >> 40;
+        if self.holes > self.limits.holes {
+            let most = self.limits.holes >> 40;
             let what = format!("has holes that make more than {most} TiB, with those before it");
             return Err(self.flaw(named(&what)));
         }
@@ -200,12 +236,16 @@ impl<R: Read> Archive<R> {
 
     /// Reads what follows a header that is not a member.
     fn meta(&mut self, header: &Header) -> Result<Vec<u8>, Flaw> {
-        if header.size > MOST_RECORDS {
+        if header.size > self.limits.records {
             return Err(self.flaw(format!("names of {} bytes", header.size)));
         }
         (self.left, self.padding) = (header.size, padding(header.size));
-        let mut bytes = vec![0; usize::try_from(header.size).unwrap_or(0)];
-        self.content(&mut bytes)?;
+        let mut bytes = Vec::new();
+        while self.left > 0 {
+            let start = bytes.len();
+            bytes.resize(start + usize::try_from(self.left.min(STEP)).unwrap_or(0), 0);
+            self.content(&mut bytes[start..])?;
+        }
         self.skip()?;
         Ok(bytes)
     }
@@ -293,7 +333,12 @@ fn text(bytes: &[u8]) -> Vec<u8> {
     bytes.split(|byte| *byte == 0).next().unwrap_or_default().to_vec()
 }
 
-fn node(header: &Header, records: &Records, meta: Meta) -> Result<Node, &'static str> {
+/// What a member is; `path` is its whole name, of which the block may have the beginning only.
+fn node(
+    header: &Header,
+    (records, path): (&Records, &[u8]),
+    meta: Meta,
+) -> Result<Node, &'static str> {
     let device = |meta, kind| {
         let (major, minor) = header.device?;
         Ok(Node::Device { meta, kind, major, minor })
@@ -301,7 +346,7 @@ fn node(header: &Header, records: &Records, meta: Meta) -> Result<Node, &'static
     let target = || records.get("linkpath").unwrap_or(&header.link).to_vec();
     Ok(match header.kind {
         // Before POSIX a directory was a file whose name ends in a slash.
-        b'0' | 0 if header.name.ends_with(b"/") => Node::Directory { meta },
+        b'0' | 0 if path.ends_with(b"/") => Node::Directory { meta },
         b'0' | 0 | b'7' | b'S' => Node::File { meta, content: crate::manifest::Content::default() },
         b'1' => Node::HardLink { target: target() },
         b'2' => Node::Symlink { meta, target: target() },

@@ -1,21 +1,19 @@
 //! Extended header records: what the fields of a header block cannot hold.
 //!
-//! Invariants: values are raw bytes and may hold anything, line ends too; a record whose length is
-//! wrong is refused; of two with one name the later counts.
+//! Invariants: names and values are raw bytes and may hold anything, line ends too; a record whose
+//! length is wrong is refused; of two with one name the later counts.
 
 use bailee_ledger::hash_from_hex;
 use std::collections::BTreeMap;
 
 use super::header::Header;
-use crate::export::SHA256;
+use crate::export::{SHA256, XATTR, attribute_of};
 use crate::manifest::Meta;
 
-const XATTR: &str = "SCHILY.xattr.";
-
-/// Records by name. A name that is not text cannot be one that means something here.
+/// Records by name. Attributes have names of any bytes.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Records {
-    all: BTreeMap<String, Vec<u8>>,
+    all: BTreeMap<Vec<u8>, Vec<u8>>,
     /// GNU.sparse.offset and .numbytes of format 0.0, which repeat.
     pub(super) repeated: Vec<(u64, u64)>,
     offset: Option<u64>,
@@ -39,14 +37,13 @@ impl Records {
             bytes = &bytes[len..];
             let eq = record.iter().position(|byte| *byte == b'=').ok_or_else(bad)?;
             let (name, value) = (&record[..eq], &record[eq + 1..]);
-            let name = String::from_utf8(name.to_vec()).map_err(|_| bad())?;
-            match name.as_str() {
-                "GNU.sparse.offset" => self.offset = Some(decimal(value).ok_or_else(bad)?),
-                "GNU.sparse.numbytes" => {
+            match name {
+                b"GNU.sparse.offset" => self.offset = Some(decimal(value).ok_or_else(bad)?),
+                b"GNU.sparse.numbytes" => {
                     let offset = self.offset.take().ok_or_else(bad)?;
                     self.repeated.push((offset, decimal(value).ok_or_else(bad)?));
                 }
-                _ => drop(self.all.insert(name, value.to_vec())),
+                _ => drop(self.all.insert(name.to_vec(), value.to_vec())),
             }
         }
         let size: usize = self.all.iter().map(|(name, value)| name.len() + value.len()).sum();
@@ -59,7 +56,7 @@ impl Records {
 
     pub(super) fn put(&mut self, name: &str, value: Option<Vec<u8>>) {
         if let Some(value) = value {
-            self.all.insert(name.to_owned(), value);
+            self.all.insert(name.as_bytes().to_vec(), value);
         }
     }
 
@@ -70,7 +67,7 @@ impl Records {
 
     /// A value; an empty one takes a global record back.
     pub(super) fn get(&self, name: &str) -> Option<&[u8]> {
-        self.all.get(name).map(Vec::as_slice).filter(|value| !value.is_empty())
+        self.all.get(name.as_bytes()).map(Vec::as_slice).filter(|value| !value.is_empty())
     }
 
     pub(super) fn number(&self, name: &str) -> Result<Option<u64>, String> {
@@ -105,13 +102,14 @@ impl Records {
         let mut xattrs = Vec::new();
         for (name, value) in &self.all {
             if let Some(name) = name.strip_prefix(XATTR) {
-                xattrs.push((name.as_bytes().to_vec(), value.clone()));
-            } else if name == "RHT.security.selinux" {
+                xattrs.push((attribute_of(name), value.clone()));
+            } else if name == b"RHT.security.selinux" {
                 xattrs.push((b"security.selinux".to_vec(), [value.as_slice(), b"\0"].concat()));
-            } else if name.starts_with("SCHILY.acl.") {
+            } else if name.starts_with(b"SCHILY.acl.") {
                 return Err(format!(
-                    "has an access list as text ({name}), which cannot be kept: make the archive \
-                     without --acls, or preserve the directory itself"
+                    "has an access list as text ({}), which cannot be kept: make the archive \
+                     without --acls, or preserve the directory itself",
+                    String::from_utf8_lossy(name)
                 ));
             }
         }
@@ -139,17 +137,18 @@ fn seconds(value: &[u8]) -> Option<(i64, u32)> {
     let text = std::str::from_utf8(value).ok()?;
     let (negative, text) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    let whole = i64::try_from(decimal(whole.as_bytes())?).ok()?;
+    let whole = i128::from(decimal(whole.as_bytes())?);
     if !fraction.bytes().all(|digit| digit.is_ascii_digit()) {
         return None;
     }
     let digits = format!("{fraction:0<9}");
     let nanos: u32 = digits.get(..9)?.parse().ok()?;
-    Some(match (negative, nanos) {
+    let (whole, nanos) = match (negative, nanos) {
         (false, _) => (whole, nanos),
         (true, 0) => (-whole, 0),
         (true, _) => (-whole - 1, 1_000_000_000 - nanos),
-    })
+    };
+    Some((i64::try_from(whole).ok()?, nanos))
 }
 
 #[cfg(test)]
@@ -162,6 +161,8 @@ mod tests {
         assert_eq!(seconds(b"7.5"), Some((7, 500_000_000)));
         assert_eq!(seconds(b"-4.000000001"), Some((-5, 999_999_999)));
         assert_eq!(seconds(b"-5"), Some((-5, 0)));
+        assert_eq!(seconds(b"-9223372036854775808.000000000"), Some((i64::MIN, 0)));
+        assert_eq!(seconds(b"9223372036854775808"), None);
         assert_eq!(seconds(b"1.x"), None);
         assert_eq!(seconds(b"--1"), None);
     }
@@ -172,6 +173,8 @@ mod tests {
         records.add(b"27 SCHILY.xattr.user.a=\n=\0\n9 path=x\n", 99).unwrap();
         assert_eq!(records.get("SCHILY.xattr.user.a"), Some(&b"\n=\0"[..]));
         assert_eq!(records.path(), Some(&b"x"[..]));
+        records.add(b"22 SCHILY.xattr.\xff\xfe\0=v\n", 99).unwrap();
+        assert_eq!(records.all[&b"SCHILY.xattr.\xff\xfe\0"[..]], b"v");
         for bad in [&b"9 path=xy"[..], b"99 path=x\n", b"2 \n", b"x path=x\n", b"9 pathxx\n", b"9"]
         {
             assert!(Records::default().add(bad, 99).is_err(), "{bad:?}");

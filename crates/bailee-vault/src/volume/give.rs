@@ -8,30 +8,32 @@
 //!    lost and is not left in the directory.
 //! 2. What is behind a gap is given: each frame says where the next member starts.
 //! 3. Nothing outside of the directory is touched: paths are checked as those of any archive, and
-//!    the directory is the one of `restore`.
+//!    the directory is the one of `restore`. A member that lies below what is no directory, or
+//!    whose name is taken, is named, and the others come back.
+//! 4. What cannot be read of an archive whose bytes are all there is named with where it lies, down
+//!    to where reading goes on: nothing is passed over in silence.
+
+mod links;
 
 use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
-use std::fs::File;
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use aws_lc_rs::digest::{Context, SHA256};
-
-use super::VolumesReport;
-use super::read::{Place, inspect, verify};
-use super::stream::Stream;
+use super::content::Content;
+use super::inspect::inspect;
+use super::read::{Place, verify};
+use super::stream::{Loss, Stream};
+use super::{VolumeFacts, VolumeProblem, VolumesReport};
 use crate::error::VaultError;
 use crate::key::Kek;
 use crate::manifest::{Meta, Node, parent};
 use crate::pattern::Pattern;
-use crate::preserve::{Progress, hash_zeros, path_in_tree, path_of};
+use crate::preserve::{Progress, path_below, path_of};
 use crate::proof::Proof;
 use crate::restore::{Target, apply};
-use crate::root::finish;
-use crate::tar::{Archive, Body, Flaw, Member};
+use crate::tar::{Archive, Body, Member};
 use crate::verify::Problem;
 
 /// What was read of volumes.
@@ -62,7 +64,7 @@ impl Given {
 /// Reads volumes and everything in them. Without a key: their headers and each file's SHA-256.
 ///
 /// # Errors
-/// A volume that cannot be opened. All else is in the report.
+/// A path that leads to nothing. All else is in the report.
 pub fn check_volumes(
     paths: &[PathBuf],
     key: Option<&Kek>,
@@ -81,7 +83,7 @@ pub fn check_volumes(
 /// snapshot is in a directory of its name; patterns are relative to that.
 ///
 /// # Errors
-/// [`VaultError::Destination`]; a volume that cannot be opened. What is damaged is in the report.
+/// [`VaultError::Destination`]; a path that leads to nothing. What is damaged is in the report.
 pub fn restore_volumes(
     paths: &[PathBuf],
     key: &Kek,
@@ -102,7 +104,17 @@ pub fn restore_volumes(
 /// Where a member of that path goes, if anywhere.
 type Choose<'a> = dyn Fn(&[u8]) -> Option<Vec<u8>> + 'a;
 
-struct Giver<'a> {
+/// Why members end.
+enum End {
+    /// The archive has its end.
+    Whole,
+    /// What comes next is lost.
+    Lost,
+    /// It is there, and cannot be read: why not.
+    Strange(String),
+}
+
+pub(super) struct Giver<'a> {
     given: Given,
     target: Option<Target>,
     progress: &'a mut dyn Progress,
@@ -111,13 +123,23 @@ struct Giver<'a> {
     made: HashSet<Vec<u8>>,
     /// Files that were given whole.
     whole: HashSet<Vec<u8>>,
+    /// What else than files and directories was given.
+    others: HashSet<Vec<u8>>,
     /// Links whose file was not given: the file, and the links.
     links: HashMap<Vec<u8>, Vec<Vec<u8>>>,
-    lost: Rc<Cell<bool>>,
+    loss: Rc<Cell<Loss>>,
+    /// Members that were read.
+    pub(super) members: u64,
+    /// The volumes that were read from start to end.
+    pub(super) read: Vec<VolumeFacts>,
 }
 
 impl<'a> Giver<'a> {
-    fn new(volumes: VolumesReport, target: Option<Target>, progress: &'a mut dyn Progress) -> Self {
+    pub(super) fn new(
+        volumes: VolumesReport,
+        target: Option<Target>,
+        progress: &'a mut dyn Progress,
+    ) -> Self {
         Self {
             given: Given { volumes, ..Given::default() },
             target,
@@ -125,49 +147,109 @@ impl<'a> Giver<'a> {
             directories: Vec::new(),
             made: HashSet::from([Vec::new()]),
             whole: HashSet::new(),
+            others: HashSet::new(),
             links: HashMap::new(),
-            lost: Rc::default(),
+            loss: Rc::new(Cell::new(Loss::Nothing)),
+            members: 0,
+            read: Vec::new(),
         }
     }
 
     /// Reads the archive from start to end.
-    fn run(&mut self, places: &[Place], key: &Kek, choose: &Choose<'_>) -> Result<(), VaultError> {
+    pub(super) fn run(
+        &mut self,
+        places: &[Place],
+        key: &Kek,
+        choose: &Choose<'_>,
+    ) -> Result<(), VaultError> {
         let size: u64 = self.given.volumes.volumes.iter().map(|v| v.size).sum();
         self.progress.begin("reading files", size);
         let mut stream = Stream::new(places, key);
-        self.lost = stream.lost();
+        self.loss = stream.loss();
         let mut done = 0;
         loop {
-            let mut archive = Archive::new(&mut stream);
-            loop {
-                let skipped = archive.skip();
-                self.lost.set(false);
-                match skipped.and_then(|()| archive.next()) {
-                    Ok(_) if self.lost.get() => break, // part of what it says is lost
-                    Ok(None) => return Ok(()),
-                    Ok(Some(member)) => {
-                        let stored = member.body.data();
-                        self.member(&mut archive, member, choose)?;
-                        done += stored;
-                        self.progress.advance(self.given.files, done);
+            let end = self.members(&mut Archive::authentic(&mut stream), &mut done, choose)?;
+            let (from, over) = (stream.position(), stream.is_over());
+            let more = match end {
+                End::Whole => break,
+                End::Lost => stream.resync(),
+                End::Strange(why) => {
+                    let more = stream.resync();
+                    if !(over && self.has_no_end()) {
+                        self.strange(from..stream.position(), &why);
                     }
-                    Err(_) => break,
+                    more
                 }
+            };
+            if !more {
+                self.breaks_off();
+                break;
             }
-            drop(archive);
-            if !stream.resync() {
-                return self.breaks_off();
+        }
+        self.read = stream.into_read();
+        Ok(())
+    }
+
+    /// Reads members up to the end of the archive, or to what cannot be read.
+    fn members(
+        &mut self,
+        archive: &mut Archive<&mut Stream<'_>>,
+        done: &mut u64,
+        choose: &Choose<'_>,
+    ) -> Result<End, VaultError> {
+        loop {
+            if self.loss.get() == Loss::Place {
+                return Ok(End::Lost);
+            }
+            let skipped = archive.skip();
+            if self.loss.get() == Loss::Place {
+                return Ok(End::Lost);
+            }
+            self.loss.set(Loss::Nothing);
+            let next = skipped.and_then(|()| archive.next());
+            if self.loss.get() != Loss::Nothing {
+                return Ok(End::Lost); // part of what it says
+            }
+            match next {
+                Ok(None) => return Ok(End::Whole),
+                Ok(Some(member)) => {
+                    let stored = member.body.data();
+                    self.members += 1;
+                    self.member(archive, member, choose)?;
+                    *done += stored;
+                    self.progress.advance(self.given.files, *done);
+                }
+                Err(flaw) => return Ok(End::Strange(flaw.to_string())),
             }
         }
     }
 
+    /// Whether the archive's last part was not given, which is named by then.
+    fn has_no_end(&self) -> bool {
+        let (last, problems) = (self.given.volumes.volumes.last(), &self.given.volumes.problems);
+        let last = last.map_or(0, |last| last.ordinal);
+        problems.iter().any(|problem| match problem {
+            VolumeProblem::Missing { first, .. } => *first > last,
+            VolumeProblem::Twice { .. } | VolumeProblem::Foreign { .. } => false,
+            _ => true,
+        })
+    }
+
+    fn strange(&mut self, at: Range<u64>, why: &str) {
+        let what = format!(
+            "bytes {}..{} of the archive are not understood, and what is in them is not given: \
+             {why}",
+            at.start, at.end
+        );
+        self.given.damaged.push(Problem { path: PathBuf::new(), what });
+    }
+
     /// The archive has no end: that must be for a reason that was named.
-    fn breaks_off(&mut self) -> Result<(), VaultError> {
-        if self.given.volumes.problems.is_empty() {
+    fn breaks_off(&mut self) {
+        if self.given.is_complete() {
             let what = "the archive in the volumes is not whole".to_owned();
             self.given.damaged.push(Problem { path: PathBuf::new(), what });
         }
-        Ok(())
     }
 
     fn member(
@@ -176,15 +258,22 @@ impl<'a> Giver<'a> {
         member: Member,
         choose: &Choose<'_>,
     ) -> Result<(), VaultError> {
-        let path = match path_in_tree(&member.path) {
+        let path = match path_below(&member.path) {
             Ok(path) => path,
-            Err(why) => {
-                let what = format!("{why}: it was not restored");
-                self.given.damaged.push(Problem { path: path_of(&member.path), what });
-                return Ok(());
-            }
+            Err(why) => return self.refuse(&member.path, why),
         };
         let Some(path) = choose(&path) else { return Ok(()) };
+        let directory = matches!(member.node, Node::Directory { .. });
+        if self.is_taken(&path) || !directory && self.made.contains(&path) {
+            return self.refuse(&path, "its name is taken by what came before");
+        }
+        let mut above = parent(&path);
+        while let Some(over) = above.filter(|over| !self.made.contains(*over)) {
+            if self.is_taken(over) {
+                return self.refuse(&path, "lies below what is no directory");
+            }
+            above = parent(over);
+        }
         self.parents(&path)?;
         match member.node {
             Node::Directory { meta } => self.directory(path, Some(meta)),
@@ -193,11 +282,23 @@ impl<'a> Giver<'a> {
             }
             Node::HardLink { target } => self.link(&path, &target),
             node => {
+                self.others.insert(path.clone());
                 let Some(target) = &mut self.target else { return Ok(()) };
                 let missed = &mut self.given.not_restored;
                 target.special(&path, &node, &mut |what| missed.push(problem(&path, what)))
             }
         }
+    }
+
+    /// Whether something that is no directory has this path.
+    fn is_taken(&self, path: &[u8]) -> bool {
+        self.whole.contains(path) || self.others.contains(path)
+    }
+
+    fn refuse(&mut self, path: &[u8], why: &str) -> Result<(), VaultError> {
+        let what = format!("{why}: it was not restored");
+        self.given.damaged.push(problem(path, &what));
+        Ok(())
     }
 
     /// Directories that no member speaks of, or that were not asked for.
@@ -231,7 +332,7 @@ impl<'a> Giver<'a> {
         let (size, data) = (body.size, body.data());
         let hash = Proof::of_lengths(size.saturating_sub(data), data) == Proof::Sha256;
         let said = said.filter(|_| hash);
-        let content = Content { path: &path, file: file.as_ref(), lost: &self.lost };
+        let content = Content { path: &path, file: file.as_ref(), loss: &self.loss };
         let (sha256, lost) = content.copy(archive, body, said.is_some())?;
         let what = match (&lost[..], said) {
             ([], Some(said)) if said != sha256 => "it does not give its SHA-256".to_owned(),
@@ -261,42 +362,8 @@ impl<'a> Giver<'a> {
         Ok(())
     }
 
-    fn link(&mut self, path: &[u8], first: &[u8]) -> Result<(), VaultError> {
-        let first = path_in_tree(first).unwrap_or_default();
-        match &mut self.target {
-            Some(target) if self.whole.contains(&first) => target.link(&first, path),
-            None if self.whole.contains(&first) => Ok(()),
-            _ => {
-                self.links.entry(first).or_default().push(path.to_vec());
-                Ok(())
-            }
-        }
-    }
-
-    /// Links whose file was not asked for: the first of them becomes the file.
-    fn stand_ins(&mut self, places: &[Place], key: &Kek) -> Result<(), VaultError> {
-        let damaged: HashSet<PathBuf> = self.given.damaged.iter().map(|p| p.path.clone()).collect();
-        let links = std::mem::take(&mut self.links);
-        let (lost, wanted): (HashMap<_, _>, HashMap<_, _>) =
-            links.into_iter().partition(|(first, _)| damaged.contains(&path_of(first)));
-        self.links = lost;
-        if wanted.is_empty() {
-            return Ok(());
-        }
-        self.run(places, key, &|path| wanted.get(path).map(|links| links[0].clone()))?;
-        for links in wanted.into_values() {
-            for link in &links[1..] {
-                self.link(link, &links[0])?;
-            }
-            if !self.whole.contains(&links[0]) {
-                self.links.entry(links[0].clone()).or_default().push(links[0].clone());
-            }
-        }
-        Ok(())
-    }
-
     /// Metadata of directories, links of what is lost, and onto the disk.
-    fn finish(mut self) -> Result<Given, VaultError> {
+    pub(super) fn finish(mut self) -> Result<Given, VaultError> {
         self.name_links();
         if let Some(target) = &self.target {
             for (path, meta) in self.directories.iter().rev() {
@@ -309,82 +376,8 @@ impl<'a> Giver<'a> {
         }
         Ok(self.given)
     }
-
-    fn name_links(&mut self) {
-        let known: HashSet<PathBuf> = self.given.damaged.iter().map(|p| p.path.clone()).collect();
-        for link in self.links.values().flatten().filter(|link| !known.contains(&path_of(link))) {
-            let what = "it is another name of a file that is damaged or lost";
-            self.given.damaged.push(problem(link, what));
-        }
-        self.given.damaged.sort_by(|a, b| a.path.cmp(&b.path));
-    }
 }
 
 fn problem(path: &[u8], what: &str) -> Problem {
     Problem { path: path_of(path), what: what.to_owned() }
-}
-
-/// The content of one file on its way.
-struct Content<'a> {
-    path: &'a [u8],
-    file: Option<&'a File>,
-    lost: &'a Cell<bool>,
-}
-
-/// Bytes copied at once; a loss is known to this.
-const PIECE: usize = 64 << 10;
-
-impl Content<'_> {
-    /// Copies it. Its SHA-256, if that was asked for, and what of it is lost.
-    fn copy(
-        &self,
-        archive: &mut Archive<&mut Stream<'_>>,
-        mut body: Body,
-        hash: bool,
-    ) -> Result<([u8; 32], Vec<Range<u64>>), VaultError> {
-        let (mut sha256, mut lost) = (Context::new(&SHA256), Vec::<Range<u64>>::new());
-        let (mut at, size, mut room) = (0, body.size, vec![0; PIECE]);
-        self.lost.set(false);
-        while at < size {
-            let hole = body.skip_hole();
-            if hash {
-                hash_zeros(&mut sha256, hole);
-            }
-            at += hole;
-            let n = usize::try_from(body.run()).map_or(PIECE, |run| run.min(PIECE));
-            if n == 0 {
-                continue;
-            }
-            let piece = &mut room[..n];
-            let next = at + n as u64;
-            if let Err(Flaw::Archive { .. } | Flaw::Read(_)) = body.read(archive, piece) {
-                lost.push(at..size); // it ends here
-                break;
-            }
-            if self.lost.replace(false) {
-                match lost.last_mut() {
-                    Some(last) if last.end == at => last.end = next,
-                    _ => lost.push(at..next),
-                }
-            } else if piece.iter().any(|byte| *byte != 0) {
-                self.put(piece, at)?;
-            }
-            sha256.update(piece);
-            at = next;
-        }
-        if let Some(file) = self.file {
-            file.set_len(size).map_err(self.failed("extend it"))?;
-        }
-        Ok((finish(sha256), lost))
-    }
-
-    fn put(&self, piece: &[u8], at: u64) -> Result<(), VaultError> {
-        let Some(file) = self.file else { return Ok(()) };
-        file.write_all_at(piece, at).map_err(self.failed("write it"))
-    }
-
-    fn failed(&self, doing: &'static str) -> impl Fn(std::io::Error) -> VaultError {
-        let path = path_of(self.path).display().to_string();
-        move |e| VaultError::Destination { path: path.clone(), doing, detail: e.to_string() }
-    }
 }

@@ -10,6 +10,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::fs::File;
+use std::io::ErrorKind;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -22,6 +23,7 @@ use crate::error::VaultError;
 use crate::key::Kek;
 use crate::names::SnapshotId;
 use crate::preserve::Progress;
+use crate::root::finish;
 use crate::seal::TAG;
 
 /// What a data frame has before its bytes of the stream.
@@ -29,10 +31,14 @@ pub(super) const LEAD: usize = 4;
 
 /// A volume that the key opens.
 pub(super) struct Volume {
-    facts: VolumeFacts,
+    path: PathBuf,
+    /// Unless some of it could not be read.
+    facts: Option<VolumeFacts>,
     head: Head,
     description: Option<Description>,
     ending: Option<Ending>,
+    /// Nothing is wrong with it.
+    whole: bool,
 }
 
 fn failed(path: &Path) -> impl Fn(std::io::Error) -> VaultError {
@@ -51,15 +57,32 @@ pub(super) struct Tape<'a> {
     path: &'a Path,
     file: File,
     sha256: Context,
-    size: u64,
+    pub(super) size: u64,
     pub(super) left: u64,
+    /// Bytes that could not be read, or were passed over.
+    unread: u64,
 }
 
 impl<'a> Tape<'a> {
-    pub(super) fn open(path: &'a Path) -> Result<Self, VaultError> {
-        let file = File::open(path).map_err(failed(path))?;
-        let size = file.metadata().map_err(failed(path))?.len();
-        Ok(Self { path, file, sha256: Context::new(&SHA256), size, left: size })
+    pub(super) fn open(path: &'a Path) -> std::io::Result<Self> {
+        let file = File::open(path)?;
+        let size = file.metadata()?.len();
+        Ok(Self { path, file, sha256: Context::new(&SHA256), size, left: size, unread: size })
+    }
+
+    /// As [`Tape::open`]; what is there and cannot be opened is a problem of that volume.
+    ///
+    /// # Errors
+    /// A path that leads to nothing.
+    pub(super) fn find(path: &'a Path) -> Result<Result<Self, VolumeProblem>, VaultError> {
+        match Self::open(path) {
+            Ok(tape) => Ok(Ok(tape)),
+            Err(e) if e.kind() == ErrorKind::NotFound => Err(failed(path)(e)),
+            Err(e) => {
+                let (volume, why) = (path.to_path_buf(), e.to_string());
+                Ok(Err(VolumeProblem::Closed { volume, why }))
+            }
+        }
     }
 
     /// The next `most` bytes, or fewer at the end. After a failure the bytes after them are next.
@@ -69,16 +92,18 @@ impl<'a> Tape<'a> {
         let at = self.at();
         self.left -= most as u64;
         self.file.read_exact_at(into, at).map_err(failed(self.path))?;
+        self.unread -= most as u64;
         self.sha256.update(into);
         Ok(())
     }
 
-    /// What was read, as the log has it.
-    fn facts(self, head: &Head) -> VolumeFacts {
-        let mut sha256 = [0; 32];
-        sha256.copy_from_slice(self.sha256.finish().as_ref());
+    /// What was read, as the log has it; `None` if that is not all.
+    pub(super) fn facts(self, head: &Head) -> Option<VolumeFacts> {
+        if self.unread > 0 {
+            return None;
+        }
         let (path, size) = (self.path.to_path_buf(), self.size);
-        VolumeFacts { path, ordinal: head.ordinal, size, sha256 }
+        Some(VolumeFacts { path, ordinal: head.ordinal, size, sha256: finish(self.sha256) })
     }
 
     /// How far it was read.
@@ -156,7 +181,14 @@ fn check(
     problems: &mut Vec<VolumeProblem>,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Option<Volume>, VaultError> {
-    let mut tape = Tape::open(path)?;
+    let before = problems.len();
+    let mut tape = match Tape::find(path)? {
+        Ok(tape) => tape,
+        Err(problem) => {
+            problems.push(problem);
+            return Ok(None);
+        }
+    };
     let volume = || path.to_path_buf();
     let opened = tape.head(key).unwrap_or_else(|e| {
         let (start, end, why) = (0, Head::MOST as u64, e.to_string());
@@ -196,15 +228,20 @@ fn check(
         ending = None;
         problems.push(VolumeProblem::Cut { volume: volume() });
     }
-    let facts = tape.facts(&head);
-    Ok(Some(Volume { facts, head, description, ending }))
+    let (facts, whole) = (tape.facts(&head), problems.len() == before);
+    Ok(Some(Volume { path: volume(), facts, head, description, ending, whole }))
 }
 
 /// The set most volumes belong to.
-fn most_frequent(sets: impl Iterator<Item = [u8; 16]>) -> Option<[u8; 16]> {
+pub(super) fn most_frequent(sets: impl Iterator<Item = [u8; 16]>) -> Option<[u8; 16]> {
     let mut count: BTreeMap<[u8; 16], usize> = BTreeMap::new();
     sets.for_each(|set| *count.entry(set).or_default() += 1);
     count.into_iter().max_by_key(|(_, n)| *n).map(|(set, _)| set)
+}
+
+/// The volumes from `next` on that are missing before `ordinal`: one range, whatever a header says.
+pub(super) fn missing(next: u32, ordinal: u32) -> Option<VolumeProblem> {
+    (next < ordinal).then(|| VolumeProblem::Missing { first: next, last: ordinal - 1 })
 }
 
 /// What is missing in a sequence, or does not join.
@@ -212,19 +249,19 @@ fn gaps(volumes: &BTreeMap<u32, Volume>, problems: &mut Vec<VolumeProblem>) {
     let mut next = 1;
     let mut end = Some(0);
     for (ordinal, volume) in volumes {
-        problems.extend((next..*ordinal).map(|ordinal| VolumeProblem::Missing { ordinal }));
+        problems.extend(missing(next, *ordinal));
         let start = volume.description.as_ref().map(|d| d.start);
         let joins = next != *ordinal || end.is_none() || start.is_none() || start == end;
         let agrees = volume.ending.is_none() || start.is_none_or(|s| volume.starts_at(s));
         if !joins || !agrees {
-            problems.push(VolumeProblem::DoesNotJoin { volume: volume.facts.path.clone() });
+            problems.push(VolumeProblem::DoesNotJoin { volume: volume.path.clone() });
         }
         end = volume.ending.map(|e| e.end);
         next = ordinal.saturating_add(1);
     }
     let last = volumes.values().next_back().and_then(|v| v.ending);
     if last.is_none_or(|e| e.follows == Follows::More) {
-        problems.push(VolumeProblem::Missing { ordinal: next });
+        problems.push(VolumeProblem::Missing { first: next, last: next });
     }
 }
 
@@ -235,13 +272,21 @@ pub(super) struct Place {
     pub(super) start: Option<u64>,
 }
 
-impl Volume {
-    fn place(&self) -> Place {
-        let start = self.description.as_ref().map(|d| d.start);
-        let start = start.or_else(|| self.ending.map(|e| e.start));
-        Place { path: self.facts.path.clone(), ordinal: self.head.ordinal, start }
-    }
+/// Where each volume lies, and where in the archive it starts: its description says it, or its end,
+/// or the end of the one before.
+fn places(volumes: &BTreeMap<u32, Volume>) -> Vec<Place> {
+    let (mut next, mut end) = (1, Some(0));
+    let mut place = |(ordinal, volume): (&u32, &Volume)| {
+        let start = volume.description.as_ref().map(|d| d.start);
+        let start = start.or(volume.ending.map(|e| e.start));
+        let start = start.or(end.filter(|_| *ordinal == next));
+        (next, end) = (ordinal.saturating_add(1), volume.ending.map(|e| e.end));
+        Place { path: volume.path.clone(), ordinal: *ordinal, start }
+    };
+    volumes.iter().map(&mut place).collect()
+}
 
+impl Volume {
     fn starts_at(&self, start: u64) -> bool {
         self.ending.is_some_and(|e| e.start == start)
     }
@@ -263,81 +308,85 @@ pub(super) fn verify(
         opened.extend(check(path, key, &mut problems, &mut count)?);
     }
     let set = most_frequent(opened.iter().map(|v| v.head.set));
-    let volumes = sort(opened, set, |v| (&v.head, &v.facts.path), &mut problems);
+    let volumes = sort(opened, set, |v| (&v.head, &v.path, v.whole), &mut problems);
     gaps(&volumes, &mut problems);
     let bytes = volumes.values().next_back().and_then(|v| v.ending).map_or(0, |e| e.end);
     let first = volumes.values().find_map(|v| v.description.clone());
     let origin = volumes.values().next().map(|v| v.head.origin.clone()).unwrap_or_default();
     let snapshots = first.iter().flat_map(|d| &d.snapshots).map(|id| SnapshotId(*id)).collect();
     let (tenant, unit) = first.map(|d| (d.tenant, d.unit)).unwrap_or_default();
-    let places = volumes.values().map(Volume::place).collect();
-    let volumes = volumes.into_values().map(|v| v.facts).collect();
+    let places = places(&volumes);
+    let volumes = volumes.into_values().filter_map(|v| v.facts).collect();
     let set = set.map(SetId);
     let report = VolumesReport { set, origin, tenant, unit, snapshots, bytes, volumes, problems };
     Ok((report, places))
 }
 
-/// What headers say, and the SHA-256 of each file. Needs no key, so nothing is authentic.
-pub(super) fn inspect(
-    paths: &[PathBuf],
-    progress: &mut dyn Progress,
-) -> Result<VolumesReport, VaultError> {
-    let (mut problems, mut opened, mut done) = (Vec::new(), Vec::new(), 0);
-    progress.begin("reading volumes", total(paths));
-    for path in paths {
-        let mut tape = Tape::open(path)?;
-        let (mut start, mut buffer) = (None, Vec::new());
-        while tape.left > 0 {
-            tape.take(1 << 20, &mut buffer)?;
-            done += buffer.len() as u64;
-            progress.advance(0, done);
-            start.get_or_insert_with(|| Head::parse(&buffer[..buffer.len().min(Head::MOST)]));
-        }
-        let volume = path.clone();
-        match start.unwrap_or(Err("it is empty")) {
-            Err(why) => problems.push(VolumeProblem::NotAVolume { volume, why }),
-            Ok((head, _, len)) => {
-                if tape.size < (len + head.description as usize + END + 2 * TAG) as u64 {
-                    problems.push(VolumeProblem::Cut { volume });
-                }
-                opened.push((tape.facts(&head), head));
-            }
-        }
-    }
-    let set = most_frequent(opened.iter().map(|(_, head)| head.set));
-    let volumes = sort(opened, set, |(facts, head)| (head, &facts.path), &mut problems);
-    let ordinals = 1..=volumes.keys().next_back().copied().unwrap_or(0);
-    let missing = ordinals.filter(|ordinal| !volumes.contains_key(ordinal));
-    problems.extend(missing.map(|ordinal| VolumeProblem::Missing { ordinal }));
-    let origin = volumes.values().next().map(|(_, head)| head.origin.clone()).unwrap_or_default();
-    let volumes = volumes.into_values().map(|(facts, _)| facts).collect();
-    let set = set.map(SetId);
-    Ok(VolumesReport { set, origin, volumes, problems, ..VolumesReport::default() })
-}
-
 /// Bytes of all files; one that cannot be asked fails later, by name.
-fn total(paths: &[PathBuf]) -> u64 {
+pub(super) fn total(paths: &[PathBuf]) -> u64 {
     paths.iter().filter_map(|path| path.metadata().ok()).map(|meta| meta.len()).sum()
 }
 
-/// The volumes of `set` by ordinal; the others are problems.
-fn sort<V>(
+/// The volumes of `set` by ordinal; the others are problems. Of two copies of one, the first that
+/// is whole counts, or the first. `of` gives a volume's header, path, and whether it is whole.
+pub(super) fn sort<V>(
     opened: Vec<V>,
     set: Option<[u8; 16]>,
-    of: impl Fn(&V) -> (&Head, &PathBuf),
+    of: impl Fn(&V) -> (&Head, &PathBuf, bool),
     problems: &mut Vec<VolumeProblem>,
 ) -> BTreeMap<u32, V> {
     let mut volumes: BTreeMap<u32, V> = BTreeMap::new();
     for volume in opened {
-        let (head, path) = of(&volume);
-        let (other, ordinal, path) = (SetId(head.set), head.ordinal, path.clone());
+        let (head, path, whole) = of(&volume);
+        let (other, ordinal) = (SetId(head.set), head.ordinal);
         if Some(head.set) != set {
-            problems.push(VolumeProblem::Foreign { volume: path, set: other });
-        } else if let Entry::Vacant(place) = volumes.entry(ordinal) {
-            place.insert(volume);
-        } else {
-            problems.push(VolumeProblem::Twice { volume: path, ordinal });
+            problems.push(VolumeProblem::Foreign { volume: path.clone(), set: other });
+            continue;
+        }
+        match volumes.entry(ordinal) {
+            Entry::Vacant(place) => drop(place.insert(volume)),
+            Entry::Occupied(mut place) => {
+                let better = whole && !of(place.get()).2;
+                let spare = if better { place.insert(volume) } else { volume };
+                let volume = of(&spare).1.clone();
+                problems.push(VolumeProblem::Twice { volume, ordinal });
+            }
         }
     }
     volumes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::inspect::inspect;
+    use super::*;
+    use crate::volume::made::{key, seal};
+
+    /// A set of three volumes of which the last says another ordinal. No key is needed to say so.
+    #[test]
+    fn a_header_that_claims_billions_of_volumes_costs_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut paths = seal(dir.path(), |set| {
+            use crate::export::Take;
+            set.write(&vec![0; 700_000]).unwrap();
+        });
+        assert_eq!(inspect(&paths, &mut ()).unwrap().problems, []);
+        paths.truncate(2);
+        let mut bytes = std::fs::read(&paths[1]).unwrap();
+        bytes[32..36].fill(0xff);
+        std::fs::write(&paths[1], bytes).unwrap();
+        let report = inspect(&paths, &mut ()).unwrap();
+        let range = VolumeProblem::Missing { first: 2, last: u32::MAX - 1 };
+        assert_eq!(report.problems, std::slice::from_ref(&range));
+        assert_eq!(range.to_string(), "volumes 2 to 4294967294 of the set are missing: find them");
+        // With a key, somebody who has it may say the same.
+        let (mut problems, mut volumes) = (Vec::new(), BTreeMap::new());
+        let mut volume = check(&paths[0], &key(), &mut problems, &mut |_| ()).unwrap().unwrap();
+        volume.head.ordinal = u32::MAX;
+        volumes.insert(u32::MAX, volume);
+        gaps(&volumes, &mut problems);
+        let first = VolumeProblem::Missing { first: 1, last: u32::MAX - 1 };
+        let next = VolumeProblem::Missing { first: u32::MAX, last: u32::MAX };
+        assert_eq!(problems, [first, next]);
+    }
 }

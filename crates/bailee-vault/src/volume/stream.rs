@@ -4,7 +4,7 @@
 //! 1. Bytes that leave are authentic, at their place in the archive; in the place of what is lost
 //!    [`LOST`] is given, and that it was is told. No header of an archive consists of it.
 //! 2. After a gap of unknown length the stream goes on at another place than it says; whoever reads
-//!    it is told of a loss before, and takes nothing for whole that lies across.
+//!    it is told ([`Loss::Place`]), and believes nothing before it is at a member's start again.
 //!
 //! Out of scope: naming what is wrong with a volume, see `read.rs`.
 
@@ -12,6 +12,7 @@ use std::cell::Cell;
 use std::io::{Read, Write};
 use std::rc::Rc;
 
+use super::VolumeFacts;
 use super::layout::{Cipher, Description, END, Head, NONE_STARTS};
 use super::read::{LEAD, Place, Tape};
 use crate::key::Kek;
@@ -20,13 +21,23 @@ use crate::seal::TAG;
 /// What is given for a byte that is lost.
 const LOST: u8 = 0xff;
 
+/// What is lost of what was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Loss {
+    Nothing,
+    /// Bytes; those after them are at their place.
+    Bytes,
+    /// Nobody knows how much: what follows may be anything.
+    Place,
+}
+
 /// The archive, read from front to back.
 pub(super) struct Stream<'a> {
     key: &'a Kek,
     places: std::slice::Iter<'a, Place>,
     open: Option<Open<'a>>,
-    /// The ordinal that comes next.
-    next: u32,
+    /// The volumes that were read from start to end.
+    read: Vec<VolumeFacts>,
     /// The present frame, and how far it was read.
     plain: Vec<u8>,
     at: usize,
@@ -36,8 +47,10 @@ pub(super) struct Stream<'a> {
     position: u64,
     /// Lost bytes to be given before the frame.
     gap: u64,
+    /// Nobody knows how long the gap is.
+    astray: bool,
     /// Set when lost bytes are given.
-    lost: Rc<Cell<bool>>,
+    loss: Rc<Cell<Loss>>,
 }
 
 /// The volume being read.
@@ -55,19 +68,35 @@ impl<'a> Stream<'a> {
             key,
             places: places.iter(),
             open: None,
-            next: 1,
+            read: Vec::new(),
             plain: Vec::new(),
             at: 0,
             from: 0,
             position: 0,
             gap: 0,
-            lost: Rc::default(),
+            astray: false,
+            loss: Rc::new(Cell::new(Loss::Nothing)),
         }
     }
 
     /// Whether lost bytes were given; whoever asks sets it back.
-    pub(super) fn lost(&self) -> Rc<Cell<bool>> {
-        Rc::clone(&self.lost)
+    pub(super) fn loss(&self) -> Rc<Cell<Loss>> {
+        Rc::clone(&self.loss)
+    }
+
+    /// Where in the archive the next byte lies.
+    pub(super) fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// Whether every frame was read.
+    pub(super) fn is_over(&self) -> bool {
+        self.gap == 0 && self.at >= self.plain.len() && self.open.is_none()
+    }
+
+    /// The volumes that were read from start to end, with what was read.
+    pub(super) fn into_read(self) -> Vec<VolumeFacts> {
+        self.read
     }
 
     /// Sends it to `out`, up to the first gap. Gives how many bytes left.
@@ -75,7 +104,7 @@ impl<'a> Stream<'a> {
         let (mut room, mut sent) = (vec![0; 64 << 10], 0);
         loop {
             let n = self.read(&mut room)?;
-            if n == 0 || self.lost.get() {
+            if n == 0 || self.loss.get() != Loss::Nothing {
                 out.flush()?;
                 return Ok(sent);
             }
@@ -86,7 +115,7 @@ impl<'a> Stream<'a> {
 
     /// Goes to where the next member starts, in the present frame or after it.
     pub(super) fn resync(&mut self) -> bool {
-        self.gap = 0;
+        (self.gap, self.astray) = (0, false);
         loop {
             let first = self.plain.first_chunk().map_or(NONE_STARTS, |n| u32::from_be_bytes(*n));
             let start = usize::try_from(first).unwrap_or(usize::MAX).saturating_add(LEAD);
@@ -98,7 +127,7 @@ impl<'a> Stream<'a> {
             if !self.refill() {
                 return false;
             }
-            self.gap = 0;
+            (self.gap, self.astray) = (0, false);
         }
     }
 
@@ -112,12 +141,16 @@ impl<'a> Stream<'a> {
             }
             let Some(open) = &mut self.open else { continue };
             let Some(frame) = open.next(&mut self.plain) else {
-                self.open = None;
+                self.read.extend(self.open.take().and_then(Open::finish));
                 continue;
             };
             let Some(position) = frame else { continue };
             (self.at, self.from) = (LEAD, position);
-            self.gap += position.saturating_sub(self.position + self.gap);
+            let expected = self.position.saturating_add(self.gap);
+            self.gap = self.gap.saturating_add(position.saturating_sub(expected));
+            if position < expected {
+                self.stray();
+            }
             return true;
         }
     }
@@ -136,19 +169,31 @@ impl<'a> Stream<'a> {
             let plain = read.ok().and_then(|()| cipher.open(0, &mut sealed));
             let described = plain.and_then(|plain| Description::parse(plain).ok());
             let start = described.map(|d| d.start).or(place.start);
-            if start.is_none() && place.ordinal != self.next {
-                self.gap += 1; // nobody knows how much
+            if start.is_none() {
+                self.stray();
             }
-            let start = start.unwrap_or(self.position + self.gap);
-            self.next = place.ordinal.saturating_add(1);
+            let start = start.unwrap_or(self.position.saturating_add(self.gap));
             self.open = Some(Open { tape, head, cipher, start, frames: 0 });
             return true;
         }
         false
     }
+
+    /// Something is lost before what comes next, nobody knows how much.
+    fn stray(&mut self) {
+        self.astray = true;
+        self.gap = self.gap.saturating_add(1);
+    }
 }
 
 impl Open<'_> {
+    /// What the volume is, if all of it could be read.
+    fn finish(mut self) -> Option<VolumeFacts> {
+        let rest = usize::try_from(self.tape.left).unwrap_or(usize::MAX);
+        self.tape.take(rest, &mut Vec::new()).ok()?;
+        self.tape.facts(&self.head)
+    }
+
     /// Reads the next frame: its position in the archive, `Some(None)` if it is damaged, `None`
     /// after the last.
     fn next(&mut self, plain: &mut Vec<u8>) -> Option<Option<u64>> {
@@ -179,7 +224,8 @@ impl Read for Stream<'_> {
             let n = usize::try_from(self.gap).map_or(room.len(), |gap| gap.min(room.len()));
             room[..n].fill(LOST);
             self.gap -= n as u64;
-            self.lost.set(true);
+            let loss = if self.astray { Loss::Place } else { Loss::Bytes };
+            self.loss.set(self.loss.get().max(loss));
             n
         } else {
             let n = room.len().min(self.plain.len() - self.at);

@@ -2,13 +2,15 @@
 //!
 //! Order per volume: header, description, data frames, end; fsync of the file, then of the
 //! directory; only then the next one begins. Files are created new and only appended to, as tape
-//! wants it. A volume without its end is one whose writing was cut off.
+//! wants it. A volume without its end is one whose writing was cut off. Files and directories go by
+//! [`Moves`], so that a test plays power failures.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::digest::{Context, SHA256};
+use bailee_store::Moves;
 
 use super::layout::{
     Cipher, Description, END, END_FRAME, Ending, FRAME, Follows, Head, NONE_STARTS, salt,
@@ -25,7 +27,8 @@ pub(super) const LEAST: u64 = 64 << 10;
 const LEAD: usize = 4;
 
 /// Writes one set.
-pub(super) struct Set<'a> {
+pub(super) struct Set<'a, M: Moves> {
+    pub(super) moves: &'a M,
     pub(super) directory: &'a Path,
     pub(super) key: &'a Kek,
     pub(super) most: u64,
@@ -33,6 +36,8 @@ pub(super) struct Set<'a> {
     pub(super) origin: &'a str,
     pub(super) description: Description,
     pub(super) written: Vec<VolumeFacts>,
+    /// Members that were begun.
+    pub(super) members: u64,
     pub(super) open: Option<Open>,
 }
 
@@ -55,16 +60,19 @@ fn failed(path: &Path, doing: &'static str) -> impl Fn(std::io::Error) -> VaultE
     move |e| VaultError::Destination { path: path.clone(), doing, detail: e.to_string() }
 }
 
-/// Makes the directory if it is not there yet. Its own entry is durable on return.
-pub(super) fn shelf(directory: &Path) -> Result<(), VaultError> {
-    match std::fs::create_dir(directory) {
-        Ok(()) => {
-            let above = directory.parent().filter(|above| !above.as_os_str().is_empty());
-            let above = File::open(above.unwrap_or(Path::new("."))).and_then(|d| d.sync_all());
-            above.map_err(failed(directory, "sync what it is in"))
-        }
-        Err(e) if e.kind() == ErrorKind::AlreadyExists => Ok(()),
-        Err(e) => Err(failed(directory, "create it")(e)),
+/// Makes the directory if it is not there yet. Its own entry is durable on return, also if whoever
+/// made it died before it was.
+pub(super) fn shelf(moves: &impl Moves, directory: &Path) -> Result<(), VaultError> {
+    let there = match moves.create_dir(directory) {
+        Ok(()) => false,
+        Err(e) if e.kind() == ErrorKind::AlreadyExists => true,
+        Err(e) => return Err(failed(directory, "create it")(e)),
+    };
+    let above = directory.parent().filter(|above| !above.as_os_str().is_empty());
+    match moves.sync_dir(above.unwrap_or(Path::new("."))) {
+        // Who may not open what it is in has not made it there.
+        Err(e) if there && e.kind() == ErrorKind::PermissionDenied => Ok(()),
+        synced => synced.map_err(failed(directory, "sync what it is in")),
     }
 }
 
@@ -98,7 +106,7 @@ impl Open {
     }
 }
 
-impl Set<'_> {
+impl<M: Moves> Set<'_, M> {
     fn volume(&mut self) -> Result<&mut Open, VaultError> {
         if self.open.is_none() {
             self.open = Some(self.begin()?);
@@ -137,8 +145,7 @@ impl Set<'_> {
         };
         let (cipher, commitment) = Cipher::of(self.key, &head)?;
         let path = self.directory.join(format!("{}-{ordinal:06}.bvol", self.id));
-        let file = OpenOptions::new().write(true).create_new(true).open(&path);
-        let file = file.map_err(failed(&path, "create it"))?;
+        let file = self.moves.create_file(&path).map_err(failed(&path, "create it"))?;
         let mut open = Open {
             path,
             file,
@@ -172,9 +179,8 @@ impl Set<'_> {
         let mut sealed = Ending { follows, start, end, frames: open.frames }.encode();
         open.cipher.seal(END_FRAME, &mut sealed)?;
         open.put(&sealed)?;
-        open.file.sync_all().map_err(failed(&open.path, "sync it"))?;
-        let directory = File::open(self.directory).and_then(|d| d.sync_all());
-        directory.map_err(failed(self.directory, "sync it"))?;
+        self.moves.sync_file(&open.path, &open.file).map_err(failed(&open.path, "sync it"))?;
+        self.moves.sync_dir(self.directory).map_err(failed(self.directory, "sync it"))?;
         // Read back from the medium, not from memory. Advice: refusing it changes no result.
         let _ = rustix::fs::fadvise(&open.file, 0, None, rustix::fs::Advice::DontNeed);
         let mut sha256 = [0; 32];
@@ -186,7 +192,7 @@ impl Set<'_> {
     }
 }
 
-impl Take for Set<'_> {
+impl<M: Moves> Take for Set<'_, M> {
     fn write(&mut self, mut bytes: &[u8]) -> Result<(), VaultError> {
         while !bytes.is_empty() {
             let open = self.room()?;
@@ -204,6 +210,7 @@ impl Take for Set<'_> {
             let at = u32::try_from(open.frame.len() - LEAD).unwrap_or(NONE_STARTS);
             open.frame[..LEAD].copy_from_slice(&at.to_be_bytes());
         }
+        self.members += 1;
         Ok(())
     }
 }

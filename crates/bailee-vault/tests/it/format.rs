@@ -28,6 +28,91 @@ fn key() -> Kek {
     Kek::from_bytes(*b"the key of a fixture, no secret.")
 }
 
+/// Each folder of formats, what is in it, and the source of the tests that read it.
+const READ: [(&str, &[&str], &str); 11] = [
+    (
+        "",
+        &["certificate", "keys", "ledger", "monitor", "vault", "volumes", "wire", "witness"],
+        "crates/bailee-vault/tests/it/format.rs",
+    ),
+    ("certificate", &["erasure.json"], "crates/bailee-sanitize/src/certificate/erasure.rs"),
+    ("keys", &["in-token.key", "protected.key"], "crates/bailee-server/src/keys/in_token.rs"),
+    ("keys", &["in-token.key", "protected.key"], "crates/bailee-server/src/keys/protected.rs"),
+    (
+        "ledger",
+        &[
+            ".gitattributes",
+            "checkpoint",
+            "checkpoint-ml-dsa",
+            "clearance",
+            "leaf.bin",
+            "policy.tlog-policy",
+            "proof.tlog-proof",
+            "receipt.bailee.zip",
+            "receipt.report.txt",
+        ],
+        "crates/bailee-ledger/tests/it/formats.rs",
+    ),
+    ("monitor", &["seen.json"], "crates/bailee-server/tests/it/formats.rs"),
+    (
+        "vault",
+        &["cuts.txt", "kinds", "sorted", "sorted.txt", "tiny", "tiny.txt"],
+        "crates/bailee-vault/src/chunker/mod.rs",
+    ),
+    (
+        "volumes",
+        &[
+            "9ceb067a68b2df0b55c6c3be7560f154-000001.bvol",
+            "9ceb067a68b2df0b55c6c3be7560f154-000002.bvol",
+            "archive.tar.sha256",
+            "sparse",
+        ],
+        "crates/bailee-vault/tests/it/volumes.rs",
+    ),
+    (
+        "volumes/sparse",
+        &[
+            "ea4395d8fb0484493fa3e936619b752b-000001.bvol",
+            "ea4395d8fb0484493fa3e936619b752b-000002.bvol",
+            "ea4395d8fb0484493fa3e936619b752b-000003.bvol",
+            "ea4395d8fb0484493fa3e936619b752b-000004.bvol",
+        ],
+        "crates/bailee-vault/tests/it/holes.rs",
+    ),
+    ("wire", &["events.txt"], "crates/bailee-core/tests/it/wire.rs"),
+    (
+        "witness",
+        &["cosign.key", "logs.tlog-policy", "ml-dsa.key", "record"],
+        "crates/bailee-server/tests/it/formats.rs",
+    ),
+];
+
+fn names(folder: &Path) -> Vec<String> {
+    let items = std::fs::read_dir(folder).unwrap();
+    let mut names: Vec<String> =
+        items.map(|item| item.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// Whatever was ever written and frozen is in the list, and each in the list has its reader.
+#[test]
+fn the_list_of_what_was_frozen_is_complete() {
+    let home = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let all = home.join("fixtures/formats/v1");
+    for (folder, wanted, reader) in READ {
+        assert_eq!(names(&all.join(folder)), wanted, "{folder}: what is new is read by a test");
+        let source = std::fs::read_to_string(home.join(reader)).unwrap();
+        assert!(source.contains("formats/v1"), "{reader} reads no fixture");
+        let folders = names(&all.join(folder)).into_iter();
+        for below in folders.filter(|name| all.join(folder).join(name).is_dir()) {
+            let path = if folder.is_empty() { below } else { format!("{folder}/{below}") };
+            let listed = READ.iter().any(|(name, ..)| *name == path);
+            assert!(listed || folder == "vault", "{path} is not in the list");
+        }
+    }
+}
+
 #[test]
 fn version_1_is_read() {
     let mut names: Vec<String> = std::fs::read_dir(fixtures())

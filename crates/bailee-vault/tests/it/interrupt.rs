@@ -13,7 +13,7 @@ use bailee_vault::{
 
 use crate::support::{disk_vault, noise};
 use crate::trouble::{Mounted, physical};
-use crate::volumes::ORIGIN;
+use crate::volumes::{ORIGIN, interpreter, reader};
 
 const ROOM: &str = "BAILEE_TEST_ROOM_OF_THE_CHILD";
 /// How often the writer is killed.
@@ -146,7 +146,7 @@ fn a_full_disk_and_a_directory_that_takes_nothing_are_named() {
     let Err(VaultError::Destination { detail, doing, .. }) = refused else { panic!("{refused:?}") };
     assert!(doing == "create it" && detail.contains("Read-only"), "{doing}: {detail}");
     assert_eq!(sets(out), left, "nothing was touched");
-    let nowhere = write(&vault, id, &room.path().join("nowhere"));
+    let nowhere = write(&vault, id, &room.path().join("nowhere/in it"));
     assert!(matches!(nowhere, Err(VaultError::Destination { .. })), "{nowhere:?}");
 }
 
@@ -182,6 +182,24 @@ fn a_medium_that_answers_eio_costs_what_it_does_not_give() {
         let whole = std::fs::read(&file).map(|bytes| bytes == noise(n + 1, 100_000));
         assert!(whole.unwrap_or(true), "f{n} is there and is not whole");
     }
+    // The reader in Python gives the same files; without a key the others are read all the same.
+    let (key_file, to) = (room.path().join("key"), room.path().join("python"));
+    std::fs::write(&key_file, format!("{}\n", "05".repeat(32))).unwrap();
+    let mut run = Command::new(interpreter());
+    let said = run.arg(reader()).arg(key_file).arg("--to").arg(&to).args(&paths).output().unwrap();
+    let told = String::from_utf8_lossy(&said.stderr);
+    assert_eq!(said.status.code(), Some(1), "{told}");
+    assert!(told.contains("Input/output error") && !told.contains("Traceback"), "{told}");
+    let there = |root: &Path| {
+        let names = std::fs::read_dir(root.join(id.to_string())).unwrap();
+        names.map(|item| item.unwrap().file_name()).collect::<std::collections::BTreeSet<_>>()
+    };
+    assert_eq!(there(&to), there(&into), "{told}");
+    let seen = check_volumes(&paths, None, &mut ()).unwrap().volumes;
+    assert!(seen.problems.iter().any(unreadable), "{seen:?}");
+    let lost: std::collections::BTreeSet<_> = seen.problems.iter().map(|p| p.volume()).collect();
+    assert_eq!(seen.volumes.len() + lost.len(), paths.len(), "each other with its SHA-256");
+    assert!(!seen.volumes.iter().any(|facts| facts.path == last), "of part of it there is none");
     // A copy of that volume puts it right; without the volume, it is the one that is missing.
     paths.retain(|path| *path != last);
     let given = check_volumes(&paths, Some(&key()), &mut ()).unwrap();

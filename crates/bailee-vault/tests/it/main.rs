@@ -24,6 +24,7 @@ mod rescue;
 mod roundtrip;
 mod scrub;
 mod shelf;
+mod strange;
 mod support;
 mod tamper;
 mod trouble;

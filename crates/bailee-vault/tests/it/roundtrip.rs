@@ -6,7 +6,7 @@ use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use bailee_vault::{Node, Pattern, Progress, Source, SourceKind, VaultError};
+use bailee_vault::{Kek, Node, Pattern, Progress, Source, SourceKind, VaultError, restore_volumes};
 use proptest::prelude::*;
 use rustix::fs::{CWD, FileType, Mode, Timespec, Timestamps, XattrFlags};
 
@@ -15,7 +15,7 @@ use crate::support::{describe, disk_vault, memory_vault, noise};
 #[derive(Clone, Debug)]
 enum Make {
     Dir,
-    File { len: usize, hole: bool, mode: u32, owner: u32, xattr: Option<Vec<u8>> },
+    File { len: usize, hole: bool, mode: u32, owner: u32, xattr: Option<(Vec<u8>, Vec<u8>)> },
     HardLink(usize),
     Symlink(Vec<u8>),
     Fifo,
@@ -31,7 +31,9 @@ fn name() -> impl Strategy<Value = Vec<u8>> {
 
 fn make() -> impl Strategy<Value = Make> {
     let len = prop_oneof![0usize..50, Just(65_536), 100_000usize..700_000];
-    let xattr = prop::option::of(prop::collection::vec(any::<u8>(), 0..40));
+    let odd = prop_oneof![Just(b'='), Just(b'%'), Just(b'3'), Just(b'D'), 1u8..=255];
+    let value = prop::collection::vec(any::<u8>(), 0..40);
+    let xattr = prop::option::of((prop::collection::vec(odd, 1..12), value));
     prop_oneof![
         3 => Just(Make::Dir),
         5 => (len, any::<bool>(), 0u32..0o10000, 0u32..3, xattr).prop_map(
@@ -61,9 +63,9 @@ fn build(root: &Path, nodes: &[(usize, Vec<u8>, Make, i64)]) {
                 let file = std::fs::File::create(&path).unwrap();
                 let start = if *hole { 300_000 } else { 0 };
                 file.write_all_at(&noise(number as u64, *len), start).unwrap();
-                if let Some(value) = xattr {
-                    let flags = XattrFlags::empty();
-                    rustix::fs::fsetxattr(&file, "user.note", value, flags).unwrap();
+                if let Some((name, value)) = xattr {
+                    let (name, flags) = ([b"user.", &name[..]].concat(), XattrFlags::empty());
+                    rustix::fs::fsetxattr(&file, &*name, value, flags).unwrap();
                 }
                 if rustix::process::geteuid().is_root() {
                     std::os::unix::fs::fchown(&file, Some(*owner), Some(*owner)).unwrap();
@@ -111,6 +113,14 @@ proptest! {
         let verified = vault.verify("t", &report.id).unwrap();
         prop_assert!(verified.is_intact());
         prop_assert_eq!((verified.files, verified.bytes), (report.files, report.bytes));
+        let (shelf, key) = (dir.path().join("shelf"), Kek::from_bytes([9; 32]));
+        let (of, sealed) = (("t", &[report.id][..]), ("example.org", &key));
+        let set = vault.export_volumes(of, sealed, (&shelf, 200_000), &mut ()).unwrap();
+        let volumes: Vec<PathBuf> = set.volumes.into_iter().map(|v| v.path).collect();
+        let back = dir.path().join("back");
+        let given = restore_volumes(&volumes, &key, (&back, None), &mut ()).unwrap();
+        prop_assert!(given.is_complete() && given.not_restored.is_empty(), "{:?}", given);
+        prop_assert_eq!(describe(&back.join(report.id.to_string())), describe(&from));
     }
 }
 

@@ -110,7 +110,10 @@ fn a_missing_volume_costs_what_lies_on_it() {
         let to = format!("without-{gone}");
         let given = restore(&shelf, &left, &to, None);
         let ordinal = u32::try_from(gone + 1).unwrap();
-        assert_eq!(given.volumes.problems, [VolumeProblem::Missing { ordinal }]);
+        assert_eq!(
+            given.volumes.problems,
+            [VolumeProblem::Missing { first: ordinal, last: ordinal }]
+        );
         let back = describe(&shelf.restored(&to));
         let files: Vec<_> = back.iter().filter(|(name, _)| !name.is_empty()).collect();
         assert!(files.iter().all(|(name, seen)| all.get(*name) == Some(*seen)));
@@ -159,6 +162,37 @@ fn every_flipped_byte_is_found_and_nothing_false_is_left() {
     }
 }
 
+/// A damaged volume and its good copy, in any order, are as good as the copy.
+#[test]
+fn of_two_copies_the_whole_one_counts() {
+    let shelf = Shelf::new(letters);
+    let (mut paths, all) = (shelf.paths(), describe(&from(&shelf)));
+    let (bad, copy) = (paths[1].clone(), shelf.dir.path().join("copy"));
+    std::fs::copy(&bad, &copy).unwrap();
+    flip(&bad, 150_000);
+    paths.push(copy.clone());
+    for to in ["bad one first", "copy first"] {
+        let given = restore(&shelf, &paths, to, None);
+        assert_eq!(given.damaged, []);
+        assert_eq!(describe(&shelf.restored(to)), all);
+        let problems = &given.volumes.problems;
+        let spare = VolumeProblem::Twice { volume: bad.clone(), ordinal: 2 };
+        assert!(problems.contains(&spare), "{problems:?}");
+        assert!(problems.iter().all(|p| p.volume() == Some(&bad)), "{problems:?}");
+        assert!(given.volumes.volumes.iter().any(|facts| facts.path == copy));
+        let seen = check_volumes(&paths, None, &mut ()).unwrap().volumes;
+        assert!(matches!(seen.problems[..], [VolumeProblem::Twice { ordinal: 2, .. }]));
+        paths.reverse();
+    }
+    // The reader in Python takes each frame from the copy that has it: of neither all is whole.
+    flip(&copy, 270_000);
+    let (code, said) = shelf.python("python", &paths);
+    assert_eq!(code, Some(1));
+    assert!(said.contains("was given already") && said.contains("frame 1 is damaged"), "{said}");
+    assert!(!said.contains("not whole"), "{said}");
+    assert_eq!(describe(&shelf.restored("python")), all);
+}
+
 #[test]
 fn without_a_key_headers_tell_what_is_there() {
     let shelf = Shelf::new(letters);
@@ -171,7 +205,7 @@ fn without_a_key_headers_tell_what_is_there() {
     paths.push(stranger.clone());
     let given = check_volumes(&paths, None, &mut ()).unwrap();
     let problems = &given.volumes.problems;
-    assert!(problems.contains(&VolumeProblem::Missing { ordinal: 2 }), "{problems:?}");
+    assert!(problems.contains(&VolumeProblem::Missing { first: 2, last: 2 }), "{problems:?}");
     assert!(problems.iter().any(|p| p.volume() == Some(&stranger)), "{problems:?}");
     let wrong = Kek::from_bytes([1; 32]);
     let given = restore_volumes(&paths, &wrong, (&shelf.dir.path().join("no"), None), &mut ());

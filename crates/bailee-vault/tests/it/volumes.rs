@@ -133,7 +133,10 @@ fn a_missing_volume_is_named_and_the_rest_comes_back() {
         let mut left = paths.clone();
         left.remove(gone);
         let ordinal = u32::try_from(gone + 1).unwrap();
-        assert_eq!(shelf.problems(&left), [VolumeProblem::Missing { ordinal }]);
+        assert_eq!(
+            shelf.problems(&left),
+            [VolumeProblem::Missing { first: ordinal, last: ordinal }]
+        );
         let to = format!("without-{ordinal}");
         let (code, said) = shelf.python(&to, &left);
         assert_eq!(code, Some(1));

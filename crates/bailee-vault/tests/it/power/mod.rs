@@ -3,6 +3,7 @@
 //! acknowledged is lost, and what was let go of stays gone once that was acknowledged.
 
 mod alone;
+mod shelf;
 mod tape;
 
 use std::collections::BTreeMap;
