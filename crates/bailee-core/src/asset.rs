@@ -6,6 +6,7 @@
 
 use crate::id::{AccountId, AssetId, ClearanceId, EntityId, HoldId, PartyId, SnapshotId};
 use crate::time::Time;
+use crate::volume::Shelved;
 
 /// What kind of thing it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
@@ -212,4 +213,6 @@ pub struct Snapshot {
     /// Which custody unit of its source and account it is in: 0 is the first, and the next begins
     /// when a key was, or may have been, destroyed.
     pub unit: u32,
+    /// The sets of archive volumes in which it left, oldest first.
+    pub shelved: Vec<Shelved>,
 }

@@ -12,8 +12,9 @@ use std::collections::BTreeSet;
 
 use crate::asset::{Asset, Fate, Snapshot};
 use crate::disposition::{Clearance, DispositionKind};
-use crate::id::{AccountId, AssetId, ClearanceId};
+use crate::id::{AccountId, AssetId, ClearanceId, SnapshotId};
 use crate::state::State;
+use crate::volume::Shelved;
 
 /// Every snapshot of the asset's custody unit, gone or not, itself among them: what the papers of
 /// an erasure may name. An asset that is no snapshot is alone.
@@ -30,6 +31,15 @@ pub fn unit(state: &State, asset: AssetId) -> Vec<AssetId> {
     let here = |id: &AssetId| state.assets.get(*id).is_some_and(|copy| copy.fate.is_here());
     let others = all_of_unit(state, asset).into_iter().filter(|id| *id != asset && here(id));
     std::iter::once(asset).chain(others).collect()
+}
+
+/// The archive volumes in which snapshots of the asset's custody unit left, those that are gone
+/// themselves among them: what the destruction of its key does not reach.
+pub fn shelved(state: &State, asset: AssetId) -> Vec<(SnapshotId, Shelved)> {
+    let snapshot = |id: AssetId| state.assets.get(id)?.snapshot;
+    let all = all_of_unit(state, asset).into_iter().filter_map(snapshot);
+    let taken = all.filter_map(|id| Some((id, state.snapshots.get(id)?)));
+    taken.flat_map(|(id, taken)| taken.shelved.iter().map(move |set| (id, *set))).collect()
 }
 
 /// The number of the unit that a snapshot taken now would be in. An erasure uses a number up, also

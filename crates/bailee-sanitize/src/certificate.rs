@@ -27,7 +27,7 @@ mod erasure;
 mod text;
 
 pub use claim::{Claim, Unfit};
-pub use erasure::{Erased, ErasureCertificate, GoneCopy, GoneKey};
+pub use erasure::{Erased, ErasureCertificate, GoneCopy, GoneKey, ShelvedSet};
 
 /// Format line of the JSON.
 const FORMAT: &str = "bailee/certificate/v1";

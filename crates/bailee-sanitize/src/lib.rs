@@ -38,7 +38,8 @@ mod run;
 mod span;
 
 pub use certificate::{
-    Certificate, Claim, Erased, ErasureCertificate, GoneCopy, GoneKey, Particulars, Person, Unfit,
+    Certificate, Claim, Erased, ErasureCertificate, GoneCopy, GoneKey, Particulars, Person,
+    ShelvedSet, Unfit,
 };
 pub use clock::{Clock, Moment, SystemClock};
 pub use device::BlockDevice;

@@ -20,6 +20,7 @@ mod erase;
 mod expire;
 mod lease;
 mod sanitize;
+mod shelved;
 
 pub use erase::{EraseStep, ErasedUnit, erase, erase_under};
 pub use expire::expire;

@@ -65,7 +65,8 @@ impl Erasure {
 }
 
 impl Erasure {
-    /// What is beyond reach, for whoever certifies: copies with counsel, copies that others made.
+    /// What is beyond reach, for whoever certifies: copies with counsel, copies that others made,
+    /// archive volumes. Which of those there are, a log knows.
     pub fn not_reached() -> Vec<String> {
         vec![ESCROW.to_owned(), BEYOND.to_owned()]
     }
@@ -75,7 +76,8 @@ const ESCROW: &str = "Copies of the vault's key that counsel holds were not dest
     nothing of this unit: its key was random, and they hold only a key above it.";
 const BEYOND: &str = "Not known here: copies that others made of the listed key objects before, \
     such as backups of the key store or blocks of its disk. With one of them, the vault's key and \
-    a copy of the packs, the unit can be read; each is known by its SHA-256.";
+    a copy of the packs, the unit can be read; each is known by its SHA-256. Nor archive volumes, \
+    which a key of their own opens: the vault does not remember what left in them.";
 
 /// What a tombstone has after the unit's name.
 pub(crate) fn write(w: &mut Writer, keys: &[DestroyedKey]) {
@@ -87,7 +89,7 @@ pub(crate) fn write(w: &mut Writer, keys: &[DestroyedKey]) {
 }
 
 /// A tombstone's list. The first tombstones had nothing after the name.
-fn read(plain: &[u8]) -> Result<Vec<DestroyedKey>, Malformed> {
+pub(crate) fn read(plain: &[u8]) -> Result<Vec<DestroyedKey>, Malformed> {
     let mut r = Reader(plain);
     r.text()?;
     if r.end().is_ok() {
@@ -375,6 +377,7 @@ mod tests {
         let copy = json!({ "object": key.object, "sha256": to_hex(&key.sha256) });
         assert_eq!(said["keys_destroyed"], json!([copy]));
         assert!(said["escrow"].as_str().unwrap().contains("counsel"));
-        assert!(said["beyond"].as_str().unwrap().contains("backups"));
+        let beyond = said["beyond"].as_str().unwrap();
+        assert!(beyond.contains("backups") && beyond.contains("archive volumes"), "{beyond}");
     }
 }

@@ -118,6 +118,7 @@ fn snapshot(s: &mut State, r: &Record) -> Applied {
         taken: *taken,
         verified: None,
         unit,
+        shelved: Vec::new(),
     };
     push(&mut s.snapshots, *snapshot, new)
 }

@@ -14,6 +14,7 @@ mod keep;
 mod notice;
 mod registry;
 mod rotation;
+mod volume;
 
 use crate::event::{Event, Record};
 use crate::id::Id;
@@ -124,12 +125,7 @@ fn apply_event(s: &mut State, r: &Record) -> Applied {
         | E::RotationEnded { .. }
         | E::RotationCancelled { .. }
         | E::LogContinued { .. } => rotation::apply(s, r),
-        // Nothing rests on it: the entry is all there is, and no other may say it of the same set.
-        E::VolumesWritten { snapshot, set, .. } => {
-            row(&mut s.snapshots, *snapshot)?;
-            s.volume_sets.insert(**set);
-            Ok(())
-        }
+        E::VolumesWritten { .. } => volume::apply(s, r),
         // Snapshots, engines, access, costs, duties, tokens; anything else is refused there.
         _ => keep::apply(s, r),
     }

@@ -29,6 +29,7 @@ use crate::rotation::{Continuation, KeyEnd, LogKeys, Ring, Rotation, RotationSta
 use crate::state::{Due, Named, State};
 use crate::table::Table;
 use crate::time::Time;
+use crate::volume::Shelved;
 
 macro_rules! ids {
     ($($type:ty)*) => {$(
@@ -186,7 +187,8 @@ rows! {
         kind label accounts identifiers part_of parts copy_of lifecycle place bytes fate snapshots
         snapshot holds clearance grown
     }
-    Snapshot { source asset root vault_id bytes unreadable taken verified unit }
+    Snapshot { source asset root vault_id bytes unreadable taken verified unit shelved }
+    Shelved { set position at volumes bytes }
     Matter { title demands costs correspondence closed }
     CostItem { what milli_units amount currency at }
     Meter { matter what units daily currency until running }

@@ -15,6 +15,7 @@ use bailee_core::id::*;
 use bailee_core::notice::Evidence;
 use bailee_core::party::Role;
 use bailee_core::table::Table;
+use bailee_core::volume::{MOST, Written};
 use bailee_core::{
     Action, By, Code, Command, Event, NewAsset, NewDemand, Policy, Reason, State, Time, TokenScope,
     Triage, apply, check, decide, record,
@@ -274,8 +275,13 @@ impl Play {
 
     fn snapshot(&mut self, a: u16, b: u16, c: u16) {
         let s = self.state();
-        let action = match a % 3 {
+        let action = match a % 5 {
             0 => Action::VerifySnapshot { snapshot: id(&s.snapshots, b), intact: !one_in(6, c) },
+            1 => {
+                let one = Written { size: u64::from(c) + 1, sha256: [b as u8; 32].into() };
+                let volumes = vec![one; usize::from(c % 3) * MOST + usize::from(b % 5)];
+                Action::RecordVolumes { snapshot: id(&s.snapshots, b), set: [c as u8; 16], volumes }
+            }
             _ => {
                 let snapshot = s.snapshots.next();
                 let back = Time(self.house.now.0 - i64::from(c % 4) * 86_400_000_000);

@@ -5,7 +5,9 @@
 //! 1. The JSON is deterministic, as the other certificate's: its SHA-256 is committed in the log,
 //!    and a reader refuses every other spelling.
 //! 2. It never says more than was seen: each key object was deleted, and then was not there when it
-//!    was asked for again. What nobody here can see is in `not_reached`, and is never empty.
+//!    was asked for again. What nobody here can see is in `not_reached`, and is never empty. What
+//!    left in archive volumes, which another key opens, is named set by set, as the log has it.
+//! 3. Certificates without the list of such sets, as the first were, are read and spelled alike.
 //!
 //! Out of scope: signing (the log does, by committing to these bytes); destroying (the vault).
 
@@ -23,8 +25,8 @@ const CIPHER: &str = "AES-256-GCM under keys derived from a random 256-bit key o
                       unit, which was wrapped by its tenant's key only";
 const VERIFICATION: &str = "each key object was deleted, then asked for again by name and looked \
                             for in the listing: not there";
-/// Longest certificate read, in bytes: 100,000 snapshots fit.
-const LONGEST: usize = 32 << 20;
+/// Longest certificate read, in bytes: 100,000 snapshots fit, each of which left in volumes.
+const LONGEST: usize = 64 << 20;
 
 /// A copy of the unit's key that was destroyed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +49,24 @@ pub struct GoneCopy {
     /// Its manifest root.
     pub root: String,
     /// Bytes of data.
+    pub bytes: u64,
+}
+
+/// A set of archive volumes in which data of the unit left, and which the erasure does not reach.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ShelvedSet {
+    /// The set's name, hexadecimal, as its volumes bear it.
+    pub set: String,
+    /// `S-n`, what left in it; it may have been let go of before.
+    pub snapshot: String,
+    /// The entry of the log that has size and SHA-256 of its volumes, or the first of them.
+    pub position: u64,
+    /// When the log heard of it: Unix seconds.
+    pub logged_unix: i64,
+    /// How many volumes it has.
+    pub volumes: u32,
+    /// Their bytes.
     pub bytes: u64,
 }
 
@@ -75,6 +95,8 @@ pub struct Erased {
     pub resumed: bool,
     /// What is beyond reach, in words.
     pub not_reached: Vec<String>,
+    /// Every set of archive volumes with data of it that the log knows.
+    pub shelved: Vec<ShelvedSet>,
     /// Unix seconds.
     pub started: i64,
     /// Unix seconds.
@@ -123,6 +145,8 @@ pub struct ErasureCertificate {
     keys_destroyed: Vec<GoneKey>,
     result: Ending,
     not_reached: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    volumes_not_reached: Vec<ShelvedSet>,
 }
 
 impl ErasureCertificate {
@@ -155,6 +179,7 @@ impl ErasureCertificate {
                 freed_bytes: erased.freed_bytes,
             },
             not_reached: erased.not_reached,
+            volumes_not_reached: erased.shelved,
         }
     }
 
@@ -194,6 +219,16 @@ impl ErasureCertificate {
     pub fn copies(&self) -> &[GoneCopy] {
         &self.unit.copies
     }
+
+    /// What is beyond reach, in words.
+    pub fn not_reached(&self) -> &[String] {
+        &self.not_reached
+    }
+
+    /// The sets of archive volumes that the erasure did not reach.
+    pub fn shelved(&self) -> &[ShelvedSet] {
+        &self.volumes_not_reached
+    }
 }
 
 #[cfg(test)]
@@ -202,7 +237,7 @@ mod tests {
 
     use super::*;
 
-    fn certificate() -> ErasureCertificate {
+    fn certificate(shelved: Vec<ShelvedSet>) -> ErasureCertificate {
         let terms = Terms {
             origin: "example.org/log".into(),
             clearance: 3,
@@ -232,35 +267,58 @@ mod tests {
             freed_bytes: 8192,
             resumed: false,
             not_reached: vec!["backups of the key store".into()],
+            shelved,
             started: 1,
             finished: 2,
         })
     }
 
+    fn set() -> ShelvedSet {
+        ShelvedSet {
+            set: "0a".repeat(16),
+            snapshot: "S-1".into(),
+            position: 30,
+            logged_unix: 1_800_000_000,
+            volumes: 3,
+            bytes: 70_000,
+        }
+    }
+
     #[test]
     fn it_is_read_back_and_in_no_other_spelling() {
-        let made = certificate();
-        let json = made.to_json();
+        let made = certificate(vec![set()]);
+        let (json, bare) = (made.to_json(), certificate(vec![]).to_json());
         assert_eq!(ErasureCertificate::from_json(&json).unwrap(), made);
         assert_eq!(made.keys_destroyed().len() + made.copies().len(), 2);
+        assert_eq!(made.shelved(), [set()]);
         for other in [
             json.replace("  ", " "),
             json.replace("/v1", "/v2"),
             json.replace("\"resumed\"", "\"renamed\""),
+            json.replace("\"logged_unix\"", "\"written_unix\""),
+            bare.replacen("]\n}\n", "],\n  \"volumes_not_reached\": []\n}\n", 1),
             json.replacen("[\n    \"backups of the key store\"\n  ]", "[]", 1),
             format!("{json} "),
         ] {
             assert_ne!(other, json);
+            assert_ne!(other, bare);
             assert!(ErasureCertificate::from_json(&other).is_err(), "{other}");
         }
     }
 
     #[test]
-    fn the_frozen_certificate_is_read() {
-        let frozen = include_str!("../../../../fixtures/formats/v1/certificate/erasure.json");
-        let read = ErasureCertificate::from_json(frozen).unwrap();
-        assert_eq!(read.keys_destroyed(), certificate().keys_destroyed());
-        assert_eq!(read.copies(), certificate().copies());
-        assert_eq!(read.not_reached, certificate().not_reached);
+    fn the_frozen_certificates_are_read() {
+        let frozen = [
+            include_str!("../../../../fixtures/formats/v1/certificate/erasure.json"),
+            include_str!("../../../../fixtures/formats/v1/certificate/erasure-volumes.json"),
+        ];
+        for (frozen, shelved) in frozen.into_iter().zip([vec![], vec![set()]]) {
+            let read = ErasureCertificate::from_json(frozen).unwrap();
+            let made = certificate(shelved);
+            assert_eq!(read.keys_destroyed(), made.keys_destroyed());
+            assert_eq!(read.copies(), made.copies());
+            assert_eq!(read.not_reached(), made.not_reached());
+            assert_eq!(read.shelved(), made.shelved());
+        }
     }
 }

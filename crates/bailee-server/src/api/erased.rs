@@ -2,6 +2,8 @@
 //!
 //! Invariant: the answer says no more than the certificate does.
 
+use bailee_core::Time;
+use bailee_sanitize::ShelvedSet;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -43,6 +45,39 @@ pub struct Erased {
     pub freed_bytes: u64,
     /// What is beyond reach.
     pub not_reached: Vec<String>,
+    /// Every set of archive volumes with data of the unit that the log knows: the key of volumes is
+    /// not the unit's, and they can be read as before.
+    pub volumes_not_reached: Vec<VolumesLeft>,
+}
+
+/// A set of archive volumes that left before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct VolumesLeft {
+    /// The set's name, hex, as its volumes bear it.
+    pub set: String,
+    /// `S-n`, what left in it.
+    pub snapshot: String,
+    /// The first entry of the log about it.
+    pub entry: u64,
+    /// When the log heard of it.
+    pub at: String,
+    /// How many volumes it has.
+    pub volumes: u32,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+impl From<&ShelvedSet> for VolumesLeft {
+    fn from(left: &ShelvedSet) -> VolumesLeft {
+        VolumesLeft {
+            set: left.set.clone(),
+            snapshot: left.snapshot.clone(),
+            entry: left.position,
+            at: Time::from_unix(left.logged_unix).to_string(),
+            volumes: left.volumes,
+            bytes: left.bytes,
+        }
+    }
 }
 
 impl From<&ErasedUnit> for Erased {
@@ -59,7 +94,8 @@ impl From<&ErasedUnit> for Erased {
             snapshots: certificate.copies().iter().map(|copy| copy.snapshot.clone()).collect(),
             keys_destroyed: certificate.keys_destroyed().iter().map(key).collect(),
             freed_bytes: erasure.let_go.freed_bytes,
-            not_reached: bailee_vault::Erasure::not_reached(),
+            not_reached: certificate.not_reached().to_vec(),
+            volumes_not_reached: certificate.shelved().iter().map(VolumesLeft::from).collect(),
         }
     }
 }

@@ -42,6 +42,7 @@ use crate::http::routes::{Need, ROUTES, Route};
     api::erased::Erase,
     api::erased::DestroyedKey,
     api::erased::Erased,
+    api::erased::VolumesLeft,
 )))]
 struct Schemas;
 

@@ -17,7 +17,7 @@ use bailee_sanitize::{Erased, ErasureCertificate, GoneCopy, GoneKey};
 use bailee_vault::{Erasure, Vault, VaultError};
 
 use super::lease::Leased;
-use super::{LetGoError, abort, certificate, finished, open_token, reserve};
+use super::{LetGoError, abort, certificate, finished, open_token, reserve, shelved};
 use crate::house::House;
 use crate::keeping::{self, KeepError, UnitPlace};
 use crate::runner::Failure;
@@ -92,7 +92,7 @@ pub fn erase_under(
     let (subject, resumed) = subject(&vault, &place)?;
     let clearance = open_token(house, token.as_bytes(), asset, Act::Erase, subject)?;
     let (terms, id) = (clearance.terms().clone(), ClearanceId(clearance.terms().clearance));
-    let copies = house.with_state(|s| copies(s, asset))?;
+    let (copies, left) = house.with_state(|s| (copies(s, asset), shelved::of_unit(s, asset)))?;
     let started = house.clock().now().unix();
     house.submit(Command { by, action: Action::Begin { clearance: id } }, Vec::new())?;
     step(EraseStep::Begun);
@@ -102,6 +102,10 @@ pub fn erase_under(
         Err(error) => return Err(run.failed(error, &copies)?),
     };
     step(EraseStep::Destroyed);
+    // Volumes may have left meanwhile. A log that does not answer now keeps no certificate back.
+    let left = house.with_state(|s| shelved::of_unit(s, asset)).unwrap_or(left);
+    let mut not_reached = Erasure::not_reached();
+    not_reached.push(shelved::sentence(&left));
     let certificate = ErasureCertificate::issue(Erased {
         terms,
         tenant: place.tenant,
@@ -113,7 +117,8 @@ pub fn erase_under(
         packs: erasure.let_go.packs,
         freed_bytes: erasure.let_go.freed_bytes,
         resumed,
-        not_reached: Erasure::not_reached(),
+        not_reached,
+        shelved: left,
         started,
         finished: house.clock().now().unix(),
     });

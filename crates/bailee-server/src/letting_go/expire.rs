@@ -9,7 +9,7 @@ use bailee_core::{Action, By, Command};
 use bailee_ledger::clearance::Act;
 
 use super::lease::Leased;
-use super::{LetGoError, abort, certificate, finished, open_token, reserve};
+use super::{LetGoError, abort, certificate, finished, open_token, reserve, shelved};
 use crate::house::House;
 use crate::keeping::{self, KeepError};
 
@@ -33,6 +33,7 @@ pub fn expire(
     // Whatever can fail without touching anything fails before there is a clearance.
     let (tenant, vault_id) = keeping::locate(house, snapshot)?;
     let vault = keeping::vault(house)?;
+    let left = house.with_state(|s| shelved::of_snapshot(s, snapshot))?;
     let reserved = reserve(house, disposition, asset, root, by)?;
     let id = reserved.clearance;
     let clearance = open_token(house, reserved.token.as_bytes(), asset, Act::Expire, root)?;
@@ -54,12 +55,15 @@ pub fn expire(
             return Err(KeepError::from(error).into());
         }
     };
+    let left = house.with_state(|s| shelved::of_snapshot(s, snapshot)).unwrap_or(left);
     let json = format!(
         "{{\"format\":\"bailee/expiry/v1\",\"clearance\":\"{id}\",\"asset\":\"{asset}\",\
-         \"snapshot\":\"{snapshot}\",\"root\":\"{}\",\"packs\":{},\"freed_bytes\":{}}}\n",
+         \"snapshot\":\"{snapshot}\",\"root\":\"{}\",\"packs\":{},\"freed_bytes\":{},\
+         \"volumes_not_reached\":{}}}\n",
         bailee_ledger::to_hex(&root),
         report.packs,
-        report.freed_bytes
+        report.freed_bytes,
+        serde_json::json!(left)
     )
     .into_bytes();
     let (reason, exhibit) = certificate(json);

@@ -10,13 +10,13 @@ use bailee_core::id::{AccountId, AssetId, ClearanceId, DispositionId};
 use bailee_core::{Action, By, NewAsset, Triage, check};
 use bailee_ledger::clearance::{Act, ClearanceError};
 use bailee_ledger::{Trust, verify_bundle};
-use bailee_sanitize::ErasureCertificate;
+use bailee_sanitize::{ErasureCertificate, ShelvedSet};
 use bailee_server::api::words::TokenScope;
 use bailee_server::api::{self, Problem, Request};
 use bailee_server::keeping::{Kept, UnitPlace};
 use bailee_server::letting_go::{self, EraseStep, ErasedUnit, LetGoError, Reserved};
-use bailee_server::{House, keeping, receipt};
-use bailee_vault::{Erasure, Source, Unchanged, VaultError};
+use bailee_server::{House, keeping, receipt, volumes};
+use bailee_vault::{Erasure, Kek, Source, Unchanged, VaultError};
 use serde_json::json;
 
 use crate::common::{
@@ -77,6 +77,26 @@ impl Stage {
         let source = Source::Tree(tree);
         let ada = self.people.ada;
         keeping::preserve(&self.house, asset, source, Unchanged::Skip, ada, &mut ()).unwrap()
+    }
+
+    /// Writes a snapshot to archive volumes: their paths, and what a certificate is to say of them.
+    fn leave_on_volumes(&self, n: usize) -> (Vec<PathBuf>, ShelvedSet) {
+        let (house, snapshot) = (&self.house, self.kept[n].snapshot);
+        let shelf = self.dir.path().join(format!("shelf-{n}"));
+        std::fs::create_dir(&shelf).unwrap();
+        let (key, to) = (Kek::from_bytes([3; 32]), (shelf.as_path(), 1 << 20));
+        let by = (snapshot, self.people.ada);
+        let report = volumes::export(house, by, &key, to, &mut ()).unwrap();
+        let (position, at) = house.with_state(|s| (s.head - 1, s.clock)).unwrap();
+        let set = ShelvedSet {
+            set: bailee_ledger::to_hex(&report.set.bytes()),
+            snapshot: snapshot.to_string(),
+            position,
+            logged_unix: at.unix(),
+            volumes: u32::try_from(report.volumes.len()).unwrap(),
+            bytes: report.volumes.iter().map(|volume| volume.size).sum(),
+        };
+        (report.volumes.into_iter().map(|volume| volume.path).collect(), set)
     }
 
     fn data(&self) -> PathBuf {
@@ -178,6 +198,8 @@ fn a_unit_is_erased_and_the_certificate_says_what_went() {
     let stage = stage();
     let house = &stage.house;
     let x = stage.ready(stage.kept[0].asset);
+    let (shelf, left) = stage.leave_on_volumes(1);
+    stage.leave_on_volumes(2);
     let done = stage.erase(x).unwrap();
     assert_eq!((done.erasure.keys.len(), done.erasure.let_go.snapshots), (1, 2));
     for n in 0..2 {
@@ -196,6 +218,16 @@ fn a_unit_is_erased_and_the_certificate_says_what_went() {
     let copies: Vec<&str> = done.certificate.copies().iter().map(|c| &c.snapshot[..]).collect();
     assert_eq!(copies, ["S-1", "S-2"]);
     assert!(json.contains("counsel") && json.contains("backups"), "{json}");
+    assert_eq!(
+        done.certificate.shelved(),
+        std::slice::from_ref(&left),
+        "of this unit, and of no other"
+    );
+    let last = done.certificate.not_reached().last().unwrap();
+    assert!(last.contains(&format!("{} in 1 of their sets", left.volumes)), "{last}");
+    // It says the truth: the volumes and their key file give the data back.
+    let read = bailee_vault::check_volumes(&shelf, Some(&Kek::from_bytes([3; 32])), &mut ());
+    assert!(read.unwrap().is_complete());
     assert_eq!(refused(stage.erase(x)), "disposition_closed");
     assert_eq!(house.with_state(check).unwrap(), []);
     // The source goes on: its next snapshot is in a unit of its own, with a key of its own.
@@ -452,6 +484,7 @@ fn what_is_kept_after_a_crash_is_in_the_next_unit_which_the_rest_of_the_erasure_
 fn over_http_it_is_one_request_and_its_bundle_fails_for_any_flipped_byte() {
     let stage = stage();
     let x = stage.ready(stage.kept[0].asset);
+    let (_, left) = stage.leave_on_volumes(0);
     let asset = stage.kept[0].asset.to_string();
     let operator = token(&stage.house, stage.people.ada, TokenScope::Operator);
     let agent = token(&stage.house, stage.people.ada, TokenScope::Agent);
@@ -468,6 +501,10 @@ fn over_http_it_is_one_request_and_its_bundle_fails_for_any_flipped_byte() {
     assert_eq!(done.status, 201, "{}", done.text());
     assert_eq!(done.json()["snapshots"], json!(["S-1", "S-2"]));
     assert_eq!(done.json()["keys_destroyed"].as_array().unwrap().len(), 1);
+    let named = &done.json()["volumes_not_reached"];
+    assert_eq!(named.as_array().unwrap().len(), 1, "{named}");
+    assert_eq!((&named[0]["set"], &named[0]["entry"]), (&json!(left.set), &json!(left.position)));
+    assert_eq!(named[0]["volumes"], left.volumes);
     let again = served.post("/v1/erasures", &operator, order.as_bytes());
     assert_eq!((again.status, again.code().as_str()), (409, "disposition_closed"));
 

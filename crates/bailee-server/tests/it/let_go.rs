@@ -257,6 +257,12 @@ fn a_snapshot_expires_from_the_vault_and_no_other_does() {
     }
     assert!(kept.iter().all(|kept| kept.verified.is_intact()));
     let copy = kept[0].asset;
+    let shelf = stage.dir.path().join("shelf");
+    std::fs::create_dir(&shelf).unwrap();
+    let (key, to) = (bailee_vault::Kek::from_bytes([3; 32]), (shelf.as_path(), 1 << 20));
+    let left = kept.iter().map(|kept| (kept.snapshot, ada));
+    let left = left.map(|of| bailee_server::volumes::export(house, of, &key, to, &mut ()).unwrap());
+    let sets: Vec<String> = left.map(|set| bailee_ledger::to_hex(&set.set.bytes())).collect();
     let disposition = stage.propose(DispositionKind::Expire, copy);
     let (clearance, report) =
         letting_go::expire(house, disposition, copy, ada, &mut || ()).unwrap();
@@ -264,6 +270,8 @@ fn a_snapshot_expires_from_the_vault_and_no_other_does() {
     let mut bundle = Vec::new();
     receipt::certificate(house, clearance, &mut bundle).unwrap();
     verified(house, &bundle);
+    let named = |set: &String| bundle.windows(32).any(|text| text == set.as_bytes());
+    assert!(named(&sets[0]) && !named(&sets[1]), "the certificate names what left before");
     let fate = house.with_state(|s| s.assets.get(copy).unwrap().fate.clone()).unwrap();
     assert_eq!(fate, Fate::Destroyed(clearance));
     let (gone, there) = (stage.dir.path().join("gone"), stage.dir.path().join("there"));

@@ -189,7 +189,8 @@ pub(crate) struct ExpireArgs {
                   source (cryptographic erase, NIST SP 800-88), and then that data: all snapshots \
                   of the custody unit that this one is in, not only this one. A hold on any of \
                   them refuses. The certificate lists each copy of the key and what is beyond \
-                  reach. What a crash interrupts is finished by the same command.",
+                  reach: archive volumes that left before, set by set, among it. What a crash \
+                  interrupts is finished by the same command.",
     after_long_help = "EXAMPLE\n  bailee --as P-2 erase A-2 --disposition X-2"
 )]
 pub(crate) struct EraseArgs {

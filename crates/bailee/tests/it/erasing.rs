@@ -5,6 +5,8 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::time::Duration;
 
+use serde_json::json;
+
 use crate::room::{LETTER, Room, text};
 
 /// A house whose A-1 has two snapshots, A-2 and A-3, and an erasure of them that is approved.
@@ -24,6 +26,19 @@ fn approved() -> Room {
     room
 }
 
+/// Leaves S-1 on volumes; says how many.
+fn shelved(room: &Room) -> usize {
+    fs::create_dir_all(room.path("tape")).expect("a directory");
+    let (to, key) = (room.path("tape"), room.path("shelf.key"));
+    let args = ["export", "S-1", "--form", "volumes", "--to", text(&to), "--key", text(&key)];
+    room.run_as("P-2", &[&args[..], &["--size", "70000"]].concat()).ok();
+    let shown = room.run(&["--json", "snapshot", "show", "S-1"]).json();
+    assert_eq!(shown["volume_sets"].as_array().map(Vec::len), Some(1), "{shown}");
+    let volumes = fs::read_dir(to).expect("a listing").count();
+    assert_eq!(shown["volume_sets"][0]["volumes"], volumes, "{shown}");
+    volumes
+}
+
 const ERASE: [&str; 4] = ["erase", "A-2", "--disposition", "X-1"];
 
 #[test]
@@ -33,12 +48,17 @@ fn a_unit_is_erased_with_four_eyes_and_its_certificate_verifies() {
     assert!(early.code == 1 && early.err.contains("approvals_missing"), "{early:?}");
     room.run_as("P-1", &["disposition", "approve", "X-1"]).ok();
     assert_eq!(room.run(&["gate", "check", "A-2", "--erase"]).code, 0);
+    let volumes = shelved(&room);
     let done = room.run_as("P-2", &["--json", "erase", "A-2", "--disposition", "X-1"]);
     assert_eq!(done.code, 0, "{done:?}");
     let done = done.json();
-    assert_eq!(done["snapshots"], serde_json::json!(["S-1", "S-2"]));
+    assert_eq!(done["snapshots"], json!(["S-1", "S-2"]));
     assert_eq!(done["keys_destroyed"].as_array().unwrap().len(), 1);
-    assert_eq!(done["not_reached"].as_array().unwrap().len(), 2);
+    assert_eq!(done["not_reached"].as_array().unwrap().len(), 3);
+    let left = done["volumes_not_reached"].as_array().unwrap();
+    let named: Vec<_> = left.iter().map(|set| (&set["snapshot"], &set["volumes"])).collect();
+    assert_eq!(named, [(&json!("S-1"), &json!(volumes))]);
+    assert_eq!(left[0]["set"].as_str().unwrap().len(), 32);
     let out = room.run(&["restore", "S-2", text(&room.path("out"))]);
     assert!(out.code == 1 && out.err.contains("not_found"), "{out:?}");
 

@@ -3,6 +3,7 @@
 use bailee_core::asset::{Asset, Fate, Snapshot};
 use bailee_core::demand::Access;
 use bailee_core::id::{AccessId, AssetId, SnapshotId};
+use bailee_core::volume::Shelved;
 use bailee_core::{State, coverage};
 use serde_json::{Value, json};
 
@@ -65,6 +66,19 @@ pub(super) fn snapshot(_: &State, id: SnapshotId, snapshot: &Snapshot) -> Value 
         "taken": at(snapshot.taken),
         "verified": maybe(snapshot.verified),
     })
+}
+
+/// With the archive volumes in which it left.
+pub(super) fn snapshot_in_full(s: &State, id: SnapshotId, found: &Snapshot) -> Value {
+    let mut value = snapshot(s, id, found);
+    let set = |set: &Shelved| {
+        json!({
+            "set": bailee_ledger::to_hex(&set.set), "entry": set.position, "at": at(set.at),
+            "volumes": set.volumes, "bytes": set.bytes,
+        })
+    };
+    value["volume_sets"] = json!(found.shelved.iter().map(set).collect::<Vec<_>>());
+    value
 }
 
 pub(super) fn access(_: &State, id: AccessId, access: &Access) -> Value {

@@ -183,7 +183,7 @@ fn one(s: &State, id: &str) -> Option<Result<Value, Problem>> {
         "E" => row(s, &s.entities, id, registry::entity),
         "AC" => row(s, &s.accounts, id, registry::account),
         "A" => row(s, &s.assets, id, keep::asset_in_full),
-        "S" => row(s, &s.snapshots, id, keep::snapshot),
+        "S" => row(s, &s.snapshots, id, keep::snapshot_in_full),
         "Q" => row(s, &s.accesses, id, keep::access),
         "D" => row(s, &s.demands, id, ask::demand),
         "M" => row(s, &s.matters, id, ask::matter_in_full),
