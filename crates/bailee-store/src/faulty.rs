@@ -39,6 +39,7 @@ pub struct FaultPlan {
 #[derive(Debug, Default)]
 struct PlanState {
     calls: u64,
+    failed: u64,
     faults: BTreeMap<u64, Fault>,
     crashed: bool,
 }
@@ -73,6 +74,11 @@ impl FaultPlan {
         self.state().calls
     }
 
+    /// Calls that failed as planned; those after a crash are not counted.
+    pub fn failed(&self) -> u64 {
+        self.state().failed
+    }
+
     /// Whether a `Crash` has happened and `revive` has not.
     pub fn crashed(&self) -> bool {
         self.state().crashed
@@ -97,6 +103,7 @@ impl FaultPlan {
         }
         let fault = state.faults.get(&call).copied();
         state.crashed = fault == Some(Fault::Crash);
+        state.failed += u64::from(fault.is_some());
         fault
     }
 
@@ -276,7 +283,7 @@ mod tests {
             assert_eq!(journal.head().is_err(), fault == Fault::Crash, "{fault:?}");
             plan.revive();
             assert_eq!(journal.append(left, &one_entry()).unwrap(), left + 1, "{fault:?}");
-            assert_eq!(plan.calls(), 4);
+            assert_eq!((plan.calls(), plan.failed()), (4, 1));
         }
     }
 

@@ -4,10 +4,11 @@
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bailee_store::{
-    Batch, Digest, Entry, FaultPlan, FaultyJournal, FaultyObjects, FaultySlot, Journal,
+    Batch, Digest, Entry, Fault, FaultPlan, FaultyJournal, FaultyObjects, FaultySlot, Journal,
     JournalError, ObjectError, Objects, Put, Slot, SlotError,
 };
 
@@ -19,7 +20,10 @@ pub(crate) struct Shared(pub(crate) Arc<dyn Journal>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Call {
     Append,
+    /// The head, or entries.
     Read,
+    /// Destroying sections and exhibits.
+    Erase,
     Exhibit,
     Cell,
     Swap,
@@ -29,8 +33,17 @@ pub(crate) enum Call {
     Object,
 }
 
-const CALLS: [Call; 7] =
-    [Call::Append, Call::Read, Call::Exhibit, Call::Cell, Call::Swap, Call::Slot, Call::Object];
+/// Every kind of call there is.
+pub(crate) const CALLS: [Call; 8] = [
+    Call::Append,
+    Call::Read,
+    Call::Erase,
+    Call::Exhibit,
+    Call::Cell,
+    Call::Swap,
+    Call::Slot,
+    Call::Object,
+];
 
 /// Before the call reaches the store, or after it has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +74,19 @@ impl Arrows {
     /// With somebody who is told.
     pub(crate) fn hooked(inner: Arc<dyn Journal>, hook: Hook) -> Arrows {
         Arrows { hook: Some(hook), ..Arrows::new(inner, Arc::default()) }
+    }
+
+    /// After the `nth` call of one kind, counted from here, the next of another fails.
+    pub(crate) fn chained(self, first: Call, nth: u64, then: Call, fault: Fault) -> Arrows {
+        let (seen, next) = (AtomicU64::new(0), self.plans[&then].clone());
+        let hook: Hook = Arc::new(move |call, moment, _| {
+            if (call, moment) == (first, Moment::After)
+                && seen.fetch_add(1, Ordering::SeqCst) == nth
+            {
+                next.next(fault);
+            }
+        });
+        Arrows { hook: Some(hook), ..self }
     }
 
     /// Objects that share the plans.
@@ -133,7 +159,7 @@ impl Journal for Arrows {
         self.through(Call::Read, "", |j| j.read(from, limit))
     }
     fn erase(&self, sections: &[(u64, usize)], exhibits: &[Digest]) -> Result<(), JournalError> {
-        self.through(Call::Append, "", |j| j.erase(sections, exhibits))
+        self.through(Call::Erase, "", |j| j.erase(sections, exhibits))
     }
     fn exhibit(&self, digest: &Digest) -> Result<Option<Vec<u8>>, JournalError> {
         self.through(Call::Exhibit, "", |j| j.exhibit(digest))

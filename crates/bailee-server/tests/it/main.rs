@@ -31,5 +31,6 @@ mod stamps;
 mod standing;
 mod through_runner;
 mod tsa;
+mod whole_day;
 mod witness_server;
 mod witnessed;
