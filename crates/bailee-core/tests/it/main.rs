@@ -12,6 +12,7 @@ mod engine;
 mod erasure;
 mod house;
 mod letting_go;
+mod many;
 mod model;
 mod naive;
 mod permission;
