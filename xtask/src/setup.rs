@@ -27,6 +27,7 @@ const PROGRAMS: &[(&str, &str, &str)] = &[
     ("age", "age", "counsel opens copies of the vault's key with it"),
     ("pkcs11-tool", "opensc", "makes the key in the token, as the runbook says"),
     ("pdftotext", "poppler-utils", "papers of bundles are read back by somebody else's program"),
+    ("qemu-x86_64", "qemu-user", "chunks are cut as on a processor without AES instructions"),
     ("cc", "gcc", "SQLite, zstd and AWS-LC are compiled from source"),
     ("c++", "g++", "libFuzzer is compiled from source"),
     ("go", "golang-go", "verifiers/go, a second opinion on notes, proofs and tiles"),
