@@ -7,6 +7,11 @@
 
 use bailee_store::ObjectError;
 
+/// Objects that cannot be read, as part of a sentence; nothing if there are none.
+fn cannot_be_read(names: &[String]) -> String {
+    if names.is_empty() { String::new() } else { format!(" ({} is damaged)", names.join(", ")) }
+}
+
 /// Everything that can go wrong in a vault.
 #[derive(Debug, thiserror::Error)]
 pub enum VaultError {
@@ -123,12 +128,17 @@ pub enum VaultError {
         version: u16,
     },
     /// A snapshot needs a chunk that no index names.
-    #[error("chunk {chunk} is in no readable index of {unit:?}: reindex the tenant, then verify")]
+    #[error(
+        "chunk {chunk} is in no readable index of {unit:?}{}: reindex the tenant, then verify",
+        cannot_be_read(.unread)
+    )]
     MissingChunk {
         /// Chunk id, hex.
         chunk: String,
         /// The custody unit.
         unit: String,
+        /// Index objects of the unit that are damaged: it may be in them.
+        unread: Vec<String>,
     },
     /// The source as a whole cannot be read.
     #[error("source {path}: could not {doing}: {detail}")]

@@ -22,6 +22,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
+use bailee_ledger::to_hex;
 use bailee_store::{ObjectError, Objects};
 
 use crate::error::VaultError;
@@ -34,7 +35,7 @@ use crate::stay::lock;
 use crate::wire::{Reader, Writer};
 
 /// Bytes of one pack row in clear in segments of kind 5.
-const OLD_ROW: usize = 57;
+pub(crate) const OLD_ROW: usize = 57;
 /// The same in sorted segments.
 pub(crate) const PACK_ROW: usize = 58;
 const ZSTD_BIT: u32 = 1 << 31;
@@ -179,13 +180,27 @@ pub(crate) struct Table {
     /// Packs and entries of segments of kind 5, sorted by id.
     old: Vec<PackRow>,
     entries: Vec<(u32, Slot)>,
+    /// Segments that are damaged and not in the table.
+    unread: Vec<String>,
 }
 
 impl Table {
     pub(crate) fn new(objects: Arc<dyn Objects>) -> Self {
         let (known, condemned, sorted) = (HashSet::new(), HashSet::new(), Vec::new());
         let (unit, looked, old, entries) = (None, Mutex::default(), Vec::new(), Vec::new());
-        Self { objects, known, condemned, unit, looked, sorted, old, entries }
+        let unread = Vec::new();
+        Self { objects, known, condemned, unit, looked, sorted, old, entries, unread }
+    }
+
+    /// Names a segment that is damaged and left out.
+    pub(crate) fn leave_out(&mut self, name: String) {
+        self.unread.push(name);
+    }
+
+    /// Says that no segment names a chunk, and which might have.
+    pub(crate) fn missing(&self, id: &ChunkId, unit: &str) -> VaultError {
+        let (chunk, unit, unread) = (to_hex(id), unit.to_owned(), self.unread.clone());
+        VaultError::MissingChunk { chunk, unit, unread }
     }
 
     /// Says whose packs these are.

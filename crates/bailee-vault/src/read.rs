@@ -181,13 +181,14 @@ fn next<'l>(
 ) -> Read {
     turns.next().and_then(|lane| lane.recv().ok()).unwrap_or_else(|| {
         let chunk = to_hex(id);
-        Err(VaultError::MissingChunk { chunk, unit: unit.name.clone() })
+        Err(VaultError::MissingChunk { chunk, unit: unit.name.clone(), unread: Vec::new() })
     })
 }
 
 /// A thread of ours panicked: a bug, told as a failure of this file.
 fn lost(unit: &Unit) -> VaultError {
-    VaultError::MissingChunk { chunk: "(a reading thread stopped)".into(), unit: unit.name.clone() }
+    let (chunk, unit) = ("(a reading thread stopped)".to_owned(), unit.name.clone());
+    VaultError::MissingChunk { chunk, unit, unread: Vec::new() }
 }
 
 /// Spreads files over all cores: small ones in parallel, each large one by all cores together.

@@ -254,18 +254,23 @@ impl Unit {
     }
 
     /// Reads the table anew from the store. Damaged segments are left out: what they alone name
-    /// shows as [`VaultError::MissingChunk`], the rest of the unit stays readable.
+    /// shows as [`VaultError::MissingChunk`], which names them; the rest of the unit stays
+    /// readable.
     pub(crate) fn reload(&self) -> Result<(), VaultError> {
         let _one = lock(&self.reloading);
         let mut table = Table::new(Arc::clone(&self.objects));
         table.in_unit(self.place.tenant, self.place.unit);
         table.without(lock(&self.condemned).keys().copied().collect());
-        for sorted in self.sorted(&self.table())?.into_iter().filter_map(|(_, open)| open.ok()) {
-            table.add(sorted);
+        for (name, opened) in self.sorted(&self.table())? {
+            match opened {
+                Ok(sorted) => table.add(sorted),
+                Err(_) => table.leave_out(name),
+            }
         }
         for name in self.segment_names(Kind::Index)? {
-            if let Ok(segment) = self.old_segment(&name)?.1 {
-                table.add_old(&segment);
+            match self.old_segment(&name)?.1 {
+                Ok(segment) => table.add_old(&segment),
+                Err(_) => table.leave_out(name),
             }
         }
         *self.table.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(table);
@@ -301,10 +306,7 @@ impl Unit {
         len: u32,
         desk: &mut Desk,
     ) -> Result<(), VaultError> {
-        let (row, slot) = table.find(id)?.ok_or_else(|| VaultError::MissingChunk {
-            chunk: to_hex(id),
-            unit: self.name.clone(),
-        })?;
+        let (row, slot) = table.find(id)?.ok_or_else(|| table.missing(id, &self.name))?;
         let name = self.object(row.kind, &row.id);
         let pack = self.open_pack(row.kind, row.id, &name)?;
         let Desk { room, plain } = desk;

@@ -327,6 +327,8 @@ impl Vault {
         let Some(unit) = self.unit_by_tag(tenant, unit_tag)? else {
             return if self.is_erased(tenant, unit_tag)? {
                 Ok(None)
+            } else if self.objects.list(&names::unit(&tenant.tag, &unit_tag))?.is_empty() {
+                Err(VaultError::damaged(&name, "its header names a unit of which nothing is here"))
             } else {
                 let object = names::object(&tenant.tag, &unit_tag, Kind::UnitKey, &[0; 16]);
                 let unit = format!("(snapshot {id})");

@@ -25,7 +25,6 @@ use crate::seal::Kind;
 use crate::snapshot::Snapshot;
 use crate::stay::lock;
 use crate::unit::Unit;
-use bailee_ledger::to_hex;
 
 /// Packs per segment at most: 8 GiB of data.
 const SEGMENT_PACKS: usize = 256;
@@ -289,10 +288,7 @@ fn packs_of(
     });
     let mut packs = std::collections::BTreeSet::new();
     for id in data.chain(snapshot.manifest.iter().map(|(id, _)| id)) {
-        let (row, _) = table.find(id)?.ok_or_else(|| VaultError::MissingChunk {
-            chunk: to_hex(id),
-            unit: unit.name.clone(),
-        })?;
+        let (row, _) = table.find(id)?.ok_or_else(|| table.missing(id, &unit.name))?;
         packs.insert(row.id);
     }
     Ok(packs.into_iter().collect())

@@ -1,15 +1,23 @@
 //! Whoever holds the store can change any byte; nobody is ever served the result.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Arc;
 
 use bailee_store::{MemoryObjects, Objects};
-use bailee_vault::{Kek, SnapshotId, Source, Vault, VaultError, scrub_packs};
+use bailee_vault::{Damage, Kek, Problem, SnapshotId, Source, Vault, VaultError, scrub_packs};
 
 use crate::support::{kek, memory_vault, noise};
 
+/// What is in the small vault; neither shrinks, so a chunk is stored as it is.
+const FILES: [(&str, &[u8]); 2] =
+    [("f", b"the content under hold"), ("g", b"what else lay in the same drawer, and is kept")];
+
 fn small() -> (Arc<MemoryObjects>, SnapshotId) {
     let dir = tempfile::tempdir().unwrap();
-    std::fs::write(dir.path().join("f"), b"the content under hold").unwrap();
+    for (path, content) in FILES {
+        std::fs::write(dir.path().join(path), content).unwrap();
+    }
     let (objects, vault) = memory_vault();
     let report = vault.preserve("t", "A-1", &Source::Tree(dir.path().to_owned()), &mut ());
     (objects, report.unwrap().id)
@@ -20,18 +28,53 @@ fn replace(objects: &MemoryObjects, name: &str, bytes: &[u8]) {
     objects.put(name, bytes).unwrap();
 }
 
-/// Whether opening everything anew shows that something is wrong. Wrong content fails the test.
-fn detected(objects: &Arc<MemoryObjects>, id: &SnapshotId) -> bool {
-    let scrubbed = scrub_packs(&**objects).unwrap();
-    let read = Vault::open(Arc::clone(objects) as Arc<dyn Objects>, &kek()).and_then(|vault| {
-        let content = vault.read_range("t", id, b"f", 0..22);
-        if let Ok(content) = &content {
-            assert_eq!(content, b"the content under hold", "tampered content was served");
+/// What opening everything anew shows.
+#[derive(Debug)]
+struct Found {
+    /// Everything that is said to be wrong.
+    said: Vec<String>,
+    /// Files and ranges that are hit, if the vault comes as far as that.
+    hit: Option<Vec<Damage>>,
+}
+
+/// Wrong content fails the test.
+fn look(objects: &Arc<MemoryObjects>, id: &SnapshotId) -> Found {
+    let told = |p: Problem| format!("{}: {}", p.path.display(), p.what);
+    let mut said: Vec<String> =
+        scrub_packs(&**objects).unwrap().problems.into_iter().map(told).collect();
+    let vault = match Vault::open(Arc::clone(objects) as Arc<dyn Objects>, &kek()) {
+        Ok(vault) => vault,
+        Err(e) => {
+            said.push(e.to_string());
+            return Found { said, hit: None };
         }
-        let verified = vault.verify("t", id)?;
-        content.map(|_| verified)
-    });
-    !scrubbed.problems.is_empty() || !read.is_ok_and(|v| v.is_intact())
+    };
+    for (path, content) in FILES {
+        match vault.read_range("t", id, path.as_bytes(), 0..content.len() as u64) {
+            Ok(read) => assert_eq!(read, content, "tampered content was served"),
+            Err(e) => said.push(e.to_string()),
+        }
+    }
+    match vault.verify("t", id) {
+        Ok(verified) => said.extend(verified.problems.into_iter().map(told)),
+        Err(e) => said.push(e.to_string()),
+    }
+    Found { said, hit: vault.damage("t", id).ok() }
+}
+
+fn detected(objects: &Arc<MemoryObjects>, id: &SnapshotId) -> bool {
+    !look(objects, id).said.is_empty()
+}
+
+/// Which files are hit, each from its first byte to its last.
+fn whole_files(hit: &[Damage]) -> Vec<&'static str> {
+    let file = |damage: &Damage| {
+        let (path, content) = *FILES.iter().find(|(p, _)| damage.path == Path::new(p)).unwrap();
+        let whole = std::slice::from_ref(&(0..content.len() as u64)) == damage.ranges;
+        assert!(whole, "{path} is one chunk: {damage:?}");
+        path
+    };
+    hit.iter().map(file).collect()
 }
 
 #[test]
@@ -42,12 +85,6 @@ fn every_flipped_bit_and_every_cut_is_detected() {
     assert_eq!(names.len(), 8, "config, 2 keys, 2 packs, 2 indexes, 1 snapshot: {names:?}");
     for name in names {
         let good = objects.get(&name).unwrap();
-        for at in 0..good.len() {
-            let mut bad = good.clone();
-            bad[at] ^= 1 << (at % 8);
-            replace(&objects, &name, &bad);
-            assert!(detected(&objects, &id), "{name} byte {at}");
-        }
         for len in (0..good.len()).step_by(7) {
             replace(&objects, &name, &good[..len]);
             assert!(detected(&objects, &id), "{name} cut to {len}");
@@ -61,6 +98,77 @@ fn every_flipped_bit_and_every_cut_is_detected() {
         objects.put(&name, &good).unwrap();
     }
     assert!(!detected(&objects, &id));
+}
+
+#[test]
+fn every_flipped_byte_is_located_in_its_object_and_in_a_pack_to_file_and_range() {
+    let (objects, id) = small();
+    for name in objects.list("").unwrap() {
+        let good = objects.get(&name).unwrap();
+        let mut hits = BTreeMap::<Vec<&str>, usize>::new();
+        for at in 0..good.len() {
+            let mut bad = good.clone();
+            bad[at] ^= 1 << (at % 8);
+            replace(&objects, &name, &bad);
+            let found = look(&objects, &id);
+            let named = found.said.iter().any(|text| text.contains(&name));
+            assert!(named, "byte {at} of {name} is not located: {found:?}");
+            let in_data = name.contains("/data/");
+            let hit = found.hit.as_deref().map(whole_files).unwrap_or_default();
+            *hits.entry(hit).or_default() += 1;
+            if in_data && at < HEADER {
+                assert_eq!(hits.len(), 1, "without its header no chunk of a pack opens");
+            }
+        }
+        replace(&objects, &name, &good);
+        if name.contains("/data/") {
+            // Of the bytes of a pack: its header is everybody's, each record is one file's, and its
+            // directory and trailer are nobody's.
+            let records = FILES.map(|(path, content)| (vec![path], content.len() + TAG));
+            let rest = good.len() - HEADER - records.iter().map(|(_, len)| len).sum::<usize>();
+            let all = FILES.map(|(path, _)| path).to_vec();
+            let wanted = records.into_iter().chain([(all, HEADER), (vec![], rest)]);
+            assert_eq!(hits, wanted.collect::<BTreeMap<_, _>>());
+        }
+    }
+    assert!(!detected(&objects, &id));
+}
+
+/// Of a pack's header, and of what follows each record.
+const HEADER: usize = 128;
+const TAG: usize = 16;
+
+#[test]
+fn damage_anywhere_in_a_large_file_is_located_to_one_chunk_of_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let size: u64 = 3_000_000;
+    for n in 0..2 {
+        std::fs::write(dir.path().join(format!("film-{n}")), noise(n, 3_000_000)).unwrap();
+    }
+    let (objects, vault) = memory_vault();
+    let source = Source::Tree(dir.path().to_owned());
+    let id = vault.preserve("t", "A-1", &source, &mut ()).unwrap().id;
+    let packs = objects.list("").unwrap().into_iter().filter(|name| name.contains("/data/"));
+    let mut places = BTreeSet::new();
+    for name in packs {
+        let good = objects.get(&name).unwrap();
+        for at in (HEADER..good.len() - 10_000).step_by(97_001) {
+            let mut bad = good.clone();
+            bad[at] ^= 1;
+            replace(&objects, &name, &bad);
+            let damage = vault.damage("t", &id).unwrap();
+            let [Damage { path, ranges, .. }] = &damage[..] else { panic!("{damage:?}") };
+            let [hit] = &ranges[..] else { panic!("{ranges:?}") };
+            assert!(hit.end - hit.start <= 1 << 20, "{hit:?} is more than a chunk");
+            let path = path.to_str().unwrap();
+            let read = |range| vault.read_range("t", &id, path.as_bytes(), range);
+            assert!(read(0..hit.start).is_ok() && read(hit.end..size).is_ok(), "{hit:?}");
+            assert!(read(hit.start..hit.start + 1).is_err() && read(hit.end - 1..hit.end).is_err());
+            places.insert((path.to_owned(), hit.start));
+        }
+        replace(&objects, &name, &good);
+    }
+    assert!(places.len() > 10, "{places:?}");
 }
 
 #[test]
