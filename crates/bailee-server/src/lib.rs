@@ -31,6 +31,7 @@ mod publish;
 pub mod receipt;
 mod runner;
 pub mod scenario;
+pub mod secrecy;
 pub mod stamping;
 mod steward;
 pub mod volumes;

@@ -19,6 +19,9 @@ pub(crate) fn serve(args: &ServeArgs, reach: &Reach) -> Result<(), Trouble> {
     log::to_standard_error();
     let house = House::open(&reach.dir, Clock::Wall)?;
     let origin = house.config().origin.clone();
+    let swap = bailee_server::secrecy::swap_in_clear();
+    let swap = swap.map_err(|e| Trouble::io("read the list of swap areas", &e))?;
+    swap.iter().for_each(|area| print::remark(&print::swap(area)));
     let ready = move |address| {
         print::remark(&format!("{origin} answers on http://{address}; SIGTERM or ^C stops it"));
     };

@@ -40,6 +40,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+use crate::trouble::Trouble;
+
 /// A house is millions of small things, made by one thread and let go of by another.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -50,6 +52,9 @@ fn main() -> ExitCode {
         Err(error) => return trouble::misread(&error),
     };
     let json = cli.reach.json;
+    if let Err(e) = bailee_server::secrecy::no_dumps() {
+        return Trouble::io("turn off core dumps, which could hold keys", &e).tell(json);
+    }
     match act::act(cli) {
         Ok(code) => code,
         Err(trouble) => trouble.tell(json),

@@ -36,6 +36,15 @@ pub(crate) fn remark(text: &str) {
     _ = writeln!(io::stderr(), "{text}");
 }
 
+/// What there is to say of a swap area that holds memory in clear.
+pub(crate) fn swap(area: &str) -> String {
+    let area = safe(area);
+    format!(
+        "WARNING: swap area {area} is not seen to be encrypted: keys and plain bytes can come to \
+         lie there. Encrypt it, or turn it off (swapoff {area})"
+    )
+}
+
 /// A value as JSON, in lines.
 pub(crate) fn json(value: &Value) -> Result<(), Trouble> {
     out(&format!("{value:#}\n"))

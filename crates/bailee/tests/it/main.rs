@@ -17,6 +17,7 @@ mod piping;
 mod radosgw;
 mod room;
 mod runbook;
+mod secrecy;
 mod shelf;
 mod shell;
 mod stamping;

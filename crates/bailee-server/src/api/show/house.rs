@@ -10,6 +10,7 @@ use crate::api::parts;
 use crate::api::problem::Problem;
 use crate::api::words;
 use crate::house::House;
+use crate::secrecy::swap_in_clear;
 
 /// Intents counted before "at least" is good enough.
 const COUNTED: usize = 10_000;
@@ -52,6 +53,8 @@ pub(super) fn status(house: &House) -> Result<Value, Problem> {
     let quorum = house.policy()?.quorum_name().to_owned();
     let witnesses: Vec<String> = house.watched().iter().map(ToString::to_string).collect();
     let engine = house.config().vault.place();
+    let swap = swap_in_clear()
+        .map_err(|e| Problem::failure("machine_failed", "the list of swap areas", e.to_string()))?;
     Ok(house.with_state(|s| {
         let probed = s.engines.get(&engine);
         let open = s.demands.iter().filter(|(_, demand)| demand.is_open()).count();
@@ -82,6 +85,7 @@ pub(super) fn status(house: &House) -> Result<Value, Problem> {
             "engine": engine,
             "engine_probed": maybe(probed.map(|found| found.at)),
             "engine_bad": probed.map(Finding::bad).unwrap_or_default(),
+            "swap_in_clear": swap,
         })
     })?)
 }
