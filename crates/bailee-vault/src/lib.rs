@@ -18,6 +18,8 @@ mod error;
 mod expire;
 mod export;
 mod forward;
+#[doc(hidden)]
+pub mod fuzzing;
 mod index;
 mod key;
 mod manifest;

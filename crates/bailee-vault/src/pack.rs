@@ -17,7 +17,7 @@ use crate::chunker::MAX as MAX_PLAIN;
 use crate::error::VaultError;
 use crate::key::Secret;
 use crate::seal::{HEADER, Place, RecordInfo, Seal, TAG};
-use crate::wire::{Reader, Writer};
+use crate::wire::{Malformed, Reader, Writer};
 
 /// A pack is closed once it holds this many bytes.
 pub(crate) const PACK_TARGET: usize = 16 * 1024 * 1024;
@@ -259,21 +259,27 @@ pub(crate) fn read_directory(
         .ok_or_else(|| bad("its directory does not fit"))?;
     let mut sealed = pack[start..body_end].to_vec();
     let info = directory_info(sealed_len - TAG)?;
-    let mut r = Reader(seal.unseal(name, &info, &pack[body_end..], &mut sealed)?);
-    let (mut slots, mut offset) = (Vec::with_capacity(count), HEADER as u64);
-    for ordinal in 0..count as u64 {
+    let plain = seal.unseal(name, &info, &pack[body_end..], &mut sealed)?;
+    read_slots(plain, start as u64).map_err(bad)
+}
+
+/// The records of a directory, which fill the pack up to `start`.
+pub(crate) fn read_slots(plain: &[u8], start: u64) -> Result<Vec<Slot>, Malformed> {
+    let mut r = Reader(plain);
+    let (mut slots, mut offset) = (Vec::with_capacity(plain.len() / RECORD), HEADER as u64);
+    while !r.0.is_empty() {
         let info = RecordInfo {
-            ordinal,
-            id: r.array().map_err(bad)?,
-            plain_len: r.u32().map_err(bad)?,
-            stored_len: r.u32().map_err(bad)?,
-            codec: r.u8().map_err(bad)?,
+            ordinal: slots.len() as u64,
+            id: r.array()?,
+            plain_len: r.u32()?,
+            stored_len: r.u32()?,
+            codec: r.u8()?,
         };
-        let at = u32::try_from(offset).map_err(|_| bad("its directory does not fit"))?;
+        let at = u32::try_from(offset).map_err(|_| "its directory does not fit")?;
         slots.push(Slot { offset: at, info });
         offset += u64::from(info.stored_len) + TAG as u64;
     }
-    if offset == start as u64 { Ok(slots) } else { Err(bad("its records do not fill it")) }
+    if offset == start { Ok(slots) } else { Err("its records do not fill it") }
 }
 
 fn directory_info(len: usize) -> Result<RecordInfo, VaultError> {

@@ -38,8 +38,8 @@ use crate::wire::{Reader, Writer};
 
 /// Counts in clear, before the pack rows.
 const COUNTS: usize = 12;
-const ENTRY: usize = 36;
-const PAGE: usize = 128;
+pub(crate) const ENTRY: usize = 36;
+pub(crate) const PAGE: usize = 128;
 /// Entries to a bucket, on average.
 const BUCKET: usize = 64;
 const SUMMARY: usize = 1024 * 1024;
@@ -125,11 +125,13 @@ struct Plan {
 
 impl Plan {
     fn new(packs: usize, entries: usize) -> Option<Self> {
-        let clear_end = HEADER + COUNTS + packs.checked_mul(PACK_ROW)?;
+        let clear_end = packs.checked_mul(PACK_ROW)?.checked_add(HEADER + COUNTS)?;
         let pages = entries.div_ceil(PAGE);
         let summary = buckets(entries).checked_mul(4)?.checked_add(entries.checked_mul(2)?)?;
-        let summary_at = clear_end + entries.checked_mul(ENTRY)? + pages * TAG;
-        let size = summary_at + summary + summary.div_ceil(SUMMARY) * TAG + TAG;
+        let pages = entries.checked_mul(ENTRY)?.checked_add(pages.checked_mul(TAG)?)?;
+        let summary_at = clear_end.checked_add(pages)?;
+        let ends = summary.div_ceil(SUMMARY).checked_mul(TAG)?.checked_add(TAG)?;
+        let size = summary_at.checked_add(summary)?.checked_add(ends)?;
         Some(Self {
             clear: HEADER as u64..clear_end as u64,
             entries,
@@ -148,6 +150,11 @@ impl Plan {
     }
 }
 
+/// Bytes of the summary of so many entries.
+pub(crate) fn summary_len(entries: usize) -> usize {
+    Plan::new(0, entries).map_or(0, |plan| plan.summary)
+}
+
 fn record(ordinal: u64, len: usize) -> RecordInfo {
     let len = u32::try_from(len).expect("records of a segment have at most 1 MiB");
     RecordInfo { ordinal, id: [0; 24], plain_len: len, stored_len: len, codec: RAW }
@@ -164,24 +171,36 @@ pub(crate) fn seal(segment: &Segment, seal: &Seal) -> Result<Vec<u8>, VaultError
     clear.count(segment.packs.len());
     clear.u64(entries.len() as u64);
     segment.packs.iter().for_each(|(row, _)| write_row(&mut clear, row));
+    let pages = entries.chunks(PAGE).map(|page| {
+        let mut w = Writer::default();
+        page.iter().for_each(|entry| entry.write(&mut w));
+        w.0
+    });
+    assemble(seal, &clear.0, pages, &summarize(&entries))
+}
+
+/// Seals the parts of a segment, whatever they say.
+pub(crate) fn assemble(
+    seal: &Seal,
+    clear: &[u8],
+    pages: impl Iterator<Item = Vec<u8>>,
+    summary: &[u8],
+) -> Result<Vec<u8>, VaultError> {
     let mut out = seal.header.to_vec();
-    out.extend_from_slice(&clear.0);
+    out.extend_from_slice(clear);
     let mut put = |ordinal, mut plain: Vec<u8>, extra: &[u8]| -> Result<(), VaultError> {
         let tag = seal.seal(&record(ordinal, plain.len()), extra, &mut plain)?;
         out.extend_from_slice(&plain);
         out.extend_from_slice(&tag);
         Ok(())
     };
-    for (ordinal, page) in (0u64..).zip(entries.chunks(PAGE)) {
-        let mut w = Writer::default();
-        page.iter().for_each(|entry| entry.write(&mut w));
-        put(ordinal, w.0, &[])?;
+    for (ordinal, page) in (0u64..).zip(pages) {
+        put(ordinal, page, &[])?;
     }
-    let summary = summarize(&entries);
     for (ordinal, part) in (SUMMARY_ORDINAL..).zip(summary.chunks(SUMMARY)) {
         put(ordinal, part.to_vec(), &[])?;
     }
-    put(LAST_ORDINAL, Vec::new(), &clear.0)?;
+    put(LAST_ORDINAL, Vec::new(), clear)?;
     Ok(out)
 }
 

@@ -143,6 +143,19 @@ impl Entry {
     }
 }
 
+impl Content {
+    /// Whether the ranges never read are apart, in order, and within the size.
+    fn ranges_fit(&self) -> bool {
+        let mut at = 0;
+        self.unreadable.iter().all(|(offset, len)| {
+            let end = offset.checked_add(*len).filter(|end| *end <= self.size);
+            let fits = *offset >= at && end.is_some();
+            at = end.unwrap_or(u64::MAX);
+            fits
+        })
+    }
+}
+
 /// A piece of a file, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Extent {
@@ -225,6 +238,9 @@ pub(crate) fn check(entries: &[Stored], tree: TreeShape) -> Result<(), String> {
                     != Some(content.size)
                 {
                     return refuse("has pieces that do not add up to its size");
+                }
+                if !content.ranges_fit() {
+                    return refuse("has ranges never read that are out of order or of its size");
                 }
             }
             Node::HardLink { target } if !files.contains(target.as_slice()) => {
@@ -311,6 +327,13 @@ mod tests {
         for (why, entries) in bad {
             let refused = check(&entries, TreeShape::Tree).unwrap_err();
             assert!(refused.contains(why), "{refused} should say {why}");
+        }
+        for ranges in [vec![(0, 6)], vec![(5, u64::MAX)], vec![(2, 2), (3, 1)]] {
+            let mut torn = file("a", 5);
+            if let Node::File { content, .. } = &mut torn.entry.node {
+                content.unreadable = ranges;
+            }
+            assert!(check(&[dir(""), torn], TreeShape::Tree).unwrap_err().contains("never read"));
         }
         let mut short = file("a", 5);
         short.extents.clear();

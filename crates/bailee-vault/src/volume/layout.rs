@@ -30,6 +30,9 @@ pub(super) const END_FRAME: u64 = u64::MAX;
 /// Header without origin and commitment.
 pub(super) const FIXED: usize = 88;
 const COMMITMENT: usize = 32;
+/// Most volumes of a set: six digits, as in their names. Whatever is missing is named one by one,
+/// so no header may claim that there are four billion.
+pub(super) const MOST_VOLUMES: u32 = 999_999;
 const MOST_ORIGIN: usize = 256;
 const MOST_DESCRIPTION: u32 = 1 << 20;
 
@@ -74,7 +77,8 @@ impl Head {
         let (origin, description) = (usize::from(r.u16()?), r.u32()?);
         let (set, ordinal, frame) = (r.array()?, r.u32()?, r.u32()?);
         let (key, salt) = (r.array()?, r.array()?);
-        if origin > MOST_ORIGIN || description > MOST_DESCRIPTION || ordinal == 0 {
+        let counted = (1..=MOST_VOLUMES).contains(&ordinal);
+        if origin > MOST_ORIGIN || description > MOST_DESCRIPTION || !counted {
             return Err("its header has a length or ordinal that cannot be");
         }
         if frame < 8 || frame as usize > FRAME {
@@ -226,6 +230,11 @@ mod tests {
                 assert_ne!(Cipher::of(&key, &head).unwrap().1, said, "byte {at}");
             }
             assert!(Head::parse(&whole[..at]).is_err(), "cut at {at}");
+        }
+        for (ordinal, read) in [(0, false), (MOST_VOLUMES, true), (MOST_VOLUMES + 1, false)] {
+            let mut other = whole.clone();
+            other[32..36].copy_from_slice(&ordinal.to_be_bytes());
+            assert_eq!(Head::parse(&other).is_ok(), read, "{ordinal}");
         }
     }
 }

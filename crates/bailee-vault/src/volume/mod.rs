@@ -17,6 +17,7 @@
 
 mod back;
 mod content;
+pub(crate) mod fuzzing;
 mod give;
 #[cfg(test)]
 mod hostile;

@@ -201,12 +201,15 @@ fn check(
             return Ok(None);
         }
     };
-    let (mut description, mut ending, mut frames) = (None, None, 0);
+    let (mut description, mut ending, mut frames, mut stream) = (None, None, 0, 0);
     tape.frames((&head, &cipher), &mut |number, range, frame| {
         match number {
             0 => description = frame.as_ref().ok().and_then(|p| Description::parse(p).ok()),
             END_FRAME => ending = frame.as_ref().ok().and_then(|p| Ending::parse(p).ok()),
-            _ => frames = number,
+            _ => {
+                frames = number;
+                stream += (range.end - range.start).saturating_sub((TAG + LEAD) as u64);
+            }
         }
         progress(range.end - range.start);
         let Range { start, end } = range;
@@ -224,7 +227,8 @@ fn check(
         }
         Ok(())
     })?;
-    if ending.is_none_or(|e| e.frames != frames) {
+    let fits = |e: &Ending| e.frames == frames && e.start.checked_add(stream) == Some(e.end);
+    if !ending.as_ref().is_some_and(fits) {
         ending = None;
         problems.push(VolumeProblem::Cut { volume: volume() });
     }

@@ -13,7 +13,8 @@ use aws_lc_rs::digest::{Context, SHA256};
 use bailee_store::Moves;
 
 use super::layout::{
-    Cipher, Description, END, END_FRAME, Ending, FRAME, Follows, Head, NONE_STARTS, salt,
+    Cipher, Description, END, END_FRAME, Ending, FRAME, Follows, Head, MOST_VOLUMES, NONE_STARTS,
+    salt,
 };
 use super::{SetId, VolumeFacts};
 use crate::error::VaultError;
@@ -134,6 +135,10 @@ impl<M: Moves> Set<'_, M> {
     fn begin(&self) -> Result<Open, VaultError> {
         let description = self.description.encode();
         let ordinal = u32::try_from(self.written.len() + 1).unwrap_or(u32::MAX);
+        if ordinal > MOST_VOLUMES {
+            let detail = format!("it would have over {MOST_VOLUMES} volumes: make them larger");
+            return Err(VaultError::Volume { volume: self.id.to_string(), detail });
+        }
         let head = Head {
             set: self.id.0,
             ordinal,
