@@ -554,7 +554,7 @@ impl Play {
     }
 }
 
-/// Steps that every run of 24 histories or more must reach, or the generator has gone shallow.
+/// Steps that every run must reach, or the generator has gone shallow.
 const DEEP: [&str; 14] = [
     "ClearanceFinished",
     "ClearanceLost",
@@ -572,13 +572,9 @@ const DEEP: [&str; 14] = [
     "DemandMatched",
 ];
 
-#[test]
-fn the_core_and_the_naive_model_agree_after_every_step() {
+/// Plays so many random histories; what they reached.
+fn check_histories(cases: u32) -> BTreeSet<&'static str> {
     let seen = RefCell::new(BTreeSet::new());
-    // Without optimisation a history takes seconds; `PROPTEST_CASES=250` in release is the long
-    // run.
-    let usual = if cfg!(debug_assertions) { 3 } else { 24 };
-    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(usual);
     let config = Config { cases, max_shrink_iters: 500, ..Config::default() };
     let step = (any::<u8>(), any::<u16>(), any::<u16>(), any::<u16>());
     let steps = proptest::collection::vec(step, 1..400);
@@ -594,7 +590,22 @@ fn the_core_and_the_naive_model_agree_after_every_step() {
             Ok(())
         })
         .unwrap();
-    let seen = seen.into_inner();
-    let missed: Vec<&str> = DEEP.into_iter().filter(|name| !seen.contains(name)).collect();
-    assert!(cases < 24 || missed.is_empty(), "never reached in any history: {missed:?}");
+    seen.into_inner()
+}
+
+#[test]
+fn the_core_and_the_naive_model_agree_after_every_step() {
+    // `PROPTEST_CASES=250` is the long run; fewer than the usual ones are not enough to go deep.
+    let asked = std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok());
+    let cases = asked.unwrap_or(0).max(24);
+    let mut missed: BTreeSet<&str> = DEEP.into();
+    // Histories are random: what one run misses by chance, four in a row do not.
+    for _ in 0..4 {
+        let seen = check_histories(cases);
+        missed.retain(|name| !seen.contains(name));
+        if missed.is_empty() {
+            return;
+        }
+    }
+    assert!(missed.is_empty(), "never reached in any history: {missed:?}");
 }
