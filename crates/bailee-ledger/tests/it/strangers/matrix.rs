@@ -163,13 +163,42 @@ fn pinned(what: &str) -> bool {
     .contains(&what)
 }
 
+/// Kinds of damage that everybody thinks of first: never left to a sample.
+const NAMED: [&str; 18] = [
+    "valid, two of three witnesses",
+    "data/checkpoint: cut",
+    "data/policy.tlog-policy: cut",
+    "bundle.note: cut",
+    "data/entries/000000002/proof.tlog-proof: cut",
+    "proof: one hash more",
+    "proof: one hash less",
+    "proof: wrong index",
+    "proof: index out of the tree",
+    "checkpoint: another origin, by the log",
+    "checkpoint: another origin, by its log",
+    "note: another origin",
+    "checkpoint: replayed, old, with the new proof",
+    "checkpoint: replayed, old, with its proof",
+    "checkpoint: unknown keys only",
+    "note: unknown keys only",
+    "checkpoint: one witness twice",
+    "checkpoint: one line twice",
+];
+
 #[test]
 fn the_steps_by_hand_stop_where_ours_say_so() {
-    // Of the kinds of damage every third, so that all of it ends in a minute; of the bytes, some
-    // of each file.
-    // A shell looks at bytes: white space beyond ASCII in a stranger's name is a name to it.
-    let seen = |(what, _): &Case| !what.contains("U+2003");
-    let kinds = cases::all().into_iter().filter(seen).step_by(3);
+    // Of the other kinds of damage every third, so that all of it ends in a minute; of the bytes,
+    // some of each file.
+    // A shell looks at bytes: white space beyond ASCII in a stranger's name is a name to it. The
+    // steps stand in the bag: what was unpacked beside it is not theirs to see.
+    let unseen = |what: &str| what.contains("U+2003") || what.contains("outside of the bag");
+    let all = cases::all();
+    let found: Vec<&str> = all.iter().map(|(what, _)| what.as_str()).collect();
+    let lost: Vec<_> = NAMED.iter().filter(|name| !found.contains(name)).collect();
+    assert!(lost.is_empty(), "no such case any more: {lost:?}");
+    let seen = all.into_iter().filter(|(what, _)| !what.contains("U+2003")).enumerate();
+    let kinds = seen.filter(|(n, (what, _))| n % 3 == 0 || NAMED.contains(&what.as_str()));
+    let kinds = kinds.map(|(_, case)| case).filter(|(what, _)| !unseen(what));
     let bytes = flips::issued().into_iter().chain(flips::checkpoint_issued()).step_by(307);
     let cases: Vec<Case> =
         kinds.chain(bytes).chain(flips::found().into_iter().step_by(601)).collect();
