@@ -21,7 +21,8 @@ struct Row {
 }
 
 /// Runs the benchmarks of all crates, or of the one named (with or without `bailee-`).
-pub(crate) fn run(tree: &Tree, only: Option<&str>) -> Result<()> {
+/// Further words go to the benchmark of the crate's own name, which alone is run then.
+pub(crate) fn run(tree: &Tree, only: Option<&str>, words: &[&str]) -> Result<()> {
     let mut crates = crates(tree)?;
     let wanted = |name: &String| {
         only.is_none_or(|only| name == only || name.strip_prefix("bailee-") == Some(only))
@@ -32,7 +33,7 @@ pub(crate) fn run(tree: &Tree, only: Option<&str>) -> Result<()> {
     }
     let (mut rows, mut broken) = (Vec::new(), Vec::new());
     for name in &crates {
-        match bench(tree, name) {
+        match bench(tree, name, words) {
             Ok(measured) => rows.extend(measured),
             Err(error) => broken.push(format!("{error:#}")),
         }
@@ -56,10 +57,18 @@ fn crates(tree: &Tree) -> Result<Vec<String>> {
     Ok(names)
 }
 
-fn bench(tree: &Tree, name: &str) -> Result<Vec<Row>> {
-    println!("$ cargo bench -p {name} --benches");
+/// What cargo is told, to run a crate's benchmarks, or its main one with these words.
+fn told<'a>(name: &'a str, words: &[&'a str]) -> Vec<&'a str> {
+    let main = name.strip_prefix("bailee-").unwrap_or(name);
+    let which = if words.is_empty() { vec!["--benches"] } else { vec!["--bench", main, "--"] };
+    [&["bench", "-p", name][..], &which, words].concat()
+}
+
+fn bench(tree: &Tree, name: &str, words: &[&str]) -> Result<Vec<Row>> {
+    let told = told(name, words);
+    println!("$ cargo {}", told.join(" "));
     let mut child = Command::new("cargo")
-        .args(["bench", "-p", name, "--benches"])
+        .args(&told)
         .current_dir(&tree.root)
         .stdout(Stdio::piped())
         .spawn()
@@ -146,6 +155,13 @@ mod tests {
         ] {
             assert_eq!(verdict(value, target), expected, "{value} {target}");
         }
+    }
+
+    #[test]
+    fn words_go_to_the_main_benchmark_alone() {
+        assert_eq!(told("bailee-vault", &[]), ["bench", "-p", "bailee-vault", "--benches"]);
+        let with = told("bailee-vault", &["prune", "7"]).join(" ");
+        assert_eq!(with, "bench -p bailee-vault --bench vault -- prune 7");
     }
 
     #[test]

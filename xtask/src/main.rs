@@ -34,7 +34,10 @@ cargo xtask <command>
   deny              licences, bans and sources of all dependencies
   fuzz [seconds] [target]
                     every fuzz target for that long (default 10 s), or only the one named
-  bench [name]      benchmarks of all crates, or of one, against their targets
+  bench [name [words]]
+                    benchmarks of all crates, or of one, against their targets; further words
+                    go to the crate's main benchmark (`bench vault prune 10000000`, `bench vault
+                    index`, `bench vault media`)
   demo              the demonstration, and the verification of what it wrote";
 
 /// The commands that documents may name; `tidy` holds them to it.
@@ -61,8 +64,8 @@ fn dispatch() -> Result<()> {
         ["tidy", "--shrink"] => tidy::run(&tree, tidy::Ratchet::Shrink),
         ["deny"] => deny::run(&tree),
         ["fuzz", rest @ ..] => fuzz::command(&tree, rest),
-        ["bench"] => bench::run(&tree, None),
-        ["bench", name] => bench::run(&tree, Some(name)),
+        ["bench"] => bench::run(&tree, None, &[]),
+        ["bench", name, rest @ ..] => bench::run(&tree, Some(name), rest),
         ["demo"] => demo::run(&tree),
         [] | ["help" | "--help" | "-h"] => {
             println!("{USAGE}");

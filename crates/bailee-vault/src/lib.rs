@@ -27,6 +27,8 @@ mod names;
 mod open;
 mod pack;
 mod pattern;
+#[doc(hidden)]
+pub mod planted;
 mod preserve;
 mod proof;
 mod prune;

@@ -8,6 +8,7 @@
 #[path = "../../tests/it/clear.rs"]
 mod clear;
 mod corpus;
+mod index;
 mod measure;
 mod peers;
 mod prune;
@@ -17,6 +18,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bailee_ledger::clearance::Act as Permit;
 use bailee_store::{DiskObjects, Objects};
 use bailee_vault::{Kek, Source, Stage, Vault};
 use corpus::Corpus;
@@ -40,6 +42,9 @@ fn act(args: &[String]) {
         return;
     }
     let vault = Vault::open(objects, &kek).unwrap();
+    if act == "Index" {
+        return index::open(&vault);
+    }
     if act == "Keep" {
         let kept = vault.preserve("t", "A-1", &Source::Tree(corpus.into()), &mut ()).unwrap();
         for stage in Stage::ALL {
@@ -48,7 +53,10 @@ fn act(args: &[String]) {
         return;
     }
     let last = vault.list("t").unwrap().pop().unwrap();
-    if act == "Restore" {
+    if act == "LetGo" {
+        let clearance = clear::clear(1, Permit::Expire, last.root);
+        vault.expire("t", &last.id, clearance, &|_| None).unwrap();
+    } else if act == "Restore" {
         let restored = vault.restore("t", &last.id, Path::new(back), None).unwrap();
         assert!(restored.is_complete());
     } else {
@@ -60,10 +68,14 @@ fn report(what: &str, tool: &Tool, bytes: u64, done: &Run) {
     let name = format!("{what} {}", tool.name);
     line(&name, bytes as f64 / 1e6 / done.seconds, "MB/s", "-");
     line(&format!("{name}, processor time"), done.cpu * 1e9 / bytes as f64, "ns/B", "-");
-    line(&format!("{name}, peak memory"), done.peak, "MiB", "-");
+    let most = if tool.name == "bailee" { "<=400" } else { "-" };
+    line(&format!("{name}, peak memory"), done.peak, "MB", most);
 }
 
 const KEEP: (Act, Cache) = (Act::Keep, Cache::AsItIs);
+/// What the bench takes besides the name of a corpus.
+const PRUNE: &str = "prune";
+const INDEX: &str = "index";
 
 /// Whether what a tool reads may be in memory already.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -140,17 +152,40 @@ fn baseline(corpus: &Corpus, scratch: &Path) {
     std::fs::remove_dir_all(to).unwrap();
 }
 
+/// The same with nothing in the page cache: reading it back, and keeping it in new stores.
+fn cold(tools: &[Tool], corpus: &Corpus, scratch: &Path) {
+    let what = |of: &str| format!("vault/{} {of} cold", corpus.name);
+    if !cool() {
+        println!("vault/{}: cold not measured, the page cache is not ours to drop", corpus.name);
+        return;
+    }
+    round(&what("restore"), tools, corpus, (Act::Restore, Cache::Empty), ["-", ">=2"]);
+    round(&what("check"), tools, corpus, (Act::Check, Cache::Empty), ["-", ">=1.5"]);
+    let scratch = scratch.join("cold");
+    std::fs::create_dir_all(&scratch).unwrap();
+    let tools = Tool::all(&scratch);
+    for tool in &tools {
+        run(&mut tool.command(Act::Init, &corpus.path, &scratch));
+    }
+    round(&what("keep"), &tools, corpus, (Act::Keep, Cache::Empty), ["-", ">=4"]);
+}
+
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
     if args.first().is_some_and(|a| a == "--act") {
         return act(&args[1..]);
     }
     let only = args.iter().find(|a| !a.starts_with('-'));
-    if only.is_some_and(|only| only == "prune") {
-        let chunks = args.iter().find_map(|a| a.parse().ok()).unwrap_or(prune::CHUNKS);
-        return prune::measure(chunks);
+    let chunks = args.iter().find_map(|a| a.parse().ok());
+    if only.is_some_and(|only| only == INDEX) {
+        return index::measure(chunks.unwrap_or(index::CHUNKS));
     }
     peers::install();
+    if only.is_some_and(|only| only == PRUNE) {
+        let chunks = chunks.unwrap_or(prune::CHUNKS);
+        prune::measure(chunks);
+        return prune::beside_peers(chunks.min(prune::PEERS));
+    }
     let dir = tempfile::tempdir().unwrap();
     let mut corpora = Corpus::all(&dir.path().join("corpus"));
     corpora.retain(|c| only.is_none_or(|only| c.name == only));
@@ -172,23 +207,12 @@ fn main() {
         sizes(corpus, &tools);
         round(&what("restore"), &tools, corpus, (Act::Restore, Cache::AsItIs), [">=400", ">=2"]);
         round(&what("check"), &tools, corpus, (Act::Check, Cache::AsItIs), [">=400", ">=1.5"]);
-        if cool() {
-            round(
-                &what("restore cold"),
-                &tools,
-                corpus,
-                (Act::Restore, Cache::Empty),
-                ["-", ">=2"],
-            );
-        } else {
-            println!(
-                "vault/{}: cold not measured, the page cache is not ours to drop",
-                corpus.name
-            );
-        }
+        cold(&tools, corpus, &scratch);
         std::fs::remove_dir_all(&scratch).unwrap();
     }
     if only.is_none() {
         prune::measure(prune::CHUNKS);
+        prune::beside_peers(prune::PEERS);
+        index::measure(index::CHUNKS);
     }
 }

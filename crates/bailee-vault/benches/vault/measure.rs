@@ -9,7 +9,7 @@ pub(crate) struct Run {
     pub(crate) seconds: f64,
     /// Processor seconds of the program and its children.
     pub(crate) cpu: f64,
-    /// MiB at its highest.
+    /// MB at its highest.
     pub(crate) peak: f64,
     pub(crate) output: String,
 }
@@ -30,7 +30,7 @@ fn children() -> f64 {
 fn high_water(pid: u32) -> Option<f64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"))?;
-    line.trim().split(' ').next()?.parse::<f64>().ok().map(|kib| kib / 1024.0)
+    line.trim().split(' ').next()?.parse::<f64>().ok().map(|kib| kib * 1024.0 / 1e6)
 }
 
 /// Runs to the end. A program that fails stops the benchmark: its figure would mean nothing.

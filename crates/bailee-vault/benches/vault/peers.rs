@@ -13,6 +13,8 @@ pub(crate) enum Act {
     Restore,
     /// Read everything and compare.
     Check,
+    /// Forget the last copy, and give the room back.
+    LetGo,
 }
 
 /// One tool with a repository of its own.
@@ -93,6 +95,7 @@ impl Tool {
             Act::Restore if self.name == "rustic" => command.args(["restore", "latest"]).arg(back),
             Act::Restore => command.args(["restore", "latest", "--target"]).arg(back),
             Act::Check => command.args(["check", "--read-data"]),
+            Act::LetGo => command.args(["forget", "--prune", "latest"]),
         };
         command
     }
@@ -116,6 +119,14 @@ impl Tool {
                 return shell;
             }
             Act::Check => command.args(["check", "--verify-data"]).arg(&self.store),
+            Act::LetGo => {
+                let script = "borg delete \"$1::$(borg list --short --last 1 \"$1\")\" && \
+                              exec borg compact \"$1\"";
+                let mut shell = Command::new("sh");
+                shell.args(["-c", script, "sh"]).arg(&self.store);
+                shell.env("BORG_BASE_DIR", &self.scratch).env("BORG_PASSPHRASE", "no secret");
+                return shell;
+            }
         };
         command
     }

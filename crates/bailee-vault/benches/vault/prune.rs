@@ -1,4 +1,5 @@
-//! Pruning one hundredth of many small chunks beside a writer: `-- prune 10000000` sets how many.
+//! Pruning one hundredth of many small chunks beside a writer: `cargo xtask bench vault prune
+//! 10000000` sets how many. Beside it, on a smaller store that nobody writes to, what peers take.
 //!
 //! A hundred snapshots of archives whose files are all new each time; one of them expires while
 //! another thread preserves into the same unit again and again.
@@ -16,11 +17,14 @@ use bailee_store::{DiskObjects, Objects};
 use bailee_vault::{Input, Kek, Progress, SnapshotReport, Source, Unchanged, Vault};
 
 use crate::clear::clear;
-use crate::measure::line;
+use crate::measure::{line, run};
+use crate::peers::{Act as Does, Tool};
 
 /// Chunks if nobody says how many.
 pub(crate) const CHUNKS: u64 = 100_000;
 const SNAPSHOTS: u64 = 100;
+/// The most on which peers are measured: each chunk is a file of its own to them.
+pub(crate) const PEERS: u64 = 100_000;
 /// The writer's files: so many of so many bytes.
 const WRITER: (u64, u64) = (64, 1 << 20);
 
@@ -88,6 +92,34 @@ fn fill_writer(dir: &Path, round: u64) {
             .finalize_xof()
             .fill(&mut bytes);
         std::fs::write(dir.join(n.to_string()), bytes).unwrap();
+    }
+}
+
+/// What ours and the peers take for a hundredth of so many chunks, with nobody writing. Peers lock
+/// their repositories for it, so beside a writer they cannot be measured.
+pub(crate) fn beside_peers(chunks: u64) {
+    let dir = tempfile::tempdir().unwrap();
+    let parts = [(0, chunks - chunks / 100), (1, chunks / 100)].map(|(part, files)| {
+        let path = dir.path().join(format!("part-{part}"));
+        for n in 0..files {
+            let below = path.join((n / 1000).to_string());
+            if n % 1000 == 0 {
+                std::fs::create_dir_all(&below).unwrap();
+            }
+            let content = [u64::to_be_bytes(part), n.to_be_bytes()].concat();
+            std::fs::write(below.join(n.to_string()), content).unwrap();
+        }
+        path
+    });
+    for tool in Tool::all(dir.path()).iter().filter(|tool| tool.name != "rustic") {
+        run(&mut tool.command(Does::Init, dir.path(), dir.path()));
+        for part in &parts {
+            run(&mut tool.command(Does::Keep, part, dir.path()));
+        }
+        let done = run(&mut tool.command(Does::LetGo, dir.path(), dir.path()));
+        let what = format!("vault/prune 1 % of {chunks} chunks, nobody writing, {}", tool.name);
+        line(&what, done.seconds, "s", "-");
+        line(&format!("{what}, processor time"), done.cpu, "s", "-");
     }
 }
 
