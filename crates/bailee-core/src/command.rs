@@ -15,6 +15,7 @@ use crate::instrument::Catalogue;
 use crate::notice::Evidence;
 use crate::party::{Role, Who};
 use crate::policy::{Policy, TokenScope};
+use crate::refused::Refused;
 use crate::rotation::{KeyEnd, LogKeys};
 use crate::time::Time;
 use crate::volume::Written;
@@ -371,6 +372,11 @@ pub enum Action {
         canaries: Canaries,
     },
     /// A snapshot was written to archive volumes, in the order of the set, and each read back.
+    RecordRefusal {
+        by: PartyId,
+        refused: Refused,
+        holds: Vec<HoldId>,
+    },
     RecordVolumes {
         snapshot: SnapshotId,
         set: [u8; 16],

@@ -42,6 +42,7 @@ pub mod party;
 mod plan;
 mod policy;
 mod refusal;
+pub mod refused;
 mod replay;
 pub mod rotation;
 pub mod scenario;

@@ -10,6 +10,7 @@ use crate::hold::EndReason;
 use crate::id;
 use crate::notice::{About, Evidence};
 use crate::policy::{DutyKind, Policy, TokenScope};
+use crate::refused::Asked;
 use crate::rotation::{KeyEnd, LogKeys};
 use crate::time::Time;
 use crate::volume::Written;
@@ -48,7 +49,7 @@ silent! {
     crate::asset::AssetKind, crate::asset::Lifecycle, crate::asset::Identifier, Medium, Flag,
     DemandStatus, EndReason, DispositionKind, Evidence, AccessStatus, TokenScope,
     minicbor::bytes::ByteArray<32>, LogKeys, KeyEnd, Trial,
-    minicbor::bytes::ByteArray<16>, Written,
+    minicbor::bytes::ByteArray<16>, Written, Asked,
 }
 
 impl<T: Mention> Mention for Vec<T> {

@@ -21,6 +21,7 @@ use crate::notice::Notice;
 use crate::party::Party;
 use crate::plan::Intent;
 use crate::policy::{Duty, Policy, Token};
+use crate::refused::Refusals;
 use crate::rotation::Ring;
 use crate::table::Table;
 use crate::time::Time;
@@ -84,6 +85,8 @@ pub struct State {
     pub ring: Ring,
     /// Where packs are or were kept -> what was last seen there.
     pub engines: BTreeMap<String, Finding>,
+    /// Refusals of the day that are in the log.
+    pub refusals: Refusals,
     /// Normal form of an identifier -> the asset that has it now.
     pub(crate) identifiers: BTreeMap<Key, AssetId>,
     /// Normal form of an identifier somebody wants kept -> the holds that name it.

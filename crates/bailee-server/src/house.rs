@@ -17,7 +17,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, RwLock, RwLockWriteGuard};
 use std::thread::JoinHandle;
 
-use bailee_core::{Command, State};
+use bailee_core::{Command, Refusal, State, refused};
 use bailee_ledger::Policy;
 use bailee_store::{Digest, DirLock, Entry, Exhibit, Journal, ObjectError, Objects, Slot};
 
@@ -155,7 +155,30 @@ pub struct House {
 impl House {
     /// Decides a command and makes it durable; exhibits it names are made durable with it. Large
     /// ones are put to the objects first, so that no entry names what is not there.
+    /// A refusal to destroy or to free something is in the log before it is answered.
     pub fn submit(&self, command: Command, exhibits: Vec<Exhibit>) -> Result<Done, Failure> {
+        let kept = refused::is_kept(&command.action).then(|| command.clone());
+        let answer = self.ask(command, exhibits);
+        if let (Some(command), Err(Failure::Refused(refusal))) = (kept, &answer) {
+            self.keep_refusal(&command, refusal);
+        }
+        answer
+    }
+
+    /// A no stays a no if it cannot be recorded; then the service's log has it.
+    fn keep_refusal(&self, command: &Command, refusal: &Refusal) {
+        let now = self.clock().now();
+        let record = self.with_state(|s| refused::to_record(s, command, refusal, now));
+        let recorded = record.and_then(|action| match action {
+            Some(action) => self.ask(Command::system(action), Vec::new()).map(drop),
+            None => Ok(()),
+        });
+        if let Err(failure) = recorded {
+            tracing::warn!(%refusal, %failure, "a refusal could not be recorded");
+        }
+    }
+
+    fn ask(&self, command: Command, exhibits: Vec<Exhibit>) -> Result<Done, Failure> {
         let _adding = (!exhibits.is_empty())
             .then(|| self.inner.exhibits.read().unwrap_or_else(PoisonError::into_inner));
         let (small, large): (Vec<_>, Vec<_>) =

@@ -12,6 +12,7 @@ mod hold;
 mod index;
 mod keep;
 mod notice;
+mod refused;
 mod registry;
 mod rotation;
 mod volume;
@@ -126,6 +127,7 @@ fn apply_event(s: &mut State, r: &Record) -> Applied {
         | E::RotationCancelled { .. }
         | E::LogContinued { .. } => rotation::apply(s, r),
         E::VolumesWritten { .. } => volume::apply(s, r),
+        E::RequestRefused { .. } => refused::apply(s, r),
         // Snapshots, engines, access, costs, duties, tokens; anything else is refused there.
         _ => keep::apply(s, r),
     }

@@ -21,7 +21,7 @@ use crate::state::State;
 use crate::time::Time;
 
 /// The verb under which the gate is asked.
-fn verb(kind: DispositionKind) -> Verb {
+pub(crate) fn verb(kind: DispositionKind) -> Verb {
     match kind {
         DispositionKind::Transfer => Verb::Transfer,
         DispositionKind::Erase => Verb::Erase,

@@ -17,12 +17,14 @@ mod matter;
 mod notice;
 mod permission;
 mod reason;
+mod refused;
 mod registry;
 mod rotation;
 mod snapshot;
 mod tick;
 mod volume;
 
+pub(crate) use clearance::verb;
 pub use disposition::{owed, radius};
 pub use reason::{LONGEST_EXHIBIT_NAME, LONGEST_NOTE, MOST_EXHIBITS};
 
@@ -176,6 +178,9 @@ fn decide_keys(s: &State, command: &Command, now: Time) -> Decision {
         }
         Action::RecordVolumes { snapshot, set, volumes } => {
             volume::written(s, *snapshot, *set, volumes)
+        }
+        Action::RecordRefusal { by, refused, holds } => {
+            refused::record(s, *by, refused, holds, now)
         }
         _ => unreachable!("the other two parts of the table handle all other actions"),
     }

@@ -98,6 +98,7 @@ fn of(action: &Action) -> Option<&Reason> {
         | Action::ApproveRotation { .. }
         | Action::RecordProbe { .. }
         | Action::RecordVolumes { .. }
+        | Action::RecordRefusal { .. }
         | Action::Tick => None,
     }
 }

@@ -25,6 +25,7 @@ use crate::notice::{About, Attempt, Evidence, Notice};
 use crate::party::{Party, Role, Who};
 use crate::plan::Intent;
 use crate::policy::{Duty, DutyKind, Policy, Token, TokenScope};
+use crate::refused::{Asked, Refusals, Refused};
 use crate::rotation::{Continuation, KeyEnd, LogKeys, Ring, Rotation, RotationStatus};
 use crate::state::{Due, Named, State};
 use crate::table::Table;
@@ -69,7 +70,7 @@ macro_rules! as_in_the_log {
 }
 
 as_in_the_log! {
-    About AccessStatus AssetKind Canaries Catalogue DemandStatus DispositionKind DutyKind
+    About AccessStatus Asked AssetKind Canaries Catalogue DemandStatus DispositionKind DutyKind
     EndReason Evidence Flag Identifier KeyEnd Lifecycle LogKeys Medium Outcome Papers Policy
     Radius Role Scope TokenScope Trial
     Who
@@ -217,6 +218,8 @@ rows! {
     Rotation { from to overlap_days proposer approver status }
     Continuation { position origin keys before key size root note }
     Ring { rotations continued current }
+    Refused { asked asset disposition hold codes }
+    Refusals { day kept }
     Finding { position at trials canaries worse known }
 }
 
@@ -238,6 +241,7 @@ macro_rules! state {
 state! {
     head clock policy catalogue parties entities accounts assets matters demands holds notices
     objections dispositions clearances snapshots accesses meters duties tokens ring engines
+    refusals
     identifiers wanted addresses phrases first_words letters waiting
     agenda pending open_clearances let_go token_hashes volume_sets
 }

@@ -16,6 +16,7 @@ mod many;
 mod model;
 mod naive;
 mod permission;
+mod refusals;
 mod rotation;
 mod strangers;
 mod views;

@@ -7,6 +7,7 @@ use bailee_core::engine::Canaries;
 use bailee_core::id::*;
 use bailee_core::notice::Evidence;
 use bailee_core::party::Role;
+use bailee_core::refused::{Asked, Refused};
 use bailee_core::rotation::KeyEnd;
 use bailee_core::{Action, By, Code, Command, Policy, TokenScope, Triage, decide};
 
@@ -22,6 +23,11 @@ enum May {
     Counsel,
     Own,
     Party,
+}
+
+fn refused() -> Refused {
+    let (asset, disposition, hold) = (None, None, Some(HoldId(1)));
+    Refused { asked: Asked::ApproveRelease, asset, disposition, hold, codes: Vec::new() }
 }
 
 #[rustfmt::skip]
@@ -96,7 +102,7 @@ fn table() -> Vec<(May, Action)> {
     ]
 }
 
-/// The actions on the log's own keys.
+/// The actions on the log's own keys, and on the refusals that it keeps.
 fn keys_table() -> Vec<(May, Action)> {
     use May::*;
     let (r, rotation) = (because, RotationId(1));
@@ -107,6 +113,7 @@ fn keys_table() -> Vec<(May, Action)> {
         (Person, Action::EndRotation { rotation, why, reason: r() }),
         (Person, Action::CancelRotation { rotation, reason: r() }),
         (Counsel, Action::ContinueLog { to: go_on(3, 0), reason: r() }),
+        (House, Action::RecordRefusal { by: STAFF, refused: refused(), holds: Vec::new() }),
     ]
 }
 

@@ -13,6 +13,7 @@ use bailee_core::hold::EndReason;
 use bailee_core::id::*;
 use bailee_core::notice::{About, Evidence};
 use bailee_core::party::Role;
+use bailee_core::refused::Asked;
 use bailee_core::rotation::KeyEnd;
 use bailee_core::volume::Written;
 use bailee_core::{By, Continue, DutyKind, Event, Fact, Policy, Time, TokenScope, wire};
@@ -177,7 +178,20 @@ fn of_the_way_out() -> Vec<Event> {
 
 fn of_the_answers() -> Vec<Event> {
     let (notice, to, about) = (NoticeId(205), PartyId(1), About::Objection(ObjectionId(6)));
-    vec![Event::NoticeQueued { notice, to, about }]
+    let codes = vec!["hold_in_force".into(), "waiting_period".into()];
+    vec![
+        Event::NoticeQueued { notice, to, about },
+        Event::RequestRefused {
+            by: PartyId(2),
+            asked: Asked::Reserve,
+            asset: Some(AssetId(70_000)),
+            disposition: Some(DispositionId(5)),
+            hold: None,
+            codes,
+            holds: vec![HoldId(17), HoldId(18)],
+            last: true,
+        },
+    ]
 }
 
 /// One fact per event; of three, one has details, one has papers, one has neither.

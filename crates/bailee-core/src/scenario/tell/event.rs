@@ -222,6 +222,14 @@ fn told_of_keys(event: &Event) -> String {
                  lost{worse}"
             )
         }
+        Event::RequestRefused { by, asset, hold, codes, .. } => {
+            let thing = match (asset, hold) {
+                (Some(asset), _) => asset.to_string(),
+                (None, Some(hold)) => hold.to_string(),
+                (None, None) => "nothing".into(),
+            };
+            format!("{by} was refused {thing}: {}", codes.join(", "))
+        }
         Event::VolumesWritten { snapshot, first, volumes, .. } => {
             let size = volumes.iter().map(|volume| volume.size).sum();
             let count = counted(volumes.len() as u64, "volume");

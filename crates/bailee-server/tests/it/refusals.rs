@@ -1,0 +1,101 @@
+//! What was refused is in the log: who wanted what destroyed or freed, and every reason why not.
+
+use bailee_core::asset::AssetKind;
+use bailee_core::disposition::DispositionKind;
+use bailee_core::id::{AccountId, AssetId, ClearanceId, DispositionId, HoldId, PartyId};
+use bailee_core::refused::Asked;
+use bailee_core::{Action, Event, NewAsset, check};
+use bailee_server::{House, api};
+
+use crate::common::{
+    because, letter_with, no, on_disk, people, register_account, reopened, take, yes,
+};
+
+/// What is recorded of refusals from a position on.
+fn refused(house: &House, from: u64) -> Vec<Event> {
+    let entries = house.entries(from, 1000).unwrap();
+    let events = entries.iter().enumerate().filter_map(|(n, entry)| {
+        let sections = [0, 1, 2].map(|k: usize| entry.sections[k].as_ref().map(|s| &s.bytes[..]));
+        let record = bailee_core::wire::decode(from + n as u64, sections).unwrap();
+        matches!(record.fact.event, Event::RequestRefused { .. }).then_some(record.fact.event)
+    });
+    events.collect()
+}
+
+#[test]
+fn what_was_refused_is_in_the_log_once_a_day_with_every_reason() {
+    let dir = tempfile::tempdir().unwrap();
+    let house = on_disk(dir.path());
+    let people = people(&house);
+    register_account(&house, &people);
+    let owner = house.with_state(|s| s.party_at("otto@people.example")).unwrap().unwrap();
+    let drive = NewAsset {
+        kind: AssetKind::Drive,
+        label: "drive 1".into(),
+        accounts: vec![AccountId(1)],
+        identifiers: Vec::new(),
+        part_of: None,
+        copy_of: Vec::new(),
+        place: "rack 1".into(),
+        bytes: 4096,
+    };
+    yes(&house, people.ada, Action::RegisterAsset(drive));
+    take(&house, &letter_with(1, "Keep everything of otto store.\r\n")).unwrap();
+    let (kind, assets) = (DispositionKind::Sanitize, vec![AssetId(1)]);
+    let propose = Action::ProposeDisposition { kind, assets, to: None, reason: because() };
+    yes(&house, people.ada, propose);
+
+    let head = || house.with_state(|s| s.head).unwrap();
+    let began = head();
+    api::gate(&house, "A-1", api::words::Verb::LetGo).unwrap();
+    assert_eq!(head(), began, "asking keeps nothing");
+    let (disposition, asset, subject) = (DispositionId(1), AssetId(1), [7; 32]);
+    let wipe = || Action::Reserve { disposition, asset, subject };
+    for _ in 0..3 {
+        assert_eq!(no(&house, people.ada, wipe()), "hold_provisional");
+    }
+    let first = Event::RequestRefused {
+        by: people.ada,
+        asked: Asked::Reserve,
+        asset: Some(asset),
+        disposition: Some(disposition),
+        hold: None,
+        codes: vec!["hold_provisional".into(), "account_active".into()],
+        holds: vec![HoldId(1)],
+        last: false,
+    };
+    assert_eq!(refused(&house, began), [first], "three times, kept once");
+    assert_eq!(head(), began + 1);
+
+    // Another person, another day, another act, and one without any right: each is kept.
+    assert_eq!(no(&house, people.ben, wipe()), "hold_provisional");
+    house.clock().tell(house.clock().now().plus_days(1));
+    assert_eq!(no(&house, people.ada, wipe()), "hold_provisional");
+    assert_eq!(no(&house, owner, Action::ApproveRelease { hold: HoldId(1) }), "not_permitted");
+    let kept: Vec<(PartyId, Asked)> = refused(&house, began)
+        .iter()
+        .filter_map(|event| match event {
+            Event::RequestRefused { by, asked, .. } => Some((*by, *asked)),
+            _ => None,
+        })
+        .collect();
+    let (ada, ben) = ((people.ada, Asked::Reserve), (people.ben, Asked::Reserve));
+    assert_eq!(kept, [ada, ben, ada, (owner, Asked::ApproveRelease)]);
+    // The log grows alike for what is not here, if one has no right to ask.
+    assert_eq!(no(&house, owner, Action::ApproveRelease { hold: HoldId(7) }), "not_permitted");
+    let (size, clearance) = (head(), ClearanceId(7));
+    assert_eq!(no(&house, owner, Action::Begin { clearance }), "not_permitted");
+    assert_eq!(head(), size + 1);
+    // What is not here is nothing that was refused to staff.
+    let nothing = Action::Reserve { disposition: DispositionId(9), asset, subject };
+    assert_eq!(no(&house, people.ada, nothing), "not_found");
+    assert_eq!(refused(&house, began).len(), 6);
+    assert_eq!(house.with_state(check).unwrap(), []);
+
+    let (now, before) = (house.clock().now(), house.with_state(|s| s.refusals.clone()).unwrap());
+    drop(house);
+    let house = reopened(dir.path(), now).unwrap();
+    assert_eq!(house.with_state(|s| s.refusals.clone()).unwrap(), before);
+    assert_eq!(no(&house, people.ada, wipe()), "hold_provisional");
+    assert_eq!(refused(&house, began).len(), 6, "known after a start, too");
+}
