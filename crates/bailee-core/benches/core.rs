@@ -104,6 +104,7 @@ fn furnish() -> impl Iterator<Item = Action> {
         days: None,
         extension_days: None,
         max_extensions: 0,
+        gag_days: None,
         ends: Ends::Floor,
         privacy: Privacy::Open,
         rule: DayRule::plain(),

@@ -5,7 +5,7 @@
 //! Invariant: the catalogue always has the instrument `letter`, which has no clock: what is not
 //! recognised is treated as a letter, and a letter blocks.
 
-use crate::time::DayRule;
+use crate::time::{DayRule, Time};
 
 /// Code of the instrument that everything unrecognised falls back to.
 pub const LETTER: &str = "letter";
@@ -43,6 +43,17 @@ pub struct Instrument {
     /// What the provider has to do, in words.
     #[n(9)]
     pub duties: String,
+    /// Days after which the owner may learn of it: the silence's own clock, if it has one; counsel
+    /// lengthens it hold by hold.
+    #[n(10)]
+    pub gag_days: Option<u32>,
+}
+
+impl Instrument {
+    /// When the silence of a hold that rests on it ends by itself.
+    pub fn gag_until(&self, silent: bool, now: Time) -> Option<Time> {
+        self.gag_days.filter(|_| silent).and_then(|days| self.rule.due(now, days))
+    }
 }
 
 /// What the end of a clock means.
@@ -97,6 +108,9 @@ impl Catalogue {
             }
             if one.rule.due(Default::default(), 1).is_none() {
                 return Some(format!("{:?} names the unknown zone {:?}", one.code, one.rule.zone));
+            }
+            if one.gag_days.is_some() && one.privacy == Privacy::Open {
+                return Some(format!("{:?} is open and has a clock of silence", one.code));
             }
             if one.citation.is_empty() {
                 return Some(format!("{:?} has no citation", one.code));

@@ -24,6 +24,7 @@ struct Row {
     extension_days: Option<u32>,
     #[serde(default)]
     max_extensions: u8,
+    gag_days: Option<u32>,
     #[serde(default)]
     ends: RowEnds,
     #[serde(default)]
@@ -117,6 +118,7 @@ impl From<Row> for Instrument {
             days: row.days,
             extension_days: row.extension_days,
             max_extensions: row.max_extensions,
+            gag_days: row.gag_days,
             ends,
             privacy,
             rule: DayRule { zone: row.zone, until, weekend },
@@ -135,6 +137,9 @@ mod tests {
         let epoc_pr = standard.get("epoc-pr").unwrap();
         assert_eq!((epoc_pr.days, epoc_pr.extension_days), (Some(60), Some(30)));
         assert_eq!((epoc_pr.ends, epoc_pr.privacy), (Ends::Ceiling, Privacy::Silent));
+        let gag = standard.get("us-2705").unwrap();
+        assert_eq!((gag.gag_days, gag.privacy, gag.days), (Some(90), Privacy::Silent, None));
+        assert!(standard.get("us-2706").is_some());
         assert!(standard.instruments.iter().all(|i| !i.citation.is_empty()));
     }
 
@@ -144,6 +149,8 @@ mod tests {
             parse(&STANDARD.replace("Europe/Brussels", "Mars/X")).unwrap_err().contains("Mars")
         );
         assert!(parse(&STANDARD.replace("duties", "dutys")).is_err());
+        let open = STANDARD.replace("\"silent\"\ngag_days", "\"open\"\ngag_days");
+        assert!(parse(&open).unwrap_err().contains("clock of silence"));
         assert!(parse(&STANDARD.replace("\"letter\"", "\"note\"")).unwrap_err().contains("letter"));
     }
 }

@@ -95,8 +95,9 @@ fn placed(
     now: Time,
 ) -> Fact {
     let due = instrument.days.and_then(|days| instrument.rule.due(now, days));
+    let gag_until = instrument.gag_until(silent, now);
     let instrument = instrument.code.clone();
-    let (provisional, matter, gag_until) = (true, None, None);
+    let (provisional, matter) = (true, None);
     Event::HoldPlaced {
         hold,
         provisional,

@@ -36,16 +36,17 @@ pub(super) fn place(
     }
     let hold = s.holds.next();
     let revoked = revoke_reached(s, hold, &scope);
+    let silent = silent.unwrap_or(instrument.privacy == Privacy::Silent);
     let event = Event::HoldPlaced {
         hold,
         provisional: false,
         scope,
         instrument: instrument.code.clone(),
         due: due(instrument, now),
-        silent: silent.unwrap_or(instrument.privacy == Privacy::Silent),
+        silent,
         matter,
         demand: None,
-        gag_until: None,
+        gag_until: instrument.gag_until(silent, now),
     };
     let mut facts = vec![Fact::of(event)];
     facts.extend(revoked);

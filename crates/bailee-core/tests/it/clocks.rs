@@ -1,8 +1,10 @@
 //! Rule 8 by example: clocks lapse bases and not data, on time, in order; meters count days once.
 
+use bailee_core::gate::{self, Verb};
 use bailee_core::hold::{EndReason, HoldStatus};
 use bailee_core::id::*;
-use bailee_core::{Action, Code, DutyKind, Event, NewAsset, Record, Time};
+use bailee_core::instrument::{Ends, Instrument, Privacy};
+use bailee_core::{Action, Code, DutyKind, Event, NewAsset, NewDemand, Record, Time};
 
 use crate::house::*;
 
@@ -117,6 +119,39 @@ fn a_gag_has_a_clock_apart_from_the_hold() {
     assert_eq!(House::names(&house.days(5)), ["GagEnded"]);
     assert!(!house.state.holds.get(hold).unwrap().silent);
     assert_eq!(house.no(COUNSEL, gag(None)), Code::AlreadyDone);
+}
+
+#[test]
+fn an_instrument_may_bring_a_clock_of_silence_of_its_own() {
+    let mut house = House::new();
+    let mut catalogue = house.state.catalogue.clone();
+    let gag_days = Some(90);
+    let gag = instrument("us-2705", None, Ends::Floor, Privacy::Silent);
+    catalogue.instruments.push(Instrument { gag_days, ..gag });
+    house.yes(COUNSEL, Action::LoadInstruments(catalogue));
+    let asset = house.server(1);
+    let holds = [1, 2, 3].map(|n| {
+        let silent = (n == 2).then_some(false);
+        let instrument = Some("us-2705".to_owned());
+        let new = letter("Authority", &format!("Say nothing of {n}"));
+        house.system(Action::ReceiveDemand(NewDemand { instrument, silent, ..new }));
+        HoldId(n)
+    });
+    // An order may name another date, and a further order another 90 days.
+    let until = Some(house.now.plus_days(180));
+    house.yes(COUNSEL, Action::SetGag { hold: holds[2], until, reason: because() });
+    let silent = |house: &House| holds.map(|hold| house.state.holds.get(hold).unwrap().silent);
+    assert_eq!(silent(&house), [true, false, true]);
+    house.days(89);
+    assert_eq!(silent(&house), [true, false, true]);
+    house.days(1);
+    assert_eq!(silent(&house), [false, false, true]);
+    house.days(90);
+    assert_eq!(silent(&house), [false, false, false]);
+    // The silence is over, the holds are not.
+    assert!(!gate::verdict(&house.state, asset, Verb::LetGo, house.now, None).unwrap().is_clear());
+    let in_force = |hold: &HoldId| house.state.holds.get(*hold).unwrap().in_force();
+    assert!(holds.iter().all(in_force));
 }
 
 #[test]

@@ -52,6 +52,7 @@ pub(crate) fn instrument(
         days,
         extension_days: days.map(|days| days / 2),
         max_extensions: 1,
+        gag_days: None,
         ends,
         privacy,
         rule: DayRule::plain(),
