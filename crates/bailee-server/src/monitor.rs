@@ -9,7 +9,8 @@
 //! Invariants: what was seen is only replaced by a tree that extends it (bailee-ledger `monitor`
 //! decides); nothing that is served is believed beyond what was recomputed from it; both halves of
 //! a fork are kept as proof. A log that cannot be reached is a failure, and an alarm only after the
-//! silence that was asked for.
+//! silence that was asked for. Entries that a log has let go of (410) are followed by their hashes,
+//! which is enough to know that it only grew; what is not read is told at each look.
 //!
 //! Out of scope: whom to tell (the binary runs a command), what entries mean.
 
@@ -88,6 +89,9 @@ pub struct Look {
     pub size: u64,
     /// Leaves before.
     pub before: u64,
+    /// Of the leaves between: those whose entries the log serves no more. That they extend the log
+    /// is proven by their hashes; what they say was not seen.
+    pub unread: u64,
     /// Witnesses whose own checkpoint was compared.
     pub compared: usize,
     /// What is wrong, worst first.
@@ -154,7 +158,7 @@ impl Monitor {
     /// The log cannot be read, or the state not written. Silence, if it is one, is told even then:
     /// by [`Monitor::silent`].
     pub fn look(&mut self, now: u64) -> Result<Look, MonitorError> {
-        let before = self.seen.edge.size();
+        let (before, mut unread) = (self.seen.edge.size(), 0);
         let mut alarms = Vec::new();
         let views = self.views(&mut alarms);
         let shown = self.log.checkpoint()?;
@@ -163,14 +167,18 @@ impl Monitor {
             Ok((note, tree)) => {
                 match self.follow(&note, &tree, now)? {
                     Err(alarm) => alarms.push(alarm),
-                    Ok(()) => self.compare(&views, &mut alarms)?,
+                    Ok(denied) => {
+                        unread = denied;
+                        self.compare(&views, &mut alarms)?;
+                    }
                 }
                 alarms.extend(judge::quorum(&note, tree.size, &self.watch.policy).err());
             }
         }
         alarms.extend(self.silent(now));
         self.seen.write(&self.watch.dir)?;
-        Ok(Look { size: self.seen.edge.size(), before, compared: views.len(), alarms })
+        let (size, compared) = (self.seen.edge.size(), views.len());
+        Ok(Look { size, before, unread, compared, alarms })
     }
 
     /// Is it longer than allowed that the log has shown anything new?
@@ -179,19 +187,20 @@ impl Monitor {
         self.watch.silence.filter(|most| seconds > *most).map(|_| Alarm::Silence { seconds })
     }
 
-    /// Goes from the tree seen before to the one that is shown.
+    /// Goes from the tree seen before to the one that is shown; the number of leaves on the way
+    /// whose entries are served no more.
     fn follow(
         &mut self,
         note: &Note,
         shown: &Checkpoint,
         now: u64,
-    ) -> Result<Result<(), Alarm>, MonitorError> {
+    ) -> Result<Result<u64, Alarm>, MonitorError> {
         let edge = match judge::compare(&self.seen.edge, shown) {
             Err(alarm) => {
                 self.keep_proof(&alarm, note)?;
                 return Ok(Err(alarm));
             }
-            Ok(Step::Same) => return Ok(Ok(())),
+            Ok(Step::Same) => return Ok(Ok(0)),
             Ok(Step::Grown) => self.grown(shown)?,
         };
         match edge {
@@ -199,24 +208,25 @@ impl Monitor {
                 self.keep_proof(&alarm, note)?;
                 Ok(Err(alarm))
             }
-            Ok(edge) => {
+            Ok((edge, unread)) => {
                 (self.seen.edge, self.seen.note) = (edge, Some(note.clone()));
                 self.seen.grown_at = now;
-                Ok(Ok(()))
+                Ok(Ok(unread))
             }
         }
     }
 
     /// The tree seen before, grown by what the log serves.
-    fn grown(&self, shown: &Checkpoint) -> Result<Result<Frontier, Alarm>, MonitorError> {
+    fn grown(&self, shown: &Checkpoint) -> Result<Result<(Frontier, u64), Alarm>, MonitorError> {
         let mut growing = Growing::new(&self.seen.edge);
-        if let Err(alarm) = self.log.entries(&mut growing, shown.size)? {
-            return Ok(Err(alarm));
-        }
+        let unread = match self.log.entries(&mut growing, shown.size)? {
+            Ok(unread) => unread,
+            Err(alarm) => return Ok(Err(alarm)),
+        };
         let above = growing.above().to_vec();
         Ok(match growing.finish(shown) {
             Err(alarm) => Err(alarm),
-            Ok(edge) => self.log.above(&above, shown.size)?.map(|()| edge),
+            Ok(edge) => self.log.above(&above, shown.size)?.map(|()| (edge, unread)),
         })
     }
 

@@ -95,7 +95,7 @@ fn look(monitor: &mut Monitor, args: &MonitorArgs, style: Style) -> Result<u8, T
 fn looked(monitor: &Monitor, look: &Look, at: u64) -> Value {
     json!({
         "at": at, "log": monitor.seen().origin, "size": look.size, "before": look.before,
-        "witnesses": look.compared, "alarms": told(&look.alarms),
+        "unread": look.unread, "witnesses": look.compared, "alarms": told(&look.alarms),
     })
 }
 
@@ -120,6 +120,12 @@ fn in_words(line: &Value) -> String {
         ),
         why => format!("{} could not be read: {}\n", text(&line["url"]), text(why)),
     };
+    if let Some(unread @ 1..) = line["unread"].as_u64() {
+        words.push_str(&format!(
+            "  {unread} of them are served no more (pruned): that they extend the log is proven by \
+             their hashes, what they say was not seen\n"
+        ));
+    }
     for alarm in line["alarms"].as_array().into_iter().flatten() {
         words.push_str(&format!("ALARM {}: {}\n", text(&alarm["alarm"]), text(&alarm["text"])));
     }

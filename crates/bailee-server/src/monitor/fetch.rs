@@ -23,6 +23,9 @@ const BUNDLE: u64 = (MAX_ENTRY as u64 + 2) * WIDE;
 /// Largest hash tile.
 const TILE: u64 = WIDE * 32;
 
+/// The status of what is served no more.
+const GONE: u16 = 410;
+
 /// Somebody's log.
 pub(super) struct Log {
     web: Web,
@@ -39,9 +42,9 @@ impl Log {
         self.file("checkpoint", MAX_CHECKPOINT as u64)
     }
 
+    /// A hash tile.
     pub(super) fn tile(&self, tile: &TileId) -> Result<Vec<u8>, MonitorError> {
-        let most = if tile.kind == TileKind::Entries { BUNDLE } else { TILE };
-        self.file(&tile.to_string(), most)
+        self.file(&tile.to_string(), TILE)
     }
 
     /// Something elsewhere, if it is there.
@@ -51,26 +54,53 @@ impl Log {
     }
 
     fn file(&self, name: &str, most: u64) -> Result<Vec<u8>, MonitorError> {
+        let gone = || MonitorError::Log {
+            url: format!("{}/{name}", self.url),
+            detail: format!("status {GONE}"),
+        };
+        self.file_or_gone(name, most)?.ok_or_else(gone)
+    }
+
+    /// `None`: it was there, and is served no more.
+    fn file_or_gone(&self, name: &str, most: u64) -> Result<Option<Vec<u8>>, MonitorError> {
         let url = format!("{}/{name}", self.url);
         let failed = |detail: String| MonitorError::Log { url: url.clone(), detail };
         match self.web.get(&url, most, self.patience).map_err(|e| failed(e.to_string()))? {
-            Answer { status: 200, body, .. } => Ok(body),
+            Answer { status: 200, body, .. } => Ok(Some(body)),
+            Answer { status: GONE, .. } => Ok(None),
             Answer { status, .. } => Err(failed(format!("status {status}"))),
         }
     }
 
     /// Pushes the entries from where the tree ends up to `size`, each beside the hash that is
-    /// served for it.
+    /// served for it; the number of those whose entries are served no more, and whose hashes stand
+    /// in for them. A log lets go of its oldest entries first, or of none.
     pub(super) fn entries(
         &self,
         growing: &mut Growing,
         size: u64,
-    ) -> Result<Result<(), Alarm>, MonitorError> {
+    ) -> Result<Result<u64, Alarm>, MonitorError> {
+        let (start, mut unread) = (growing.size(), 0);
         while growing.size() < size {
             let from = growing.size();
             let tile = tile_at(TileKind::Entries, from, size);
             let hashes = TileId { kind: TileKind::Hashes { level: 0 }, ..tile };
-            let (bundle, hashes) = (self.tile(&tile)?, self.tile(&hashes)?);
+            let bundle = self.file_or_gone(&tile.to_string(), BUNDLE)?;
+            let hashes = self.tile(&hashes)?;
+            let Some(bundle) = bundle else {
+                let hashes = hashes.as_chunks::<32>().0;
+                let new = hashes.iter().skip((from % WIDE) as usize);
+                if hashes.len() != usize::from(tile.width) {
+                    return Ok(Err(Alarm::Files(format!("the hash tile of {tile} is cut short"))));
+                }
+                if from != start + unread {
+                    let text = format!("entries from {from} on are denied, and older ones served");
+                    return Ok(Err(Alarm::Files(text)));
+                }
+                new.for_each(|hash| growing.push(*hash, *hash));
+                unread += growing.size() - from;
+                continue;
+            };
             let Ok(entries) = decode_entries(&bundle, tile.width) else {
                 return Ok(Err(Alarm::Files(format!("{tile} is no entry bundle of its width"))));
             };
@@ -81,7 +111,7 @@ impl Log {
             let new = entries.iter().zip(hashes).skip((from % WIDE) as usize);
             new.for_each(|(entry, hash)| growing.push(leaf_hash(entry), *hash));
         }
-        Ok(Ok(()))
+        Ok(Ok(unread))
     }
 
     /// Compares hashes above the leaves with the tiles that a tree of `size` leaves has.

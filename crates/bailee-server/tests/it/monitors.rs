@@ -14,8 +14,9 @@ use bailee_ledger::{Checkpoint, Policy, Signer, TileId, Tree};
 use bailee_server::monitor::{Look, Monitor, MonitorError, Watch};
 use bailee_server::web::Web;
 use bailee_server::witness::Init;
+use bailee_server::{Clock, Config, House};
 
-use crate::common::{ORIGIN, in_memory, letter, log_signer, log_verifier, take};
+use crate::common::{ORIGIN, in_memory, letter, log_signer, log_verifier, reopened, start, take};
 use crate::http::Served;
 use crate::standing::Standing;
 
@@ -77,6 +78,53 @@ fn a_log_that_grows_is_followed_and_its_silence_is_told() {
     assert!(fork && forked.size == 1, "{forked:?}");
 }
 
+#[test]
+fn a_monitor_that_comes_late_follows_what_is_pruned_by_its_hashes_and_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = Config::for_origin(ORIGIN);
+    config.serving.entries_days = Some(10);
+    let house = House::create(dir.path(), &config, Clock::told(start())).unwrap();
+    let clock = house.clock().clone();
+    (0..70).for_each(|n| _ = take(&house, &letter(n)).unwrap());
+    let old = house.with_state(|s| s.head).unwrap();
+    assert!(old > 256 && !old.is_multiple_of(256), "{old}");
+    house.checkpoint_over(old).unwrap();
+    let key = Policy::for_log(house.log_key().unwrap()).unwrap();
+    let follow = |served: &Served, dir: &Path| {
+        opened(served.address, &key, dir, 1_000).unwrap().look(1_000).unwrap()
+    };
+    let (followed, lagging) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let served = Served::start(house);
+    let first = follow(&served, followed.path());
+    assert!(first.size >= old && first.unread == 0 && first.alarms.is_empty(), "{first:?}");
+    std::fs::copy(followed.path().join("seen.json"), lagging.path().join("seen.json")).unwrap();
+    served.end();
+
+    // Eleven days later nothing of it is served, and some of what is new.
+    clock.tell(start().plus_days(11));
+    let house = reopened(dir.path(), start().plus_days(11)).unwrap();
+    (70..140).for_each(|n| _ = take(&house, &letter(n)).unwrap());
+    let now = house.with_state(|s| s.head).unwrap();
+    house.checkpoint_over(now).unwrap();
+    let served = Served::start(house);
+    let fresh = tempfile::tempdir().unwrap();
+    let late = follow(&served, fresh.path());
+    // What shares a bundle with something new is served with it.
+    assert_eq!(late.unread, old / 256 * 256, "{late:?}");
+    assert!(late.size >= now && late.alarms.is_empty(), "{late:?}");
+    let on_time = follow(&served, followed.path());
+    assert!(on_time.size >= now && on_time.unread == 0, "{on_time:?}");
+    assert_eq!(on_time.alarms, []);
+    served.end();
+
+    // One that lagged for longer than entries are served goes on all the same.
+    let house = reopened(dir.path(), start().plus_days(30)).unwrap();
+    let served = Served::start(house);
+    let behind = follow(&served, lagging.path());
+    assert!(behind.before == first.size && behind.size >= now, "{behind:?}");
+    assert!(behind.unread > 0 && behind.alarms.is_empty(), "{behind:?}");
+}
+
 /// The files of a log, served as they are.
 struct Files {
     address: SocketAddr,
@@ -96,7 +144,8 @@ impl Files {
                 let line = String::from_utf8_lossy(&request[..n]).into_owned();
                 let path = line.split(' ').nth(1).unwrap_or_default().trim_matches('/').to_owned();
                 let body = shared.lock().unwrap().get(&path).cloned();
-                let status = if body.is_some() { 200 } else { 404 };
+                let gone = shared.lock().unwrap().contains_key(&format!("gone/{path}"));
+                let status = if gone { 410 } else { [404, 200][usize::from(body.is_some())] };
                 let body = body.unwrap_or_default();
                 let head = format!(
                     "HTTP/1.1 {status} X\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
@@ -127,6 +176,11 @@ impl Files {
         }
         let note = Checkpoint::of(ORIGIN, &tree).sign(signer).unwrap();
         files.insert("checkpoint".to_owned(), note.to_string().into_bytes());
+    }
+
+    /// Serves a file no more, and says so.
+    fn deny(&self, path: &str) {
+        self.files.lock().unwrap().insert(format!("gone/{path}"), Vec::new());
     }
 
     fn change(&self, path: &str, change: impl FnOnce(&mut Vec<u8>)) {
@@ -198,6 +252,29 @@ fn each_thing_a_log_must_not_do_has_its_alarm() {
     assert_eq!(proofs.count(), 2);
     files.publish(&leaves(600, "leaf"), &log);
     assert_eq!(look(files.address, dir.path(), 30).size, 600, "an honest log is followed again");
+}
+
+#[test]
+fn entries_that_are_denied_are_followed_by_their_hashes_or_have_their_alarm() {
+    let (files, dir, log) = (Files::new(), tempfile::tempdir().unwrap(), log_signer());
+    files.publish(&leaves(300, "leaf"), &log);
+    assert_eq!(look(files.address, dir.path(), 10).alarms, []);
+    let newest = "tile/entries/002.p/88";
+    for (denied, hashes, part) in [
+        (newest, None, "entries from 512 on are denied, and older ones served"),
+        ("tile/entries/001", Some("tile/0/001"), "FORK: the signed tree of 600"),
+    ] {
+        files.publish(&leaves(600, "leaf"), &log);
+        files.deny(denied);
+        hashes.iter().for_each(|path| files.change(path, |bytes| bytes[32 * 100] ^= 1));
+        let looked = look(files.address, dir.path(), 20);
+        assert_eq!((looked.size, looked.unread), (300, 0), "what was seen was given up");
+        assert!(looked.alarms[0].to_string().contains(part), "{looked:?}");
+    }
+    files.publish(&leaves(600, "leaf"), &log);
+    ["tile/entries/001", newest].iter().for_each(|path| files.deny(path));
+    let looked = look(files.address, dir.path(), 30);
+    assert_eq!((looked.size, looked.unread, looked.alarms), (600, 300, vec![]));
 }
 
 #[test]
