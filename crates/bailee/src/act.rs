@@ -132,7 +132,7 @@ fn status(reach: &Reach, style: Style) -> Result<(), Trouble> {
 fn intake(args: IntakeArgs, reach: &Reach, style: Style) -> Result<(), Trouble> {
     let raw = read(&args.file)?;
     let (instrument, silent) = (args.instrument, args.silent.then_some(true));
-    let letter = Letter { raw, instrument, silent };
+    let letter = Letter { raw, instrument, silent, scope: args.scope.scope() };
     let door = Door::open(reach)?;
     let received = door.intake(&letter)?;
     let saved = match (&received, &args.receipt) {
@@ -190,8 +190,10 @@ fn take(kind: Bundle, id: &str, out: &OutArgs, reach: &Reach, style: Style) -> R
 }
 
 fn check(reach: &Reach, style: Style) -> Result<(), Trouble> {
-    let door = Door::open(reach)?;
-    let report = door.here("`check`")?.check()?;
+    let report = match Door::open(reach)? {
+        Door::Here(here) => here.check()?,
+        Door::There(client) => client.wait("/v1/checks", &json!({}))?,
+    };
     match style {
         Style::Json => print::json(&json!(report))?,
         Style::Words => {

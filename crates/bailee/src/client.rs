@@ -37,7 +37,7 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// How long until an answer begins.
 const ANSWER: Duration = Duration::from_secs(20);
 
-/// How long until an answer begins to what deletes a unit of any size in one request.
+/// How long until an answer begins to what reads the whole log or vault, or deletes a unit of it.
 const LONG_ANSWER: Duration = Duration::from_secs(6 * 3600);
 
 /// How long a receipt that is not signed yet is asked for again.
@@ -91,11 +91,36 @@ impl Client {
 
     /// Has a custody unit erased, which takes as long as it takes.
     pub(crate) fn erase<T: DeserializeOwned>(&self, order: &impl Serialize) -> Result<T, Trouble> {
+        self.patiently("/v1/erasures", order, LOOK_FOR_END)
+    }
+
+    /// Asks for what reads the whole log or vault, which takes as long as it takes.
+    pub(crate) fn wait<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        order: &impl Serialize,
+    ) -> Result<T, Trouble> {
+        self.patiently(path, order, LOOK)
+    }
+
+    fn patiently<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        order: &impl Serialize,
+        change: &str,
+    ) -> Result<T, Trouble> {
         let body = serde_json::to_vec(order).map_err(|e| not_ours(&self.base, &e))?;
-        let request = self.posting("/v1/erasures", "application/json", "application/json");
+        let request = self.posting(path, "application/json", "application/json");
         let request = request.config().timeout_recv_response(Some(LONG_ANSWER)).build();
-        let response = request.send(&body).map_err(|e| self.silent(&e, LOOK_FOR_END))?;
+        let response = request.send(&body).map_err(|e| self.silent(&e, change))?;
         self.read(response)
+    }
+
+    /// The signed token of a reservation, again.
+    pub(crate) fn token(&self, clearance: &str) -> Result<String, Trouble> {
+        let answer = self.get(&format!("/v1/clearances/{}/token", encoded(clearance)))?;
+        let token = answer["token"].as_str().map(str::to_owned);
+        token.ok_or_else(|| not_ours(&self.base, &"a reservation without its token"))
     }
 
     /// Looks at something.
@@ -134,10 +159,22 @@ impl Client {
     }
 
     fn hand_in(&self, letter: &Letter, accept: &str) -> Result<Response<Body>, Trouble> {
-        let instrument = letter.instrument.as_deref();
-        let instrument = instrument.map(|code| format!("instrument={}", encoded(code)));
-        let silent = letter.silent.map(|silent| format!("silent={silent}"));
-        let query: Vec<String> = instrument.into_iter().chain(silent).collect();
+        let silent = letter.silent.map(|silent| silent.to_string());
+        let scope = &letter.scope;
+        let each = |name, all: &[String]| all.iter().map(move |one| (name, one.clone())).collect();
+        let said: [Vec<(&str, String)>; 8] = [
+            letter.instrument.iter().map(|code| ("instrument", code.clone())).collect(),
+            silent.into_iter().map(|silent| ("silent", silent)).collect(),
+            each("account", &scope.accounts),
+            each("asset", &scope.assets),
+            each("identifier", &scope.identifiers),
+            each("category", &scope.categories),
+            scope.from.iter().map(|from| ("from", from.clone())).collect(),
+            scope.to.iter().map(|to| ("to", to.clone())).collect(),
+        ];
+        let said = said.concat().into_iter();
+        let query = said.map(|(name, value)| format!("{name}={}", encoded(&value)));
+        let query: Vec<String> = query.collect();
         let path = match query.is_empty() {
             true => "/v1/intake".to_owned(),
             false => format!("/v1/intake?{}", query.join("&")),

@@ -7,6 +7,7 @@
 
 use std::io::Write;
 
+use bailee_server::api::parts::Scope;
 use bailee_server::api::{self, Answer, CheckReport, Problem, Received, Request};
 use bailee_server::core::By;
 use bailee_server::core::disclosure::Audience;
@@ -43,6 +44,8 @@ pub(crate) struct Letter {
     pub(crate) instrument: Option<String>,
     /// Whether the owner may learn of it.
     pub(crate) silent: Option<bool>,
+    /// What it names, as filled in a form.
+    pub(crate) scope: Scope,
 }
 
 /// A bundle somebody takes away.
@@ -102,7 +105,8 @@ impl Door {
             Door::Here(here) => {
                 let by = here.by.map_or(By::System, By::Party);
                 let (instrument, silent) = (letter.instrument.clone(), letter.silent);
-                let cover = Cover { instrument, silent, ..Cover::default() };
+                let scope = letter.scope.clone().into_core()?;
+                let cover = Cover { instrument, silent, scope, ..Cover::default() };
                 let taken = intake::take(&here.house, letter.raw.clone(), cover, by)?;
                 here.settle();
                 Ok(Received::from(&taken))

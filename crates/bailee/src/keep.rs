@@ -8,6 +8,7 @@ use std::io::IsTerminal;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 
+use bailee_server::api::upkeep;
 use bailee_server::core::id::{AssetId, SnapshotId};
 use bailee_server::keeping;
 use bailee_server::vault::{Input, Pattern, Source, Unchanged, VaultError, rescue_map};
@@ -17,6 +18,7 @@ use crate::act::ordinary;
 use crate::cli::Reach;
 use crate::cli::ask::Ask;
 use crate::cli::keep::{PreserveArgs, RestoreArgs, SnapshotVerb};
+use crate::client::encoded;
 use crate::door::{Door, read_id};
 use crate::print::progress::Bar;
 use crate::print::{self, Style};
@@ -138,22 +140,19 @@ pub(crate) fn snapshot(verb: SnapshotVerb, reach: &Reach, style: Style) -> Resul
         SnapshotVerb::Map { snapshot, path } => return map(&snapshot, &path, reach, style),
         SnapshotVerb::Verify { snapshot } => snapshot,
     };
-    let door = Door::open(reach)?;
-    let here = door.here("`snapshot verify`")?;
-    let report = keeping::verify(&here.house, read_id(&id)?, here.speaker()?)?;
-    here.settle();
-    let problems = report.problems.iter().map(|p| problem(p.path.display(), &p.what));
-    let value = json!({
-        "snapshot": id,
-        "intact": report.is_intact(),
-        "root": bailee_ledger::to_hex(&report.root),
-        "files": report.files,
-        "bytes": report.bytes,
-        "seconds": report.seconds,
-        "problems": problems.collect::<Vec<_>>(),
-    });
+    let value: Value = match Door::open(reach)? {
+        Door::Here(here) => {
+            let snapshot = read_id(&id)?;
+            let report = keeping::verify(&here.house, snapshot, here.speaker()?)?;
+            here.settle();
+            upkeep::read_back(snapshot, &report)
+        }
+        Door::There(client) => {
+            client.wait(&format!("/v1/snapshots/{}/verify", encoded(&id)), &json!({}))?
+        }
+    };
     print::thing(&value, style)?;
-    if report.is_intact() { Ok(()) } else { Err(Trouble::Said(1)) }
+    if value["intact"] == Value::Bool(true) { Ok(()) } else { Err(Trouble::Said(1)) }
 }
 
 /// What the medium gave of one file.

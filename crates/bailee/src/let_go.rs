@@ -73,9 +73,10 @@ pub(crate) fn clearance(verb: ClearanceVerb, reach: &Reach, style: Style) -> Res
         ClearanceVerb::List(part) => Ask::List("clearances", part),
         ClearanceVerb::Show { clearance } => Ask::Show(clearance),
         ClearanceVerb::Token { clearance } => {
-            let door = Door::open(reach)?;
-            let house = &door.here("`clearance token`")?.house;
-            let token = letting_go::token(house, read_id(&clearance)?)?;
+            let token = match Door::open(reach)? {
+                Door::Here(here) => letting_go::token(&here.house, read_id(&clearance)?)?,
+                Door::There(client) => client.token(&clearance)?,
+            };
             return print::out(&token);
         }
         ClearanceVerb::Reserve(ReserveArgs { disposition, asset, subject }) => {

@@ -4,6 +4,7 @@
 //! damaged, or if nothing answers; what is not promised is shown and no alarm.
 
 use bailee_server::{api, probing};
+use serde_json::{Value, json};
 
 use crate::cli::Reach;
 use crate::door::Door;
@@ -12,19 +13,26 @@ use crate::trouble::Trouble;
 
 /// Tries it out and tells.
 pub(crate) fn probe(reach: &Reach, style: Style) -> Result<(), Trouble> {
-    let door = Door::open(reach)?;
-    let (engine, found) = probing::probe(&door.here("`probe`")?.house)?;
-    let mut value = api::finding(&engine, &found);
+    let mut value: Value = match Door::open(reach)? {
+        Door::Here(here) => {
+            let (engine, found) = probing::probe(&here.house)?;
+            api::finding(&engine, &found)
+        }
+        Door::There(client) => client.wait("/v1/probes", &json!({}))?,
+    };
+    // Anything but an empty list is no answer that says "good".
+    let good = value["bad"].as_array().is_some_and(Vec::is_empty);
     value["items"] = value["trials"].take();
     print::list(&value, style)?;
     if style == Style::Words {
-        let (entry, canaries) = (found.position, &found.canaries);
-        let (objects, bytes) = (canaries.objects, print::bytes(canaries.bytes));
+        let bytes = print::bytes(value["bytes_read_back"].as_u64().unwrap_or_default());
+        let (entry, objects) = (&value["entry"], &value["read_back"]);
         print::out(&format!("entry {entry}: {objects} objects under hold read back, {bytes}\n"))?;
-        for lost in &canaries.lost {
-            let (object, of, harm) = (&lost.object, lost.snapshot, lost.harm.word());
-            print::out(&format!("LOST: {} of {of} is {harm}\n", print::safe(object)))?;
+        for lost in value["lost"].as_array().into_iter().flatten() {
+            let [object, of, harm] = ["object", "snapshot", "harm"]
+                .map(|name| print::safe(lost[name].as_str().unwrap_or_default()));
+            print::out(&format!("LOST: {object} of {of} is {harm}\n"))?;
         }
     }
-    if found.bad().is_empty() { Ok(()) } else { Err(Trouble::Said(1)) }
+    if good { Ok(()) } else { Err(Trouble::Said(1)) }
 }

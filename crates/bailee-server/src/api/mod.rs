@@ -14,6 +14,7 @@ pub mod problem;
 mod request;
 pub mod secret;
 mod show;
+pub mod upkeep;
 pub mod words;
 
 pub use answer::{Answer, Received, Recorded};

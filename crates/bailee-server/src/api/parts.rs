@@ -79,6 +79,16 @@ pub struct Scope {
     pub to: Option<String>,
 }
 
+impl Scope {
+    /// As the core takes it.
+    ///
+    /// # Errors
+    /// `bad_request` for an id or a time that does not read, with its field.
+    pub fn into_core(self) -> Result<core::demand::Scope, Problem> {
+        self.core(&mut Desk::default(), "scope")
+    }
+}
+
 /// A way to reach somebody.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -55,6 +55,8 @@ pub(crate) async fn read(
         }
         if read.place.is_none() && read.bytes.len() + bytes.len() > SMALL {
             read.place = Some(places.clone().try_acquire_owned().map_err(|_| busy())?);
+            // Once, and not by doubling: a large body must not stand in memory twice.
+            read.bytes.reserve_exact(announced.saturating_sub(read.bytes.len()));
         }
         read.bytes.extend_from_slice(&bytes);
     }

@@ -4,14 +4,14 @@
 //! asks here and nowhere else. A demand that was recorded is never answered with an error, even if
 //! its receipt cannot be made at once: the sender would think it was not received.
 
+use std::cell::Cell;
 use std::str::FromStr;
-use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
+use std::sync::{Arc, Mutex};
 
 use axum::http::HeaderMap;
-use axum::http::header::{ACCEPT, CONTENT_TYPE};
+use axum::http::header::ACCEPT;
 use bailee_core::By;
-use bailee_core::demand::Medium;
 use bailee_core::disclosure::Audience;
 use bailee_core::id::{BadId, ClearanceId, DemandId, MatterId, PartyId};
 use serde::de::DeserializeOwned;
@@ -22,11 +22,12 @@ use crate::api::{
 };
 use crate::house::House;
 use crate::http::auth::{Caller, is_own};
+use crate::http::cover::cover;
 use crate::http::metrics::Metrics;
 use crate::http::openapi;
 use crate::http::reply::{JSON, Reply, TEXT, ZIP};
 use crate::http::stream::Stream;
-use crate::intake::{self, Cover, Taken};
+use crate::intake::{self, Taken};
 use crate::matter;
 use crate::probing;
 use crate::receipt::{self, ReceiptError};
@@ -37,6 +38,8 @@ pub(crate) struct Shared {
     pub(crate) metrics: Metrics,
     /// Wakes the thread that settles.
     pub(crate) nudge: SyncSender<()>,
+    /// Held by the one request that reads the whole log or vault.
+    pub(crate) upkeep: Mutex<()>,
 }
 
 /// One question.
@@ -48,7 +51,8 @@ pub(crate) struct Ask {
     /// The last `{…}` of the route.
     pub(crate) param: String,
     pub(crate) headers: HeaderMap,
-    pub(crate) body: Vec<u8>,
+    /// Taken by whoever reads it: a large letter is in memory once.
+    pub(crate) body: Cell<Vec<u8>>,
 }
 
 impl Ask {
@@ -59,7 +63,7 @@ impl Ask {
 
     /// The body as JSON.
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
-        let read = serde_json::from_slice(&self.body);
+        let read = serde_json::from_slice(&self.body.take());
         read.map_err(|e| Problem::bad_request("the body", format!("is not what is read here: {e}")))
     }
 
@@ -69,10 +73,15 @@ impl Ask {
     }
 
     /// A parameter of the query, or else a header, if one of them is there.
-    fn said(&self, name: &str, header: &str) -> Option<String> {
-        let mut pairs = self.query.split('&').filter_map(|pair| pair.split_once('='));
-        let query = pairs.find(|(key, _)| *key == name).map(|(_, value)| decoded(value));
-        query.or_else(|| Some(self.headers.get(header)?.to_str().ok()?.to_owned()))
+    pub(crate) fn said(&self, name: &str, header: &str) -> Option<String> {
+        let first = self.all_said(name).next();
+        first.or_else(|| Some(self.headers.get(header)?.to_str().ok()?.to_owned()))
+    }
+
+    /// Every value of a parameter of the query, in order.
+    pub(crate) fn all_said(&self, name: &str) -> impl Iterator<Item = String> {
+        let pairs = self.query.split('&').filter_map(|pair| pair.split_once('='));
+        pairs.filter(move |(key, _)| *key == name).map(|(_, value)| decoded(value))
     }
 
     fn accepts(&self, media: &str) -> bool {
@@ -110,11 +119,11 @@ pub(crate) fn commands(shared: &Shared, ask: &Ask) -> Result<Reply, Problem> {
 }
 
 pub(crate) fn take_in(shared: &Shared, ask: &Ask) -> Result<Reply, Problem> {
-    if ask.body.is_empty() {
+    let raw = ask.body.take();
+    if raw.is_empty() {
         return Err(Problem::bad_request("the body", "is empty: send the letter's exact bytes"));
     }
-    let cover = cover(shared, ask)?;
-    let taken = intake::take(&shared.house, ask.body.clone(), cover, ask.by())?;
+    let taken = intake::take(&shared.house, raw, cover(shared, ask)?, ask.by())?;
     let received = Received::from(&taken);
     let Taken::Demand { demand, position, again } = taken else {
         return Reply::json(200, &received);
@@ -130,37 +139,19 @@ pub(crate) fn take_in(shared: &Shared, ask: &Ask) -> Result<Reply, Problem> {
     Ok(Reply::json(status, &received)?.with("location", place))
 }
 
-/// What the sender says beyond the letter. A letter names its sender itself; for any other upload
-/// it is the party whose token it came with.
-fn cover(shared: &Shared, ask: &Ask) -> Result<Cover, Problem> {
-    let silent = match ask.said("silent", "bailee-silent").as_deref() {
-        None => None,
-        Some("true") => Some(true),
-        Some("false") => Some(false),
-        Some(other) => {
-            let detail = format!("{other:?} is neither true nor false");
-            return Err(Problem::bad_request("silent", detail));
-        }
-    };
-    let media = ask.headers.get(CONTENT_TYPE).and_then(|media| media.to_str().ok());
-    let letter = media.is_none_or(|media| media.starts_with("message/rfc822"));
-    let mut cover = Cover {
-        instrument: ask.said("instrument", "bailee-instrument"),
-        silent,
-        medium: Some(if letter { Medium::Email } else { Medium::Portal }),
-        ..Cover::default()
-    };
-    if let (false, Some(caller)) = (letter, ask.caller) {
-        let party = |s: &bailee_core::State| s.parties.get(caller.party)?.who.clone();
-        cover.from = shared.house.with_state(party)?;
-    }
-    Ok(cover)
+pub(crate) fn show(shared: &Shared, ask: &Ask) -> Result<Reply, Problem> {
+    show_named(shared, ask, &ask.param)
 }
 
-pub(crate) fn show(shared: &Shared, ask: &Ask) -> Result<Reply, Problem> {
+/// A list whose path is also one that is posted to: the router would not look further for it.
+pub(crate) fn show_clearances(shared: &Shared, ask: &Ask) -> Result<Reply, Problem> {
+    show_named(shared, ask, "clearances")
+}
+
+fn show_named(shared: &Shared, ask: &Ask, name: &str) -> Result<Reply, Problem> {
     let what = match ask.query.as_str() {
-        "" => ask.param.clone(),
-        query => format!("{}?{query}", ask.param),
+        "" => name.to_owned(),
+        query => format!("{name}?{query}"),
     };
     Reply::json(200, &show_thing(&shared.house, &what)?)
 }

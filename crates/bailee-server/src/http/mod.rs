@@ -12,6 +12,7 @@
 mod auth;
 pub(crate) mod body;
 mod clearances;
+mod cover;
 mod erasures;
 mod handlers;
 pub(crate) mod listen;
@@ -22,6 +23,7 @@ pub mod routes;
 mod server;
 mod stream;
 mod tiles;
+mod upkeep;
 
 pub use listen::{GRACE, ServeError, Stop};
 pub use server::{serve, serve_until};

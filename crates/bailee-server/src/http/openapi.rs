@@ -43,6 +43,8 @@ use crate::http::routes::{Need, ROUTES, Route};
     api::erased::DestroyedKey,
     api::erased::Erased,
     api::erased::VolumesLeft,
+    api::CheckReport,
+    api::upkeep::Scrub,
 )))]
 struct Schemas;
 
@@ -135,9 +137,15 @@ fn parameters(route: &Route) -> Vec<Value> {
         "/v1/intake" => &[
             ("instrument", "Code of the instrument it claims to be; or header Bailee-Instrument"),
             ("silent", "true: the owner must not learn of it; or header Bailee-Silent"),
+            ("account", "Everything of this account (AC-1); may be repeated"),
+            ("asset", "This asset (A-1), its parts and copies; may be repeated"),
+            ("identifier", "A hard identifier, known here or not yet; may be repeated"),
+            ("category", "A category of data in words, recorded only; may be repeated"),
+            ("from", "Begin of the time range, RFC 3339, recorded only"),
+            ("to", "End of the time range, RFC 3339, recorded only"),
         ],
         "/v1/gate/{asset}" => &[("verb", "let-go (if absent) or transfer")],
-        "/v1/{what}" => {
+        "/v1/{what}" | "/v1/clearances" => {
             &[("after", "Lists go on after this id"), ("limit", "Rows, 1 to 1000; 100 if absent")]
         }
         _ => &[],

@@ -10,7 +10,7 @@ use bailee_core::TokenScope::{Agent, Intake, Operator, Reader};
 use crate::api::Problem;
 use crate::http::handlers::{self, Ask, Shared};
 use crate::http::reply::Reply;
-use crate::http::{clearances, erasures, tiles};
+use crate::http::{clearances, erasures, tiles, upkeep};
 use crate::intake::LARGEST_MESSAGE;
 
 /// Largest JSON request: a command with a document of about 40 MiB in it.
@@ -101,6 +101,9 @@ routes! {
     Post "/v1/clearances" Need::House(&[Agent, Operator]), STEP, Some("Reserve")
         => "application/json" Some("Reserved"), clearances::reserve,
         "Reserve a clearance for one asset";
+    Get "/v1/clearances" Need::House(&[Operator, Reader]), 0, None
+        => "application/json" None, handlers::show_clearances,
+        "The clearances there are";
     Get "/v1/clearances/{id}/token" Need::House(&[Agent, Operator]), 0, None
         => "application/json" Some("Reserved"), clearances::token,
         "The signed token of a reservation, again";
@@ -122,6 +125,18 @@ routes! {
     Post "/v1/erasures" Need::House(&[Operator]), STEP, Some("Erase")
         => "application/json" Some("Erased"), erasures::erase,
         "Erase the custody unit of a snapshot cryptographically, under a clearance";
+    Post "/v1/checks" Need::House(&[Operator]), STEP, None
+        => "application/json" Some("CheckReport"), upkeep::check,
+        "Check everything: every rule, every proof, every exhibit";
+    Post "/v1/scrubs" Need::House(&[Operator]), STEP, Some("Scrub")
+        => "application/json" None, upkeep::scrub,
+        "Hash packs of the vault, going on where the last scrub stopped";
+    Post "/v1/snapshots/{id}/verify" Need::House(&[Operator]), STEP, None
+        => "application/json" None, upkeep::verify,
+        "Read a snapshot back whole and record what that showed";
+    Post "/v1/probes" Need::House(&[Operator]), STEP, None
+        => "application/json" None, upkeep::probe,
+        "Try out what keeps the packs, and record the finding";
     Get "/v1/demands/{id}/receipt" Need::Party(&[Operator, Reader]), 0, None
         => "application/zip" None, handlers::receipt_of,
         "The receipt bundle of a demand, for its sender and the house";
@@ -182,6 +197,7 @@ mod tests {
             "--or party GET /v1/mine",
             "-aor house GET /v1/gate/{asset}",
             "-ao- house POST /v1/clearances",
+            "--or house GET /v1/clearances",
             "-ao- house GET /v1/clearances/{id}/token",
             "-ao- house POST /v1/clearances/{id}/begin",
             "-ao- house POST /v1/clearances/{id}/renew",
@@ -189,6 +205,10 @@ mod tests {
             "-ao- house POST /v1/clearances/{id}/abort",
             "-aor house GET /v1/clearances/{id}/certificate",
             "--o- house POST /v1/erasures",
+            "--o- house POST /v1/checks",
+            "--o- house POST /v1/scrubs",
+            "--o- house POST /v1/snapshots/{id}/verify",
+            "--o- house POST /v1/probes",
             "--or party GET /v1/demands/{id}/receipt",
             "--or party GET /v1/matters/{id}/bundle",
             "--or house GET /v1/{what}",

@@ -9,11 +9,12 @@
 //!    which waits for its last answer and checkpoint. What a killed process leaves, the next start
 //!    carries on.
 
+use std::cell::Cell;
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -67,7 +68,8 @@ pub fn serve_until(
     let runtime = listen::runtime(THREADS)?;
     let (nudge, nudged) = sync_channel(1);
     let house = Arc::new(house);
-    let shared = Arc::new(Shared { house: house.clone(), metrics: Metrics::new(), nudge });
+    let upkeep = Mutex::default();
+    let shared = Arc::new(Shared { house: house.clone(), metrics: Metrics::new(), nudge, upkeep });
     let for_settler = shared.clone();
     let settling = Stop::default();
     let until = settling.subscribe();
@@ -203,7 +205,7 @@ async fn steps(
         query: head.uri.query().unwrap_or_default().to_owned(),
         param: filled_in(route.path, head.uri.path()),
         headers: head.headers,
-        body: read.bytes,
+        body: Cell::new(read.bytes),
     };
     let shared = shared.clone();
     let reply = blocking(move || (route.handler)(&shared, &ask)).await;

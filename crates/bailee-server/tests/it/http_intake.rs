@@ -9,7 +9,7 @@ use bailee_core::{Action, By};
 use bailee_ledger::{Trust, verify_bundle};
 use bailee_server::api::words::TokenScope;
 
-use crate::common::{act, letter, letter_with, on_disk, party, people};
+use crate::common::{act, letter, letter_with, on_disk, party, people, register_account};
 use crate::http::{Served, checked, token};
 
 #[test]
@@ -79,6 +79,41 @@ fn sixty_four_senders_at_once_each_get_their_place() {
         let id: DemandId = demand.parse().unwrap();
         assert_eq!(house.with_state(|s| s.demands.get(id).unwrap().position).unwrap(), *position);
     }
+}
+
+#[test]
+fn a_form_names_what_the_document_cannot_say() {
+    let dir = tempfile::tempdir().unwrap();
+    let house = on_disk(dir.path());
+    let people = people(&house);
+    register_account(&house, &people);
+    let operator = token(&house, people.ada, TokenScope::Operator);
+    let served = Served::start(house);
+    let form = [("content-type", "application/pdf")];
+    let post = |query: &str| {
+        served.post_with(&format!("/v1/intake?{query}"), &operator, &form, b"%PDF-1.7 a form")
+    };
+    for (wrong, field) in [
+        ("account=otto", "account"),
+        ("asset=AC-1", "asset"),
+        ("from=yesterday", "from"),
+        ("to=2026-01-01T00:00:00Z&to=2026-02-01T00:00:00Z", "to"),
+    ] {
+        let refused = post(wrong);
+        assert_eq!((refused.status, refused.code().as_str()), (400, "bad_request"), "{wrong}");
+        assert!(refused.json()["about"].as_str().unwrap().contains(field), "{}", refused.text());
+    }
+    assert_eq!(served.get("/v1/demands", &operator).json()["items"], serde_json::json!([]));
+    let said = "account=AC-1&identifier=WD%2077-A&identifier=naa.5000c5&category=photos&\
+                category=mail%26chat&from=2026-01-01T00:00:00Z&to=2026-02-01T00:00:00Z";
+    assert_eq!(post(said).status, 201);
+    let hold = &served.get("/v1/holds", &operator).json()["items"][0];
+    let scope = &hold["scope"];
+    assert_eq!(scope["accounts"], serde_json::json!(["AC-1"]), "{hold}");
+    assert_eq!(scope["identifiers"].as_array().unwrap().len(), 2, "{hold}");
+    assert_eq!(scope["categories"], serde_json::json!(["photos", "mail&chat"]), "{hold}");
+    assert!(scope["from"].as_str().unwrap().starts_with("2026-01-01"), "{hold}");
+    assert!(scope["to"].as_str().unwrap().starts_with("2026-02-01"), "{hold}");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::ask::ListArgs;
-use crate::scrub::Share;
+use bailee_server::api::upkeep::Share;
 
 /// What to copy into the vault.
 #[derive(Debug, Args)]

@@ -5,9 +5,14 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args};
 
+use super::ask::ScopeArgs;
+
 /// A letter and what its sender says about it.
 #[derive(Debug, Args)]
-#[command(after_long_help = "EXAMPLE\n  bailee intake letter.eml --receipt letter.bailee.zip")]
+#[command(
+    after_long_help = "EXAMPLES\n  bailee intake letter.eml --receipt letter.bailee.zip\n  bailee \
+                       intake form.pdf --account AC-1 --identifier WD-12345 --category photos"
+)]
 pub(crate) struct IntakeArgs {
     /// The raw message as it came (or any other document); `-` is standard input
     pub(crate) file: PathBuf,
@@ -17,6 +22,8 @@ pub(crate) struct IntakeArgs {
     /// The owner must not learn of it
     #[arg(long)]
     pub(crate) silent: bool,
+    #[command(flatten)]
+    pub(crate) scope: ScopeArgs,
     /// Write the receipt here; `-` is standard output
     #[arg(long, value_name = "OUT.bailee.zip")]
     pub(crate) receipt: Option<PathBuf>,

@@ -9,7 +9,7 @@ use crate::keys::shell;
 use crate::room::{LETTER, Room, text};
 
 /// A house whose A-1 is bound to an image file, with X-1 approved by three persons.
-fn approved() -> (Room, std::path::PathBuf) {
+pub(crate) fn approved() -> (Room, std::path::PathBuf) {
     let room = Room::with_house();
     let disk = room.file("disk.img", &vec![0xA5; 4 << 20]);
     room.run_as("P-2", &["asset", "add", "spare", "--kind", "drive", "--device", text(&disk)]).ok();
@@ -260,7 +260,7 @@ fn a_scrub_goes_on_where_it_stopped_and_a_copy_puts_right_what_it_found() {
 }
 
 /// Files of the vault that hold data.
-fn packs_below(dir: &Path) -> Vec<PathBuf> {
+pub(crate) fn packs_below(dir: &Path) -> Vec<PathBuf> {
     let inside = fs::read_dir(dir).expect("a directory").map(|entry| entry.expect("a name").path());
     let below = |path: PathBuf| if path.is_dir() { packs_below(&path) } else { vec![path] };
     let is_pack = |path: &PathBuf| path.parent().is_some_and(|above| above.ends_with("data"));

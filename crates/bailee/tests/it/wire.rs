@@ -2,8 +2,11 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 use std::process::{Child, Stdio};
 
+use crate::letting_go::{approved, packs_below};
 use crate::room::{LETTER, Room, Said, text};
 
 /// A server over a room's house.
@@ -87,6 +90,82 @@ fn a_server_is_asked_in_the_same_words() {
     let vault = server.run(&operator, &["preserve", "A-1", text(&room.path("house"))]);
     assert_eq!(vault.code, 2, "{vault:?}");
     assert!(vault.err.contains("data directory"), "{vault:?}");
+}
+
+#[test]
+fn what_is_done_every_day_is_done_while_the_server_runs() {
+    let (room, disk) = approved();
+    let reserve = ["clearance", "reserve", "X-1", "A-1", "--device", text(&disk)];
+    let reserved = room.run_as("P-2", &reserve).ok();
+    fs::create_dir_all(room.path("data")).unwrap();
+    let bytes: Vec<u8> = (0..700_000u32).map(|n| (n.wrapping_mul(n) >> 7) as u8).collect();
+    room.file("data/a.raw", &bytes);
+    room.run_as("P-2", &["preserve", "A-1", text(&room.path("data"))]).ok();
+    let (operator, reader) = (token(&room, "P-2", "operator"), token(&room, "P-2", "reader"));
+    let server = Server::start(&room);
+    let ask = |args: &[&str]| server.run(&operator, &[&["--json"], args].concat());
+
+    assert_eq!(server.run(&operator, &["clearance", "token", "C-1"]).ok(), reserved);
+    assert_eq!(ask(&["clearance", "token", "C-9"]).code, 1);
+    let listed = ask(&["clearance", "list"]);
+    assert_eq!(listed.json()["items"][0]["id"], "C-1", "{listed:?}");
+    let checked = ask(&["check"]);
+    assert_eq!((checked.code, &checked.json()["good"]), (0, &true.into()), "{checked:?}");
+    let read = ask(&["snapshot", "verify", "S-1"]);
+    assert_eq!((read.code, &read.json()["intact"]), (0, &true.into()), "{read:?}");
+    assert_eq!(ask(&["snapshot", "verify", "S-9"]).code, 1);
+    let part = ask(&["scrub", "--budget", "1"]);
+    assert_eq!((part.code, &part.json()["packs"]), (0, &1.into()), "{part:?}");
+    let probed = ask(&["probe"]);
+    assert_eq!((probed.code, &probed.json()["bad"]), (0, &serde_json::json!([])), "{probed:?}");
+    let mended = ask(&["scrub", "--repair-from", text(&room.path("copy"))]);
+    assert_eq!(mended.code, 2, "a copy is on the server's machine: {mended:?}");
+    for args in [&["check"][..], &["scrub"], &["probe"], &["snapshot", "verify", "S-1"]] {
+        let refused = server.run(&reader, args);
+        assert!(refused.code == 1 && refused.err.contains("scope"), "{args:?}: {refused:?}");
+    }
+
+    // A byte of the packs turns: each of them says so, and by its exit code too.
+    let size = |pack: &PathBuf| fs::metadata(pack).unwrap().len();
+    let packs = packs_below(&room.path("house/objects"));
+    let pack = packs.into_iter().max_by_key(size).unwrap();
+    let mut damaged = fs::read(&pack).unwrap();
+    damaged[1000] ^= 1;
+    fs::set_permissions(&pack, fs::Permissions::from_mode(0o600)).unwrap();
+    fs::write(&pack, damaged).unwrap();
+    assert_eq!(ask(&["scrub"]).code, 1);
+    let read = ask(&["snapshot", "verify", "S-1"]);
+    assert_eq!((read.code, &read.json()["intact"]), (1, &false.into()), "{read:?}");
+}
+
+#[test]
+fn a_form_is_filled_in_at_the_command_line_and_through_the_server() {
+    let room = Room::with_house();
+    room.furnish();
+    let intake = token(&room, "P-2", "intake");
+    let form = ["--account", "AC-1", "--identifier", "WD 77-A & more", "--category", "photos"];
+    let times = ["--from", "2026-01-01T00:00:00Z", "--to", "2026-02-01T00:00:00Z"];
+    let letters = ["here", "there"].map(|name| {
+        let text = LETTER.replace("Vos Photography", "what the form names");
+        room.file(name, text.replace("<1@", &format!("<{name}@")).as_bytes())
+    });
+    let args = |file| [&["--json", "intake", file][..], &form, &times].concat();
+    room.run(&args(text(&letters[0]))).ok();
+    let server = Server::start(&room);
+    server.run(&intake, &args(text(&letters[1]))).ok();
+    let wrong = server.run(&intake, &["intake", text(&letters[1]), "--account", "Vos"]);
+    assert!(wrong.code == 2 && wrong.err.contains("account"), "{wrong:?}");
+    drop(server);
+    let holds = room.run(&["--json", "hold", "list"]).json();
+    assert_eq!(holds["items"].as_array().unwrap().len(), 2, "{holds}");
+    for hold in holds["items"].as_array().unwrap() {
+        let scope = &hold["scope"];
+        assert_eq!(scope["accounts"], serde_json::json!(["AC-1"]), "{hold}");
+        assert_eq!(scope["identifiers"], serde_json::json!(["wd77amore"]), "{hold}");
+        assert_eq!(scope["categories"], serde_json::json!(["photos"]), "{hold}");
+        assert!(scope["from"].as_str().unwrap().starts_with("2026-01-01"), "{hold}");
+        assert!(scope["to"].as_str().unwrap().starts_with("2026-02-01"), "{hold}");
+    }
 }
 
 #[test]

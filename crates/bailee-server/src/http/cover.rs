@@ -1,0 +1,57 @@
+//! What the sender of an upload says beyond the letter: in the query, where a form puts its fields.
+//!
+//! Invariant: what is said and does not read is refused by its name before anything is recorded,
+//! so that the sender can say it again; nothing said is dropped in silence.
+
+use axum::http::header::CONTENT_TYPE;
+use bailee_core::demand::Medium;
+
+use crate::api::Problem;
+use crate::api::parts::Scope;
+use crate::http::handlers::{Ask, Shared};
+use crate::intake::Cover;
+
+/// A letter names its sender itself; for any other upload it is the party whose token it came with.
+pub(crate) fn cover(shared: &Shared, ask: &Ask) -> Result<Cover, Problem> {
+    let silent = match ask.said("silent", "bailee-silent").as_deref() {
+        None => None,
+        Some("true") => Some(true),
+        Some("false") => Some(false),
+        Some(other) => {
+            let detail = format!("{other:?} is neither true nor false");
+            return Err(Problem::bad_request("silent", detail));
+        }
+    };
+    let media = ask.headers.get(CONTENT_TYPE).and_then(|media| media.to_str().ok());
+    let letter = media.is_none_or(|media| media.starts_with("message/rfc822"));
+    let mut cover = Cover {
+        instrument: ask.said("instrument", "bailee-instrument"),
+        silent,
+        medium: Some(if letter { Medium::Email } else { Medium::Portal }),
+        from: None,
+        scope: scope(ask)?.into_core()?,
+    };
+    if let (false, Some(caller)) = (letter, ask.caller) {
+        let party = |s: &bailee_core::State| s.parties.get(caller.party)?.who.clone();
+        cover.from = shared.house.with_state(party)?;
+    }
+    Ok(cover)
+}
+
+/// What a form names; each list has its parameter as often as it needs.
+fn scope(ask: &Ask) -> Result<Scope, Problem> {
+    let all = |name: &str| ask.all_said(name).collect::<Vec<String>>();
+    let one = |name: &'static str| match &all(name)[..] {
+        [] => Ok(None),
+        [one] => Ok(Some(one.clone())),
+        _ => Err(Problem::bad_request(name, "is there more than once")),
+    };
+    Ok(Scope {
+        accounts: all("account"),
+        assets: all("asset"),
+        identifiers: all("identifier"),
+        categories: all("category"),
+        from: one("from")?,
+        to: one("to")?,
+    })
+}
