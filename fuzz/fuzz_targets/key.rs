@@ -1,7 +1,7 @@
 //! Key strings: one spelling of a verifier; a bad signer is an error.
 #![no_main]
 
-use bailee_ledger::{Signer, Verifier};
+use bailee_ledger::{PqSigner, Signer, Verifier};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
@@ -9,6 +9,9 @@ fuzz_target!(|text: &str| {
         assert_eq!(verifier.to_vkey(), text, "one spelling");
     }
     if let Ok(signer) = Signer::parse(text) {
+        assert_eq!(*signer.to_skey(), text, "one spelling");
+    }
+    if let Ok(signer) = PqSigner::parse(text) {
         assert_eq!(*signer.to_skey(), text, "one spelling");
     }
 });

@@ -92,19 +92,21 @@ impl Config {
     pub fn to_text(&self) -> String {
         let mut text = format!(
             "# Settings of this house. The origin is in every checkpoint and never changes.\n\
-             origin = {:?}\nmail_from = {:?}\noperations = {:?}\n\n\
+             origin = {}\nmail_from = {}\noperations = {}\n\n\
              # Address a letter is sent to = the legal entity it is addressed to.\n[entities]\n",
-            self.origin, self.mail_from, self.operations
+            quoted(&self.origin),
+            quoted(&self.mail_from),
+            quoted(&self.operations)
         );
         for (address, entity) in &self.entities {
-            text.push_str(&format!("{address:?} = {entity:?}\n"));
+            text.push_str(&format!("{} = {}\n", quoted(address), quoted(entity)));
         }
         if self.keys != KeySettings::default() {
             let KeySettings { log, next, vault } = &self.keys;
-            let (log, next) = (log.to_string(), next.to_string());
-            text.push_str(&format!("\n[keys]\nlog = {log:?}\nnext = {next:?}\n"));
+            let (log, next) = (quoted(&log.to_string()), quoted(&next.to_string()));
+            text.push_str(&format!("\n[keys]\nlog = {log}\nnext = {next}\n"));
             if *vault != Source::File {
-                text.push_str(&format!("vault = {:?}\n", vault.to_string()));
+                text.push_str(&format!("vault = {}\n", quoted(&vault.to_string())));
             }
         }
         text.extend(self.witnesses.iter().map(Witnesses::to_text));
@@ -116,9 +118,34 @@ impl Config {
     }
 }
 
+/// A string as TOML writes it: as JSON does, but for the one control character that JSON leaves.
+pub(crate) fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007f")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn settings_of_any_characters_survive_their_file() {
+        let nasty = "a\u{7f}\u{200b}\u{0}\u{1b}\n\r\t\"'\\#=[]{}\u{e9}\u{1f600}\u{feff}";
+        let nasty = nasty.to_owned();
+        let mut config = Config::for_origin(&nasty);
+        config.entities.insert(nasty.clone(), nasty.clone());
+        config.witnesses = Some(Witnesses { policy: nasty.clone().into(), timeout_ms: 1 });
+        config.timestamp.push(Authority {
+            name: nasty.clone(),
+            url: nasty.clone(),
+            roots: nasty.clone().into(),
+            policy: Some(nasty.clone()),
+        });
+        config.vault.objects = crate::packs::Engine::S3;
+        config.vault.endpoint = Some("https://s3.example.org".into());
+        config.vault.bucket = Some("kept".into());
+        config.vault.credentials = Some(nasty.into());
+        assert_eq!(Config::parse(&config.to_text()), Ok(config));
+    }
 
     #[test]
     fn settings_survive_their_file() {

@@ -21,7 +21,7 @@ use bailee_store::s3::{Credentials, S3Objects, S3Settings};
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::config::Config;
+use crate::config::{Config, quoted};
 use crate::house::HouseError;
 
 /// What keeps the packs.
@@ -92,7 +92,7 @@ impl Packs {
             ("roots", path(&self.roots)),
         ];
         for (name, value) in lines {
-            text.extend(value.map(|value| format!("{name} = {value:?}\n")));
+            text.extend(value.map(|value| format!("{name} = {}\n", quoted(&value))));
         }
         text
     }

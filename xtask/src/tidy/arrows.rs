@@ -33,6 +33,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "bailee-ledger",
             "bailee-post",
             "bailee-sanitize",
+            "bailee-server",
             "bailee-store",
             "bailee-vault",
         ],

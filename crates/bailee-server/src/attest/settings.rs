@@ -10,6 +10,7 @@ use std::time::Duration;
 use bailee_ledger::Policy;
 use serde::{Deserialize, Serialize};
 
+use crate::config::quoted;
 use crate::house::HouseError;
 
 /// Milliseconds a round of questions may take, if the settings do not say.
@@ -39,7 +40,8 @@ impl Witnesses {
     /// The section as it stands in the file.
     pub(crate) fn to_text(&self) -> String {
         let Witnesses { policy, timeout_ms } = self;
-        format!("\n[witnesses]\npolicy = {policy:?}\ntimeout_ms = {timeout_ms}\n")
+        let policy = quoted(&policy.display().to_string());
+        format!("\n[witnesses]\npolicy = {policy}\ntimeout_ms = {timeout_ms}\n")
     }
 
     /// Reads the policy file, without any key of the log itself.

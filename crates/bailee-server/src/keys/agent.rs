@@ -97,7 +97,7 @@ fn blob(public: &[u8]) -> Vec<u8> {
 }
 
 /// The 64 bytes in `string(string("ssh-ed25519") string(signature))`.
-fn signature(answer: &[u8]) -> Option<[u8; 64]> {
+pub(super) fn signature(answer: &[u8]) -> Option<[u8; 64]> {
     let (mut outer, []) = take(answer)? else { return None };
     let (ED25519, rest) = take(outer)? else { return None };
     outer = rest;
@@ -158,7 +158,7 @@ impl Agent {
 }
 
 /// Ed25519 keys among the identities; others are passed over.
-fn identities(answer: &[u8]) -> Option<Vec<[u8; 32]>> {
+pub(super) fn identities(answer: &[u8]) -> Option<Vec<[u8; 32]>> {
     let (count, mut rest) = answer.split_first_chunk::<4>()?;
     let mut keys = Vec::new();
     for _ in 0..u32::from_be_bytes(*count) {

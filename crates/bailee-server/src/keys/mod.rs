@@ -17,6 +17,7 @@ mod holder;
 mod house;
 mod in_token;
 pub mod lost;
+pub mod parse;
 mod policies;
 mod protected;
 mod ring;

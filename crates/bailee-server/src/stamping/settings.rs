@@ -12,6 +12,7 @@ use bailee_ledger::bundle::check_authority;
 use bailee_ledger::timestamp::{Request, Roots};
 use serde::{Deserialize, Serialize};
 
+use crate::config::quoted;
 use crate::house::HouseError;
 
 /// Longest time that a setting may mean; more is as good as for ever.
@@ -109,9 +110,11 @@ impl Authority {
     /// The section as it stands in the file.
     pub(crate) fn to_text(&self) -> String {
         let Authority { name, url, roots, policy } = self;
-        let policy = policy.iter().map(|policy| format!("policy = {policy:?}\n"));
+        let policy = policy.iter().map(|policy| format!("policy = {}\n", quoted(policy)));
         let policy: String = policy.collect();
-        format!("\n[[timestamp]]\nname = {name:?}\nurl = {url:?}\nroots = {roots:?}\n{policy}")
+        let (name, url) = (quoted(name), quoted(url));
+        let roots = quoted(&roots.display().to_string());
+        format!("\n[[timestamp]]\nname = {name}\nurl = {url}\nroots = {roots}\n{policy}")
     }
 
     fn read(&self, dir: Option<&Path>) -> Result<Desk, HouseError> {
