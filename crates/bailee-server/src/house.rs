@@ -27,8 +27,10 @@ use crate::config::Config;
 pub use crate::error::HouseError;
 use crate::image::Image;
 use crate::keys::Keys;
+use crate::opened::Opened;
 use crate::packs;
 use crate::projection::Projection;
+use crate::pruning::Totals;
 use crate::publish::Published;
 use crate::runner::{Ask, Done, Failure};
 use crate::stamping::Stamping;
@@ -63,6 +65,10 @@ pub(crate) struct Inner {
     pub(crate) objects: Arc<dyn Objects>,
     /// The vault's packs, once something needed them.
     pub(crate) packs: OnceLock<Arc<dyn Objects>>,
+    /// The vault, while somebody has it.
+    pub(crate) opened: Arc<Opened>,
+    /// What pruning came to, the last time since the start.
+    pub(crate) pruned: Mutex<Option<Totals>>,
     /// The checkpoint outside of the journal.
     pub(crate) slot: Option<Arc<dyn Slot>>,
     pub(crate) projection: RwLock<Projection>,
@@ -102,6 +108,15 @@ impl Inner {
 
     pub(crate) fn is_stale(&self) -> bool {
         self.stale.load(Ordering::SeqCst)
+    }
+
+    /// What pruning came to, the last time since the start.
+    pub(crate) fn pruned(&self) -> Option<Totals> {
+        *self.pruned.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn set_pruned(&self, totals: Totals) {
+        *self.pruned.lock().unwrap_or_else(PoisonError::into_inner) = Some(totals);
     }
 
     /// The image of the state, if the house has a directory.
@@ -149,7 +164,7 @@ pub struct House {
     queue: Option<SyncSender<Ask>>,
     threads: Vec<JoinHandle<()>>,
     /// Given up last, after the threads.
-    _lock: Option<DirLock>,
+    lock: Option<Arc<DirLock>>,
 }
 
 impl House {
@@ -276,6 +291,11 @@ impl House {
             }
         };
         Ok(self.inner.packs.get_or_init(|| packs))
+    }
+
+    /// The lock of the directory, for who works in it longer than the house is open.
+    pub(crate) fn dir_lock(&self) -> Option<Arc<DirLock>> {
+        self.lock.clone()
     }
 
     /// While this is held no exhibit is added.

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use bailee_core::custody;
 use bailee_core::id::{AssetId, PartyId, SnapshotId};
 use bailee_core::{Action, By, Command, Event, State};
-use bailee_store::{DiskObjects, DiskSlot};
+use bailee_store::{DiskObjects, DiskSlot, Objects};
 use bailee_vault::{
     Budget, Contents, Entry, FileReader, Kek, Pattern, Problem, Progress, ReindexReport,
     RepairReport, RestoreReport, ScrubRun, SnapshotReport, Source, Unchanged, Vault, VaultError,
@@ -56,16 +56,31 @@ pub struct Kept {
     pub verified: VerifyReport,
 }
 
-/// The vault of the house; created at first use.
-pub fn vault(house: &House) -> Result<Vault, KeepError> {
+/// The vault of the house; created at first use, and one for all who have it at the same time.
+pub fn vault(house: &House) -> Result<Arc<Vault>, KeepError> {
+    open(house, |packs, own, kek| match Vault::open_with_keys(packs.clone(), own.clone(), kek) {
+        Err(VaultError::NoVault) => Vault::create_with_keys(packs, own, kek),
+        opened => opened,
+    })
+}
+
+/// The vault of the house, if something was ever kept.
+pub(crate) fn vault_if_any(house: &House) -> Result<Option<Arc<Vault>>, KeepError> {
+    match open(house, Vault::open_with_keys) {
+        Err(KeepError::Vault(VaultError::NoVault)) => Ok(None),
+        opened => opened.map(Some),
+    }
+}
+
+fn open(
+    house: &House,
+    how: impl FnOnce(Arc<dyn Objects>, Arc<dyn Objects>, &Kek) -> Result<Vault, VaultError>,
+) -> Result<Arc<Vault>, KeepError> {
     let dir = house.dir().ok_or(KeepError::NoVault)?;
     let key = house.keys().vault(dir).map_err(HouseError::from)?;
     let kek = Kek::from_bytes(*key);
     let (packs, own) = (Arc::clone(house.packs()?), Arc::clone(house.objects()));
-    match Vault::open_with_keys(packs.clone(), own.clone(), &kek) {
-        Err(VaultError::NoVault) => Ok(Vault::create_with_keys(packs, own, &kek)?),
-        opened => Ok(opened?),
-    }
+    Ok(house.inner.opened.get(&kek, || how(packs, own, &kek))?)
 }
 
 /// Whose keys an asset's data is under: its first account, or the house itself. A snapshot is asked
@@ -81,6 +96,17 @@ fn unit(source: AssetId, number: u32) -> String {
         0 => format!("data-{source}"),
         number => format!("data-{source}.{}", u64::from(number) + 1),
     }
+}
+
+/// What a unit's name says; `None` if no unit of a house is called so.
+pub(crate) fn source_of(name: &str) -> Option<(AssetId, u32)> {
+    let rest = name.strip_prefix("data-")?;
+    let (source, number) = match rest.split_once('.') {
+        None => (rest, 0),
+        Some((source, number)) => (source, number.parse::<u32>().ok()?.checked_sub(1)?),
+    };
+    let source = source.parse().ok()?;
+    (unit(source, number) == name).then_some((source, number))
 }
 
 /// Where in the vault a custody unit is.
@@ -147,7 +173,7 @@ pub fn preserve(
 /// Reads a snapshot back whole and records what that showed.
 pub fn verify(house: &House, snapshot: SnapshotId, by: PartyId) -> Result<VerifyReport, KeepError> {
     let (tenant, id) = locate(house, snapshot)?;
-    read_back(house, &vault(house)?, &tenant, snapshot, id, by)
+    read_back(house, &*vault(house)?, &tenant, snapshot, id, by)
 }
 
 fn read_back(

@@ -7,6 +7,7 @@
 //! | embedded | [`SqliteJournal`] | [`DiskObjects`] | one data directory, nothing to install |
 //! | [`s3`] | | [`s3::S3Objects`] | packs of the vault in a bucket |
 //! | [`faulty`] | [`FaultyJournal`] | [`FaultyObjects`] | fault matrices, [`FaultySlot`] too |
+//! | | | [`LaggingObjects`] | lists that are not all there is |
 //!
 //! Every implementation passes the same suites of [`conformance`]; so must any that is added.
 //! Out of scope: what the bytes mean (bailee-core, bailee-ledger), grouping of commits (the
@@ -19,6 +20,7 @@ mod durable;
 pub mod faulty;
 pub mod https;
 mod journal;
+mod lagging;
 mod lock;
 pub mod memory;
 mod objects;
@@ -30,6 +32,7 @@ pub use disk::DiskObjects;
 pub use durable::{Kernel, Moves, Placed};
 pub use faulty::{Fault, FaultPlan, FaultyJournal, FaultyObjects, FaultySlot};
 pub use journal::{Batch, Digest, Entry, Exhibit, Journal, JournalError, SECTIONS, Section};
+pub use lagging::LaggingObjects;
 pub use lock::{DirLock, LockError};
 pub use memory::{MemoryJournal, MemoryObjects};
 pub use objects::{MAX_NAME, MAX_SEGMENT, ObjectError, Objects, Put, Ranges, check_name};

@@ -11,6 +11,7 @@ use crate::error::VaultError;
 use crate::expire::permits;
 use crate::names;
 use crate::root::sha256;
+use crate::stay::lock;
 use crate::vault::{Absent, Vault};
 use crate::wire::Writer;
 
@@ -44,6 +45,7 @@ impl Vault {
         permits(&clearance, Act::Erase, unit, &subject)?;
         let tenant = self.tenant(tenant, Absent::Refuse)?;
         let tag = names::tag(&tenant.root, b"unit", unit);
+        let _one = lock(&self.burying);
         let let_go = self.finish_erasure(&tenant, tag)?;
         Ok(Erasure { tenant: tenant.name, unit: unit.to_owned(), subject, keys, let_go })
     }

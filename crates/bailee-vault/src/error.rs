@@ -234,6 +234,45 @@ pub enum VaultError {
         /// The unit.
         unit: String,
     },
+    /// The catalogue has a snapshot as kept that is not in the store.
+    #[error(
+        "snapshot {id} of custody unit {unit:?} is kept, by the log, and is not in the store: \
+         bring {object} back from a copy; nothing was let go"
+    )]
+    SnapshotMissing {
+        /// The snapshot.
+        id: String,
+        /// The unit.
+        unit: String,
+        /// The object that should be it.
+        object: String,
+    },
+    /// Chunks that snapshots need may be in packs that no index names.
+    #[error(
+        "custody unit {unit:?}: no index names {packs} of its packs, such as {pack}, nor {chunks} \
+         of the chunks that its snapshots need: run `bailee reindex`, then try again; nothing \
+         was let go"
+    )]
+    NotIndexed {
+        /// The unit.
+        unit: String,
+        /// How many chunks.
+        chunks: u64,
+        /// How many packs.
+        packs: u64,
+        /// One of them.
+        pack: String,
+    },
+    /// Whoever keeps the catalogue does not say what is kept.
+    #[error(
+        "custody unit {unit:?}: what is kept of it is not known ({detail}); nothing was let go"
+    )]
+    NoCatalogue {
+        /// The unit.
+        unit: String,
+        /// Why.
+        detail: String,
+    },
 }
 
 impl VaultError {

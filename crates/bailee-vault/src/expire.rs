@@ -1,26 +1,29 @@
-//! Letting go: expiring a snapshot, erasing a custody unit, sweeping what nothing needs.
+//! Letting go: expiring a snapshot, erasing a custody unit. (`sweep.rs`: what nothing needs.)
 //!
 //! Order of writes, and what a crash after each leaves
 //! ```text
-//! expire  1. snapshot deleted       it is gone, its packs wait for a prune
-//!         2. the unit is pruned      see `prune.rs`
+//! expire  1. the unit is surveyed   nothing; it may refuse
+//!         2. snapshot deleted       it is gone, its packs wait for a sweep
+//!         3. the unit is pruned     see `prune.rs`
 //! erase   1. tombstone put          it lists the wrapped keys; a sweep finishes the rest
 //!         2. wrapped keys deleted   no byte of the unit can be read again
 //!         3. snapshots, segments, packs deleted
 //! ```
 //!
 //! Invariants: each takes a [`Clearance`] by value, asks `pins` again while no other snapshot of
-//! the unit comes or goes, and refuses as a whole; a sweep deletes nothing of a unit in which a
-//! single snapshot or segment cannot be read; a chunk that a live snapshot needs is never deleted.
+//! the unit comes or goes, and refuses as a whole; nothing is deleted of a unit in which a single
+//! snapshot that stays, or a segment, cannot be read; a chunk that a live snapshot needs is never
+//! deleted.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError};
 
 use bailee_ledger::clearance::{Act, Clearance};
-use bailee_ledger::{from_hex, to_hex};
+use bailee_ledger::from_hex;
 
 use crate::erasure::Erasure;
 use crate::error::VaultError;
+use crate::living::{Catalogue, Homes, Mark};
 use crate::names::{self, SnapshotId, Tag};
 use crate::prune::finish;
 use crate::root::sha256;
@@ -28,7 +31,7 @@ use crate::seal::Kind;
 use crate::snapshot::Snapshot;
 use crate::stay::lock;
 use crate::unit::Unit;
-use crate::vault::{Absent, Tenant, Vault, get};
+use crate::vault::{Absent, Tenant, Vault, get, size};
 use crate::wire::Writer;
 
 /// Says why a snapshot must be kept, `None` if nothing keeps it. It is asked at the last moment.
@@ -45,48 +48,57 @@ pub struct ExpireReport {
     pub freed_bytes: u64,
     /// Bytes copied out of packs that were mostly dead into new ones.
     pub moved_bytes: u64,
+    /// Chunks that kept snapshots need and no pack has: verifying tells which files they are of.
+    pub lost: u64,
     /// Packs that go once those who may still look into them have ended: at the end of the
     /// preservation that does, or with the next prune.
     pub waiting: u64,
 }
 
-impl ExpireReport {
-    fn add(&mut self, other: &Self) {
-        self.snapshots += other.snapshots;
-        self.packs += other.packs;
-        self.freed_bytes += other.freed_bytes;
-        self.moved_bytes += other.moved_bytes;
-        self.waiting += other.waiting;
-    }
-}
-
 impl Vault {
     /// Deletes one snapshot and every pack nothing else needs. The clearance must be for
     /// [`Act::Expire`] with the snapshot's root as subject, and for asset `n` if the unit is `A-n`.
+    /// Whatever else the catalogue has of the unit must be there.
     ///
     /// # Errors
-    /// [`VaultError::Pinned`], [`VaultError::WrongClearance`], [`VaultError::UnknownSnapshot`];
-    /// damage; store failures. A failure after the deletion leaves packs for [`Vault::sweep`].
+    /// [`VaultError::Pinned`], [`VaultError::WrongClearance`], [`VaultError::UnknownSnapshot`],
+    /// [`VaultError::SnapshotMissing`], [`VaultError::NotIndexed`], [`VaultError::NoCatalogue`],
+    /// damage of what stays: nothing was let go. Store failures; one after the deletion leaves
+    /// packs for [`Vault::sweep`].
     pub fn expire(
         &self,
         tenant: &str,
         id: &SnapshotId,
         clearance: Clearance,
         pins: &Pins<'_>,
+        catalogue: &Catalogue<'_>,
     ) -> Result<ExpireReport, VaultError> {
         let tenant = self.tenant(tenant, Absent::Refuse)?;
         let (unit, snapshot) = self.snapshot(&tenant, id)?;
         permits(&clearance, Act::Expire, &unit.name, &snapshot.info.root)?;
         let _gate = unit.gate.read().unwrap_or_else(PoisonError::into_inner);
         let _pruning = lock(&unit.pruning);
+        let mut homes = Homes::new();
+        let mut mark = Mark::new(&unit, catalogue, Some(*id), &mut homes)?;
+        let survey = self.survey(&tenant, &unit, &mut mark)?;
         {
             let _switch = lock(&unit.switch);
             refuse_pinned(std::slice::from_ref(&snapshot), pins)?;
             self.objects.delete(&names::snapshot(&tenant.tag, id))?;
+            lock(&unit.taken).remove(id);
         }
-        let mut report = self.prune_unit(&tenant, &unit)?;
+        let mut report = self.prune_unit(&tenant, &unit, &mut mark, survey)?;
         report.snapshots = 1;
         Ok(report)
+    }
+
+    /// Whether a snapshot is there, asked by its name; nothing is said of whether it can be read.
+    ///
+    /// # Errors
+    /// [`VaultError::UnknownTenant`]; damage; store failures.
+    pub fn has_snapshot(&self, tenant: &str, id: &SnapshotId) -> Result<bool, VaultError> {
+        let tenant = self.tenant(tenant, Absent::Refuse)?;
+        Ok(get(&*self.objects, &names::snapshot(&tenant.tag, id))?.is_some())
     }
 
     /// What a clearance to erase a unit must have as its subject: SHA-256 over tenant, unit and
@@ -123,35 +135,13 @@ impl Vault {
         let subject = subject(&unit, &snapshots);
         permits(&clearance, Act::Erase, &unit.name, &subject)?;
         let keys = self.key_copies(&tenant, unit.tag())?;
+        let _one = lock(&self.burying);
         // Nothing that takes time lies between the last look at gate and lease and the tombstone.
         refuse_pinned(&snapshots, pins)?;
         self.bury(&tenant, &unit, &keys)?;
         let let_go = self.finish_erasure(&tenant, unit.tag())?;
         let (tenant, unit) = (tenant.name, unit.name.clone());
         Ok(Erasure { tenant, unit, subject, keys, let_go })
-    }
-
-    /// Prunes: deletes packs no snapshot needs, rewrites those that are mostly dead, and deletes
-    /// rests of erased units. Preserving and reading go on meanwhile.
-    ///
-    /// # Errors
-    /// [`VaultError::KeyMissing`] if a unit has neither key nor tombstone; damage; store failures.
-    pub fn sweep(&self, tenant: &str) -> Result<ExpireReport, VaultError> {
-        let tenant = self.tenant(tenant, Absent::Refuse)?;
-        let mut report = ExpireReport::default();
-        for tag in self.unit_tags(&tenant)? {
-            if self.is_erased(&tenant, tag)? {
-                report.add(&self.finish_erasure(&tenant, tag)?);
-            } else if let Some(unit) = self.unit_by_tag(&tenant, tag)? {
-                let _gate = unit.gate.read().unwrap_or_else(PoisonError::into_inner);
-                let _pruning = lock(&unit.pruning);
-                report.add(&self.prune_unit(&tenant, &unit)?);
-            } else {
-                let object = names::object(&tenant.tag, &tag, Kind::UnitKey, &[0; 16]);
-                return Err(VaultError::KeyMissing { unit: to_hex(&tag), object });
-            }
-        }
-        Ok(report)
     }
 
     /// All snapshots of a unit. One that cannot be read is an error: it may name any pack.
@@ -202,7 +192,8 @@ impl Vault {
         for kind in [Kind::Draft, Kind::Index, Kind::Sorted, Kind::MetaPack, Kind::DataPack] {
             for name in self.objects.list(&names::of_kind(&tenant.tag, &unit, kind))? {
                 if matches!(kind, Kind::MetaPack | Kind::DataPack) {
-                    report.freed_bytes += self.objects.size(&name)?;
+                    let Some(size) = size(&*self.objects, &name)? else { continue };
+                    report.freed_bytes += size;
                     report.packs += 1;
                 }
                 self.objects.delete(&name)?;

@@ -1,33 +1,37 @@
 //! Pruning: space comes back while preserving into the same unit goes on.
 //!
 //! ```text
-//! mark       chunks that a snapshot of the unit needs, by the snapshots' manifests
-//! survey     packs of which more than a share is dead
-//! forward    their live chunks are copied into new packs, and those indexed
+//! survey     what snapshots need is marked, all packs are accounted for, or nothing is done
+//!            (`living.rs`, `survey.rs`)
+//! orphans    what no segment names, nobody writes and no snapshot lay in is deleted; what a
+//!            snapshot lay in is indexed again
+//! forward    live chunks of packs that are mostly dead are copied into new packs, and indexed
 //! condemn    under the unit's switch: the table leaves these packs out from now on
 //! deleting   segments are put again without them, the old segments retired
 //! gone       once everybody has left who came before: retired segments, then packs are deleted
 //! ```
 //!
 //! Invariants
-//! 1. **Condemned only under the switch.** A snapshot is put, and a snapshot is deleted, under the
+//! 1. **Nothing is deleted before the survey**, which is refused unless each chunk that a snapshot
+//!    needs is in an indexed pack that is there, or in no pack at all.
+//! 2. **Condemned only under the switch.** A snapshot is put, and a snapshot is deleted, under the
 //!    same switch. So condemning sees every snapshot there is: those put since the mark are marked
 //!    then. A pack is condemned only if each live chunk of it is, durably, in a pack that stays.
-//! 2. **A writer that had a hit in a condemned pack** has stayed since before, so the pack is still
+//! 3. **A writer that had a hit in a condemned pack** has stayed since before, so the pack is still
 //!    there: before its commit, it copies the chunk forward, and its snapshot names the copy.
-//! 3. **Fresh packs are never condemned**: those of sessions that have not ended.
-//! 4. **A segment that names a pack goes before the pack.** So at every moment, and after a crash
+//! 4. **Fresh packs are never condemned**: those of sessions that have not ended.
+//! 5. **A segment that names a pack goes before the pack.** So at every moment, and after a crash
 //!    at every moment, whatever a segment names is there. That a pack is condemned is only in
 //!    memory; if it is forgotten, the pack is as good as it was, and the next prune finds it
-//!    again. What no segment names and no session writes is deleted.
-//! 5. **Pins** are asked where a snapshot is deleted, under the switch; a snapshot that is there is
+//!    again.
+//! 6. **Pins** are asked where a snapshot is deleted, under the switch; a snapshot that is there is
 //!    live, held or not, so a hold moves no data and needs no word here.
-//! 6. No clock is read. "Before" is counted in stays (`stay.rs`).
+//! 7. No clock is read. "Before" is counted in stays (`stay.rs`).
 //!
 //! One process has the vault to itself (`vault.rs`): switch and stays are its memory. Within it a
 //! second prune of the unit waits for the first. Out of scope: packs of two processes.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use bailee_store::ObjectError;
@@ -37,70 +41,39 @@ use crate::expire::ExpireReport;
 use crate::forward::{Forward, short};
 use crate::index::{PackRow, Segment};
 use crate::key::random;
-use crate::manifest::Extent;
-use crate::names::{self, SnapshotId, Tag};
+use crate::living::Mark;
+use crate::names::Tag;
 use crate::pack::{ChunkId, Slot};
+use crate::reindex::Indexed;
 use crate::seal::Kind;
 use crate::stay::lock;
+use crate::survey::{Candidate, Survey, is_dead};
 use crate::unit::Unit;
-use crate::vault::{Tenant, Vault};
-
-/// A pack is rewritten if more than this many hundredths of its bytes are dead.
-const DEAD_SHARE: u64 = 50;
-
-/// What snapshots need. A chunk counts by eight bytes of its keyed id: if two share them, a dead
-/// one is kept, and no live one is lost.
-#[derive(Default)]
-struct Mark {
-    seen: BTreeSet<SnapshotId>,
-    prints: Vec<u64>,
-}
-
-fn print(id: &ChunkId) -> u64 {
-    let mut first = [0; 8];
-    first.copy_from_slice(&id[..8]);
-    u64::from_be_bytes(first)
-}
-
-impl Mark {
-    fn has(&self, id: &ChunkId) -> bool {
-        self.prints.binary_search(&print(id)).is_ok()
-    }
-
-    /// Sorts, and drops what is there twice. Stable sorting is quick where most is sorted.
-    fn tidy(&mut self) {
-        self.prints.sort();
-        self.prints.dedup();
-    }
-}
-
-/// A pack that may go.
-struct Candidate {
-    row: PackRow,
-    slots: Vec<Slot>,
-}
+use crate::vault::{Tenant, Vault, size};
 
 impl Vault {
-    /// Prunes one unit. The caller holds its gate, shared, and its `pruning`.
+    /// Prunes one unit after its survey. The caller holds its gate, shared, and its `pruning`.
     pub(crate) fn prune_unit(
         &self,
         tenant: &Tenant,
         unit: &Unit,
+        mark: &mut Mark<'_>,
+        survey: Survey,
     ) -> Result<ExpireReport, VaultError> {
-        let mut report = ExpireReport::default();
+        let mut report = ExpireReport { lost: survey.lost, ..ExpireReport::default() };
         finish(unit, &mut report)?;
-        let listed = delete_orphans(unit, &mut report)?;
-        let mut mark = Mark::default();
-        self.mark(tenant, unit, &mut mark)?;
-        let candidates = survey(unit, &mark, &listed)?;
+        delete_orphans(unit, &survey, &mut report)?;
+        let Survey { mut candidates, mut there, strays, .. } = survey;
+        there.extend(strays.iter().map(|(row, _)| row.id));
+        candidates.extend(take_back(unit, mark, strays)?);
         if candidates.is_empty() {
             return Ok(report);
         }
-        let (safe, bytes) = forward(unit, &mark, &candidates)?;
+        let (safe, bytes) = forward(unit, mark, &candidates, &there)?;
         report.moved_bytes = bytes;
         {
             let _switch = lock(&unit.switch);
-            self.mark(tenant, unit, &mut mark)?;
+            self.mark(tenant, unit, mark)?;
             let fresh = unit.stays.fresh();
             let kept = |s: &Slot| !mark.has(&s.info.id) || safe.contains(&short(&s.info.id));
             let dead = candidates.iter().filter(|c| !fresh.contains(&c.row.id));
@@ -111,62 +84,51 @@ impl Vault {
         finish(unit, &mut report)?;
         Ok(report)
     }
-
-    /// Marks what snapshots need that were not there when it was called before.
-    fn mark(&self, tenant: &Tenant, unit: &Unit, mark: &mut Mark) -> Result<(), VaultError> {
-        let mut tidied = mark.prints.len();
-        for snapshot in self.snapshots_of(tenant, unit)? {
-            if !mark.seen.insert(snapshot.info.id) {
-                continue;
-            }
-            for stored in unit.manifest(&snapshot)? {
-                mark.prints.extend(stored.extents.iter().filter_map(|e| match e {
-                    Extent::Data(id, _) => Some(print(id)),
-                    Extent::Zeros(_) | Extent::Unreadable(_) | Extent::Identity(..) => None,
-                }));
-            }
-            mark.prints.extend(snapshot.manifest.iter().map(|(id, _)| print(id)));
-            if mark.prints.len() > 2 * tidied {
-                mark.tidy();
-                tidied = mark.prints.len();
-            }
-        }
-        mark.tidy();
-        Ok(())
-    }
 }
 
-/// Packs that are dead enough to go, or gone already: an old segment that was put back names such,
-/// and no copy of a chunk may be taken for safe in one. A segment that cannot be read is an error.
-fn survey(unit: &Unit, mark: &Mark, listed: &HashSet<Tag>) -> Result<Vec<Candidate>, VaultError> {
-    let (mut seen, mut out) = (unit.stays.fresh(), Vec::new());
-    seen.extend(lock(&unit.condemned).keys());
-    unit.each_segment(&mut |segment| {
-        for (row, slots) in segment.packs {
-            if !seen.insert(row.id) {
-                continue;
-            }
-            let bytes = |s: &Slot| s.range().end - s.range().start;
-            let all: u64 = slots.iter().map(bytes).sum();
-            let live = slots.iter().filter(|s| mark.has(&s.info.id));
-            let live: u64 = live.map(bytes).sum();
-            let dead = live == 0 || (all - live) * 100 > all * DEAD_SHARE;
-            if dead || (!listed.contains(&row.id) && is_gone(unit, &row)?) {
-                out.push(Candidate { row, slots });
-            }
-        }
-        Ok(())
-    })?;
-    Ok(out)
+/// What a prune after this survey would free and move at most.
+pub(crate) fn foresee(unit: &Unit, mark: &Mark<'_>, survey: &Survey) -> ExpireReport {
+    let mut report = ExpireReport { lost: survey.lost, ..ExpireReport::default() };
+    for (kind, id) in &survey.orphans {
+        report.packs += 1;
+        report.freed_bytes += unit.objects.size(&unit.object(*kind, id)).unwrap_or(0);
+    }
+    let strays = survey.strays.iter().filter(|(_, slots)| is_dead(live(mark, slots), slots));
+    let strays = strays.map(|(row, slots)| (row, slots));
+    for (row, slots) in survey.candidates.iter().map(|c| (&c.row, &c.slots)).chain(strays) {
+        report.packs += 1;
+        report.freed_bytes += row.size;
+        report.moved_bytes += live(mark, slots);
+    }
+    report
 }
 
-/// A pack that was not listed may have been put since.
-fn is_gone(unit: &Unit, row: &PackRow) -> Result<bool, VaultError> {
-    match unit.objects.size(&unit.object(row.kind, &row.id)) {
-        Ok(_) => Ok(false),
-        Err(ObjectError::NotFound { .. }) => Ok(true),
-        Err(e) => Err(e.into()),
+fn live(mark: &Mark<'_>, slots: &[Slot]) -> u64 {
+    let live = slots.iter().filter(|s| mark.has(&s.info.id)).map(|s| s.range());
+    live.map(|range| range.end - range.start).sum()
+}
+
+/// Indexes packs again that a crash, or the loss of a segment, has left in none. Gives those of
+/// them that may go the way of all others.
+fn take_back(
+    unit: &Unit,
+    mark: &Mark<'_>,
+    strays: Vec<Indexed>,
+) -> Result<Vec<Candidate>, VaultError> {
+    if strays.is_empty() {
+        return Ok(Vec::new());
     }
+    let dead = |(_, slots): &&Indexed| is_dead(live(mark, slots), slots);
+    let dead: Vec<Indexed> = strays.iter().filter(dead).cloned().collect();
+    put_segment(unit, Segment { packs: strays })?;
+    Ok(dead.into_iter().map(|(row, slots)| Candidate { row, slots }).collect())
+}
+
+fn put_segment(unit: &Unit, segment: Segment) -> Result<(), VaultError> {
+    let id = random()?;
+    let object = segment.seal(unit.key(), &unit.place(Kind::Sorted, id))?;
+    unit.objects.put(&unit.object(Kind::Sorted, &id), &object)?;
+    Ok(())
 }
 
 /// Copies forward what of the candidates is live and in no other pack. Gives the chunks that are
@@ -174,8 +136,9 @@ fn is_gone(unit: &Unit, row: &PackRow) -> Result<bool, VaultError> {
 /// named if something live is nowhere else: whoever verifies is told which pack it was in.
 fn forward(
     unit: &Unit,
-    mark: &Mark,
+    mark: &Mark<'_>,
     candidates: &[Candidate],
+    there: &HashSet<Tag>,
 ) -> Result<(HashSet<[u8; 20]>, u64), VaultError> {
     let leaving: HashSet<Tag> = candidates.iter().map(|c| c.row.id).collect();
     let slots = candidates.iter().flat_map(|c| &c.slots);
@@ -184,7 +147,8 @@ fn forward(
     let mut safe = HashSet::new();
     if !live.is_empty() {
         let condemned = lock(&unit.condemned).clone();
-        let stays = |id: &Tag| !leaving.contains(id) && !condemned.contains_key(id);
+        let stays =
+            |id: &Tag| there.contains(id) && !leaving.contains(id) && !condemned.contains_key(id);
         let fresh = unit.stays.fresh(); // may be deleted if their session fails
         unit.each_segment(&mut |segment| {
             let packs = segment.packs.iter().map(|(row, slots)| (row.id, slots));
@@ -256,40 +220,28 @@ fn rewrite(unit: &Unit, condemned: &HashMap<Tag, PackRow>) -> Result<(), VaultEr
         let mut packs = unit.segment(&name)?.packs;
         packs.retain(|(row, _)| !condemned.contains_key(&row.id) && named.insert(row.id));
         if !packs.is_empty() {
-            let id = random()?;
-            let object = Segment { packs }.seal(unit.key(), &unit.place(Kind::Sorted, id))?;
-            unit.objects.put(&unit.object(Kind::Sorted, &id), &object)?;
+            put_segment(unit, Segment { packs })?;
         }
         lock(&unit.retired).insert(name);
     }
     Ok(())
 }
 
-/// Deletes packs that no segment names and nobody writes, and drafts if nobody writes at all.
-/// Packs are listed first: one that was indexed since is found in the segments listed last.
-/// Gives the packs that were listed.
-fn delete_orphans(unit: &Unit, report: &mut ExpireReport) -> Result<HashSet<Tag>, VaultError> {
-    let mut packs = Vec::new();
-    for kind in [Kind::DataPack, Kind::MetaPack] {
-        packs.extend(unit.objects.list(&unit.prefix(kind))?);
+/// Deletes orphans and old drafts. What only those name is dead without a snapshot.
+fn delete_orphans(
+    unit: &Unit,
+    survey: &Survey,
+    report: &mut ExpireReport,
+) -> Result<(), VaultError> {
+    for (kind, id) in &survey.orphans {
+        let name = unit.object(*kind, id);
+        let Some(size) = size(&*unit.objects, &name)? else { continue };
+        unit.objects.delete(&name)?;
+        report.freed_bytes += size;
+        report.packs += 1;
     }
-    let drafts = unit.objects.list(&unit.prefix(Kind::Draft))?;
-    let (fresh, writers) = (unit.stays.fresh(), unit.stays.writers());
-    let mut named: HashSet<Tag> = lock(&unit.condemned).keys().copied().collect();
-    unit.each_rows(&mut |_, rows| named.extend(rows.iter().map(|row| row.id)))?;
-    let listed = packs.iter().filter_map(|name| names::last_id(name)).collect();
-    for name in packs {
-        let orphan = |id: &Tag| !named.contains(id) && !fresh.contains(id);
-        if names::last_id(&name).is_some_and(|id| orphan(&id)) {
-            report.freed_bytes += unit.objects.size(&name)?;
-            report.packs += 1;
-            unit.objects.delete(&name)?;
-        }
+    for draft in &survey.drafts {
+        unit.objects.delete(draft)?;
     }
-    if writers == 0 {
-        for draft in drafts {
-            unit.objects.delete(&draft)?; // what only it names is dead without a snapshot
-        }
-    }
-    Ok(listed)
+    Ok(())
 }

@@ -78,9 +78,16 @@ fn reindex_unit(unit: &Unit, report: &mut ReindexReport) -> Result<(), VaultErro
     unit.reload()
 }
 
-type Indexed = (PackRow, Vec<crate::pack::Slot>);
+/// A pack and where its chunks lie.
+pub(crate) type Indexed = (PackRow, Vec<crate::pack::Slot>);
 
-fn index_pack(unit: &Unit, kind: Kind, id: Tag, name: &str) -> Result<Indexed, VaultError> {
+/// Reads where its chunks lie from a pack itself, authenticated.
+pub(crate) fn index_pack(
+    unit: &Unit,
+    kind: Kind,
+    id: Tag,
+    name: &str,
+) -> Result<Indexed, VaultError> {
     let pack = unit.objects.get(name)?;
     let slots = read_directory(unit.key(), &unit.place(kind, id), name, &pack)?;
     let hash = PackHash::Blake3(*blake3::hash(&pack).as_bytes());

@@ -6,7 +6,7 @@
 //! 2. A chunk is served only if its record is authentic and its keyed BLAKE3 is its id.
 //! 3. The table is replaced whole; readers keep the one they have.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use bailee_ledger::to_hex;
@@ -18,7 +18,7 @@ use crate::error::VaultError;
 use crate::index::{PackRow, Segment, Table};
 use crate::key::Secret;
 use crate::manifest::{Stored, check, read_all};
-use crate::names::{self, Tag};
+use crate::names::{self, SnapshotId, Tag};
 use crate::pack::{ChunkId, open_record, read_directory};
 use crate::seal::{HEADER, Kind, Place, Seal};
 use crate::snapshot::Snapshot;
@@ -62,6 +62,8 @@ pub(crate) struct Unit {
     pub(crate) pruning: Mutex<()>,
     /// Held where a snapshot is put or deleted, and where packs are condemned. Never for long.
     pub(crate) switch: Mutex<()>,
+    /// Snapshots that this process has put, whether a store lists them yet or not.
+    pub(crate) taken: Mutex<BTreeSet<SnapshotId>>,
     pub(crate) stays: Stays,
     /// Packs that tables leave out: a prune deletes them once nobody can look into them.
     pub(crate) condemned: Mutex<HashMap<Tag, PackRow>>,
@@ -99,6 +101,7 @@ impl Unit {
             gate: RwLock::default(),
             pruning: Mutex::default(),
             switch: Mutex::default(),
+            taken: Mutex::default(),
             stays: Stays::default(),
             condemned: Mutex::default(),
             retired: Mutex::default(),

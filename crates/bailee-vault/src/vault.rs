@@ -31,6 +31,8 @@ pub struct Vault {
     pub(crate) id: Tag,
     pub(crate) naming: Secret,
     units: Mutex<HashMap<(Tag, Tag), Arc<Unit>>>,
+    /// Held from before a tombstone is put until all of its unit is deleted.
+    pub(crate) burying: Mutex<()>,
 }
 
 /// A tenant's root key.
@@ -116,11 +118,12 @@ impl Vault {
         id: Tag,
         naming: Secret,
     ) -> Self {
-        Self { objects, keys, kek: kek.clone(), id, naming, units: Mutex::default() }
+        let (units, burying) = (Mutex::default(), Mutex::default());
+        Self { objects, keys, kek: kek.clone(), id, naming, units, burying }
     }
 
-    /// Whether `key` is the one that opens this vault.
-    pub(crate) fn has_key(&self, key: &Kek) -> bool {
+    /// Whether `key` is the one that opened this vault.
+    pub fn has_key(&self, key: &Kek) -> bool {
         self.kek.id() == key.id()
     }
 
@@ -343,6 +346,15 @@ impl Vault {
 
 pub(crate) fn config_place(kek: &Kek) -> Place {
     Place { kind: Kind::Config, vault: [0; 16], tenant: [0; 16], unit: [0; 16], object: kek.id() }
+}
+
+/// The size of an object that a list has, and that may be gone by now.
+pub(crate) fn size(objects: &dyn Objects, name: &str) -> Result<Option<u64>, VaultError> {
+    match objects.size(name) {
+        Ok(size) => Ok(Some(size)),
+        Err(ObjectError::NotFound { .. }) => Ok(None),
+        Err(e) => Err(e.into()),
+    }
 }
 
 /// An object that may be absent.

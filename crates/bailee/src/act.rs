@@ -17,8 +17,8 @@ use crate::print::{self, Style};
 use crate::save::save;
 use crate::trouble::Trouble;
 use crate::{
-    about, cat, demo, export, init, keep, keys, let_go, monitor, mount, probe, reindex, rule,
-    scenario, scrub, stamps, verify, volumes, witness,
+    about, cat, demo, export, init, keep, keys, let_go, monitor, mount, probe, prune, reindex,
+    rule, scenario, scrub, stamps, verify, volumes, witness,
 };
 
 /// Does what was typed.
@@ -90,6 +90,7 @@ fn special(command: Command, reach: &Reach, style: Style) -> Result<(), Trouble>
         Command::Scrub(Late(args)) => scrub::scrub(&args, reach, style),
         Command::Probe => probe::probe(reach, style),
         Command::Reindex => reindex::reindex(reach, style),
+        Command::Prune(Late(args)) => prune::prune(&args, reach, style),
         Command::Sanitize(Late(args)) => let_go::sanitize(args, reach, style),
         Command::Expire(Late(args)) => let_go::expire(&args, reach, style),
         Command::Erase(Late(args)) => let_go::erase(&args, reach, style),

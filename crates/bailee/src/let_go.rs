@@ -193,6 +193,7 @@ pub(crate) fn expire(args: &ExpireArgs, reach: &Reach, style: Style) -> Result<(
         "snapshots": report.snapshots,
         "packs": report.packs,
         "freed_bytes": report.freed_bytes,
+        "lost_chunks": report.lost,
     });
     print::thing(&value, style)
 }

@@ -24,6 +24,7 @@ mod monitor;
 mod mount;
 mod print;
 mod probe;
+mod prune;
 mod reindex;
 mod rule;
 mod save;

@@ -236,6 +236,8 @@ fn answer(error: &VaultError) -> (u16, &'static str) {
         | VaultError::NotErased { .. }
         | VaultError::Pinned { .. }
         | VaultError::WrongClearance { .. }
+        | VaultError::SnapshotMissing { .. }
+        | VaultError::NotIndexed { .. }
         | VaultError::SameKek => (409, "vault_refused"),
         _ => (500, "vault_failed"),
     }

@@ -139,6 +139,8 @@ impl House {
             journal,
             objects,
             packs: OnceLock::new(),
+            opened: Arc::default(),
+            pruned: Mutex::default(),
             slot,
             projection: RwLock::new(projection),
             published: Mutex::new(published),
@@ -166,7 +168,7 @@ impl House {
             spawn("attester", Box::new(move || attest::run(&for_attester, &told)))?,
             spawn("stamper", Box::new(move || stamping::run(&for_stamper)))?,
         ];
-        Ok(House { inner, queue: Some(queue), threads, _lock: lock })
+        Ok(House { inner, queue: Some(queue), threads, lock: lock.map(Arc::new) })
     }
 }
 

@@ -91,6 +91,7 @@ impl Metrics {
         write_witnesses(&mut out, &house.watched());
         crate::stamping::write_metrics(house, &mut out);
         crate::probing::write_metrics(house, &mut out)?;
+        crate::pruning::write_metrics(house, &mut out)?;
         Ok(out)
     }
 

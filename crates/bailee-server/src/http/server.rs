@@ -5,9 +5,9 @@
 //!    the answer is `busy`, never a queue without end.
 //! 2. The house is synchronous and is only touched on blocking threads.
 //! 3. End (SIGTERM, SIGINT, or [`Stop`]): no new connections -> requests in work are finished, for
-//!    at most [`GRACE`] -> settler and prober end -> settle once more -> the house is dropped,
-//!    which waits for its last answer and checkpoint. What a killed process leaves, the next start
-//!    carries on.
+//!    at most [`GRACE`] -> settler, prober and pruner end -> settle once more -> the house is
+//!    dropped, which waits for its last answer and checkpoint. What a killed process leaves, the
+//!    next start carries on.
 
 use std::cell::Cell;
 use std::convert::Infallible;
@@ -32,6 +32,7 @@ use crate::http::reply::{Reply, problem};
 use crate::http::routes::{Method, ROUTES, Route, filled_in};
 use crate::http::{auth, body};
 use crate::probing::Prober;
+use crate::pruning::Pruner;
 
 /// Requests in work at once.
 const IN_WORK: usize = 256;
@@ -79,6 +80,7 @@ pub fn serve_until(
         .map_err(system("start the settling thread"))?;
     let turned_away = &shared.metrics.turned_away;
     let prober = Prober::start(&house).map_err(system("start the probing thread"))?;
+    let pruner = Pruner::start(&house).map_err(system("start the pruning thread"))?;
     let served = listen::accept(router(&shared), turned_away, listen, stop, ready);
     let outcome = runtime.block_on(served);
     // Blocking threads in work are waited for: an answer that is being recorded is recorded.
@@ -87,6 +89,7 @@ pub fn serve_until(
     _ = shared.nudge.try_send(());
     _ = settler.join();
     prober.end(GRACE);
+    pruner.end(GRACE);
     for error in house.settle() {
         tracing::warn!(%error, "left undone at the end; the next start goes on with it");
     }

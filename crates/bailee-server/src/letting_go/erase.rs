@@ -54,7 +54,7 @@ pub fn erase(
     step: &mut dyn FnMut(EraseStep),
 ) -> Result<ErasedUnit, LetGoError> {
     let place = keeping::unit_place(house, asset)?;
-    let subject = match subject(&keeping::vault(house)?, &place) {
+    let subject = match subject(&*keeping::vault(house)?, &place) {
         Ok((subject, _)) => subject,
         // The core says why, and grants nothing for a blank subject.
         Err(KeepError::Vault(

@@ -1,8 +1,9 @@
 //! Expiring a snapshot: the vault forgets it under a clearance, and the log gets a certificate.
 //!
-//! Order: reserve -> token -> begin -> the vault asks the gate once more, forgets the snapshot and
-//! prunes, the lease renewed beside it -> finish. Invariant: what cannot be seen any more after an
-//! error is reported as gone, so that it counts as nobody's copy.
+//! Order: reserve -> token -> begin -> the vault holds what it has against what the log has as
+//! kept, asks the gate once more, forgets the snapshot and prunes, the lease renewed beside it ->
+//! finish. Invariant: what cannot be seen any more after an error is reported as gone, so that it
+//! counts as nobody's copy.
 
 use bailee_core::id::{AssetId, ClearanceId, DispositionId, PartyId};
 use bailee_core::{Action, By, Command};
@@ -12,6 +13,7 @@ use super::lease::Leased;
 use super::{LetGoError, abort, certificate, finished, open_token, reserve, shelved};
 use crate::house::House;
 use crate::keeping::{self, KeepError};
+use crate::pruning;
 
 /// Expires a snapshot from the vault under a clearance, and certifies it. `begun` is called when
 /// the log has the beginning; the lease is renewed from before that until the vault has pruned.
@@ -42,15 +44,14 @@ pub fn expire(
     let pins = |_: &bailee_vault::SnapshotId| lease.renew().err().map(|no| no.to_string());
     let expired = lease.during(|| {
         begun();
-        vault.expire(&tenant, &vault_id, clearance, &pins)
+        vault.expire(&tenant, &vault_id, clearance, &pins, &pruning::catalogue(house))
     });
     let report = match expired {
         Ok(report) => report,
         Err(error) => {
             // What cannot be seen any more must not count as a copy: it is reported as gone.
-            let listed = vault.list(&tenant);
-            let there = listed.is_ok_and(|all| all.iter().any(|info| info.id == vault_id));
-            let gone = if there { 0 } else { bytes.max(1) };
+            let there = vault.has_snapshot(&tenant, &vault_id);
+            let gone = if there.unwrap_or(false) { 0 } else { bytes.max(1) };
             abort(house, id, gone, error.to_string(), by)?;
             return Err(KeepError::from(error).into());
         }

@@ -19,6 +19,7 @@ use super::{of_bucket, of_disk, silent, trial};
 use crate::house::{House, HouseError};
 use crate::keeping::KeepError;
 use crate::keys::KeyError;
+use crate::opened::Opened;
 use crate::packs;
 
 /// Where the packs are, if they can be reached.
@@ -45,6 +46,8 @@ pub(super) struct Job {
     settings: packs::Packs,
     dir: PathBuf,
     own: Arc<dyn Objects>,
+    /// Where the vault is, if somebody has it open.
+    opened: Arc<Opened>,
     /// Trials that lock, as they went before; empty: they are to be made.
     locking: Vec<Trial>,
     picks: Vec<Pick>,
@@ -82,7 +85,8 @@ impl Job {
         let kek = house.keys().vault(dir).ok().map(|key| Kek::from_bytes(*key));
         let mark = format!("{}-{}", now.0, std::process::id());
         let (dir, own) = (dir.to_owned(), house.objects().clone());
-        Ok(Job { engine, settings, dir, own, locking, picks, kek, seed, mark })
+        let opened = house.inner.opened.clone();
+        Ok(Job { engine, settings, dir, own, opened, locking, picks, kek, seed, mark })
     }
 
     /// Tries and reads back.
@@ -131,9 +135,10 @@ impl Job {
         }
     }
 
-    fn vault(&self, packs: Packs) -> Result<Vault, String> {
+    fn vault(&self, packs: Packs) -> Result<Arc<Vault>, String> {
         let kek = self.kek.as_ref().ok_or("the vault's key is missing: it is in no key file")?;
-        Vault::open_with_keys(packs, self.own.clone(), kek).map_err(|error| error.to_string())
+        let open = || Vault::open_with_keys(packs, self.own.clone(), kek);
+        self.opened.get(kek, open).map_err(|error| error.to_string())
     }
 }
 

@@ -14,7 +14,7 @@
 //! | the trials      | a few bytes under a name of the probe; it is due still |
 //! | the record      | the finding; the next is due a day later |
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -23,6 +23,7 @@ use bailee_core::engine::Finding;
 
 use super::job::{Asked, Job, Seen};
 use super::record;
+use crate::end::End;
 use crate::house::House;
 use crate::keeping::KeepError;
 use crate::packs::Engine;
@@ -35,47 +36,6 @@ const FAILED: Duration = Duration::from_secs(600);
 /// A running prober.
 pub(crate) struct Prober {
     end: Arc<End>,
-}
-
-/// What the prober and whoever ends it tell each other.
-#[derive(Default)]
-struct End {
-    told: Mutex<Told>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct Told {
-    /// The end was said.
-    said: bool,
-    /// The thread has the house in its hands.
-    holding: bool,
-}
-
-impl End {
-    fn lock(&self) -> MutexGuard<'_, Told> {
-        self.told.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Waits; true if the end was said.
-    fn wait(&self, most: Duration) -> bool {
-        let waited = self.changed.wait_timeout_while(self.lock(), most, |told| !told.said);
-        waited.unwrap_or_else(PoisonError::into_inner).0.said
-    }
-
-    /// Does something with the house, unless the end was said or it is gone.
-    fn with<R>(&self, house: &Weak<House>, act: impl FnOnce(&House) -> R) -> Option<R> {
-        let mut told = self.lock();
-        if told.said {
-            return None;
-        }
-        told.holding = true;
-        drop(told);
-        let done = house.upgrade().map(|house| act(&house));
-        self.lock().holding = false;
-        self.changed.notify_all();
-        done
-    }
 }
 
 /// Has the house just been opened?
@@ -100,11 +60,7 @@ impl Prober {
     /// Says the end, and waits at most so long for what is being recorded. A thread that waits for
     /// an engine is left behind: it has nothing of the house, and gets nothing any more.
     pub(crate) fn end(self, patience: Duration) {
-        let mut told = self.end.lock();
-        told.said = true;
-        self.end.changed.notify_all();
-        let waited = self.end.changed.wait_timeout_while(told, patience, |told| told.holding);
-        if waited.unwrap_or_else(PoisonError::into_inner).1.timed_out() {
+        if !self.end.say(patience) {
             tracing::warn!("what was seen of the engine is not recorded in time");
         }
     }

@@ -25,6 +25,7 @@ mod letters;
 mod matter;
 mod monitors;
 mod probing;
+mod pruning;
 mod refusals;
 mod restored;
 mod split_view;

@@ -55,7 +55,7 @@ fn act(args: &[String]) {
     let last = vault.list("t").unwrap().pop().unwrap();
     if act == "LetGo" {
         let clearance = clear::clear(1, Permit::Expire, last.root);
-        vault.expire("t", &last.id, clearance, &|_| None).unwrap();
+        vault.expire("t", &last.id, clearance, &|_| None, &bailee_vault::no_catalogue).unwrap();
     } else if act == "Restore" {
         let restored = vault.restore("t", &last.id, Path::new(back), None).unwrap();
         assert!(restored.is_complete());

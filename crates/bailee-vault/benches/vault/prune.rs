@@ -14,7 +14,7 @@ use std::time::Instant;
 
 use bailee_ledger::clearance::Act;
 use bailee_store::{DiskObjects, Objects};
-use bailee_vault::{Input, Kek, Progress, SnapshotReport, Source, Unchanged, Vault};
+use bailee_vault::{Input, Kek, Progress, SnapshotReport, Source, Unchanged, Vault, no_catalogue};
 
 use crate::clear::clear;
 use crate::measure::{line, run};
@@ -150,7 +150,7 @@ pub(crate) fn measure(chunks: u64) {
         }
         let (began, before) = (Instant::now(), bytes.load(Ordering::Relaxed));
         let clearance = clear(1, Act::Expire, all[0].root);
-        let report = vault.expire("t", &all[0].id, clearance, &|_| None).unwrap();
+        let report = vault.expire("t", &all[0].id, clearance, &|_| None, &no_catalogue).unwrap();
         let seconds = began.elapsed().as_secs_f64();
         let wrote = bytes.load(Ordering::Relaxed) - before;
         done.store(true, Ordering::Relaxed);

@@ -265,6 +265,7 @@ impl<'a> Collector<'a> {
         snapshot.packs = packs_of(self.unit, snapshot, entries)?;
         let id = snapshot.info.id;
         let object = snapshot.seal(self.unit.key(), &self.unit.place(Kind::Snapshot, id.0))?;
+        lock(&self.unit.taken).insert(id); // before: the store may put it and not say so
         self.unit.objects.put(&names::snapshot(&self.unit.tenant_tag(), &id), &object)?;
         self.stored_bytes += object.len() as u64;
         Ok(())

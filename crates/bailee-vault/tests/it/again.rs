@@ -8,7 +8,7 @@ use std::time::Duration;
 use bailee_store::Objects;
 use bailee_vault::{Source, Unchanged, scrub_packs};
 
-use crate::support::{disk_vault, memory_vault, noise};
+use crate::support::{disk_vault, memory_vault, noise, sweep};
 
 /// Tells the child process where its vault is.
 const CHILD: &str = "BAILEE_VAULT_TEST_CHILD";
@@ -100,7 +100,7 @@ fn a_killed_preservation_leaves_whole_snapshots_and_is_taken_up_again() {
     assert!(!taken_up || last.unchanged.0 > 0, "drafts were there and nothing was taken over");
     assert!(vault.verify("t", &last.id).unwrap().is_intact());
     assert!(objects.list("").unwrap().iter().all(|n| !n.contains("/draft/")), "superseded");
-    vault.sweep("t").unwrap();
+    sweep(&vault).unwrap();
     let scrubbed = scrub_packs(&*objects).unwrap();
     let packs = objects.list("").unwrap();
     let packs = packs.iter().filter(|n| n.contains("/data/") || n.contains("/meta/")).count();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bailee_store::{Fault, FaultPlan, FaultyObjects, MemoryObjects, Objects};
 use bailee_vault::{Source, Unchanged, Vault, scrub_packs};
 
-use crate::support::{kek, memory_vault, noise};
+use crate::support::{kek, memory_vault, noise, sweep};
 
 fn segments(objects: &MemoryObjects) -> usize {
     objects.list("").unwrap().iter().filter(|n| n.contains("/sorted/")).count()
@@ -41,7 +41,7 @@ fn many_small_segments_become_few() {
     let packs = objects.list("").unwrap().into_iter();
     let packs = packs.filter(|n| n.contains("/data/") || n.contains("/meta/")).count();
     assert_eq!(scrub_packs(&*objects).unwrap().packs, packs as u64, "each pack is named");
-    assert_eq!(again.sweep("t").unwrap().packs, 0, "and each is needed");
+    assert_eq!(sweep(&again).unwrap().packs, 0, "and each is needed");
 }
 
 #[test]

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use bailee_ledger::clearance::Act;
 use bailee_store::{Fault, FaultPlan, FaultyObjects, MemoryObjects, Objects};
-use bailee_vault::{Source, Vault, scrub_packs};
+use bailee_vault::{Source, Vault, no_catalogue, scrub_packs};
 
-use crate::support::{clear, kek, noise};
+use crate::support::{clear, kek, noise, sweep};
 
 const FAULTS: [Fault; 3] = [Fault::Fail, Fault::FailButPersisted, Fault::Crash];
 
@@ -48,7 +48,7 @@ fn check(bench: &Bench, context: &str) {
     };
     whole("after the fault");
     let report = vault.preserve("t", "A-2", &bench.source, &mut ()).unwrap();
-    vault.sweep("t").unwrap();
+    sweep(&vault).unwrap();
     whole("after a sweep");
     assert!(vault.list("t").unwrap().iter().any(|i| i.id == report.id), "{context}");
     let scrub = scrub_packs(&bench.store).unwrap();
@@ -102,7 +102,13 @@ fn letting_go_survives_every_fault() {
                 let start = bench.plan.calls();
                 bench.plan.add(start + call, fault);
                 let outcome = if act == Act::Expire {
-                    attempt.expire("t", &gone.id, clear(9, Act::Expire, gone.root), &|_| None)
+                    attempt.expire(
+                        "t",
+                        &gone.id,
+                        clear(9, Act::Expire, gone.root),
+                        &|_| None,
+                        &no_catalogue,
+                    )
                 } else {
                     attempt
                         .erase_unit("t", "A-9", clear(9, Act::Erase, subject), &|_| None)

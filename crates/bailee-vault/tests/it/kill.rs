@@ -16,9 +16,9 @@ use std::thread;
 use std::time::Duration;
 
 use bailee_ledger::clearance::Act;
-use bailee_vault::{SnapshotId, Source, Unchanged, Vault, scrub_packs};
+use bailee_vault::{SnapshotId, Source, Unchanged, Vault, no_catalogue, scrub_packs};
 
-use crate::support::{clear, disk_vault, noise};
+use crate::support::{clear, disk_vault, noise, sweep};
 
 const STORE: &str = "BAILEE_TEST_STORE_OF_THE_CHILD";
 const SEED: &str = "BAILEE_KILL_SEED";
@@ -69,9 +69,9 @@ fn prune(vault: &Vault, kept: &Mutex<Vec<SnapshotId>>) {
     for gone in all.iter().filter(|info| old.contains(&info.id)) {
         say("gone", &gone.id);
         let clearance = clear(1, Act::Expire, gone.root);
-        vault.expire("t", &gone.id, clearance, &|_| None).unwrap();
+        vault.expire("t", &gone.id, clearance, &|_| None, &no_catalogue).unwrap();
     }
-    vault.sweep("t").unwrap();
+    sweep(vault).unwrap();
 }
 
 /// Both at the same time.
@@ -185,7 +185,7 @@ fn killed_at_300_random_moments_it_loses_nothing_it_acknowledged() {
     for (store, (kept, gone)) in stores.iter().zip(counts) {
         assert!(kept > 20 && gone > 20, "only {kept} were made and {gone} let go of");
         let (objects, vault) = disk_vault(store.path());
-        vault.sweep("t").unwrap();
+        sweep(&vault).unwrap();
         let scrubbed = scrub_packs(&*objects).unwrap();
         assert_eq!(scrubbed.problems, []);
         let (left, bytes) = (vault.list("t").unwrap().len() as u64, scrubbed.bytes);

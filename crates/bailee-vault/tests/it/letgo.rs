@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use bailee_ledger::clearance::Act;
 use bailee_store::{MemoryObjects, Objects};
-use bailee_vault::{Source, Vault, VaultError};
+use bailee_vault::{Source, Vault, VaultError, no_catalogue};
 
-use crate::support::{clear, kek, memory_vault, noise};
+use crate::support::{clear, kek, memory_vault, noise, sweep};
 
 fn free(_: &bailee_vault::SnapshotId) -> Option<String> {
     None
@@ -23,7 +23,8 @@ fn expiry_asks_pins_and_clearance_and_spares_what_others_need() {
     let second = vault.preserve("t", "A-7", &source, &mut ()).unwrap();
 
     let held = |id: &bailee_vault::SnapshotId| (*id == second.id).then(|| "H-17".to_owned());
-    let pinned = vault.expire("t", &second.id, clear(7, Act::Expire, second.root), &held);
+    let pinned =
+        vault.expire("t", &second.id, clear(7, Act::Expire, second.root), &held, &no_catalogue);
     let message = pinned.unwrap_err().to_string();
     assert!(message.contains("H-17"), "{message}");
     for (wrong, why) in [
@@ -31,13 +32,15 @@ fn expiry_asks_pins_and_clearance_and_spares_what_others_need() {
         (clear(7, Act::Expire, first.root), "subject"),
         (clear(8, Act::Expire, second.root), "asset"),
     ] {
-        let refused = vault.expire("t", &second.id, wrong, &free);
+        let refused = vault.expire("t", &second.id, wrong, &free, &no_catalogue);
         assert!(matches!(refused, Err(VaultError::WrongClearance { .. })), "wrong {why}");
     }
     assert_eq!(vault.list("t").unwrap().len(), 2);
 
     let before = objects.list("").unwrap().len();
-    let done = vault.expire("t", &second.id, clear(7, Act::Expire, second.root), &free).unwrap();
+    let done = vault
+        .expire("t", &second.id, clear(7, Act::Expire, second.root), &free, &no_catalogue)
+        .unwrap();
     assert!(done.freed_bytes > 2 << 20 && done.freed_bytes < 3 << 20, "{done:?}");
     assert!(objects.list("").unwrap().len() < before);
     for vault in [&vault, &Vault::open(Arc::clone(&objects) as Arc<dyn Objects>, &kek()).unwrap()] {
@@ -88,7 +91,7 @@ fn erasing_a_unit_destroys_its_key_and_nothing_else() {
     assert!(vault.verify("t", &kept.id).unwrap().is_intact());
     let again = vault.preserve("t", "A-1", &source, &mut ());
     assert!(matches!(again, Err(VaultError::UnitErased { .. })), "an erased name stays erased");
-    assert!(vault.sweep("t").unwrap().packs > 0, "the copies are deleted as well");
+    assert!(sweep(&vault).unwrap().packs > 0, "the copies are deleted as well");
     assert!(vault.verify("t", &kept.id).unwrap().is_intact());
 }
 
@@ -108,7 +111,7 @@ fn a_lost_key_is_not_taken_for_an_erasure() {
     let vault = Vault::open(Arc::clone(&objects) as Arc<dyn Objects>, &kek()).unwrap();
     for outcome in [
         vault.preserve("t", "A-1", &source, &mut ()).map(drop),
-        vault.sweep("t").map(drop),
+        sweep(&vault).map(drop),
         vault.list("t").map(drop),
     ] {
         assert!(matches!(outcome, Err(VaultError::KeyMissing { .. })), "{outcome:?}");

@@ -5,6 +5,7 @@
 mod again;
 mod arrive;
 mod bag;
+mod bucket;
 mod canary;
 mod clear;
 mod compact;
@@ -19,6 +20,9 @@ mod letgo;
 mod power;
 mod presence;
 mod prune;
+#[allow(dead_code, reason = "the store's tests use all of it")]
+#[path = "../../../bailee-store/tests/it/radosgw.rs"]
+mod radosgw;
 mod ranges;
 mod rescue;
 mod roundtrip;
@@ -28,4 +32,7 @@ mod strange;
 mod support;
 mod tamper;
 mod trouble;
+mod unlisted;
 mod volumes;
+
+use bailee_store as store;

@@ -1,13 +1,14 @@
 //! Trees on disk, and how to describe them.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 use std::sync::Arc;
 
 use bailee_store::{DiskObjects, MemoryObjects, Objects};
-use bailee_vault::{Kek, Vault};
+use bailee_vault::{Catalogue, ExpireReport, Kek, Sweep, Vault, VaultError, no_catalogue};
 
 pub(crate) use crate::clear::clear;
 
@@ -27,6 +28,35 @@ pub(crate) fn disk_vault(dir: &Path) -> (Arc<DiskObjects>, Vault) {
     let shared = Arc::clone(&objects) as Arc<dyn Objects>;
     let vault = Vault::create(Arc::clone(&shared), &kek()).or_else(|_| Vault::open(shared, &kek()));
     (objects, vault.unwrap())
+}
+
+/// Sweeps all units of tenant `t`, of what the store lists; the first error, or what was let go.
+pub(crate) fn sweep(vault: &Vault) -> Result<ExpireReport, VaultError> {
+    sweep_by(vault, &no_catalogue)
+}
+
+/// As [`sweep`], with what somebody says is kept.
+pub(crate) fn sweep_by(
+    vault: &Vault,
+    catalogue: &Catalogue<'_>,
+) -> Result<ExpireReport, VaultError> {
+    let (mut sum, mut failed) = (ExpireReport::default(), None);
+    vault.sweep("t", Sweep::Now, catalogue, &mut |swept, _| match swept.outcome {
+        Ok(report) => {
+            sum.snapshots += report.snapshots;
+            sum.packs += report.packs;
+            sum.freed_bytes += report.freed_bytes;
+            sum.moved_bytes += report.moved_bytes;
+            sum.waiting += report.waiting;
+            sum.lost += report.lost;
+            ControlFlow::Continue(())
+        }
+        Err(error) => {
+            failed = Some(error);
+            ControlFlow::Break(())
+        }
+    })?;
+    failed.map_or(Ok(sum), Err)
 }
 
 /// Everything a restore must bring back of one inode.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bailee_store::{MemoryObjects, Objects};
 use bailee_vault::{Damage, Kek, Problem, SnapshotId, Source, Vault, VaultError, scrub_packs};
 
-use crate::support::{kek, memory_vault, noise};
+use crate::support::{kek, memory_vault, noise, sweep};
 
 /// What is in the small vault; neither shrinks, so a chunk is stored as it is.
 const FILES: [(&str, &[u8]); 2] =
@@ -240,12 +240,21 @@ fn a_lost_or_damaged_index_is_rebuilt_from_the_packs() {
     let (objects, id) = small();
     let indexes: Vec<String> =
         objects.list("").unwrap().into_iter().filter(|n| n.contains("/sorted/")).collect();
+    let lost = objects.get(&indexes[0]).unwrap();
+    objects.delete(&indexes[0]).unwrap();
+    let vault = Vault::open(Arc::clone(&objects) as Arc<dyn Objects>, &kek()).unwrap();
+    let before = objects.list("").unwrap();
+    let swept = sweep(&vault);
+    assert!(swept.is_err(), "one that is lost is as one that is damaged: {swept:?}");
+    assert_eq!(objects.list("").unwrap(), before);
+    objects.put(&indexes[0], &lost).unwrap();
+    assert_eq!(sweep(&vault).unwrap().packs, 0);
     objects.delete(&indexes[0]).unwrap();
     replace(&objects, &indexes[1], &[0; 300]);
     let vault = Vault::open(Arc::clone(&objects) as Arc<dyn Objects>, &kek()).unwrap();
     assert!(matches!(vault.verify("t", &id), Err(VaultError::MissingChunk { .. })));
     let before = objects.list("").unwrap().len();
-    assert!(vault.sweep("t").is_err(), "with a damaged index nothing is swept");
+    assert!(sweep(&vault).is_err(), "with a damaged index nothing is swept");
     assert_eq!(objects.list("").unwrap().len(), before);
     let report = vault.reindex("t").unwrap();
     assert_eq!((report.packs, report.problems.len()), (2, 0));

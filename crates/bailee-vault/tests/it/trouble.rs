@@ -13,9 +13,11 @@ use std::sync::Arc;
 
 use bailee_ledger::clearance::Act;
 use bailee_store::{DiskObjects, ObjectError, Objects};
-use bailee_vault::{SnapshotId, SnapshotReport, Source, Unchanged, Vault, VaultError, scrub_packs};
+use bailee_vault::{
+    SnapshotId, SnapshotReport, Source, Unchanged, Vault, VaultError, no_catalogue, scrub_packs,
+};
 
-use crate::support::{clear, disk_vault, kek, memory_vault, noise};
+use crate::support::{clear, disk_vault, kek, memory_vault, noise, sweep};
 
 const MIB: usize = 1 << 20;
 
@@ -107,7 +109,7 @@ fn a_full_disk_is_named_and_costs_nothing_that_was_kept() {
     assert_eq!(vault.list("t").unwrap().len(), 1, "half a snapshot is none");
     assert_eq!(std::fs::read_dir(disk.store().join("~part")).unwrap().count(), 1, "its lock");
     assert!(intact(&vault, &kept.id));
-    vault.sweep("t").unwrap();
+    sweep(&vault).unwrap();
     let (_next, next) = tree(&noise(3, 10 * MIB));
     let next = preserve(&vault, &next).expect("space came back");
     assert!(intact(&vault, &kept.id) && intact(&vault, &next.id));
@@ -125,7 +127,7 @@ fn a_directory_that_became_read_only_is_named_and_still_read() {
     let kept = preserve(&vault, &small).unwrap();
     sh("mount", &["-o", "remount,abort", disk.path()]); // as the kernel does after an error
     let clearance = clear(1, Act::Expire, kept.root);
-    let expired = vault.expire("t", &kept.id, clearance, &|_| None).map(drop);
+    let expired = vault.expire("t", &kept.id, clearance, &|_| None, &no_catalogue).map(drop);
     let opened = DiskObjects::open(&disk.store()).map(drop).map_err(VaultError::from);
     for refused in [preserve(&vault, &small).map(drop), expired, opened] {
         let Err(VaultError::Store(ObjectError::Io { detail, .. })) = refused else {
@@ -208,8 +210,10 @@ fn an_old_index_that_is_put_back_misleads_nobody() {
     (0..40).filter(|n| n % 8 > 0).for_each(|n| std::fs::remove_file(name(n)).unwrap());
     let kept = preserve(&vault, &source).unwrap();
     let old = copies(&*objects, "/sorted/");
-    vault.expire("t", &gone.id, clear(1, Act::Expire, gone.root), &|_| None).unwrap();
-    vault.sweep("t").unwrap();
+    vault
+        .expire("t", &gone.id, clear(1, Act::Expire, gone.root), &|_| None, &no_catalogue)
+        .unwrap();
+    sweep(&vault).unwrap();
     let new = copies(&*objects, "/sorted/");
     let replayed: Vec<_> = old.into_iter().filter(|one| !new.contains(one)).collect();
     assert!(!replayed.is_empty(), "the prune has replaced an index");
@@ -227,7 +231,7 @@ fn an_old_index_that_is_put_back_misleads_nobody() {
     (1..8).for_each(|n| std::fs::write(name(n), noise(n, 10_000)).unwrap());
     let again = preserve(&vault, &source).unwrap();
     assert!(intact(&vault, &again.id), "what only the old index has is stored again");
-    vault.sweep("t").unwrap();
+    sweep(&vault).unwrap();
     assert_eq!(scrub_packs(&*objects).unwrap().problems, [], "a prune takes out what is gone");
     assert_eq!(vault.list("t").unwrap().len(), 2, "nobody comes back from the dead");
     let next = preserve(&vault, &source).unwrap();
@@ -244,8 +248,10 @@ fn a_prune_does_not_count_on_a_pack_that_only_an_old_index_has() {
     let source = Source::Tree(dir.path().to_owned());
     let (objects, vault) = memory_vault();
     let expire = |gone: &SnapshotReport| {
-        vault.expire("t", &gone.id, clear(1, Act::Expire, gone.root), &|_| None).unwrap();
-        vault.sweep("t").unwrap();
+        vault
+            .expire("t", &gone.id, clear(1, Act::Expire, gone.root), &|_| None, &no_catalogue)
+            .unwrap();
+        sweep(&vault).unwrap();
     };
     (0..40).for_each(fill);
     let first = preserve(&vault, &source).unwrap();
@@ -261,9 +267,11 @@ fn a_prune_does_not_count_on_a_pack_that_only_an_old_index_has() {
         objects.put(name, bytes).unwrap();
     }
     let vault = Vault::open(Arc::clone(&objects) as Arc<dyn Objects>, &kek()).unwrap();
-    vault.expire("t", &large.id, clear(1, Act::Expire, large.root), &|_| None).unwrap();
+    vault
+        .expire("t", &large.id, clear(1, Act::Expire, large.root), &|_| None, &no_catalogue)
+        .unwrap();
     for round in 0..3 {
-        vault.sweep("t").unwrap();
+        sweep(&vault).unwrap();
         assert!(intact(&vault, &kept.id), "round {round}: {:?}", vault.verify("t", &kept.id));
     }
     assert_eq!(scrub_packs(&*objects).unwrap().problems, []);
@@ -281,7 +289,7 @@ fn what_a_lost_pack_held_is_stored_again_from_the_source() {
     assert!(problems.len() == 1 && problems[0].what.contains(&lost), "{problems:?}");
     let second = preserve(&vault, &source).unwrap();
     assert!(second.stored_bytes > 300_000, "{second:?}");
-    vault.sweep("t").unwrap();
+    sweep(&vault).unwrap();
     assert!(intact(&vault, &second.id) && intact(&vault, &first.id));
     assert_eq!(scrub_packs(&*objects).unwrap().problems, [], "it is named no more");
 }
@@ -299,7 +307,7 @@ fn a_clock_that_jumps_back_ten_years_loses_nothing() {
         std::fs::write(file(&dir), noise(2, 300_000)).unwrap();
         let source = Source::Tree(dir.join("source"));
         let kept = vault.preserve("t", "A-1", &source, &mut ()).unwrap();
-        vault.sweep("t").unwrap();
+        sweep(&vault).unwrap();
         assert!(intact(&vault, &kept.id));
         return;
     }
@@ -328,7 +336,7 @@ fn a_clock_that_jumps_back_ten_years_loses_nothing() {
     assert!((then - back.taken_at - TEN_YEARS).abs() < 600, "the clock did jump: {listed:?}");
     std::fs::write(file(dir.path()), noise(3, 300_000)).unwrap();
     let third = vault.preserve("t", "A-1", &source, &mut ()).unwrap().id;
-    vault.sweep("t").unwrap();
+    sweep(&vault).unwrap();
     for (id, seed) in [(first, 1), (back.id, 2), (third, 3)] {
         let bytes = vault.read_range("t", &id, b"f", 0..300_000).unwrap();
         assert!(bytes == noise(seed, 300_000) && intact(&vault, &id), "copy {seed}");

@@ -127,6 +127,23 @@ pub(crate) struct ScrubArgs {
     pub(crate) repair_from: Option<PathBuf>,
 }
 
+/// What is to be freed.
+#[derive(Debug, Args)]
+#[command(
+    long_about = "Goes through every custody unit and deletes packs that no snapshot needs: what \
+                  a killed preservation or a cut-short expiry has left, and the rest of erased \
+                  units. Packs that are mostly dead are rewritten. No snapshot is ever let go of, \
+                  and if one that the log has as kept is not in the vault, or the index is not \
+                  whole, nothing of that unit is: exit code 1. `bailee serve` does the same each \
+                  day.",
+    after_long_help = "EXAMPLE\n  bailee prune --dry-run"
+)]
+pub(crate) struct PruneArgs {
+    /// Say what would be freed, at most, and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
 /// Verbs of a snapshot.
 #[derive(Debug, Subcommand)]
 pub(crate) enum SnapshotVerb {

@@ -199,6 +199,8 @@ pub(crate) enum Command {
         after_long_help = "EXAMPLE\n  bailee reindex"
     )]
     Reindex,
+    /// Free the space in the vault that nothing needs any more
+    Prune(Late<keep::PruneArgs>),
     /// Overwrite a device under a clearance, read it back, certify
     Sanitize(Late<clearance::SanitizeArgs>),
     /// Expire a snapshot from the vault under a clearance

@@ -12,9 +12,11 @@ use std::sync::Arc;
 
 use bailee_ledger::clearance::Act;
 use bailee_store::{DiskObjects, Objects};
-use bailee_vault::{Kek, SnapshotId, Source, Unchanged, Vault, VaultError, scrub_packs};
+use bailee_vault::{
+    Kek, SnapshotId, Source, Unchanged, Vault, VaultError, no_catalogue, scrub_packs,
+};
 
-use crate::support::{Seen, clear, describe, disk_vault, kek, noise};
+use crate::support::{Seen, clear, describe, disk_vault, kek, noise, sweep};
 use tape::{Chance, Move, Recorder, Tape};
 
 /// Failures that are played, each after any number of moves.
@@ -95,7 +97,8 @@ impl Play {
         let id = self.story.promises[round].id;
         let root = vault.list("t").unwrap().into_iter().find(|i| i.id == id).unwrap().root;
         self.story.promises[round].leaving = self.recorder.now();
-        let done = vault.expire("t", &id, clear(1, Act::Expire, root), &|_| None).unwrap();
+        let done =
+            vault.expire("t", &id, clear(1, Act::Expire, root), &|_| None, &no_catalogue).unwrap();
         self.story.promises[round].gone = self.recorder.now();
         assert_eq!(done.snapshots, 1);
     }
@@ -119,7 +122,7 @@ fn record(base: &Path) -> (Story, Recorder) {
     play.expire(&vault, 0);
     play.expire(&vault, 1);
     (4..7).for_each(|round| play.preserve(&vault, round));
-    vault.sweep("t").unwrap();
+    sweep(&vault).unwrap();
     erase(&mut play, &vault);
     vault.add_kek(&next()).unwrap();
     play.story.added = play.recorder.now();
@@ -200,7 +203,7 @@ fn fail(story: &Story, tape: &Tape, count: usize, seed: u64) {
         let erased = story.promises.iter().any(|p| p.gone <= count && p.unit == ERASED);
         assert!(!erased, "the tombstone is lost");
     }
-    vault.sweep("t").unwrap();
+    sweep(&vault).unwrap();
     let source = tempfile::tempdir().unwrap();
     std::fs::write(source.path().join("after"), noise(seed, 5000)).unwrap();
     let source = Source::Tree(source.path().to_owned());
