@@ -122,6 +122,7 @@ fn furnish() -> [Action; 5] {
         days: None,
         extension_days: None,
         max_extensions: 0,
+        gag_days: None,
         ends: Ends::Floor,
         privacy: Privacy::Open,
         rule: DayRule::plain(),

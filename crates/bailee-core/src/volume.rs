@@ -1,9 +1,10 @@
 //! Archive volumes that left: what is on a shelf, as the log has it.
 //!
 //! Invariants: an entry names a snapshot and commits size and SHA-256 of each volume, in the order
-//! of the set, so that a tape found years later is known; a set is in the log once. It keeps nothing
-//! from being let go: the key of volumes is not the vault's, so what an erasure does not reach is
-//! told by [`Shelved`]. Volumes are written by the shell, which says so once they were read back.
+//! of the set, so that a tape found years later is known; a set is in the log once. It keeps
+//! nothing from being let go: the key of volumes is not the vault's, so what an erasure does not
+//! reach is told by [`Shelved`]. Volumes are written by the shell, which says so once they were
+//! read back.
 //!
 //! Out of scope: where tapes lie, their keys, whether they can still be read.
 

@@ -95,14 +95,15 @@ impl Reader {
         Ok(&mut bytes[lead..lead + done])
     }
 
-    /// Where the next bytes begin that were ever written: what lies from `offset` to there is a hole
-    /// and reads as zeros. The end of the file if nothing follows; `offset` itself at and past the
-    /// end, and where the file system does not tell.
+    /// Where the next bytes begin that were ever written: what lies from `offset` to there is a
+    /// hole and reads as zeros. The end of the file if nothing follows; `offset` itself at and past
+    /// the end, and where the file system does not tell.
     pub fn next_data(&self, offset: u64) -> u64 {
         match seek(&self.file, SeekFrom::Data(offset)) {
             Ok(at) => at,
             Err(Errno::NXIO) => {
-                seek(&self.file, SeekFrom::End(0)).map_or(offset, |e| e.max(offset))
+                let end = seek(&self.file, SeekFrom::End(0));
+                end.map_or(offset, |end| end.max(offset))
             }
             Err(_) => offset,
         }

@@ -482,8 +482,8 @@ mod tests {
         let named = io_error("write", "packs/1", &full);
         assert!(matches!(named, ObjectError::Full { .. }), "{named}");
         // A real one: the device that is always full takes the place of the temporary file.
-        let mut full = OpenOptions::new().write(true).open("/dev/full").unwrap();
-        let refused = copy("packs/1", &mut &b"bytes"[..], &mut full).unwrap_err();
+        let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let refused = copy("packs/1", &mut &b"bytes"[..], &full).unwrap_err();
         assert!(matches!(refused, ObjectError::Full { .. }), "{refused}");
     }
 }

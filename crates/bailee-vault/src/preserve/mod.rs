@@ -1,7 +1,7 @@
 //! Preserving: from a source to a snapshot.
 //!
 //! ```text
-//! feeder ── whole small files ──> workers (read, hash, cut, id, compress, seal) ── sheets ──> uploaders
+//! feeder ── whole small files ──> workers (read, hash, cut, id, compress, seal) ──> uploaders
 //!    └──── chunks of large ones ──^        └── hasher (flat SHA-256, in order)         │
 //! collector <────────────────────────── events ───────────────────────────────────────┘
 //! ```
