@@ -35,7 +35,11 @@ const READ: [(&str, &[&str], &str); 11] = [
         &["certificate", "keys", "ledger", "monitor", "vault", "volumes", "wire", "witness"],
         "crates/bailee-vault/tests/it/format.rs",
     ),
-    ("certificate", &["erasure.json"], "crates/bailee-sanitize/src/certificate/erasure.rs"),
+    (
+        "certificate",
+        &["erasure-volumes.json", "erasure.json"],
+        "crates/bailee-sanitize/src/certificate/erasure.rs",
+    ),
     ("keys", &["in-token.key", "protected.key"], "crates/bailee-server/src/keys/in_token.rs"),
     ("keys", &["in-token.key", "protected.key"], "crates/bailee-server/src/keys/protected.rs"),
     (
