@@ -60,13 +60,7 @@ fn look(
     progress: &mut dyn FnMut(u64),
 ) -> Result<Option<Seen>, VaultError> {
     let before = problems.len();
-    let mut tape = match Tape::find(path)? {
-        Ok(tape) => tape,
-        Err(problem) => {
-            problems.push(problem);
-            return Ok(None);
-        }
-    };
+    let Some(mut tape) = Tape::find(path, problems)? else { return Ok(None) };
     let (volume, mut parsed, mut buffer) = (path.to_path_buf(), None, Vec::new());
     while tape.left > 0 {
         let start = tape.size - tape.left;

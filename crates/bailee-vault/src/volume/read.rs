@@ -74,13 +74,17 @@ impl<'a> Tape<'a> {
     ///
     /// # Errors
     /// A path that leads to nothing.
-    pub(super) fn find(path: &'a Path) -> Result<Result<Self, VolumeProblem>, VaultError> {
+    pub(super) fn find(
+        path: &'a Path,
+        problems: &mut Vec<VolumeProblem>,
+    ) -> Result<Option<Self>, VaultError> {
         match Self::open(path) {
-            Ok(tape) => Ok(Ok(tape)),
+            Ok(tape) => Ok(Some(tape)),
             Err(e) if e.kind() == ErrorKind::NotFound => Err(failed(path)(e)),
             Err(e) => {
                 let (volume, why) = (path.to_path_buf(), e.to_string());
-                Ok(Err(VolumeProblem::Closed { volume, why }))
+                problems.push(VolumeProblem::Closed { volume, why });
+                Ok(None)
             }
         }
     }
@@ -182,13 +186,7 @@ fn check(
     progress: &mut dyn FnMut(u64),
 ) -> Result<Option<Volume>, VaultError> {
     let before = problems.len();
-    let mut tape = match Tape::find(path)? {
-        Ok(tape) => tape,
-        Err(problem) => {
-            problems.push(problem);
-            return Ok(None);
-        }
-    };
+    let Some(mut tape) = Tape::find(path, problems)? else { return Ok(None) };
     let volume = || path.to_path_buf();
     let opened = tape.head(key).unwrap_or_else(|e| {
         let (start, end, why) = (0, Head::MOST as u64, e.to_string());
