@@ -47,7 +47,7 @@ use crate::pack::{ChunkId, Slot};
 use crate::reindex::Indexed;
 use crate::seal::Kind;
 use crate::stay::lock;
-use crate::survey::{Candidate, Survey, is_dead};
+use crate::survey::{Candidate, Survey, bytes, is_dead};
 use crate::unit::Unit;
 use crate::vault::{Tenant, Vault, size};
 
@@ -104,8 +104,7 @@ pub(crate) fn foresee(unit: &Unit, mark: &Mark<'_>, survey: &Survey) -> ExpireRe
 }
 
 fn live(mark: &Mark<'_>, slots: &[Slot]) -> u64 {
-    let live = slots.iter().filter(|s| mark.has(&s.info.id)).map(|s| s.range());
-    live.map(|range| range.end - range.start).sum()
+    slots.iter().filter(|s| mark.has(&s.info.id)).map(bytes).sum()
 }
 
 /// Indexes packs again that a crash, or the loss of a segment, has left in none. Gives those of

@@ -176,7 +176,8 @@ impl Indexes<'_, '_> {
     }
 }
 
-fn bytes(slot: &Slot) -> u64 {
+/// Bytes of a chunk in its pack.
+pub(crate) fn bytes(slot: &Slot) -> u64 {
     slot.range().end - slot.range().start
 }
 

@@ -25,8 +25,8 @@ mod feed;
 mod fixtures;
 mod input;
 mod previous;
-mod ship;
 mod stage;
+mod upload;
 mod walk;
 mod work;
 
@@ -280,7 +280,7 @@ fn run(
         }
         for _ in 0..2 * cores {
             let (packs, events) = (packs.clone(), events_in.clone());
-            scope.spawn(move || report(&events, ship::upload(session, &packs, &events)));
+            scope.spawn(move || report(&events, upload::upload(session, &packs, &events)));
         }
         let hash_events = events_in.clone();
         scope.spawn(move || report(&hash_events, work::hash(session, &hashes, &hash_events)));

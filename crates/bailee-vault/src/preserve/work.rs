@@ -2,7 +2,7 @@
 //!
 //! Invariants: each worker builds its own pack, so nonces need no agreement; a chunk is stored by
 //! whoever marks its id first, and all packs are durable before the snapshot is put.
-//! Out of scope: how packs reach the store (`ship.rs`).
+//! Out of scope: how packs reach the store (`upload.rs`).
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicI32, Ordering};
@@ -14,8 +14,8 @@ use crossbeam_channel::{Receiver, Sender};
 use rustix::fs::Stat;
 
 use super::feed::{HashJob, Job, Tally, has_moved};
-use super::ship::{SHEET, Shipment, Shipping};
 use super::stage::{self, Meter, Stage};
+use super::upload::{PART, Upload, Uploads};
 use super::{Event, Stop};
 use crate::chunker::MAX;
 use crate::error::VaultError;
@@ -28,8 +28,8 @@ use crate::seal::{Kind, Place};
 use crate::split::{Piece, split};
 use crate::unit::Unit;
 
-/// Room beyond a sheet for the chunk that crosses its end, and for most directories.
-const SHEET_ROOM: usize = SHEET + MAX + 64 * 1024;
+/// Room beyond a part for the chunk that crosses its end, and for most directories.
+const PART_ROOM: usize = PART + MAX + 64 * 1024;
 /// zstd levels between which back-pressure moves: from its fastest ordinary one, which gives up
 /// early on what cannot be compressed, to what is worth it when a core would only wait.
 const LEVELS: [i32; 2] = [1, 7];
@@ -49,7 +49,7 @@ pub(super) struct Session<'a> {
     chunks: Mutex<Vec<Vec<u8>>>,
     /// Chunks this session has taken on.
     taken: [Mutex<HashSet<ChunkId>>; 16],
-    /// Buffers of sheets that are put, to be filled again: fresh memory costs page faults.
+    /// Buffers of parts that are put, to be filled again: fresh memory costs page faults.
     spare: Mutex<Vec<Vec<u8>>>,
 }
 
@@ -68,9 +68,9 @@ impl<'a> Session<'a> {
     }
 
     /// Back-pressure: a level up if the store cannot keep up, a level down if it waits for us.
-    pub(super) fn adapt(&self, behind: bool, idle: bool) {
+    pub(super) fn adapt<T>(&self, waiting: &Sender<T>) {
         let level = self.level.load(Ordering::Relaxed);
-        let next = match (behind, idle) {
+        let next = match (waiting.is_full(), waiting.is_empty()) {
             (true, _) => level + 1,
             (_, true) => level - 1,
             _ => level,
@@ -93,11 +93,11 @@ impl<'a> Session<'a> {
 
     fn buffer(&self) -> Vec<u8> {
         let spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        spare.unwrap_or_else(|| Vec::with_capacity(SHEET_ROOM))
+        spare.unwrap_or_else(|| Vec::with_capacity(PART_ROOM))
     }
 
     pub(super) fn recycle(&self, mut buffer: Vec<u8>) {
-        if buffer.capacity() < SHEET {
+        if buffer.capacity() < PART {
             return;
         }
         buffer.clear();
@@ -154,8 +154,8 @@ impl<'a> Storer<'a> {
     }
 
     /// Bytes of the open pack, and where it belongs, once there are enough to send.
-    fn sheet(&mut self) -> Option<(Place, Vec<u8>)> {
-        let pack = self.open.as_mut().filter(|pack| pack.waiting() >= SHEET)?;
+    fn part(&mut self) -> Option<(Place, Vec<u8>)> {
+        let pack = self.open.as_mut().filter(|pack| pack.waiting() >= PART)?;
         Some((pack.place(), pack.part_with(self.session.buffer())))
     }
 
@@ -168,7 +168,7 @@ impl<'a> Storer<'a> {
 /// One worker thread.
 pub(super) struct Worker<'a> {
     storer: Storer<'a>,
-    shipping: Shipping<'a>,
+    uploads: Uploads<'a>,
     events: &'a Sender<Event>,
     room: Room,
 }
@@ -176,12 +176,12 @@ pub(super) struct Worker<'a> {
 impl<'a> Worker<'a> {
     pub(super) fn new(
         session: &'a Session<'a>,
-        uploaders: &'a Sender<Shipment>,
+        uploaders: &'a Sender<Upload>,
         events: &'a Sender<Event>,
     ) -> Result<Self, Stop> {
         let storer = Storer::new(session, Kind::DataPack)?;
-        let shipping = Shipping::new(session, uploaders);
-        Ok(Self { storer, shipping, events, room: Room::default() })
+        let uploads = Uploads::new(session, uploaders);
+        Ok(Self { storer, uploads, events, room: Room::default() })
     }
 
     pub(super) fn run(mut self, jobs: &Receiver<Job>) -> Result<(), Stop> {
@@ -198,7 +198,7 @@ impl<'a> Worker<'a> {
             }
         }
         match self.storer.finish()? {
-            Some(pack) => self.shipping.last(pack),
+            Some(pack) => self.uploads.last(pack),
             None => Ok(()),
         }
     }
@@ -206,9 +206,9 @@ impl<'a> Worker<'a> {
     fn store(&mut self, plain: &[u8]) -> Result<ChunkId, Stop> {
         let (id, full) = self.storer.store(plain)?;
         if let Some(pack) = full {
-            self.shipping.last(pack)?;
-        } else if let Some((place, bytes)) = self.storer.sheet() {
-            self.shipping.more(place, bytes)?;
+            self.uploads.last(pack)?;
+        } else if let Some((place, bytes)) = self.storer.part() {
+            self.uploads.more(place, bytes)?;
         }
         Ok(id)
     }

@@ -1,9 +1,9 @@
-//! Shipping: a pack goes to the store while it is being built.
+//! Uploading: a pack goes to the store while it is being built.
 //!
 //! Invariants
-//! 1. The sheets of a pack go in order to one uploader. A pack whose builder stops early ends in
-//!    an error of the stream, never as an object that is too short.
-//! 2. A pack is announced only after its put returned, which is after its last sheet.
+//! 1. The parts of a pack go in order to one uploader. A pack whose builder stops early ends in an
+//!    error of the stream, never as an object that is too short.
+//! 2. A pack is announced only after its put returned, which is after its last part.
 //!
 //! Why not whole packs: several of 16 MiB for each core are in hand at any time, and where memory
 //! is touched for the first time that costs more than sealing what is put into it.
@@ -19,57 +19,57 @@ use crate::index::{PackHash, PackRow};
 use crate::pack::{Pack, Slot};
 use crate::seal::Place;
 
-/// A sheet is sent once it has this many bytes.
-pub(super) const SHEET: usize = 1024 * 1024;
+/// A part is sent once it has this many bytes.
+pub(super) const PART: usize = 1024 * 1024;
 /// Sheets that may wait for one uploader.
 const WAITING: usize = 4;
 
 /// Part of a pack's bytes.
-enum Sheet {
+enum Part {
     More(Vec<u8>),
     /// The end of the pack, and what is in it.
     Last(Vec<u8>, Vec<Slot>),
 }
 
 /// A pack that is under way.
-pub(super) struct Shipment {
+pub(super) struct Upload {
     place: Place,
-    sheets: Receiver<Sheet>,
+    parts: Receiver<Part>,
 }
 
 /// One worker's way to the store.
-pub(super) struct Shipping<'a> {
+pub(super) struct Uploads<'a> {
     session: &'a Session<'a>,
-    uploaders: &'a Sender<Shipment>,
-    open: Option<Sender<Sheet>>,
+    uploaders: &'a Sender<Upload>,
+    open: Option<Sender<Part>>,
 }
 
-impl<'a> Shipping<'a> {
-    pub(super) fn new(session: &'a Session<'a>, uploaders: &'a Sender<Shipment>) -> Self {
+impl<'a> Uploads<'a> {
+    pub(super) fn new(session: &'a Session<'a>, uploaders: &'a Sender<Upload>) -> Self {
         Self { session, uploaders, open: None }
     }
 
     /// Sends the next bytes of the pack at `place`.
     pub(super) fn more(&mut self, place: Place, bytes: Vec<u8>) -> Result<(), Stop> {
         let to = self.line(place)?;
-        to.send(Sheet::More(bytes))?;
+        to.send(Part::More(bytes))?;
         self.open = Some(to);
         Ok(())
     }
 
-    /// Sends the end of a pack, and says to the session whether the store keeps up.
+    /// Sends the end of a pack; how many parts wait says whether the store keeps up.
     pub(super) fn last(&mut self, pack: Pack) -> Result<(), Stop> {
         let to = self.line(pack.place)?;
-        self.session.adapt(to.is_full(), to.is_empty());
-        Ok(to.send(Sheet::Last(pack.bytes, pack.slots))?)
+        self.session.adapt(&to);
+        Ok(to.send(Part::Last(pack.bytes, pack.slots))?)
     }
 
-    fn line(&mut self, place: Place) -> Result<Sender<Sheet>, Stop> {
+    fn line(&mut self, place: Place) -> Result<Sender<Part>, Stop> {
         if let Some(open) = self.open.take() {
             return Ok(open);
         }
-        let (to, sheets) = bounded(WAITING);
-        self.uploaders.send(Shipment { place, sheets })?;
+        let (to, parts) = bounded(WAITING);
+        self.uploaders.send(Upload { place, parts })?;
         Ok(to)
     }
 }
@@ -77,29 +77,29 @@ impl<'a> Shipping<'a> {
 /// An uploader thread.
 pub(super) fn upload(
     session: &Session<'_>,
-    shipments: &Receiver<Shipment>,
+    uploads: &Receiver<Upload>,
     events: &Sender<Event>,
 ) -> Result<(), Stop> {
-    for shipment in shipments {
-        let (row, slots) = session.meter.run(Stage::Put, || shipment.put(session))?;
+    for upload in uploads {
+        let (row, slots) = session.meter.run(Stage::Put, || upload.put(session))?;
         events.send(Event::Packed { row, slots })?;
     }
     Ok(())
 }
 
-impl Shipment {
+impl Upload {
     /// Puts the pack as it comes; durable on return.
     fn put(self, session: &Session<'_>) -> Result<(PackRow, Vec<Slot>), Stop> {
         let (unit, kind, id) = (session.unit, self.place.kind, self.place.object);
         let name = unit.object(kind, &id);
         unit.stays.writes(id, &session.alive);
-        let mut stream = Stream::new(session, self.sheets);
+        let mut stream = Stream::new(session, self.parts);
         let put = unit.objects.put_stream(&name, &mut stream);
         if stream.cut {
             return Err(Stop::Gone); // whoever built it says why
         }
         put.map_err(VaultError::from)?;
-        session.recycle(stream.sheet);
+        session.recycle(stream.part);
         let taken = || VaultError::damaged(&name, "something else has its name");
         let slots = stream.slots.ok_or_else(taken)?;
         let hash = PackHash::Blake3(*stream.hash.finalize().as_bytes());
@@ -107,31 +107,31 @@ impl Shipment {
     }
 }
 
-/// The bytes of a pack as its sheets come.
+/// The bytes of a pack as its parts come.
 struct Stream<'a> {
     session: &'a Session<'a>,
-    sheets: Receiver<Sheet>,
-    sheet: Vec<u8>,
-    /// So much of the sheet is read.
+    parts: Receiver<Part>,
+    part: Vec<u8>,
+    /// So much of the part is read.
     at: usize,
     hash: blake3::Hasher,
     size: u64,
-    /// Known once the last sheet has come.
+    /// Known once the last part has come.
     slots: Option<Vec<Slot>>,
-    /// The builder has stopped before its last sheet.
+    /// The builder has stopped before its last part.
     cut: bool,
 }
 
 impl<'a> Stream<'a> {
-    fn new(session: &'a Session<'a>, sheets: Receiver<Sheet>) -> Self {
-        let (sheet, hash) = (Vec::new(), blake3::Hasher::new());
-        Self { session, sheets, sheet, at: 0, hash, size: 0, slots: None, cut: false }
+    fn new(session: &'a Session<'a>, parts: Receiver<Part>) -> Self {
+        let (part, hash) = (Vec::new(), blake3::Hasher::new());
+        Self { session, parts, part, at: 0, hash, size: 0, slots: None, cut: false }
     }
 
     fn next(&mut self) -> io::Result<()> {
-        let next = match self.sheets.recv() {
-            Ok(Sheet::More(bytes)) => bytes,
-            Ok(Sheet::Last(bytes, slots)) => {
+        let next = match self.parts.recv() {
+            Ok(Part::More(bytes)) => bytes,
+            Ok(Part::Last(bytes, slots)) => {
                 self.slots = Some(slots);
                 bytes
             }
@@ -143,18 +143,18 @@ impl<'a> Stream<'a> {
         self.hash.update(&next);
         self.size += next.len() as u64;
         self.at = 0;
-        self.session.recycle(std::mem::replace(&mut self.sheet, next));
+        self.session.recycle(std::mem::replace(&mut self.part, next));
         Ok(())
     }
 }
 
 impl Read for Stream<'_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        while self.at == self.sheet.len() && self.slots.is_none() {
+        while self.at == self.part.len() && self.slots.is_none() {
             self.next()?;
         }
-        let n = into.len().min(self.sheet.len() - self.at);
-        into[..n].copy_from_slice(&self.sheet[self.at..][..n]);
+        let n = into.len().min(self.part.len() - self.at);
+        into[..n].copy_from_slice(&self.part[self.at..][..n]);
         self.at += n;
         Ok(n)
     }
