@@ -8,6 +8,8 @@
 
 #![allow(clippy::print_stdout, reason = "the lines printed are the result")]
 
+mod common;
+
 use std::hint::black_box;
 use std::time::Instant;
 
@@ -15,11 +17,9 @@ use bailee_core::asset::{AssetKind, Identifier, IdentifierKind, Lifecycle};
 use bailee_core::demand::{Exhibit, Medium, Scope};
 use bailee_core::gate::{self, Verb};
 use bailee_core::id::{AccountId, AssetId, EntityId, MatterId, PartyId};
-use bailee_core::instrument::{Catalogue, Ends, Instrument, Privacy};
-use bailee_core::party::{Channel, ChannelKind, Role, Who};
-use bailee_core::{
-    Action, Command, DayRule, NewAsset, NewDemand, Record, Replay, State, Time, run, wire,
-};
+use bailee_core::party::Role;
+use bailee_core::{Action, Command, NewAsset, NewDemand, Record, Replay, State, Time, run, wire};
+use common::{catalogue, must, who};
 
 /// As the binary.
 #[global_allocator]
@@ -83,36 +83,10 @@ fn line(name: &str, value: f64, unit: &str, target: &str) {
     println!("{name}\t{value:.2}\t{unit}\t{target}");
 }
 
-fn must(state: &mut State, action: Action, now: Time) -> Vec<Record> {
-    match run(state, &Command::system(action), now) {
-        Ok(records) => records,
-        Err(refusal) => panic!("{refusal}"),
-    }
-}
-
-fn who(name: String) -> Who {
-    let address = format!("{name}@example.org");
-    Who { name, channels: vec![Channel { kind: ChannelKind::Email, address }] }
-}
-
 /// Catalogue, parties, accounts.
 fn furnish() -> impl Iterator<Item = Action> {
-    let letter = Instrument {
-        code: "letter".into(),
-        title: "Letter".into(),
-        citation: "none".into(),
-        days: None,
-        extension_days: None,
-        max_extensions: 0,
-        gag_days: None,
-        ends: Ends::Floor,
-        privacy: Privacy::Open,
-        rule: DayRule::plain(),
-        duties: String::new(),
-    };
-    let catalogue = Catalogue { version: "bench".into(), instruments: vec![letter] };
     let owners = (0..ACCOUNTS).map(|n| Action::RegisterParty {
-        who: who(format!("owner-{n}")),
+        who: who(&format!("owner-{n}")),
         roles: vec![Role::Owner],
         same_person_as: None,
     });
@@ -125,7 +99,7 @@ fn furnish() -> impl Iterator<Item = Action> {
         retention_days: 30,
     });
     let matter = Action::OpenMatter { title: "a matter".into() };
-    std::iter::once(Action::LoadInstruments(catalogue))
+    std::iter::once(Action::LoadInstruments(catalogue()))
         .chain(owners)
         .chain([entity, matter])
         .chain(accounts)
@@ -184,7 +158,7 @@ fn letter(n: u32) -> NewDemand {
     digest[..4].copy_from_slice(&n.to_be_bytes());
     let (a, b) = (n / 3, n / 2 + 3);
     NewDemand {
-        from: who(format!("counsel-{}", n % 500)),
+        from: who(&format!("counsel-{}", n % 500)),
         entity: None,
         instrument: None,
         medium: Medium::Email,

@@ -8,15 +8,17 @@
 
 #![allow(clippy::print_stdout, reason = "the lines printed are the result")]
 
+mod common;
+
 use std::time::Instant;
 
 use bailee_core::asset::AssetKind;
 use bailee_core::demand::{Exhibit, Medium, Scope};
 use bailee_core::gate::{self, Verb};
 use bailee_core::id::{AccountId, AssetId, EntityId, MatterId, PartyId, SnapshotId};
-use bailee_core::instrument::{Catalogue, Ends, Instrument, Privacy};
-use bailee_core::party::{Channel, ChannelKind, Role, Who};
-use bailee_core::{Action, Command, DayRule, NewAsset, NewDemand, Record, State, Time, run, wire};
+use bailee_core::party::Role;
+use bailee_core::{Action, NewAsset, NewDemand, Record, State, Time, wire};
+use common::{catalogue, must, who};
 
 /// As the binary.
 #[global_allocator]
@@ -93,13 +95,6 @@ fn house(now: Time) -> State {
     state
 }
 
-fn must(state: &mut State, action: Action, now: Time) -> Vec<Record> {
-    match run(state, &Command::system(action), now) {
-        Ok(records) => records,
-        Err(refusal) => panic!("{refusal}"),
-    }
-}
-
 fn length(records: &[Record]) -> usize {
     let sections = records.iter().flat_map(|r| wire::encode(r.at, r.by, &r.fact));
     sections.flatten().map(|section| section.len()).sum()
@@ -109,29 +104,10 @@ fn line(name: &str, value: f64, unit: &str, target: &str) {
     println!("{name}\t{value:.3}\t{unit}\t{target}");
 }
 
-fn who(name: &str) -> Who {
-    let address = format!("{name}@example.org");
-    Who { name: name.into(), channels: vec![Channel { kind: ChannelKind::Email, address }] }
-}
-
 fn furnish() -> [Action; 5] {
-    let letter = Instrument {
-        code: "letter".into(),
-        title: "Letter".into(),
-        citation: "none".into(),
-        days: None,
-        extension_days: None,
-        max_extensions: 0,
-        gag_days: None,
-        ends: Ends::Floor,
-        privacy: Privacy::Open,
-        rule: DayRule::plain(),
-        duties: String::new(),
-    };
-    let catalogue = Catalogue { version: "bench".into(), instruments: vec![letter] };
     let roles = vec![Role::Owner];
     [
-        Action::LoadInstruments(catalogue),
+        Action::LoadInstruments(catalogue()),
         Action::RegisterParty { who: who("owner"), roles, same_person_as: None },
         Action::RegisterEntity { name: "Example Host".into(), country: "NL".into() },
         Action::OpenMatter { title: "a matter".into() },

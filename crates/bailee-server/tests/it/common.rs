@@ -3,19 +3,23 @@
 
 use std::collections::BTreeMap;
 use std::io::Cursor;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bailee_core::id::{AssetId, DemandId, DispositionId, EntityId, PartyId};
+use bailee_core::asset::AssetKind;
+use bailee_core::id::{AccountId, AssetId, DemandId, DispositionId, EntityId, PartyId};
 use bailee_core::notice::Evidence;
 use bailee_core::party::{Channel, ChannelKind, Role, Who};
-use bailee_core::{Action, By, Command, Reason, Record, Time, check};
+use bailee_core::{Action, By, Command, NewAsset, Reason, Record, Time, check};
 use bailee_ledger::{Checkpoint, Signer, Trust, Verifier, verify_bundle};
 use bailee_server::house::Parts;
 use bailee_server::intake::{self, Cover, Taken};
 use bailee_server::keys::Keys;
-use bailee_server::{Clock, Config, Failure, House, HouseError, Projection, catalogue, receipt};
+use bailee_server::{
+    Clock, Config, Failure, House, HouseError, Projection, catalogue, keeping, receipt,
+};
 use bailee_store::{Journal, MemoryJournal, MemoryObjects, Objects, SqliteJournal};
+use bailee_vault::{Source, Unchanged};
 
 pub(crate) const ORIGIN: &str = "log.example.org/2026";
 
@@ -233,6 +237,33 @@ pub(crate) fn make_ready(house: &House, people: &People, disposition: Dispositio
     pass_days(house, 31);
     yes(house, people.ben, Action::ApproveDisposition { disposition });
     yes(house, people.cora, Action::ApproveDisposition { disposition });
+}
+
+/// Registers an asset of these accounts and keeps a film of it, from a tree below `dir`: that tree.
+pub(crate) fn keep_a_film(
+    house: &House,
+    by: PartyId,
+    accounts: Vec<AccountId>,
+    dir: &Path,
+) -> PathBuf {
+    let asset = next_asset(house);
+    let new = NewAsset {
+        kind: AssetKind::Dataset,
+        label: "films".into(),
+        accounts,
+        identifiers: Vec::new(),
+        part_of: None,
+        copy_of: Vec::new(),
+        place: "rack 1".into(),
+        bytes: 1 << 20,
+    };
+    yes(house, by, Action::RegisterAsset(new));
+    let tree = dir.join("files");
+    std::fs::create_dir(&tree).unwrap();
+    std::fs::write(tree.join("film"), vec![7; 1 << 20]).unwrap();
+    let source = Source::Tree(tree.clone());
+    keeping::preserve(house, asset, source, Unchanged::Skip, by, &mut ()).unwrap();
+    tree
 }
 
 pub(crate) fn next_asset(house: &House) -> AssetId {

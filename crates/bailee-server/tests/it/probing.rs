@@ -4,17 +4,15 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bailee_core::asset::AssetKind;
 use bailee_core::id::{AccountId, SnapshotId};
-use bailee_core::{Action, DutyKind, NewAsset};
+use bailee_core::{Action, DutyKind};
 use bailee_server::api::words::TokenScope;
 use bailee_server::{Clock, House, api, keeping, probing};
 use bailee_store::Objects;
-use bailee_vault::{Source, Unchanged};
 use serde_json::{Value, json};
 
 use crate::common::{
-    letter_with, next_asset, on_disk, pass_days, people, register_account, take, yes,
+    keep_a_film, letter_with, on_disk, pass_days, people, register_account, take, yes,
 };
 use crate::http::{Served, checked, token};
 
@@ -32,23 +30,7 @@ fn stage() -> Stage {
     let house = on_disk(&dir.path().join("house"));
     let people = people(&house);
     register_account(&house, &people);
-    let asset = next_asset(&house);
-    let new = NewAsset {
-        kind: AssetKind::Dataset,
-        label: "films".into(),
-        accounts: vec![AccountId(1)],
-        identifiers: Vec::new(),
-        part_of: None,
-        copy_of: Vec::new(),
-        place: "rack 1".into(),
-        bytes: 1 << 20,
-    };
-    yes(&house, people.ada, Action::RegisterAsset(new));
-    let tree = dir.path().join("files");
-    std::fs::create_dir(&tree).unwrap();
-    std::fs::write(tree.join("film"), vec![7; 1 << 20]).unwrap();
-    let source = Source::Tree(tree);
-    keeping::preserve(&house, asset, source, Unchanged::Skip, people.ada, &mut ()).unwrap();
+    keep_a_film(&house, people.ada, vec![AccountId(1)], dir.path());
     take(&house, &letter_with(1, "Keep everything of otto store.\r\n")).unwrap();
     let token = token(&house, people.ada, TokenScope::Operator);
     let (clock, objects) = (house.clock().clone(), house.objects().clone());

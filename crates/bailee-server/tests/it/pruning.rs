@@ -4,14 +4,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bailee_core::asset::AssetKind;
-use bailee_core::{Action, NewAsset};
 use bailee_server::api::words::TokenScope;
 use bailee_server::{House, keeping, pruning};
 use bailee_store::Objects;
-use bailee_vault::{Source, Sweep, Unchanged};
+use bailee_vault::{Source, Sweep};
 
-use crate::common::{next_asset, on_disk, people, yes};
+use crate::common::{keep_a_film, on_disk, people};
 use crate::http::{Served, token};
 
 fn packs(objects: &dyn Objects) -> Vec<String> {
@@ -24,23 +22,7 @@ fn packs(objects: &dyn Objects) -> Vec<String> {
 fn stage(dir: &std::path::Path) -> (House, String) {
     let house = on_disk(&dir.join("house"));
     let people = people(&house);
-    let asset = next_asset(&house);
-    let new = NewAsset {
-        kind: AssetKind::Dataset,
-        label: "films".into(),
-        accounts: Vec::new(),
-        identifiers: Vec::new(),
-        part_of: None,
-        copy_of: Vec::new(),
-        place: "rack 1".into(),
-        bytes: 1 << 20,
-    };
-    yes(&house, people.ada, Action::RegisterAsset(new));
-    let tree = dir.join("files");
-    std::fs::create_dir(&tree).unwrap();
-    std::fs::write(tree.join("film"), vec![7; 1 << 20]).unwrap();
-    let source = Source::Tree(tree.clone());
-    keeping::preserve(&house, asset, source, Unchanged::Skip, people.ada, &mut ()).unwrap();
+    let tree = keep_a_film(&house, people.ada, Vec::new(), dir);
     let before = house.objects().list("vault/t/").unwrap();
     // Of an asset that nothing was ever kept of, and so of a unit that the log does not know.
     std::fs::write(tree.join("film"), vec![8; 2 << 20]).unwrap();

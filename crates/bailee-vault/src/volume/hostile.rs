@@ -4,26 +4,13 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+#[path = "../../tests/it/member.rs"]
+mod member;
+
 use super::made::{interpreter, key, key_file, reader, seal};
 use super::{Given, check_volumes, restore_volumes};
 use crate::export::Take;
-
-/// A member: its header and its padded content.
-fn member(name: &str, kind: u8, link: &str, content: &[u8]) -> Vec<u8> {
-    let mut block = [0; 512];
-    let mut put = |at: usize, bytes: &[u8]| block[at..at + bytes.len()].copy_from_slice(bytes);
-    put(0, name.as_bytes());
-    put(100, b"0000644\x000000000\x000000000\0");
-    put(124, format!("{:011o}\x0000000000000\0        ", content.len()).as_bytes());
-    put(156, &[kind]);
-    put(157, link.as_bytes());
-    put(257, b"ustar\x0000");
-    let sum: u32 = block.iter().map(|byte| u32::from(*byte)).sum();
-    block[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
-    let mut out = [&block[..], content].concat();
-    out.resize(out.len().next_multiple_of(512), 0);
-    out
-}
+use member::member;
 
 fn volumes(dir: &Path, members: &[Vec<u8>]) -> Vec<PathBuf> {
     seal(dir, |set| {

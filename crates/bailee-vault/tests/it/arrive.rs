@@ -9,6 +9,7 @@ use std::process::Command;
 use bailee_vault::{Input, Node, Source, SourceKind, Vault, VaultError, tar_members};
 
 use crate::export::tree;
+use crate::member::member;
 use crate::support::{describe, memory_vault, noise};
 
 fn tar(args: &[&str], dir: &Path) {
@@ -76,23 +77,6 @@ fn an_archive_comes_back_as_tar_would_unpack_it() {
     }
     let kinds: Vec<SourceKind> = vault.list("t").unwrap().iter().map(|info| info.kind).collect();
     assert_eq!(kinds, [SourceKind::Tar; 7]);
-}
-
-/// A member by hand: its header and its padded content.
-fn member(name: &[u8], kind: u8, link: &[u8], content: &[u8]) -> Vec<u8> {
-    let mut block = [0; 512];
-    let mut put = |at: usize, bytes: &[u8]| block[at..at + bytes.len()].copy_from_slice(bytes);
-    put(0, name);
-    put(100, b"0000644\x000000000\x000000000\0");
-    put(124, format!("{:011o}\x0000000000000\0        ", content.len()).as_bytes());
-    put(156, &[kind]);
-    put(157, link);
-    put(257, b"ustar\x0000");
-    let sum: u32 = block.iter().map(|byte| u32::from(*byte)).sum();
-    block[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
-    let mut out = [&block[..], content].concat();
-    out.resize(out.len().next_multiple_of(512), 0);
-    out
 }
 
 fn whole(members: &[Vec<u8>]) -> Vec<u8> {

@@ -17,6 +17,7 @@ mod interrupt;
 mod keks;
 mod kill;
 mod letgo;
+mod member;
 mod power;
 mod presence;
 mod prune;

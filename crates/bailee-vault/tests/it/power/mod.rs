@@ -1,6 +1,6 @@
-//! The power fails at every move of a store on disk, and the disk keeps of what was not synced
-//! whatever chance leaves: the vault opens, all it has verifies and restores, nothing that was
-//! acknowledged is lost, and what was let go of stays gone once that was acknowledged.
+//! The power fails after moves of a store on disk that chance picks, and the disk keeps of what was
+//! not synced whatever chance leaves: the vault opens, all it has verifies and restores, nothing
+//! that was acknowledged is lost, and what was let go of stays gone once that was acknowledged.
 
 mod alone;
 mod shelf;

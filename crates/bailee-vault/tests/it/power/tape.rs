@@ -110,6 +110,42 @@ impl Tape {
         }
     }
 
+    /// Fails after every move, `disks` times each. The first disk on which `good`, which is told
+    /// after how many moves it failed, does not find what has to be there.
+    pub(crate) fn first_loss(
+        &self,
+        disks: u64,
+        good: &dyn Fn(usize, &Path) -> bool,
+    ) -> Option<String> {
+        for count in 0..=self.moves.len() {
+            for seed in 0..disks {
+                let disk = tempfile::tempdir().unwrap();
+                self.play(count, &mut Chance::new(seed * 1000 + count as u64), disk.path());
+                if !good(count, disk.path()) {
+                    return Some(format!("after {count} moves, seed {seed}: {:#?}", self.moves));
+                }
+            }
+        }
+        None
+    }
+
+    /// Nothing is lost; and something is without any one of the `lines` lines that sync.
+    pub(crate) fn every_sync_is_missed(
+        &mut self,
+        lines: usize,
+        loss: &dyn Fn(&Tape) -> Option<String>,
+    ) {
+        assert_eq!(loss(self), None);
+        let (sources, moves) = (self.sources(), self.moves.clone());
+        assert_eq!(sources.len(), lines, "{sources:#?}");
+        for line in sources {
+            self.moves.clone_from(&moves);
+            let syncs = self.syncs_of(std::slice::from_ref(&line));
+            self.without(&syncs);
+            assert!(loss(self).is_some(), "{line} is not missed");
+        }
+    }
+
     fn sync(&mut self, done: Move, line: &'static Location<'static>) {
         self.lines.insert(self.moves.len(), line);
         self.moves.push(done);
