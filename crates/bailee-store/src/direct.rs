@@ -17,8 +17,9 @@ use std::io::{self, IoSliceMut};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 
-use rustix::fs::{OFlags, SeekFrom, fcntl_getfl, fcntl_setfl, seek};
+use rustix::fs::{Advice, OFlags, SeekFrom, fadvise, fcntl_getfl, fcntl_setfl, seek};
 use rustix::io::{Errno, ReadWriteFlags, preadv2};
 
 /// Alignment of offsets, lengths and memory of a direct transfer.
@@ -27,6 +28,9 @@ pub const BLOCK: usize = 4096;
 const WRITE: usize = 1024 * 1024;
 /// Files below this size are written through the cache: a direct write waits for the device.
 const WORTH: u64 = 256 * 1024;
+/// Reads past the cache after one that it did not have: asking makes the system read ahead into it,
+/// and the disk gives the same bytes twice.
+const AWAY: u32 = 15;
 
 /// Aligned memory, kept between uses.
 #[derive(Debug, Default)]
@@ -49,12 +53,25 @@ pub struct Reader {
     file: File,
     /// The same file without cache, opened when the cache first lacks something.
     direct: OnceLock<Option<File>>,
+    /// Reads that need not ask the cache.
+    away: AtomicU32,
 }
 
 impl Reader {
     /// Takes an open file.
     pub fn new(file: File) -> Self {
-        Self { file, direct: OnceLock::new() }
+        Self { file, direct: OnceLock::new(), away: AtomicU32::new(0) }
+    }
+
+    /// Takes a small open file, of `size` bytes, that is going to be read whole, and soon: the
+    /// system fetches it meanwhile, into the cache. Larger ones are as [`Reader::new`] has them.
+    pub fn soon(file: File, size: u64) -> Self {
+        if size >= WORTH {
+            return Self::new(file);
+        }
+        // Advice: what does not take it reads as before.
+        _ = fadvise(&file, 0, None, Advice::WillNeed);
+        Self { direct: OnceLock::from(None), ..Self::new(file) }
     }
 
     /// The file itself.
@@ -88,9 +105,13 @@ impl Reader {
         let lead = usize::try_from(offset % BLOCK as u64).unwrap_or(0);
         let span = (lead + len).next_multiple_of(BLOCK);
         let bytes = room.bytes(span);
-        let mut done = self.cached(offset, &mut bytes[lead..lead + len]);
+        let cached = self.cached(offset, &mut bytes[lead..lead + len]);
+        let mut done = cached.unwrap_or(0);
         if done < len {
             done = self.uncached(offset, lead, len, done, bytes)?;
+            if cached == Some(0) && done > 0 {
+                self.away.store(AWAY, Ordering::Relaxed);
+            }
         }
         Ok(&mut bytes[lead..lead + done])
     }
@@ -109,10 +130,16 @@ impl Reader {
         }
     }
 
-    /// What the page cache has of it. Zero also where the system cannot say.
-    fn cached(&self, offset: u64, into: &mut [u8]) -> usize {
+    /// What the page cache has of it; zero also where the system cannot say. It is not asked soon
+    /// after it had nothing. Threads may miscount: the same bytes come from elsewhere then.
+    fn cached(&self, offset: u64, into: &mut [u8]) -> Option<usize> {
+        let away = self.away.load(Ordering::Relaxed);
+        if away > 0 {
+            self.away.store(away - 1, Ordering::Relaxed);
+            return None;
+        }
         let parts = &mut [IoSliceMut::new(into)];
-        preadv2(&self.file, parts, offset, ReadWriteFlags::NOWAIT).unwrap_or(0)
+        Some(preadv2(&self.file, parts, offset, ReadWriteFlags::NOWAIT).unwrap_or(0))
     }
 
     /// Reads on from `done`, from whole blocks on. Gives how many of the `len` bytes there are.
@@ -407,9 +434,12 @@ mod tests {
         writer.write(&bytes).unwrap();
         writer.finish().unwrap();
         file.sync_all().unwrap();
-        for cached in [0, 1_000_000, bytes.len()] {
-            let reader = Reader::new(File::open(&path).unwrap());
-            rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed).unwrap();
+        let open = || File::open(&path).unwrap();
+        let readers = [Reader::new(open()), Reader::soon(open(), 1), Reader::soon(open(), WORTH)];
+        let cases =
+            readers.iter().flat_map(|reader| [0, 1_000_000, bytes.len()].map(|n| (reader, n)));
+        for (reader, cached) in cases {
+            fadvise(&file, 0, None, Advice::DontNeed).unwrap();
             let mut warm = vec![0; cached];
             reader.file().read_exact_at(&mut warm, 0).unwrap();
             let mut room = Room::default();

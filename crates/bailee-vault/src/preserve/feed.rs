@@ -160,7 +160,7 @@ impl<'a> Feeder<'a> {
         let node = Node::File { meta, content: Content { size, ..Content::default() } };
         self.events.send(Event::Found { index, entry: Entry { path, node } })?;
         // A block device's inode says it is empty: its size was measured, and only here.
-        let file = Reader::new(file);
+        let file = Reader::soon(file, size);
         if size > WHOLE || i128::from(size) != i128::from(stat.st_size) {
             self.stream(index, &file, &stat, size)
         } else {
