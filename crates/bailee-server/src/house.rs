@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
-use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, RwLock, RwLockWriteGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockWriteGuard};
 use std::thread::JoinHandle;
 
 use bailee_core::{Command, Refusal, State, refused};
@@ -173,11 +173,20 @@ impl House {
     /// A refusal to destroy or to free something is in the log before it is answered.
     pub fn submit(&self, command: Command, exhibits: Vec<Exhibit>) -> Result<Done, Failure> {
         let kept = refused::is_kept(&command.action).then(|| command.clone());
-        let answer = self.ask(command, exhibits);
-        if let (Some(command), Err(Failure::Refused(refusal))) = (kept, &answer) {
-            self.keep_refusal(&command, refusal);
+        match (self.ask(command, exhibits), kept) {
+            (Err(Failure::Refused(refusal)), Some(command)) => {
+                Err(Failure::Refused(self.refused(&command, refusal)))
+            }
+            (answer, _) => answer,
         }
-        answer
+    }
+
+    /// What the core refuses is in the log, if it is of a kind that is kept, before it is answered.
+    pub(crate) fn refused(&self, command: &Command, refusal: Refusal) -> Refusal {
+        if refused::is_kept(&command.action) {
+            self.keep_refusal(command, &refusal);
+        }
+        refusal
     }
 
     /// A no stays a no if it cannot be recorded; then the service's log has it.
@@ -244,9 +253,15 @@ impl House {
     /// Carries out everything that is due and pending: clocks, receipts, notices, pages, erasures.
     /// Errors name what could not be done; it stays pending.
     pub fn settle(&self) -> Vec<HouseError> {
-        let _alone = self.inner.settling.lock().unwrap_or_else(PoisonError::into_inner);
+        let _alone = self.executors_wait();
         self.inner.stamping.look();
         steward::settle(self)
+    }
+
+    /// While this is held nothing is carried out by itself, no clock, no post: a story says so
+    /// line by line.
+    pub fn executors_wait(&self) -> MutexGuard<'_, ()> {
+        self.inner.settling.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Settings.

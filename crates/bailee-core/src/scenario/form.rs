@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::names::Names;
+use super::question::Question;
 use super::slot::{Kind, Slot, Slots};
 use super::token::Token;
 use crate::command::{Action, Command};
@@ -75,13 +76,16 @@ pub(super) struct Answer {
     pub(super) shown: Vec<String>,
     /// A view to remember.
     pub(super) remember: Option<(PartyId, OwnerView)>,
+    /// The same, as somebody outside would ask it.
+    pub(super) asked: Vec<Question>,
 }
 
 impl Answer {
     /// An answer that is right if both texts are the same.
     pub(super) fn of(expected: impl Into<String>, got: impl Into<String>) -> Answer {
         let got = got.into();
-        Answer { expected: expected.into(), shown: vec![got.clone()], got, remember: None }
+        let (expected, shown) = (expected.into(), vec![got.clone()]);
+        Answer { expected, shown, got, ..Answer::default() }
     }
 }
 

@@ -22,6 +22,7 @@ mod form;
 mod forms;
 mod names;
 mod play;
+mod question;
 mod slot;
 mod tell;
 mod token;
@@ -43,6 +44,7 @@ use slot::Slots;
 use token::Token;
 
 pub use play::play;
+pub use question::Question;
 
 /// Something that takes commands and lets its state be looked at.
 pub trait House {
@@ -51,6 +53,16 @@ pub trait House {
 
     /// Looks at the state, which may be behind a lock.
     fn with_state<R>(&self, look: impl FnOnce(&State) -> R) -> R;
+
+    /// Hears what a line asks, with the answer read from the state. A house that has a door is
+    /// asked there too.
+    ///
+    /// # Errors
+    /// What was answered at the door, if that is something else.
+    fn asked(&mut self, question: &Question, now: Time) -> Result<(), String> {
+        _ = (question, now);
+        Ok(())
+    }
 }
 
 /// A house without walls: the core alone.

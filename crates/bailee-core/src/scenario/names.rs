@@ -49,6 +49,27 @@ pub(super) enum Thing {
     Duty(DutyId),
 }
 
+impl Thing {
+    /// Its citable id.
+    pub(super) fn id(self) -> String {
+        match self {
+            Thing::Account(id) => id.to_string(),
+            Thing::Asset(id) => id.to_string(),
+            Thing::Matter(id) => id.to_string(),
+            Thing::Demand(id) => id.to_string(),
+            Thing::Hold(id) => id.to_string(),
+            Thing::Notice(id) => id.to_string(),
+            Thing::Objection(id) => id.to_string(),
+            Thing::Disposition(id) => id.to_string(),
+            Thing::Clearance(id) => id.to_string(),
+            Thing::Snapshot(id) => id.to_string(),
+            Thing::Access(id) => id.to_string(),
+            Thing::Meter(id) => id.to_string(),
+            Thing::Duty(id) => id.to_string(),
+        }
+    }
+}
+
 /// An id in its citable form.
 pub(super) fn id<I: FromStr>(name: &str, what: &str) -> Result<I, Unclear> {
     name.parse().map_err(|_| Unclear::new(what, format!("{name:?}")))

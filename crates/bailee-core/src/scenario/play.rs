@@ -52,7 +52,8 @@ pub fn play(
     }
     player.out.lines.push("check".to_owned());
     let answer = player.house.with_state(forms::check);
-    match player.answered(answer) {
+    let now = player.house.with_state(|state| state.now(Time(0)));
+    match player.answered(answer, now) {
         Ok(()) => Ok(player.out),
         Err(unclear) => Err(player.failed(last, unclear)),
     }
@@ -96,7 +97,7 @@ impl<H: House> Player<'_, H> {
                     let expected = format!("an act that is refused {}", refused.code.as_str());
                     return Err(Unclear::new(expected, "a question, which is never refused"));
                 }
-                self.answered(answer)
+                self.answered(answer, line.at)
             }
         }
     }
@@ -185,7 +186,11 @@ impl<H: House> Player<'_, H> {
         wrong.map_or(Ok(()), Err)
     }
 
-    fn answered(&mut self, answer: Answer) -> Result<(), Unclear> {
+    fn answered(&mut self, answer: Answer, now: Time) -> Result<(), Unclear> {
+        for question in &answer.asked {
+            let outside = self.house.asked(question, now);
+            outside.map_err(|got| Unclear::new(format!("at the door too: {question:?}"), got))?;
+        }
         for line in answer.shown {
             self.say(&line);
         }

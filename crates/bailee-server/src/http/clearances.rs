@@ -1,13 +1,14 @@
 //! Clearances for agents on other machines: reserve, begin, renew, finish, abort.
 //!
 //! Invariants (rule 5): each step is the core's answer, and an answer that does not arrive means
-//! no; `begin` takes the signed token and verifies it against the clearance named in the path; the
+//! no; `begin` takes the signed token and verifies it against the clearance named in the path, once
+//! the core would let it begin, so that a token that lapsed is named by why it lapsed; the
 //! certificate's exact bytes are the exhibit of the finish, which it has to prove
 //! (api/certified.rs); a finish told again is recognised. Lease lengths are given in seconds, to be
 //! counted on the agent's own clock from before it asked: clocks are never compared.
 
-use bailee_core::By;
 use bailee_core::id::ClearanceId;
+use bailee_core::{Action, By, Command, decide};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -109,13 +110,18 @@ pub(crate) fn begin(shared: &Shared, ask: &Ask) -> Result<Reply, Problem> {
         Some((clearance.asset, letting_go::act(kind), clearance.subject))
     })?;
     let (asset, act, subject) = found.ok_or_else(|| Problem::not_found(id.to_string()))?;
+    let (by, action, now) = (ask.by(), Action::Begin { clearance: id }, shared.house.clock().now());
+    let command = Command { by, action };
+    if let Some(refusal) = shared.house.with_state(|s| decide(s, &command, now).err())? {
+        return Err(shared.house.refused(&command, refusal).into());
+    }
     let opened = letting_go::open_token(&shared.house, token.as_bytes(), asset, act, subject)?;
     if opened.terms().clearance != id.0 {
         let detail = format!("is the token of C-{}", opened.terms().clearance);
         let change = "use the token that reserving this clearance gave";
         return Err(Problem::new(403, "token_refused", id.to_string(), detail, change));
     }
-    lease(shared, id, Request::Begin { clearance: id.to_string() }, ask.by())
+    lease(shared, id, Request::Begin { clearance: id.to_string() }, by)
 }
 
 pub(crate) fn renew(shared: &Shared, ask: &Ask) -> Result<Reply, Problem> {

@@ -8,10 +8,12 @@ use bailee_core::demand::Medium;
 
 use crate::api::Problem;
 use crate::api::parts::Scope;
+use crate::api::words;
 use crate::http::handlers::{Ask, Shared};
 use crate::intake::Cover;
 
-/// A letter names its sender itself; for any other upload it is the party whose token it came with.
+/// A letter names its sender itself, however it came in (`medium`, else by what it is); for any
+/// other upload it is the party whose token it came with.
 pub(crate) fn cover(shared: &Shared, ask: &Ask) -> Result<Cover, Problem> {
     let silent = match ask.said("silent", "bailee-silent").as_deref() {
         None => None,
@@ -24,10 +26,13 @@ pub(crate) fn cover(shared: &Shared, ask: &Ask) -> Result<Cover, Problem> {
     };
     let media = ask.headers.get(CONTENT_TYPE).and_then(|media| media.to_str().ok());
     let letter = media.is_none_or(|media| media.starts_with("message/rfc822"));
+    let told = ask.said("medium", "bailee-medium").map(|word| word.parse::<words::Medium>());
+    let told = told.transpose().map_err(|e| Problem::bad_request("medium", e.to_string()))?;
+    let by_itself = if letter { Medium::Email } else { Medium::Portal };
     let mut cover = Cover {
         instrument: ask.said("instrument", "bailee-instrument"),
         silent,
-        medium: Some(if letter { Medium::Email } else { Medium::Portal }),
+        medium: Some(told.map_or(by_itself, Into::into)),
         from: None,
         scope: scope(ask)?.into_core()?,
     };

@@ -136,6 +136,7 @@ fn parameters(route: &Route) -> Vec<Value> {
     let query: &[(&str, &str)] = match route.path {
         "/v1/intake" => &[
             ("instrument", "Code of the instrument it claims to be; or header Bailee-Instrument"),
+            ("medium", "How it came in: email, post, portal, oral; or header Bailee-Medium"),
             ("silent", "true: the owner must not learn of it; or header Bailee-Silent"),
             ("account", "Everything of this account (AC-1); may be repeated"),
             ("asset", "This asset (A-1), its parts and copies; may be repeated"),

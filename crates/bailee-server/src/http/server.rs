@@ -56,19 +56,19 @@ pub fn serve(
     serve_until(house, listen, &Stop::default(), ready)
 }
 
-/// As [`serve`], and also until `stop` says so.
+/// As [`serve`], and also until `stop` says so. Whoever keeps a share of the house closes it.
 ///
 /// # Errors
 /// As [`serve`].
 pub fn serve_until(
-    house: House,
+    house: impl Into<Arc<House>>,
     listen: SocketAddr,
     stop: &Stop,
     ready: impl FnOnce(SocketAddr),
 ) -> Result<(), ServeError> {
     let runtime = listen::runtime(THREADS)?;
     let (nudge, nudged) = sync_channel(1);
-    let house = Arc::new(house);
+    let house: Arc<House> = house.into();
     let upkeep = Mutex::default();
     let shared = Arc::new(Shared { house: house.clone(), metrics: Metrics::new(), nudge, upkeep });
     let for_settler = shared.clone();

@@ -141,6 +141,9 @@ fn an_owner_sees_an_open_hold_and_no_trace_of_a_silent_one() {
     let silent = letter_with(1, "Keep everything of account otto store.\r\n");
     let path = "/v1/intake?instrument=epoc-pr&silent=true";
     assert_eq!(served.post(path, &operator, &silent).status, 201);
+    let by_word =
+        served.post("/v1/intake?medium=pigeon", &operator, &letter_with(2, "Keep it.\r\n"));
+    assert_eq!((by_word.status, by_word.code().as_str()), (400, "bad_request"));
     let holds = served.get("/v1/holds", &operator).json();
     assert_eq!((holds["items"][0]["silent"].as_bool(), holds["next"].as_str()), (Some(true), None));
     assert_eq!(holds["items"][0]["scope"]["accounts"][0], "AC-1");

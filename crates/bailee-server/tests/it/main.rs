@@ -24,6 +24,7 @@ mod let_go;
 mod letters;
 mod matter;
 mod monitors;
+mod over_http;
 mod probing;
 mod pruning;
 mod refusals;

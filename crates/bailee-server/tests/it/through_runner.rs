@@ -11,9 +11,12 @@ use bailee_store::MemoryObjects;
 
 use crate::common::{parts, sqlite};
 
-fn stories() -> Vec<(String, String)> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../scenarios");
-    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+pub(crate) fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../scenarios")
+}
+
+pub(crate) fn stories() -> Vec<(String, String)> {
+    let files = std::fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path());
     let texts = files.filter(|file| file.extension().is_some_and(|e| e == "txt"));
     let mut stories: Vec<(String, String)> = texts
         .map(|file| {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::super::form::{Answer, Form, Meaning::Ask, Scene, Unclear};
 use super::super::names::{Thing, expand, id};
+use super::super::question::Question;
 use super::super::slot::Slots;
 use super::super::tell;
 use super::ask::last_basis;
@@ -116,7 +117,8 @@ pub(super) const FORMS: &[Form] = &[
             let missing = || Unclear::new("a line `remember what … sees` before", "none");
             let before = scene.memory.views.get(&owner).ok_or_else(missing)?;
             let now = view::owner(scene.state, owner);
-            Ok(Answer::of(tell::view(before), tell::view(&now)))
+            let answer = Answer::of(tell::view(before), tell::view(&now));
+            Ok(Answer { asked: vec![Question::Owner(owner, now)], ..answer })
         }),
     },
     Form {
@@ -147,9 +149,9 @@ fn same(names: &[String], expected: String, got: Vec<String>) -> Answer {
     let wrong = names.iter().zip(&got).find(|(_, got)| **got != expected);
     let shown = tell::grouped(names, &got);
     match wrong {
-        None => Answer { got: expected.clone(), expected, shown, remember: None },
+        None => Answer { got: expected.clone(), expected, shown, ..Answer::default() },
         Some((name, got)) => {
-            Answer { expected, got: format!("{name}: {got}"), shown, remember: None }
+            Answer { expected, got: format!("{name}: {got}"), shown, ..Answer::default() }
         }
     }
 }
@@ -162,7 +164,7 @@ fn gate(scene: &Scene<'_>, slots: &Slots) -> Result<Answer, Unclear> {
         .iter()
         .map(|(code, about)| format!("{} {}", code.as_str(), scene.names.about(about)))
         .collect();
-    let (mut short, mut long) = (Vec::new(), Vec::new());
+    let (mut short, mut long, mut asked) = (Vec::new(), Vec::new(), Vec::new());
     for name in &names {
         let asset = scene.names.asset(scene.state, name)?;
         let verdict = gate::verdict(scene.state, asset, verb, scene.now, None);
@@ -170,15 +172,16 @@ fn gate(scene: &Scene<'_>, slots: &Slots) -> Result<Answer, Unclear> {
         let given = verdict.reasons.iter().map(|r| format!("{} {}", r.code.as_str(), r.about));
         short.push(tell::blocked(&given.collect::<Vec<_>>()));
         long.push(tell::verdict(&verdict));
+        asked.push(Question::Gate(verb, verdict));
     }
     let shown = tell::grouped(&names, &long);
-    Ok(Answer { shown, ..same(&names, tell::blocked(&wanted), short) })
+    Ok(Answer { shown, asked, ..same(&names, tell::blocked(&wanted), short) })
 }
 
 fn statuses(scene: &Scene<'_>, slots: &Slots) -> Result<Answer, Unclear> {
     let names = expand(slots.names("names"))?;
     let wanted = slots.name("status");
-    let mut got = Vec::new();
+    let (mut got, mut asked) = (Vec::new(), Vec::new());
     for name in &names {
         let thing = match scene.names.thing(name)? {
             // A snapshot that left is an asset that left; its words are both.
@@ -190,8 +193,9 @@ fn statuses(scene: &Scene<'_>, slots: &Slots) -> Result<Answer, Unclear> {
         let words = status::of(scene, thing)?;
         let fits = words.contains(&wanted);
         got.push(if fits { wanted.to_owned() } else { words.join(", ") });
+        asked.push(Question::Thing(thing.id(), words));
     }
-    Ok(same(&names, wanted.to_owned(), got))
+    Ok(Answer { asked, ..same(&names, wanted.to_owned(), got) })
 }
 
 fn reaches(scene: &Scene<'_>, slots: &Slots) -> Result<Answer, Unclear> {
@@ -236,7 +240,8 @@ fn count(scene: &Scene<'_>, slots: &Slots) -> Result<Answer, Unclear> {
         _ => s.duties.len(),
     };
     let wanted = slots.number("count").unwrap_or_default();
-    Ok(Answer::of(format!("{wanted} {table}"), format!("{found} {table}")))
+    let answer = Answer::of(format!("{wanted} {table}"), format!("{found} {table}"));
+    Ok(Answer { asked: vec![Question::Count(table.to_owned(), found)], ..answer })
 }
 
 fn receipt(scene: &Scene<'_>, slots: &Slots) -> Result<Answer, Unclear> {
@@ -361,16 +366,18 @@ fn remember(scene: &Scene<'_>, slots: &Slots) -> Result<Answer, Unclear> {
     let owner = scene.names.party(slots.name("owner"))?;
     let view = view::owner(scene.state, owner);
     let said = tell::view(&view);
-    Ok(Answer { remember: Some((owner, view)), ..Answer::of(said.clone(), said) })
+    let asked = vec![Question::Owner(owner, view.clone())];
+    Ok(Answer { remember: Some((owner, view)), asked, ..Answer::of(said.clone(), said) })
 }
 
 fn sees(scene: &Scene<'_>, slots: &Slots) -> Result<Answer, Unclear> {
     let owner = scene.names.party(slots.name("owner"))?;
-    let got: Vec<String> =
-        view::owner(scene.state, owner).holds.iter().map(ToString::to_string).collect();
+    let view = view::owner(scene.state, owner);
+    let got: Vec<String> = view.holds.iter().map(ToString::to_string).collect();
     let said = |holds: &[String]| match holds.is_empty() {
         true => "no holds".to_owned(),
         false => holds.join(", "),
     };
-    Ok(Answer::of(said(&expand(slots.names("names"))?), said(&got)))
+    let answer = Answer::of(said(&expand(slots.names("names"))?), said(&got));
+    Ok(Answer { asked: vec![Question::Owner(owner, view)], ..answer })
 }
