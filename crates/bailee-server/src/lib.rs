@@ -35,6 +35,7 @@ pub mod receipt;
 mod runner;
 pub mod scenario;
 pub mod secrecy;
+pub mod settling;
 pub mod stamping;
 mod steward;
 pub mod volumes;

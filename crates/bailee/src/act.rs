@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use bailee_server::api::Received;
+use bailee_server::api::expired::Settled;
 use bailee_server::api::words::Verb;
+use bailee_server::settling;
 use serde_json::json;
 
 use crate::cli::ask::{Ask, ListArgs, read};
@@ -207,9 +209,14 @@ fn check(reach: &Reach, style: Style) -> Result<(), Trouble> {
 }
 
 fn settle(reach: &Reach, style: Style) -> Result<(), Trouble> {
-    let door = Door::open(reach)?;
-    let here = door.here("`settle`")?;
-    let left = here.settle() + stamps::settle(&here.house);
+    let settled: Settled = match Door::open(reach)? {
+        Door::Here(here) => settling::settle(&here.house),
+        Door::There(client) => client.wait("/v1/settlements", &json!({}))?,
+    };
+    for line in &settled.remarks {
+        print::remark(&format!("still pending: {}", print::safe(line)));
+    }
+    let left = settled.still_pending;
     match style {
         Style::Json => print::json(&json!({ "still_pending": left }))?,
         Style::Words if left == 0 => print::out("nothing is left to do\n")?,

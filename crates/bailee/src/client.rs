@@ -50,6 +50,10 @@ const LOOK: &str = "look at --server, at the network, and whether `bailee serve`
 const LOOK_FOR_END: &str = "the server may still be at work, do not start it anew yet: `bailee \
     clearance list` names its clearance, `bailee clearance show C-1` with that id how it ended";
 
+/// What to do when there is no answer to an expiry.
+const REPEAT: &str = "the server may still be at work: give the same command again; it is `busy` \
+    until that ends, and then answers with what was done, from its certificate";
+
 /// A server and who speaks to it.
 pub(crate) struct Client {
     agent: Agent,
@@ -92,6 +96,11 @@ impl Client {
     /// Has a custody unit erased, which takes as long as it takes.
     pub(crate) fn erase<T: DeserializeOwned>(&self, order: &impl Serialize) -> Result<T, Trouble> {
         self.patiently("/v1/erasures", order, LOOK_FOR_END)
+    }
+
+    /// Has a snapshot expire, which takes as long as it takes.
+    pub(crate) fn expire<T: DeserializeOwned>(&self, order: &impl Serialize) -> Result<T, Trouble> {
+        self.patiently("/v1/expiries", order, REPEAT)
     }
 
     /// Asks for what reads the whole log or vault, which takes as long as it takes.

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use bailee_ledger::to_hex;
 use bailee_server::api::erased::Erased;
+use bailee_server::api::expired::Expired;
 use bailee_server::api::words::Verb;
 use bailee_server::api::{Answer, Request};
 use bailee_server::letting_go::{self, Order};
@@ -180,21 +181,20 @@ pub(crate) fn sanitize(args: SanitizeArgs, reach: &Reach, style: Style) -> Resul
 
 /// Expires a snapshot under a clearance.
 pub(crate) fn expire(args: &ExpireArgs, reach: &Reach, style: Style) -> Result<(), Trouble> {
-    let door = Door::open(reach)?;
-    let here = door.here("`expire`")?;
-    let (disposition, asset) = (read_id(&args.disposition)?, read_id(&args.asset)?);
-    let by = here.speaker()?;
-    let (clearance, report) = letting_go::expire(&here.house, disposition, asset, by, &mut || ())?;
-    here.settle();
-    let value = json!({
-        "asset": args.asset,
-        "clearance": clearance.to_string(),
-        "finished": true,
-        "snapshots": report.snapshots,
-        "packs": report.packs,
-        "freed_bytes": report.freed_bytes,
-        "lost_chunks": report.lost,
-    });
+    let value = match Door::open(reach)? {
+        Door::Here(here) => {
+            let (disposition, asset) = (read_id(&args.disposition)?, read_id(&args.asset)?);
+            let (house, by) = (&here.house, here.speaker()?);
+            let (clearance, report) =
+                letting_go::expire(house, disposition, asset, by, &mut || ())?;
+            here.settle();
+            json!(Expired::of(&args.asset, clearance, &report))
+        }
+        Door::There(client) => {
+            let order = json!({ "disposition": args.disposition, "asset": args.asset });
+            client.expire(&order)?
+        }
+    };
     print::thing(&value, style)
 }
 

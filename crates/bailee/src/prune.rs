@@ -3,8 +3,9 @@
 //! Invariants: nothing here lets go of a snapshot; a unit that is refused keeps no other waiting
 //! and is said by name. Exit code 0: every unit was pruned, and no kept snapshot lacks anything.
 
-use bailee_server::pruning::{self, Pruned};
+use bailee_server::api::expired::pruned;
 use bailee_server::vault::Sweep;
+use bailee_server::{House, pruning};
 use serde_json::{Value, json};
 
 use crate::cli::Reach;
@@ -16,51 +17,37 @@ use crate::trouble::Trouble;
 
 /// Prunes, or says what that would free.
 pub(crate) fn prune(args: &PruneArgs, reach: &Reach, style: Style) -> Result<(), Trouble> {
+    let value: Value = match Door::open(reach)? {
+        Door::Here(here) => here_and_now(args, &here.house)?,
+        Door::There(client) => client.wait("/v1/prunes", &json!({ "dry_run": args.dry_run }))?,
+    };
+    let number = |name: &str| value[name].as_u64();
+    if style == Style::Json {
+        print::json(&value)?;
+    } else {
+        let items = value["items"].as_array().cloned().unwrap_or_default();
+        print::table(&items)?;
+        let verb = if args.dry_run { "would be freed at most" } else { "freed" };
+        let (packs, freed) = (number("packs"), number("freed_bytes"));
+        let (packs, freed) = (packs.unwrap_or_default(), freed.unwrap_or_default());
+        print::out(&format!("{} in {packs} packs {verb}\n", print::bytes(freed)))?;
+        for one in items.iter().filter(|one| one.get("refused").is_some()) {
+            let text = |name: &str| print::safe(one[name].as_str().unwrap_or_default());
+            print::remark(&format!("refused: {}: {}", text("of"), text("refused")));
+        }
+    }
+    // Anything but two zeros is no answer that says "good".
+    let good = number("refused") == Some(0) && number("lost_chunks") == Some(0);
+    if good { Ok(()) } else { Err(Trouble::Said(1)) }
+}
+
+fn here_and_now(args: &PruneArgs, house: &House) -> Result<Value, Trouble> {
     let how = if args.dry_run { Sweep::Rehearse } else { Sweep::Now };
-    let door = Door::open(reach)?;
     let mut bar = Bar::new();
     let mut told = |tenant: &str, done: usize, many: usize| {
         bar.count(&format!("pruning units of {}", print::safe(tenant)), done as u64, many as u64);
     };
-    let all = pruning::prune(&door.here("`prune`")?.house, how, &mut told)?;
+    let all = pruning::prune(house, how, &mut told)?;
     drop(bar);
-    let items: Vec<Value> = all.iter().map(row).collect();
-    let sum = |of: &str| items.iter().filter_map(|row| row[of].as_u64()).sum::<u64>();
-    let (packs, freed, lost) = (sum("packs"), sum("freed_bytes"), sum("lost_chunks"));
-    let refused = items.iter().filter(|row| row.get("refused").is_some()).count();
-    if style == Style::Json {
-        print::json(&json!({
-            "dry_run": args.dry_run,
-            "units": items.len(),
-            "packs": packs,
-            "freed_bytes": freed,
-            "refused": refused,
-            "items": items,
-        }))?;
-    } else {
-        print::table(&items)?;
-        let verb = if args.dry_run { "would be freed at most" } else { "freed" };
-        print::out(&format!("{} in {packs} packs {verb}\n", print::bytes(freed)))?;
-        for one in &all {
-            if let Err(error) = &one.swept.outcome {
-                print::remark(&format!("refused: {}: {error}", one.tenant));
-            }
-        }
-    }
-    if refused == 0 && lost == 0 { Ok(()) } else { Err(Trouble::Said(1)) }
-}
-
-fn row(Pruned { tenant, swept }: &Pruned) -> Value {
-    let mut row = json!({ "unit": swept.unit, "of": tenant });
-    match &swept.outcome {
-        Ok(report) => {
-            row["packs"] = report.packs.into();
-            row["freed_bytes"] = report.freed_bytes.into();
-            row["moved_bytes"] = report.moved_bytes.into();
-            row["waiting"] = report.waiting.into();
-            row["lost_chunks"] = report.lost.into();
-        }
-        Err(error) => row["refused"] = error.to_string().into(),
-    }
-    row
+    Ok(pruned(args.dry_run, &all))
 }

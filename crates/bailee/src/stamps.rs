@@ -1,8 +1,5 @@
-//! `bailee timestamps`, and the timestamps' part of `bailee settle`.
+//! `bailee timestamps`.
 
-use std::time::Duration;
-
-use bailee_server::House;
 use serde_json::Value;
 
 use crate::act::page;
@@ -11,9 +8,6 @@ use crate::cli::ask::ListArgs;
 use crate::door::Door;
 use crate::print::{self, Style};
 use crate::trouble::Trouble;
-
-/// Longest that `settle` waits for authorities.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What is stamped, how the authorities stand, what is missing.
 pub(crate) fn list(part: &ListArgs, reach: &Reach, style: Style) -> Result<(), Trouble> {
@@ -34,13 +28,4 @@ pub(crate) fn list(part: &ListArgs, reach: &Reach, style: Style) -> Result<(), T
         print::out(&format!("missing  {}\n", print::safe(line.as_str().unwrap_or_default())))?;
     }
     Ok(())
-}
-
-/// Has authorities asked for what is due; remarks what could not be had. The number of those.
-pub(crate) fn settle(house: &House) -> usize {
-    let left = house.stamp(PATIENCE);
-    for line in &left {
-        print::remark(&format!("still pending: {}", print::safe(line)));
-    }
-    left.len()
 }

@@ -8,6 +8,7 @@ pub mod answer;
 mod certified;
 pub mod check;
 pub mod erased;
+pub mod expired;
 pub mod parts;
 mod perform;
 pub mod problem;

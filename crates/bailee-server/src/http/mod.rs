@@ -14,6 +14,7 @@ pub(crate) mod body;
 mod clearances;
 mod cover;
 mod erasures;
+mod expiries;
 mod handlers;
 pub(crate) mod listen;
 pub(crate) mod metrics;

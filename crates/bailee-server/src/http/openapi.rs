@@ -45,6 +45,10 @@ use crate::http::routes::{Need, ROUTES, Route};
     api::erased::VolumesLeft,
     api::CheckReport,
     api::upkeep::Scrub,
+    api::expired::Expire,
+    api::expired::Expired,
+    api::expired::Prune,
+    api::expired::Settled,
 )))]
 struct Schemas;
 

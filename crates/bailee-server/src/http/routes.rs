@@ -10,7 +10,7 @@ use bailee_core::TokenScope::{Agent, Intake, Operator, Reader};
 use crate::api::Problem;
 use crate::http::handlers::{self, Ask, Shared};
 use crate::http::reply::Reply;
-use crate::http::{clearances, erasures, tiles, upkeep};
+use crate::http::{clearances, erasures, expiries, tiles, upkeep};
 use crate::intake::LARGEST_MESSAGE;
 
 /// Largest JSON request: a command with a document of about 40 MiB in it.
@@ -125,6 +125,15 @@ routes! {
     Post "/v1/erasures" Need::House(&[Operator]), STEP, Some("Erase")
         => "application/json" Some("Erased"), erasures::erase,
         "Erase the custody unit of a snapshot cryptographically, under a clearance";
+    Post "/v1/expiries" Need::House(&[Operator]), STEP, Some("Expire")
+        => "application/json" Some("Expired"), expiries::expire,
+        "Expire a snapshot from the vault under a clearance; repeated, it answers the same";
+    Post "/v1/prunes" Need::House(&[Operator]), STEP, Some("Prune")
+        => "application/json" None, expiries::prune,
+        "Free the space in the vault that nothing needs any more";
+    Post "/v1/settlements" Need::House(&[Operator]), STEP, None
+        => "application/json" Some("Settled"), expiries::settle,
+        "Carry out now what is due: clocks, receipts, notices, pages, timestamps";
     Post "/v1/checks" Need::House(&[Operator]), STEP, None
         => "application/json" Some("CheckReport"), upkeep::check,
         "Check everything: every rule, every proof, every exhibit";
@@ -205,6 +214,9 @@ mod tests {
             "-ao- house POST /v1/clearances/{id}/abort",
             "-aor house GET /v1/clearances/{id}/certificate",
             "--o- house POST /v1/erasures",
+            "--o- house POST /v1/expiries",
+            "--o- house POST /v1/prunes",
+            "--o- house POST /v1/settlements",
             "--o- house POST /v1/checks",
             "--o- house POST /v1/scrubs",
             "--o- house POST /v1/snapshots/{id}/verify",

@@ -18,16 +18,17 @@ use crate::http::reply::Reply;
 use crate::{keeping, probing};
 
 /// The one place for what reads a lot.
-fn place(shared: &Shared) -> Result<MutexGuard<'_, ()>, Problem> {
+pub(crate) fn place(shared: &Shared) -> Result<MutexGuard<'_, ()>, Problem> {
     match shared.upkeep.try_lock() {
         Ok(place) => Ok(place),
-        // One that panicked is over, and left nothing half done: these only read.
+        // One that panicked is over. Most only read; what an expiry or a pruning left half done,
+        // the vault finishes with the next.
         Err(TryLockError::Poisoned(place)) => Ok(place.into_inner()),
         Err(TryLockError::WouldBlock) => Err(busy()),
     }
 }
 
-fn person(ask: &Ask) -> Result<PartyId, Problem> {
+pub(crate) fn person(ask: &Ask) -> Result<PartyId, Problem> {
     let missing = || Problem::failure("house_failed", "the request", "came in without a caller");
     let By::Party(by) = ask.by() else { return Err(missing()) };
     Ok(by)

@@ -2,18 +2,26 @@
 //!
 //! Order: reserve -> token -> begin -> the vault holds what it has against what the log has as
 //! kept, asks the gate once more, forgets the snapshot and prunes, the lease renewed beside it ->
-//! finish. Invariant: what cannot be seen any more after an error is reported as gone, so that it
-//! counts as nobody's copy.
+//! finish. Invariants: what cannot be seen any more after an error is reported as gone, so that it
+//! counts as nobody's copy; an expiry that is asked for again under the same disposition is told
+//! from its certificate, and nothing is recorded.
 
+use bailee_core::asset::Fate;
+use bailee_core::disposition::DispositionKind;
 use bailee_core::id::{AssetId, ClearanceId, DispositionId, PartyId};
-use bailee_core::{Action, By, Command};
+use bailee_core::{Action, By, Code, Command, State, decide};
 use bailee_ledger::clearance::Act;
+use bailee_vault::ExpireReport;
+use serde::Deserialize;
 
 use super::lease::Leased;
 use super::{LetGoError, abort, certificate, finished, open_token, reserve, shelved};
-use crate::house::House;
+use crate::house::{House, HouseError};
 use crate::keeping::{self, KeepError};
 use crate::pruning;
+use crate::receipt;
+
+type Expired = (ClearanceId, ExpireReport);
 
 /// Expires a snapshot from the vault under a clearance, and certifies it. `begun` is called when
 /// the log has the beginning; the lease is renewed from before that until the vault has pruned.
@@ -23,7 +31,7 @@ pub fn expire(
     asset: AssetId,
     by: PartyId,
     begun: &mut dyn FnMut(),
-) -> Result<(ClearanceId, bailee_vault::ExpireReport), LetGoError> {
+) -> Result<Expired, LetGoError> {
     let by = By::Party(by);
     let missing = || LetGoError::NotFound(format!("a snapshot {asset}"));
     let found = house.with_state(|s| {
@@ -32,6 +40,9 @@ pub fn expire(
         Some((snapshot, found.root, found.bytes))
     })?;
     let (snapshot, root, bytes) = found.ok_or_else(missing)?;
+    if let Some(done) = done_before(house, disposition, asset, root, by)? {
+        return Ok(done);
+    }
     // Whatever can fail without touching anything fails before there is a clearance.
     let (tenant, vault_id) = keeping::locate(house, snapshot)?;
     let vault = keeping::vault(house)?;
@@ -60,14 +71,68 @@ pub fn expire(
     let json = format!(
         "{{\"format\":\"bailee/expiry/v1\",\"clearance\":\"{id}\",\"asset\":\"{asset}\",\
          \"snapshot\":\"{snapshot}\",\"root\":\"{}\",\"packs\":{},\"freed_bytes\":{},\
-         \"volumes_not_reached\":{}}}\n",
+         \"lost_chunks\":{},\"volumes_not_reached\":{}}}\n",
         bailee_ledger::to_hex(&root),
         report.packs,
         report.freed_bytes,
+        report.lost,
         serde_json::json!(left)
     )
     .into_bytes();
     let (reason, exhibit) = certificate(json);
     finished(house, id, by, reason, exhibit)?;
     Ok((id, report))
+}
+
+/// Of a certificate, what is told again. It has more.
+#[derive(Deserialize)]
+struct Certified {
+    packs: u64,
+    freed_bytes: u64,
+    /// Absent from the first certificates.
+    #[serde(default)]
+    lost_chunks: u64,
+}
+
+/// What the same expiry came to before, for whoever might ask for it now.
+fn done_before(
+    house: &House,
+    disposition: DispositionId,
+    asset: AssetId,
+    subject: [u8; 32],
+    by: By,
+) -> Result<Option<Expired>, LetGoError> {
+    let command = Command { by, action: Action::Reserve { disposition, asset, subject } };
+    let now = house.clock().now();
+    let found = house.with_state(|s| {
+        let refused = decide(s, &command, now).err().map(|refusal| refusal.code);
+        match refused {
+            None | Some(Code::NotPermitted) => None,
+            Some(_) => finished_under(s, disposition, asset),
+        }
+    })?;
+    let Some((id, position)) = found else { return Ok(None) };
+    let lost = || LetGoError::NotFound(format!("the certificate of {id}"));
+    let entry = house.entries(position, 1)?.pop().ok_or_else(lost)?;
+    let unread = |e: String| HouseError::Io { doing: format!("read {id}"), detail: e };
+    let record = receipt::read(position, &entry).map_err(|e| unread(e.to_string()))?;
+    let paper = record.fact.papers.and_then(|papers| papers.exhibits.into_iter().next());
+    let bytes = paper.map(|paper| house.exhibit(&paper.digest)).transpose()?.flatten();
+    let said: Certified = serde_json::from_slice(&bytes.ok_or_else(lost)?)
+        .map_err(|e| unread(format!("its certificate does not read: {e}")))?;
+    let (packs, freed_bytes, lost) = (said.packs, said.freed_bytes, said.lost_chunks);
+    let report = ExpireReport { snapshots: 1, packs, freed_bytes, lost, ..Default::default() };
+    Ok(Some((id, report)))
+}
+
+/// The clearance under which this very expiry ended, and where its certificate is.
+fn finished_under(
+    s: &State,
+    disposition: DispositionId,
+    asset: AssetId,
+) -> Option<(ClearanceId, u64)> {
+    let Fate::Destroyed(id) = s.assets.get(asset)?.fate else { return None };
+    let clearance = s.clearances.get(id).filter(|found| found.disposition == disposition)?;
+    let kind = s.dispositions.get(disposition)?.kind;
+    Some((id, clearance.certificate.filter(|_| kind == DispositionKind::Expire)?))
 }

@@ -17,6 +17,7 @@ mod http;
 mod http_clearance;
 mod http_doors;
 mod http_end;
+mod http_expire;
 mod http_intake;
 mod key_change;
 mod kill;

@@ -12,6 +12,7 @@ mod keys;
 mod letting_go;
 mod mount;
 mod piping;
+mod places;
 mod pruning;
 #[allow(dead_code, reason = "the store's tests use all of it")]
 #[path = "../../../bailee-store/tests/it/radosgw.rs"]

@@ -7,6 +7,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use crate::room::{Room, Said, text};
+use crate::wire::{Server, token};
 
 /// Files of the vault below a directory of that name.
 fn files(room: &Room, kind: &str) -> Vec<PathBuf> {
@@ -146,4 +147,34 @@ fn what_a_killed_preservation_left_comes_back() {
     assert!(packs(&room).is_empty(), "all of it came back");
     let again = room.run(&["prune"]).ok();
     assert!(again.contains("0 B in 0 packs freed"), "{again}");
+}
+
+#[test]
+fn an_expiry_and_a_prune_go_through_a_running_service() {
+    let (room, _, _) = approved();
+    let (operator, reader) = (token(&room, "P-2", "operator"), token(&room, "P-2", "reader"));
+    let server = Server::start(&room);
+    let ask = |args: &[&str]| server.run(&operator, &[&["--json"], args].concat());
+    let order = ["expire", "A-2", "--disposition", "X-1"];
+    let refused = server.run(&reader, &order);
+    assert!(refused.code == 1 && refused.err.contains("scope"), "{refused:?}");
+    let held = ask(&["expire", "A-3", "--disposition", "X-1"]);
+    assert_eq!(held.code, 1, "{held:?}");
+    let done = ask(&order);
+    assert_eq!((done.code, &done.json()["snapshots"]), (0, &1.into()), "{done:?}");
+    assert_eq!(ask(&order).json(), done.json(), "asked again, it is the same");
+    let bundle = room.path("C-1.bailee.zip");
+    assert_eq!(ask(&["certificate", "C-1", "-o", text(&bundle)]).code, 0);
+    let pruned = ask(&["prune"]);
+    assert_eq!((pruned.code, &pruned.json()["refused"]), (0, &0.into()), "{pruned:?}");
+    let rehearsed = server.run(&operator, &["prune", "--dry-run"]).ok();
+    assert!(rehearsed.contains("would be freed at most"), "{rehearsed}");
+    assert_eq!(ask(&["settle"]).json()["still_pending"], 0);
+    assert_eq!(ask(&["snapshot", "verify", "S-2"]).json()["intact"], true);
+    drop(server);
+    // On the directory it is the same too, and the certificate verifies.
+    assert_eq!(expire(&room).json(), done.json());
+    let key = room.run(&["--json", "status"]).json()["log_key"].as_str().map(str::to_owned);
+    room.run(&["verify", text(&bundle), "--key", &key.expect("a key")]).ok();
+    room.run(&["check"]).ok();
 }
