@@ -8,6 +8,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::attest::Witnesses;
+use crate::documents::Documents;
 use crate::house::HouseError;
 use crate::http::Serving;
 use crate::keys::{KeySettings, Source};
@@ -45,6 +46,9 @@ pub struct Config {
     /// Where the packs of the vault are.
     #[serde(default)]
     pub vault: Packs,
+    /// Documents that are handed in by themselves.
+    #[serde(default)]
+    pub documents: Documents,
 }
 
 impl Config {
@@ -65,6 +69,7 @@ impl Config {
             timestamp: Vec::new(),
             stamping: Pace::default(),
             vault: Packs::default(),
+            documents: Documents::default(),
         }
     }
 
@@ -114,6 +119,7 @@ impl Config {
         text.push_str(&self.stamping.to_text());
         text.extend(self.timestamp.iter().map(Authority::to_text));
         text.push_str(&self.vault.to_text());
+        text.push_str(&self.documents.to_text());
         text
     }
 }
@@ -157,6 +163,7 @@ mod tests {
         let policy = "witnesses.tlog-policy".into();
         config.witnesses = Some(Witnesses { policy, timeout_ms: 700 });
         config.serving.entries_days = Some(3650);
+        config.documents.largest_bytes = 1 << 40;
         assert_eq!(Config::parse(&config.to_text()).as_ref(), Ok(&config));
         config.stamping.every_s = 60;
         for policy in [None, Some("2.999.1".to_owned())] {

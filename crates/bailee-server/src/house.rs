@@ -14,7 +14,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockWriteGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use std::sync::{RwLockReadGuard, RwLockWriteGuard};
 use std::thread::JoinHandle;
 
 use bailee_core::{Command, Refusal, State, refused};
@@ -24,6 +25,7 @@ use bailee_store::{Digest, DirLock, Entry, Exhibit, Journal, ObjectError, Object
 use crate::attest::Attesting;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::documents::Arrivals;
 pub use crate::error::HouseError;
 use crate::image::Image;
 use crate::keys::Keys;
@@ -84,6 +86,8 @@ pub(crate) struct Inner {
     pub(crate) settling: Mutex<()>,
     /// Read while exhibits are added, written while some are destroyed: none goes under a new name.
     exhibits: RwLock<()>,
+    /// Large documents that were handed in and wait to be named.
+    pub(crate) arrivals: Arrivals,
     stale: AtomicBool,
     growth: Mutex<Growth>,
     grown: Condvar,
@@ -172,8 +176,18 @@ impl House {
     /// ones are put to the objects first, so that no entry names what is not there.
     /// A refusal to destroy or to free something is in the log before it is answered.
     pub fn submit(&self, command: Command, exhibits: Vec<Exhibit>) -> Result<Done, Failure> {
+        self.submit_while(None, command, exhibits)
+    }
+
+    /// As [`House::submit`], by who keeps exhibits that it names from being destroyed.
+    pub(crate) fn submit_while(
+        &self,
+        adding: Option<Adding<'_>>,
+        command: Command,
+        exhibits: Vec<Exhibit>,
+    ) -> Result<Done, Failure> {
         let kept = refused::is_kept(&command.action).then(|| command.clone());
-        match (self.ask(command, exhibits), kept) {
+        match (self.ask(adding, command, exhibits), kept) {
             (Err(Failure::Refused(refusal)), Some(command)) => {
                 Err(Failure::Refused(self.refused(&command, refusal)))
             }
@@ -194,7 +208,7 @@ impl House {
         let now = self.clock().now();
         let record = self.with_state(|s| refused::to_record(s, command, refusal, now));
         let recorded = record.and_then(|action| match action {
-            Some(action) => self.ask(Command::system(action), Vec::new()).map(drop),
+            Some(action) => self.ask(None, Command::system(action), Vec::new()).map(drop),
             None => Ok(()),
         });
         if let Err(failure) = recorded {
@@ -202,9 +216,13 @@ impl House {
         }
     }
 
-    fn ask(&self, command: Command, exhibits: Vec<Exhibit>) -> Result<Done, Failure> {
-        let _adding = (!exhibits.is_empty())
-            .then(|| self.inner.exhibits.read().unwrap_or_else(PoisonError::into_inner));
+    fn ask(
+        &self,
+        adding: Option<Adding<'_>>,
+        command: Command,
+        exhibits: Vec<Exhibit>,
+    ) -> Result<Done, Failure> {
+        let _adding = adding.or_else(|| (!exhibits.is_empty()).then(|| self.adding()));
         let (small, large): (Vec<_>, Vec<_>) =
             exhibits.into_iter().partition(|exhibit| exhibit.bytes.len() <= SMALL_EXHIBIT);
         for exhibit in large {
@@ -313,6 +331,11 @@ impl House {
         self.lock.clone()
     }
 
+    /// While this is held no exhibit is destroyed.
+    pub(crate) fn adding(&self) -> Adding<'_> {
+        self.inner.exhibits.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// While this is held no exhibit is added.
     pub(crate) fn no_new_exhibits(&self) -> RwLockWriteGuard<'_, ()> {
         self.inner.exhibits.write().unwrap_or_else(PoisonError::into_inner)
@@ -357,6 +380,9 @@ impl Drop for House {
         _ = self.inner.read(|projection| image.keep(image.size(), projection));
     }
 }
+
+/// Keeps exhibits from being destroyed.
+pub(crate) type Adding<'a> = RwLockReadGuard<'a, ()>;
 
 /// Where a large exhibit is kept.
 pub(crate) fn object_name(digest: &Digest) -> String {

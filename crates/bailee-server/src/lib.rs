@@ -11,6 +11,7 @@ pub mod catalogue;
 mod clock;
 mod commit;
 mod config;
+pub mod documents;
 mod end;
 mod erasing;
 mod error;

@@ -13,17 +13,18 @@
 //! papers -> the archive is written; a document that changed since stops it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{Cursor, Read, Write};
+use std::io::Write;
 
 use bailee_core::disclosure::{Audience, Disclosure, Shown};
 use bailee_core::id::{MatterId, PartyId};
 use bailee_core::timeline::{Line, Teller, Whom};
 use bailee_ledger::bundle::{BundleBuilder, Kind, Opened};
 use bailee_ledger::hash::sha256;
-use bailee_ledger::{Policy, to_hex, zip};
-use bailee_store::{Digest, Entry};
+use bailee_ledger::{Policy, to_hex};
+use bailee_store::Entry;
 
 use crate::attest::Attested;
+use crate::documents;
 use crate::house::House;
 use crate::paper::form::{Facts, certification};
 use crate::paper::timeline::{About, timeline};
@@ -65,18 +66,11 @@ pub fn bundle(
             digests.extend(papers.exhibits.iter().map(|paper| paper.digest));
         }
     }
-    let mut documents = Vec::new();
+    let mut rode = Vec::new();
     for digest in digests {
-        let Some(content) = open_exhibit(house, &digest)? else { continue };
-        let measure = zip::measure(content).map_err(|e| unread(&digest, &e.to_string()))?;
-        if measure.sha256 != digest {
-            return Err(unread(&digest, "its bytes are not what its name says"));
-        }
-        documents.push((to_hex(&digest), measure.size));
-        builder = builder.exhibit_opened(measure, move || {
-            let gone = || std::io::Error::other("it was erased while the bundle was written");
-            open_exhibit(house, &digest).map_err(std::io::Error::other)?.ok_or_else(gone)
-        });
+        let (grown, size) = documents::into_bundle(house, builder, digest)?;
+        builder = grown;
+        rode.extend(size.map(|size| (to_hex(&digest), size)));
     }
     let about = About {
         matter: matter.to_string(),
@@ -85,7 +79,7 @@ pub fn bundle(
         size: attested.size,
         people: found.people,
     };
-    let facts = facts(&about, &attested, &policy, found.entries.len() as u64, documents);
+    let facts = facts(&about, &attested, &policy, found.entries.len() as u64, rode);
     for (name, bytes) in papers(&about, &found.lines, &facts) {
         builder = builder.text(name, bytes)?;
     }
@@ -161,26 +155,6 @@ fn opened(entry: &Entry, shown: Shown) -> [Option<Opened>; 3] {
         let section = entry.sections[n].as_ref().filter(|_| open[n]);
         section.map(|section| Opened { bytes: section.bytes.clone(), salt: section.salt })
     })
-}
-
-/// A document's bytes, from the first on; `None` if it was erased.
-fn open_exhibit(
-    house: &House,
-    digest: &Digest,
-) -> Result<Option<Box<dyn Read + Send>>, ReceiptError> {
-    if let Some(bytes) = house.journal().exhibit(digest).map_err(crate::HouseError::from)? {
-        return Ok(Some(Box::new(Cursor::new(bytes))));
-    }
-    match house.objects().open(&crate::house::object_name(digest)) {
-        Ok(content) => Ok(Some(content)),
-        Err(bailee_store::ObjectError::NotFound { .. }) => Ok(None),
-        Err(error) => Err(crate::HouseError::from(error).into()),
-    }
-}
-
-fn unread(digest: &Digest, detail: &str) -> ReceiptError {
-    let doing = format!("read exhibit {}", to_hex(digest));
-    crate::HouseError::Io { doing, detail: detail.to_owned() }.into()
 }
 
 /// Whom the bundle is for, in words.

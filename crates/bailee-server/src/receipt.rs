@@ -15,6 +15,7 @@ use bailee_ledger::bundle::{BundleBuilder, Kind, Opened};
 use bailee_store::Entry;
 
 use crate::attest::Attested;
+use crate::documents;
 use crate::house::{House, HouseError};
 use crate::runner::Failure;
 
@@ -185,11 +186,12 @@ fn write(
             if !shown.insert(paper.digest) {
                 continue;
             }
-            let Some(bytes) = house.exhibit(&paper.digest)? else { continue };
-            builder = match n == 0 && parts.certificate == Some(*position) {
-                true => builder.certificate(bytes),
-                false => builder.exhibit(bytes),
-            };
+            let is_certificate = n == 0 && parts.certificate == Some(*position);
+            if !is_certificate {
+                builder = documents::into_bundle(house, builder, paper.digest)?.0;
+            } else if let Some(bytes) = house.exhibit(&paper.digest)? {
+                builder = builder.certificate(bytes);
+            }
         }
     }
     builder.write(&house.signer()?, out)?;

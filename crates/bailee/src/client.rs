@@ -7,10 +7,12 @@
 //! Out of scope: retries, but for a receipt that is about to be signed. Requests are recognised
 //! when repeated, so the person may simply repeat.
 
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use bailee_ledger::to_hex;
 use bailee_server::api::{Problem, Received};
 use bailee_server::store::https;
 use serde::Serialize;
@@ -101,6 +103,17 @@ impl Client {
     /// Has a snapshot expire, which takes as long as it takes.
     pub(crate) fn expire<T: DeserializeOwned>(&self, order: &impl Serialize) -> Result<T, Trouble> {
         self.patiently("/v1/expiries", order, REPEAT)
+    }
+
+    /// Hands a document in by itself, a piece at a time.
+    pub(crate) fn hand_in_document(&self, digest: &[u8; 32], file: File) -> Result<(), Trouble> {
+        let path = format!("/v1/exhibits/{}", to_hex(digest));
+        let request = self.posting(&path, "application/octet-stream", "application/json");
+        // Who is refused hears it before the first byte, and not as a broken line.
+        let request = request.header("expect", "100-continue");
+        let request = request.config().timeout_recv_response(Some(LONG_ANSWER)).build();
+        let response = request.send(file).map_err(|e| self.silent(&e, LOOK))?;
+        self.read::<Value>(response).map(drop)
     }
 
     /// Asks for what reads the whole log or vault, which takes as long as it takes.
@@ -205,7 +218,8 @@ impl Client {
             Bundle::Matter(Some(reader)) => format!("/v1/matters/{id}/bundle?for={reader}"),
             Bundle::Certificate => format!("/v1/clearances/{id}/certificate"),
         };
-        let response = self.fetch(&path)?;
+        // Its documents are read through before its first byte.
+        let response = self.fetch_within(&path, LONG_ANSWER)?;
         self.stream(response, out)
     }
 
@@ -219,10 +233,15 @@ impl Client {
     }
 
     fn fetch(&self, path: &str) -> Result<Response<Body>, Trouble> {
+        self.fetch_within(path, ANSWER)
+    }
+
+    fn fetch_within(&self, path: &str, answer: Duration) -> Result<Response<Body>, Trouble> {
         let mut request = self.agent.get(format!("{}{path}", self.base));
         if let Some(authorization) = &self.authorization {
             request = request.header("authorization", authorization);
         }
+        let request = request.config().timeout_recv_response(Some(answer)).build();
         request.call().map_err(|e| self.silent(&e, LOOK))
     }
 

@@ -5,6 +5,7 @@
 //! files only its keepers can open; by the token at a server. What follows from a command (clocks,
 //! receipts, notices) is carried out before the program ends, and what could not be is remarked.
 
+use std::fs::File;
 use std::io::Write;
 
 use bailee_server::api::parts::Scope;
@@ -13,7 +14,7 @@ use bailee_server::core::By;
 use bailee_server::core::disclosure::Audience;
 use bailee_server::core::id::PartyId;
 use bailee_server::intake::{self, Cover};
-use bailee_server::{Clock, House, matter, receipt};
+use bailee_server::{Clock, House, documents, matter, receipt};
 use serde_json::Value;
 
 use crate::cli::Reach;
@@ -70,6 +71,18 @@ impl Door {
 
     /// Records a request.
     pub(crate) fn perform(&self, request: Request) -> Result<Answer, Trouble> {
+        for (digest, path) in request.ahead()? {
+            let failed = |e| Trouble::io(format!("read {}", path.display()), &e);
+            let mut file = File::open(&path).map_err(failed)?;
+            match self {
+                Door::Here(here) => {
+                    let by = here.speaker()?;
+                    let taken = documents::hand_in(&here.house, by, &digest, &mut file);
+                    taken.map_err(Problem::from)?;
+                }
+                Door::There(client) => client.hand_in_document(&digest, file)?,
+            }
+        }
         match self {
             Door::Here(here) => {
                 let answer = api::perform(&here.house, request, By::Party(here.speaker()?))?;

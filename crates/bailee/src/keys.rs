@@ -144,7 +144,7 @@ fn propose(
 ) -> Result<(), Trouble> {
     let door = Door::open(reach)?;
     let here = door.here("`keys rotate`")?;
-    let (reason, exhibits) = reason.read()?.into_core()?;
+    let (reason, exhibits) = reason.read_whole()?.into_core()?;
     let by = here.speaker()?;
     let done = rotate::propose(&here.house, by, overlap_days, &reason, exhibits)?;
     here.settle();
@@ -178,7 +178,7 @@ fn go_on(args: ContinueArgs, reach: &Reach, style: Style) -> Result<(), Trouble>
     let by = reach.speaker.as_deref().map(read_id).transpose()?;
     let detail = "everything that is recorded names who asked for it";
     let unnamed = || Trouble::usage("--as", detail, "say who is speaking: --as P-1, or $BAILEE_AS");
-    let (reason, exhibits) = args.reason.read()?.into_core()?;
+    let (reason, exhibits) = args.reason.read_whole()?.into_core()?;
     let to = lost::GoOn {
         origin: &args.origin,
         checkpoint: &ask::read(&args.checkpoint)?,

@@ -87,7 +87,7 @@ pub(crate) fn clearance(verb: ClearanceVerb, reach: &Reach, style: Style) -> Res
         ClearanceVerb::Begin(step) => Request::Begin { clearance: step.clearance }.into(),
         ClearanceVerb::Renew(step) => Request::Renew { clearance: step.clearance }.into(),
         ClearanceVerb::Finish { clearance, reason } => {
-            Request::Finish { clearance, verified: true, reason: reason.read()? }.into()
+            Request::Finish { clearance, verified: true, reason: reason.read_whole()? }.into()
         }
         ClearanceVerb::Abort { clearance, gone, reason } => {
             Request::Abort { clearance, gone, reason: reason.read()? }.into()

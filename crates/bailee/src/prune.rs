@@ -5,7 +5,7 @@
 
 use bailee_server::api::expired::pruned;
 use bailee_server::vault::Sweep;
-use bailee_server::{House, pruning};
+use bailee_server::{House, documents, pruning};
 use serde_json::{Value, json};
 
 use crate::cli::Reach;
@@ -31,6 +31,9 @@ pub(crate) fn prune(args: &PruneArgs, reach: &Reach, style: Style) -> Result<(),
         let (packs, freed) = (number("packs"), number("freed_bytes"));
         let (packs, freed) = (packs.unwrap_or_default(), freed.unwrap_or_default());
         print::out(&format!("{} in {packs} packs {verb}\n", print::bytes(freed)))?;
+        if let Some(unnamed @ 1..) = number("unnamed_documents") {
+            print::out(&format!("{unnamed} documents that no entry names\n"))?;
+        }
         for one in items.iter().filter(|one| one.get("refused").is_some()) {
             let text = |name: &str| print::safe(one[name].as_str().unwrap_or_default());
             print::remark(&format!("refused: {}: {}", text("of"), text("refused")));
@@ -47,7 +50,8 @@ fn here_and_now(args: &PruneArgs, house: &House) -> Result<Value, Trouble> {
     let mut told = |tenant: &str, done: usize, many: usize| {
         bar.count(&format!("pruning units of {}", print::safe(tenant)), done as u64, many as u64);
     };
+    let unnamed = documents::sweep(house, how)?;
     let all = pruning::prune(house, how, &mut told)?;
     drop(bar);
-    Ok(pruned(args.dry_run, &all))
+    Ok(pruned(args.dry_run, unnamed, &all))
 }

@@ -94,6 +94,6 @@ fn leased(leased: Leased) -> Answer {
 /// The text of the document, if it is the only one and JSON: a certificate, or a run's record.
 fn json_text(exhibits: &[Upload]) -> Option<String> {
     let [one] = exhibits else { return None };
-    let text = String::from_utf8(STANDARD.decode(&one.base64).ok()?).ok()?;
+    let text = String::from_utf8(STANDARD.decode(one.base64.as_ref()?).ok()?).ok()?;
     serde_json::from_str::<Value>(&text).ok().map(|_| text)
 }

@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::api::problem::Problem;
+use crate::documents;
 use crate::house::House;
 use crate::{keys, probing, receipt, stamping};
 
@@ -238,9 +239,9 @@ impl Walk {
         let total = self.named.len() as u64;
         for (n, (digest, position)) in self.named.iter().enumerate() {
             let hex = to_hex(digest);
-            match house.exhibit(digest) {
-                Ok(Some(bytes)) if bailee_store::digest(&bytes) == *digest => report.exhibits += 1,
-                Ok(Some(_)) => report.find(format!("exhibit {hex} is not what its name says")),
+            match documents::is_itself(house, digest) {
+                Ok(Some(true)) => report.exhibits += 1,
+                Ok(Some(false)) => report.find(format!("exhibit {hex} is not what its name says")),
                 Ok(None) if self.erased.contains(position) => report.erased_exhibits += 1,
                 Ok(None) => {
                     report.find(format!("exhibit {hex} of entry {position} is not there"));

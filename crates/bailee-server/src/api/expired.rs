@@ -64,8 +64,8 @@ pub struct Prune {
     pub dry_run: bool,
 }
 
-/// What pruning showed, unit by unit.
-pub fn pruned(dry_run: impl Into<Value>, all: &[Pruned]) -> Value {
+/// What pruning showed, unit by unit, and how many documents no entry names.
+pub fn pruned(dry_run: impl Into<Value>, documents: u64, all: &[Pruned]) -> Value {
     let items: Vec<Value> = all.iter().map(unit).collect();
     let sum = |of: &str| items.iter().filter_map(|row| row[of].as_u64()).sum::<u64>();
     json!({
@@ -75,6 +75,7 @@ pub fn pruned(dry_run: impl Into<Value>, all: &[Pruned]) -> Value {
         "freed_bytes": sum("freed_bytes"),
         "lost_chunks": sum("lost_chunks"),
         "refused": items.iter().filter(|row| row.get("refused").is_some()).count(),
+        "unnamed_documents": documents,
         "items": items,
     })
 }

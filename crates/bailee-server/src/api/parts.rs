@@ -5,10 +5,12 @@
 //! base64; what does not read is named with its field. An uploaded document's digest is computed
 //! here, from its bytes: nobody is believed about it.
 
+use std::path::PathBuf;
+
 use bailee_core as core;
 use bailee_core::id;
-use bailee_ledger::hash_from_hex;
-use bailee_store::{Exhibit, digest};
+use bailee_ledger::{hash_from_hex, to_hex};
+use bailee_store::{Digest, Exhibit, digest};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
@@ -16,6 +18,7 @@ use utoipa::ToSchema;
 
 use crate::api::problem::Problem;
 use crate::api::words;
+use crate::documents::Stored;
 
 /// Longest name of a document or its media type, bytes.
 const LONGEST_NAME: usize = 1024;
@@ -29,13 +32,35 @@ pub struct Upload {
     /// Media type, e.g. `application/pdf`.
     pub media: String,
     /// Its exact bytes, standard base64 with padding.
-    pub base64: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base64: Option<String>,
+    /// In place of its bytes: the SHA-256, hex, under which it was handed in before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// With `sha256`: how many bytes it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+    /// A file of this machine from which it is still to be handed in.
+    #[serde(skip)]
+    pub file: Option<PathBuf>,
 }
 
 impl Upload {
     /// An upload of these bytes.
     pub fn of(name: impl Into<String>, media: impl Into<String>, bytes: &[u8]) -> Upload {
-        Upload { name: name.into(), media: media.into(), base64: STANDARD.encode(bytes) }
+        let (name, media, base64) = (name.into(), media.into(), Some(STANDARD.encode(bytes)));
+        Upload { name, media, base64, sha256: None, size: None, file: None }
+    }
+
+    /// One that is handed in by itself.
+    pub fn handed_in(
+        name: impl Into<String>,
+        media: impl Into<String>,
+        digest: &Digest,
+        size: u64,
+    ) -> Upload {
+        let (name, media, sha256) = (name.into(), media.into(), Some(to_hex(digest)));
+        Upload { name, media, base64: None, sha256, size: Some(size), file: None }
     }
 }
 
@@ -57,7 +82,7 @@ impl Reason {
     pub fn into_core(self) -> Result<(core::Reason, Vec<Exhibit>), Problem> {
         let mut desk = Desk::default();
         let reason = self.core(&mut desk, "reason")?;
-        Ok((reason, desk.exhibits))
+        Ok((reason, desk.only_bytes()?))
     }
 }
 
@@ -158,7 +183,24 @@ impl From<&core::Policy> for Policy {
 #[derive(Default)]
 pub(crate) struct Desk {
     pub(crate) exhibits: Vec<Exhibit>,
+    /// Documents that were handed in by themselves.
+    pub(crate) stored: Vec<Stored>,
+    /// Those of them that are files here, still to be handed in.
+    pub(crate) ahead: Vec<(Digest, PathBuf)>,
     pub(crate) token: Option<String>,
+}
+
+impl Desk {
+    /// Its documents, where all have to be there with their bytes.
+    pub(crate) fn only_bytes(self) -> Result<Vec<Exhibit>, Problem> {
+        match self.stored.is_empty() {
+            true => Ok(self.exhibits),
+            false => {
+                let detail = "has to be there with its bytes here, not by its SHA-256";
+                Err(Problem::bad_request("the document", detail))
+            }
+        }
+    }
 }
 
 /// A part of a request becomes a value of the core.
@@ -249,7 +291,25 @@ impl Edge<core::demand::Exhibit> for Upload {
             let detail = format!("a document's name has at most {LONGEST_NAME} bytes");
             return Err(Problem::bad_request(field, detail));
         }
-        let bytes = STANDARD.decode(&self.base64).map_err(|e| {
+        let base64 = match (self.base64, self.sha256, self.size) {
+            (Some(base64), None, None) => base64,
+            (None, Some(hex), Some(size)) => {
+                let digest = hex.core(desk, "sha256")?;
+                desk.ahead.extend(self.file.map(|file| (digest, file)));
+                desk.stored.push(Stored { digest, size });
+                let (media, name) = (self.media, self.name);
+                return Ok(core::demand::Exhibit { digest, size, media, name });
+            }
+            _ => {
+                let detail = format!(
+                    "document {:?} has neither its bytes (base64) nor the sha256 and size of one \
+                     that was handed in, or both",
+                    self.name
+                );
+                return Err(Problem::bad_request(field, detail));
+            }
+        };
+        let bytes = STANDARD.decode(&base64).map_err(|e| {
             Problem::bad_request(field, format!("document {:?} is not base64: {e}", self.name))
         })?;
         let digest = digest(&bytes);

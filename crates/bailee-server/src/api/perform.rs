@@ -11,6 +11,7 @@ use crate::api::answer::Answer;
 use crate::api::certified;
 use crate::api::problem::Problem;
 use crate::api::request::Request;
+use crate::documents;
 use crate::house::House;
 use crate::keys::rotate;
 use crate::letting_go;
@@ -28,10 +29,17 @@ pub fn perform(house: &House, request: Request, by: By) -> Result<Answer, Proble
         rotate::ready(house, *rotation)?;
     }
     not_the_vaults(house, &command.action)?;
+    // From the look at what was handed in until the entry is durable, none of it is destroyed.
+    let adding = (!desk.stored.is_empty()).then(|| house.adding());
+    documents::there(house, by, &desk.stored)?;
+    if matches!(command.action, Action::Finish { .. }) && adding.is_some() {
+        let detail = "of a finish is sent with it, not by its SHA-256";
+        return Err(Problem::bad_request("the document", detail));
+    }
     if let Some(record) = certified::check(house, &command, &desk.exhibits)? {
         return Ok(Answer::of(&[record]));
     }
-    let done = house.submit(command, desk.exhibits)?;
+    let done = house.submit_while(adding, command, desk.exhibits)?;
     let mut answer = Answer::of(&done.records);
     answer.token = desk.token;
     let reserved = done.records.iter().find_map(|record| match record.fact.event {

@@ -5,9 +5,11 @@
 //! come in by their own door (`intake`), because their bytes are the evidence; what Bailee tells
 //! itself (clock ticks, receipts sent) is not a request at all.
 
+use std::path::PathBuf;
+
 use bailee_core as core;
 use bailee_core::{Action, By, Command};
-use bailee_store::Exhibit;
+use bailee_store::{Digest, Exhibit};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -223,7 +225,15 @@ impl Request {
     /// `bad_request`, naming the field that does not read.
     pub fn into_command(self, by: By) -> Result<(Command, Vec<Exhibit>), Problem> {
         let (command, desk) = self.read(by)?;
-        Ok((command, desk.exhibits))
+        Ok((command, desk.only_bytes()?))
+    }
+
+    /// Files of this machine that it names by their SHA-256 and that are to be handed in first.
+    ///
+    /// # Errors
+    /// As [`Request::into_command`].
+    pub fn ahead(&self) -> Result<Vec<(Digest, PathBuf)>, Problem> {
+        Ok(self.clone().read(By::System)?.1.ahead)
     }
 
     /// The command, and what was collected while reading it.

@@ -21,6 +21,7 @@ use bailee_store::{DirLock, DiskObjects, DiskSlot, Slot, SqliteJournal};
 use crate::attest::{self, Attesting};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::documents::Arrivals;
 use crate::house::{Growth, House, HouseError, Inner, Parts};
 use crate::image::{self, Image};
 use crate::keys::{self, Keys, Secret, Secrets, lost};
@@ -151,6 +152,7 @@ impl House {
             erased: Mutex::new(BTreeSet::new()),
             settling: Mutex::new(()),
             exhibits: RwLock::new(()),
+            arrivals: Arrivals::default(),
             stale: AtomicBool::new(false),
             growth: Mutex::new(Growth { unseen: true, closing: false }),
             grown: Condvar::new(),

@@ -63,7 +63,7 @@ pub(crate) async fn read(
 }
 
 /// The next bytes; `None` at the end.
-async fn next(body: &mut Body) -> Result<Option<Bytes>, Problem> {
+pub(crate) async fn next(body: &mut Body) -> Result<Option<Bytes>, Problem> {
     loop {
         let frame = std::future::poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await;
         match frame {
@@ -86,7 +86,7 @@ fn too_large(most: usize) -> Problem {
     Problem::new(413, "body_too_large", "the body", detail, "split it, or send it as a file")
 }
 
-fn too_slow() -> Problem {
+pub(crate) fn too_slow() -> Problem {
     let detail = "came too slowly and was given up";
     Problem::new(408, "body_too_slow", "the body", detail, "send it again without a pause")
 }

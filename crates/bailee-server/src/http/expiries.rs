@@ -9,6 +9,7 @@ use bailee_vault::Sweep;
 
 use crate::api::Problem;
 use crate::api::expired::{Expire, Expired, Prune, pruned};
+use crate::documents;
 use crate::http::handlers::{Ask, Shared};
 use crate::http::reply::Reply;
 use crate::http::upkeep::{person, place};
@@ -29,8 +30,9 @@ pub(crate) fn prune(shared: &Shared, ask: &Ask) -> Result<Reply, Problem> {
     let Prune { dry_run } = ask.json()?;
     let how = if dry_run { Sweep::Rehearse } else { Sweep::Now };
     let _place = place(shared)?;
+    let unnamed = documents::sweep(&shared.house, how)?;
     let all = pruning::prune(&shared.house, how, &mut |_, _, _| ())?;
-    Reply::json(200, &pruned(dry_run, &all))
+    Reply::json(200, &pruned(dry_run, unnamed, &all))
 }
 
 pub(crate) fn settle(shared: &Shared, _: &Ask) -> Result<Reply, Problem> {

@@ -23,6 +23,7 @@ use crate::api::{
 use crate::house::House;
 use crate::http::auth::{Caller, is_own};
 use crate::http::cover::cover;
+use crate::http::inflow::Inflow;
 use crate::http::metrics::Metrics;
 use crate::http::openapi;
 use crate::http::reply::{JSON, Reply, TEXT, ZIP};
@@ -53,6 +54,8 @@ pub(crate) struct Ask {
     pub(crate) headers: HeaderMap,
     /// Taken by whoever reads it: a large letter is in memory once.
     pub(crate) body: Cell<Vec<u8>>,
+    /// The body of a route that streams, while it arrives.
+    pub(crate) inflow: Cell<Option<Inflow>>,
 }
 
 impl Ask {

@@ -8,7 +8,7 @@ use utoipa::OpenApi;
 
 use crate::api;
 use crate::http::clearances;
-use crate::http::routes::{Need, ROUTES, Route};
+use crate::http::routes::{Need, ROUTES, Route, STREAMED};
 
 #[derive(OpenApi)]
 #[openapi(components(schemas(
@@ -108,6 +108,10 @@ fn operation(route: &Route) -> Value {
         operation["requestBody"] = json!({ "required": true, "content": content });
     } else if route.path == "/v1/intake" {
         let content = json!({ "message/rfc822": {}, "application/octet-stream": {} });
+        operation["requestBody"] = json!({ "required": true, "content": content });
+    }
+    if route.most == STREAMED {
+        let content = json!({ "application/octet-stream": {} });
         operation["requestBody"] = json!({ "required": true, "content": content });
     }
     let (scopes, of_house) = match route.need {

@@ -10,13 +10,16 @@ use bailee_core::TokenScope::{Agent, Intake, Operator, Reader};
 use crate::api::Problem;
 use crate::http::handlers::{self, Ask, Shared};
 use crate::http::reply::Reply;
-use crate::http::{clearances, erasures, expiries, tiles, upkeep};
+use crate::http::{clearances, erasures, exhibits, expiries, tiles, upkeep};
 use crate::intake::LARGEST_MESSAGE;
 
 /// Largest JSON request: a command with a document of about 40 MiB in it.
 const COMMAND: usize = 64 << 20;
 /// Largest body of a step of a clearance; a certificate fits.
 const STEP: usize = 4 << 20;
+
+/// A body that is read while it arrives; its route has a limit of its own, in the settings.
+pub const STREAMED: usize = usize::MAX;
 
 /// What somebody must have to use a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +60,7 @@ pub struct Route {
     pub path: &'static str,
     /// Who may use it.
     pub need: Need,
-    /// Largest body, bytes; 0 for none.
+    /// Largest body, bytes; 0 for none, [`STREAMED`] for one that is not held.
     pub most: usize,
     /// What it does, one line.
     pub about: &'static str,
@@ -92,6 +95,9 @@ routes! {
     Post "/v1/commands" Need::Party(&[Operator]), COMMAND, Some("Request")
         => "application/json" Some("Answer"), handlers::commands,
         "Ask for something to be done";
+    Post "/v1/exhibits/{sha256}" Need::House(&[Operator]), STREAMED, None
+        => "application/json" None, exhibits::hand_in,
+        "Hand a large document in, as its exact bytes, ahead of the command that names it";
     Get "/v1/mine" Need::Party(&[Operator, Reader]), 0, None
         => "application/json" None, handlers::mine,
         "What a data owner may see of the house";
@@ -203,6 +209,7 @@ mod tests {
         let expected = [
             "i-o- party POST /v1/intake",
             "--o- party POST /v1/commands",
+            "--o- house POST /v1/exhibits/{sha256}",
             "--or party GET /v1/mine",
             "-aor house GET /v1/gate/{asset}",
             "-ao- house POST /v1/clearances",

@@ -12,6 +12,7 @@
 use std::cell::Cell;
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex};
@@ -29,8 +30,8 @@ use crate::http::handlers::{Ask, Shared};
 use crate::http::listen::{self, GRACE, ServeError, Stop, system};
 use crate::http::metrics::Metrics;
 use crate::http::reply::{Reply, problem};
-use crate::http::routes::{Method, ROUTES, Route, filled_in};
-use crate::http::{auth, body};
+use crate::http::routes::{Method, ROUTES, Route, STREAMED, filled_in};
+use crate::http::{auth, body, inflow};
 use crate::probing::Prober;
 use crate::pruning::Pruner;
 
@@ -201,19 +202,42 @@ async fn steps(
     let (head, content) = request.into_parts();
     let (for_auth, headers) = (shared.clone(), head.headers.clone());
     let caller = blocking(move || auth::admit(&for_auth.house, route.need, &headers)).await?;
-    let read = body::read(&head.headers, content, route.most, &room.large_bodies).await?;
     let ask = Ask {
         caller,
         path: head.uri.path().to_owned(),
         query: head.uri.query().unwrap_or_default().to_owned(),
         param: filled_in(route.path, head.uri.path()),
         headers: head.headers,
-        body: Cell::new(read.bytes),
+        body: Cell::default(),
+        inflow: Cell::default(),
     };
     let shared = shared.clone();
+    if route.most == STREAMED {
+        let _place = room.large_bodies.try_acquire().map_err(|_| body::busy())?;
+        return streamed(shared, route, ask, content).await;
+    }
+    let headers = ask.headers.clone();
+    let read = body::read(&headers, content, route.most, &room.large_bodies).await?;
+    let ask = Ask { body: Cell::new(read.bytes), ..ask };
     let reply = blocking(move || (route.handler)(&shared, &ask)).await;
     drop(read.place);
     reply
+}
+
+/// Answers while the body arrives; whoever is refused early is not listened to any longer.
+async fn streamed(
+    shared: Arc<Shared>,
+    route: &'static Route,
+    ask: Ask,
+    content: Body,
+) -> Result<Reply, Problem> {
+    let (to, inflow) = inflow::pipe();
+    ask.inflow.set(Some(inflow));
+    let mut work = pin!(blocking(move || (route.handler)(&shared, &ask)));
+    tokio::select! {
+        reply = &mut work => reply,
+        () = inflow::pump(content, to) => work.await,
+    }
 }
 
 /// Runs on a thread that may wait.

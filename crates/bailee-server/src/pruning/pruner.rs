@@ -1,4 +1,4 @@
-//! The pruner: a thread of the service that prunes each day.
+//! The pruner: a thread of the service that prunes each day, documents that nobody names too.
 //!
 //! Invariants
 //! 1. First ten minutes after the start, then a day after the last time, by the house's clock; an
@@ -19,6 +19,7 @@ use bailee_vault::{Living, Sweep, Swept, Vault};
 
 use super::{Totals, living, sweep};
 use crate::clock::Clock;
+use crate::documents;
 use crate::end::End;
 use crate::house::House;
 use crate::keeping::{self, KeepError};
@@ -61,6 +62,11 @@ fn run(house: &Weak<House>, clock: &Clock, end: &End) {
         due = due.min(now.saturating_add(EVERY)); // a clock that was put back
         if now < due {
             continue;
+        }
+        match end.with(house, |house| documents::sweep(house, Sweep::Now)) {
+            None | Some(Ok(0)) => {}
+            Some(Ok(documents)) => tracing::info!(documents, "removed, for no entry names them"),
+            Some(Err(error)) => tracing::warn!(%error, "unnamed documents could not be removed"),
         }
         let again = match round(house, clock, end) {
             Ok(()) => EVERY,

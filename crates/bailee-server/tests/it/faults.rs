@@ -7,7 +7,8 @@
 //! | witnesses -> attested note           | `put`, and every other call of the objects |
 //! | large letter -> objects              | `put`           |
 //!
-//! The witness's own step (record, then answer) has its matrix in witness_server.rs.
+//! The witness's own step (record, then answer) has its matrix in witness_server.rs, a document
+//! that is handed in by itself in documents.rs.
 //!
 //! After each: the same house goes on, then a new process opens the same stores, and `judge` says
 //! that nothing acknowledged is lost, all of it provable, one root for one size: in what was

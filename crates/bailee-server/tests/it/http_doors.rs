@@ -10,8 +10,9 @@ use bailee_ledger::tile::decode_entries;
 use bailee_ledger::{Checkpoint, Note, Tree, hash};
 use bailee_server::api::words::TokenScope;
 use bailee_server::api::{Request, perform};
+use bailee_server::documents::Documents;
 use bailee_server::http::openapi;
-use bailee_server::http::routes::{Method, Need, ROUTES, Route};
+use bailee_server::http::routes::{Method, Need, ROUTES, Route, STREAMED};
 use bailee_server::{Clock, House};
 use serde_json::json;
 
@@ -22,6 +23,7 @@ use crate::http::{Answered, Served, head, send, token};
 fn path(route: &Route) -> String {
     let id = if route.path.contains("demands") { "D-9" } else { "C-9" };
     let path = route.path.replace("{id}", id).replace("{asset}", "A-9");
+    let path = path.replace("{sha256}", &"0".repeat(64));
     path.replace("{what}", "policy").replace("{*path}", "0/000")
 }
 
@@ -177,7 +179,11 @@ fn bodies_and_headers_beyond_their_limits_are_refused_unread() {
     let operator = token(&house, staff, TokenScope::Operator);
     let served = Served::start(house);
     for route in ROUTES.iter().filter(|route| route.method == Method::Post) {
-        let length = (route.most + 1).to_string();
+        let most = match route.most {
+            STREAMED => Documents::default().largest_bytes,
+            most => most as u64,
+        };
+        let length = (most + 1).to_string();
         let head = head("POST", &path(route), &operator, &[("content-length", &length)]);
         let answer = send(served.address, &head, b"");
         assert_eq!(

@@ -7,6 +7,7 @@ mod arrows;
 mod authority;
 mod checks;
 mod common;
+mod documents;
 mod erase_unit;
 mod erasure;
 mod faults;

@@ -6,8 +6,10 @@
 
 use std::path::{Path, PathBuf};
 
+use bailee_ledger::zip;
 use bailee_server::api::Request;
 use bailee_server::api::parts::{Reason, Scope, Upload};
+use bailee_server::house::SMALL_EXHIBIT;
 use clap::Args;
 
 use crate::trouble::Trouble;
@@ -46,10 +48,22 @@ pub(crate) struct ReasonArgs {
 }
 
 impl ReasonArgs {
-    /// As the API takes it, documents read.
+    /// As the API takes it: documents read, large files measured, to be handed in by themselves.
     pub(crate) fn read(self) -> Result<Reason, Trouble> {
+        self.each(|path| match std::fs::metadata(path) {
+            Ok(meta) if meta.is_file() && meta.len() > SMALL_EXHIBIT as u64 => measured(path),
+            _ => upload(path),
+        })
+    }
+
+    /// The same with every document in it, for what takes them in no other way.
+    pub(crate) fn read_whole(self) -> Result<Reason, Trouble> {
+        self.each(upload)
+    }
+
+    fn each(self, of: fn(&Path) -> Result<Upload, Trouble>) -> Result<Reason, Trouble> {
         let exhibits: Result<Vec<Upload>, Trouble> =
-            self.exhibits.iter().map(|path| upload(path)).collect();
+            self.exhibits.iter().map(|path| of(path)).collect();
         Ok(Reason { note: self.note.unwrap_or_default(), exhibits: exhibits? })
     }
 }
@@ -99,6 +113,15 @@ pub(crate) fn upload(path: &Path) -> Result<Upload, Trouble> {
         _ => "standard input".to_owned(),
     };
     Ok(Upload::of(name, media(path), &bytes))
+}
+
+/// A file that is handed in by itself, read once for its SHA-256.
+fn measured(path: &Path) -> Result<Upload, Trouble> {
+    let failed = |e| Trouble::io(format!("read {}", path.display()), &e);
+    let measure = zip::measure(std::fs::File::open(path).map_err(failed)?).map_err(failed)?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let upload = Upload::handed_in(name, media(path), &measure.sha256, measure.size);
+    Ok(Upload { file: Some(path.to_owned()), ..upload })
 }
 
 impl From<Request> for Ask {

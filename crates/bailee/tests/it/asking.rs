@@ -1,8 +1,10 @@
 //! From a letter to a blocked gate and a receipt that anybody can verify.
 
 use std::fs;
+use std::io::Write;
 
 use crate::room::{LETTER, Room, text};
+use crate::wire::{Server, token};
 
 #[test]
 fn a_letter_blocks_the_gate_and_its_receipt_verifies_until_a_byte_changes() {
@@ -132,4 +134,39 @@ fn a_matter_goes_out_as_a_bundle_and_everything_checks() {
     assert_eq!(checked.code, 0, "{checked:?}");
     assert_eq!(checked.json()["good"], true);
     assert!(room.run(&["settle"]).ok().contains("nothing is left"));
+}
+
+#[test]
+fn a_large_exhibit_is_handed_in_by_itself_here_and_through_the_server() {
+    let room = Room::with_house();
+    room.furnish();
+    room.run_as("P-2", &["matter", "open", "Vos v. Example Host"]).ok();
+    // More than any request may have, and more than the service may use for it.
+    let piece: Vec<u8> = (0..1u32 << 20).map(|n| (n.wrapping_mul(n) >> 9) as u8).collect();
+    let scan = room.path("scan.tif");
+    let mut file = fs::File::create(&scan).unwrap();
+    (0..96).for_each(|_| file.write_all(&piece).unwrap());
+    drop(file);
+    let small = room.file("small.txt", b"a page");
+    let args = ["--json", "matter", "file", "M-1", "--from", "P-4", "--exhibit", text(&scan)];
+    let args = [&args[..], &["--exhibit", text(&small)]].concat();
+    room.run_as("P-2", &args).ok();
+    let (operator, own) = (token(&room, "P-2", "operator"), token(&room, "P-4", "operator"));
+    let server = Server::start(&room);
+    let before = server.peak();
+    assert_eq!(server.run(&operator, &args).code, 0);
+    let grown = server.peak().saturating_sub(before);
+    assert!(grown < 48 << 10, "{grown} KiB for a document of 98304");
+    let outside = server.run(&own, &args);
+    assert!(outside.code == 1 && outside.err.contains("not_permitted"), "{outside:?}");
+    let bundle = room.path("M-1.bailee.zip");
+    assert_eq!(server.run(&operator, &["bundle", "M-1", "-o", text(&bundle)]).code, 0);
+    assert!(server.peak().saturating_sub(before) < 64 << 10, "the bundle was in memory");
+    assert!(fs::metadata(&bundle).unwrap().len() > 96 << 20);
+    let checked = server.run(&operator, &["--json", "check"]);
+    assert_eq!((checked.code, &checked.json()["exhibits"]), (0, &2.into()), "{checked:?}");
+    assert!(server.peak().saturating_sub(before) < 64 << 10, "the check had it in memory");
+    drop(server);
+    room.run(&["verify", text(&bundle)]).ok();
+    assert_eq!(room.run(&["--json", "prune"]).json()["unnamed_documents"], 0);
 }

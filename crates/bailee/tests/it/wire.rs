@@ -37,6 +37,15 @@ impl<'a> Server<'a> {
         &self.url
     }
 
+    /// The most memory it has had, KiB.
+    pub(crate) fn peak(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()));
+        let status = status.expect("a process that runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let number = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
+        number.expect("a peak")
+    }
+
     pub(crate) fn run(&self, token: &str, args: &[&str]) -> Said {
         let file = self.room.file("a.token", token.as_bytes());
         let head = ["--server", &self.url, "--token-file", text(&file)];
