@@ -14,7 +14,7 @@
 
 use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};
-use std::io::{BufWriter, Seek, SeekFrom, Write};
+use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::digest::{Context, SHA256};
@@ -22,10 +22,11 @@ use serde_json::{Value, json};
 
 use crate::error::VaultError;
 use crate::export::ExportReport;
-use crate::manifest::{DeviceKind, Meta, Node, Stored};
+use crate::manifest::{Content, DeviceKind, Meta, Node, Stored};
 use crate::names::SnapshotId;
 use crate::preserve::{Progress, path_of};
-use crate::read::{Bytes, Fetch, TOGETHER, read_file};
+use crate::read::{Bytes, Fetch, TOGETHER, Take, read_file};
+use crate::restore::Arriving;
 use crate::unit::Desk;
 use crate::vault::{Absent, Vault};
 use crate::verify::Problem;
@@ -60,39 +61,50 @@ impl Vault {
         progress.begin("writing the bag", snapshot.info.bytes);
         let mut desk = Desk::default();
         let threads = 2 * std::thread::available_parallelism().map_or(2, usize::from);
-        for stored in &entries {
-            bag.note(stored)?;
-            let Some((mut file, path)) = bag.place(stored)? else { continue };
-            let Some(content) = stored.entry.content() else { continue };
+        let mut read = |stored: &Stored, content: &Content, take: &mut Take<'_>| {
             let fetch =
                 if content.size > TOGETHER { Fetch::Together(threads) } else { Fetch::Alone };
-            let mut done = bag.report.bytes;
-            let mut take = |bytes: Bytes<'_>| {
-                let len = match bytes {
-                    Bytes::Data(data) => {
-                        file.write_all(data).map_err(failed(&path, "write it"))?;
-                        data.len() as u64
-                    }
-                    Bytes::Gap(n) => {
-                        let over = SeekFrom::Current(i64::try_from(n).unwrap_or(i64::MAX));
-                        file.seek(over).map_err(failed(&path, "write it"))?;
-                        n
-                    }
-                };
-                done += len;
-                progress.advance(bag.report.files, done);
-                Ok(())
-            };
-            read_file(&unit, &table, stored, content, (fetch, &mut desk), &mut take)?;
-            file.set_len(content.size).map_err(failed(&path, "extend it"))?;
-            bag.list(&stored.entry.path, &content.sha256)?;
-            bag.octets += content.size;
-            bag.report.bytes += content.size;
-            bag.report.files += 1;
-        }
+            read_file(&unit, &table, stored, content, (fetch, &mut desk), take)
+        };
+        bag.fill(&entries, &mut read, progress)?;
         bag.finish(origin, id)
     }
 }
+
+/// Writes what [`Vault::give`] gave whole to the new or empty directory `dest` as a bag. `name`:
+/// what people call the other side.
+///
+/// # Errors
+/// [`VaultError::Transfer`] if the stream is cut or not in form; damage;
+/// [`VaultError::Destination`]. After an error the directory is not a bag.
+pub fn receive_bag(
+    (from, name): (&mut dyn Read, &str),
+    dest: &Path,
+    progress: &mut dyn Progress,
+) -> Result<ExportReport, VaultError> {
+    let mut bag = Bag::create(dest)?;
+    let mut arriving = Arriving::begin(from, name)?;
+    let entries = std::mem::take(&mut arriving.entries);
+    let bytes = entries.iter().filter_map(|stored| stored.entry.content()).map(|c| c.size).sum();
+    progress.begin("writing the bag", bytes);
+    let mut read = |stored: &Stored, content: &Content, take: &mut Take<'_>| {
+        let (path, mut broke) = (&stored.entry.path, None);
+        let came = arriving.file((path, content), &mut broke, take);
+        came.map_err(|what| match broke {
+            Some(what) => {
+                let path = String::from_utf8_lossy(path);
+                arriving.frames.flaw(format!("{what}, in {path:?}; the bag is not whole"))
+            }
+            None => VaultError::damaged(&String::from_utf8_lossy(path), what),
+        })
+    };
+    bag.fill(&entries, &mut read, progress)?;
+    arriving.end()?;
+    bag.finish(&arriving.origin, &arriving.id)
+}
+
+/// Hands out the content of a file.
+type ReadContent<'a> = dyn FnMut(&Stored, &Content, &mut Take<'_>) -> Result<(), VaultError> + 'a;
 
 /// A bag being written.
 struct Bag<'a> {
@@ -148,6 +160,44 @@ impl<'a> Bag<'a> {
         let entries = Tag::create(dest, "entries.jsonl")?;
         let report = ExportReport::default();
         Ok(Self { dest, manifest, entries, octets: 0, files: 0, report })
+    }
+
+    /// Writes the payload and says what each entry is.
+    fn fill(
+        &mut self,
+        entries: &[Stored],
+        read: &mut ReadContent<'_>,
+        progress: &mut dyn Progress,
+    ) -> Result<(), VaultError> {
+        for stored in entries {
+            self.note(stored)?;
+            let Some((mut file, path)) = self.place(stored)? else { continue };
+            let Some(content) = stored.entry.content() else { continue };
+            let (files, mut done) = (self.report.files, self.report.bytes);
+            let mut take = |bytes: Bytes<'_>| {
+                let len = match bytes {
+                    Bytes::Data(data) => {
+                        file.write_all(data).map_err(failed(&path, "write it"))?;
+                        data.len() as u64
+                    }
+                    Bytes::Gap(n) => {
+                        let over = SeekFrom::Current(i64::try_from(n).unwrap_or(i64::MAX));
+                        file.seek(over).map_err(failed(&path, "write it"))?;
+                        n
+                    }
+                };
+                done += len;
+                progress.advance(files, done);
+                Ok(())
+            };
+            read(stored, content, &mut take)?;
+            file.set_len(content.size).map_err(failed(&path, "extend it"))?;
+            self.list(&stored.entry.path, &content.sha256)?;
+            self.octets += content.size;
+            self.report.bytes += content.size;
+            self.report.files += 1;
+        }
+        Ok(())
     }
 
     fn path(&self, path: &[u8]) -> PathBuf {

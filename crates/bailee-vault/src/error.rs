@@ -228,6 +228,16 @@ pub enum VaultError {
         /// What is wrong.
         detail: String,
     },
+    /// What came from another machine is not whole, or not what is read here.
+    #[error("transfer {name}: at byte {at}: {detail}")]
+    Transfer {
+        /// What people call what came.
+        name: String,
+        /// How far it was read.
+        at: u64,
+        /// What is wrong.
+        detail: String,
+    },
     /// An erasure that nobody began cannot be finished.
     #[error("custody unit {unit:?} has no tombstone; erase it first")]
     NotErased {

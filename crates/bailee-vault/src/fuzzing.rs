@@ -15,12 +15,14 @@ use bailee_store::{MemoryObjects, Objects};
 use crate::erasure;
 use crate::index::{OLD_ROW, PACK_ROW, Segment, Table};
 use crate::key::Secret;
-use crate::manifest::{TreeShape, check, read_all, write_all};
+use crate::manifest::{TreeShape, check, evidence, read_all, read_evidence, write_all};
 use crate::pack::{Slot, open_record, read_slots};
 use crate::rescue::rescue_map;
+use crate::restore::drain;
 use crate::seal::{HEADER, Kind, Place, RecordInfo, Seal, TAG, open_whole, seal_body, seal_whole};
 use crate::snapshot::Snapshot;
 use crate::sorted::{self, Sorted};
+use crate::transfer::{Frames, Kind as FrameKind};
 use crate::volume;
 use crate::wire::{Reader, Writer};
 
@@ -49,6 +51,38 @@ pub fn read(input: &[u8]) -> Option<Vec<u8>> {
         _ => return volume::fuzzing::seal(plain, KEY),
     }
     None
+}
+
+/// Any bytes as a snapshot on its way out of a vault.
+///
+/// # Panics
+/// If what is taken is not what a whole stream says.
+pub fn transfer(input: &[u8]) {
+    let mut from = input;
+    let Ok(files) = drain(&mut from, 1 << 24) else { return };
+    assert!(from.is_empty(), "nothing follows the end of what is whole");
+    let end = &input[input.len() - 13..];
+    assert!(end.starts_with(&[11, 0, 0, 0, 8]), "it has an end");
+    let given: u64 = files.iter().flatten().sum();
+    assert!(given <= files.len() as u64 * (1 << 24), "no file is longer than its manifest says");
+}
+
+/// Any bytes as a source on its way into a vault: entries and frames, not yet a tree.
+///
+/// # Panics
+/// If an entry that was read has another encoding.
+pub fn arrival(input: &[u8]) {
+    let mut frames = Frames::new(input, "fuzz");
+    while let Ok((kind, bytes)) = frames.next() {
+        if kind == FrameKind::Entry
+            && let Ok(entry) = read_evidence(bytes)
+        {
+            assert!(evidence(&entry) == bytes, "one encoding");
+        }
+        if kind == FrameKind::End {
+            return;
+        }
+    }
 }
 
 fn master() -> Secret {

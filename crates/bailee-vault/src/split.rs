@@ -55,6 +55,13 @@ pub(crate) enum Piece<'a> {
 /// What takes the pieces; `Err` stops the split at once.
 pub(crate) type Sink<'a, E> = dyn FnMut(Piece<'_>) -> Result<(), E> + 'a;
 
+/// What takes a file as it is read, in order.
+pub(crate) trait Runs<E> {
+    fn data(&mut self, bytes: &[u8]) -> Result<(), E>;
+    fn zeros(&mut self, len: u64) -> Result<(), E>;
+    fn unreadable(&mut self, len: u64) -> Result<(), E>;
+}
+
 /// Splits `size` bytes of `source`. Returns how many there were: fewer if it ends early.
 pub(crate) fn split<E>(
     source: &dyn ReadAt,
@@ -63,12 +70,48 @@ pub(crate) fn split<E>(
     room: &mut Room,
     sink: &mut Sink<'_, E>,
 ) -> Result<u64, E> {
+    split_runs(cutter, sink, |to| runs(source, size, room, to))
+}
+
+/// Splits what `feed` gives; its answer is the answer.
+pub(crate) fn split_runs<E, T>(
+    cutter: &Cutter,
+    sink: &mut Sink<'_, E>,
+    feed: impl FnOnce(&mut dyn Runs<E>) -> Result<T, E>,
+) -> Result<T, E> {
     let mut splitter = Splitter::new(cutter, sink);
+    let fed = feed(&mut splitter)?;
+    splitter.finish()?;
+    Ok(fed)
+}
+
+/// Zeros that were not read, at `offset`: of a hole only whole blocks are passed over.
+pub(crate) fn zeros_at<E>(offset: u64, len: u64, to: &mut dyn Runs<E>) -> Result<(), E> {
+    let block = BLOCK as u64;
+    let (start, end) = (offset.next_multiple_of(block), (offset + len) / block * block);
+    let rest = |n: u64| &ZEROS[..usize::try_from(n).unwrap_or(0)];
+    if start >= end {
+        let first = (start - offset).min(len);
+        to.data(rest(first))?;
+        return to.data(rest(len - first));
+    }
+    to.data(rest(start - offset))?;
+    to.zeros(end - start)?;
+    to.data(rest(offset + len - end))
+}
+
+/// Reads `size` bytes of `source`, as [`split`] does, without cutting them.
+pub(crate) fn runs<E>(
+    source: &dyn ReadAt,
+    size: u64,
+    room: &mut Room,
+    to: &mut dyn Runs<E>,
+) -> Result<u64, E> {
     let mut offset = 0;
     while offset < size {
         let hole = whole_blocks(offset, source.next_data(offset).min(size));
         if hole > 0 {
-            splitter.zeros(hole)?;
+            to.zeros(hole)?;
             offset += hole;
             continue;
         }
@@ -76,13 +119,12 @@ pub(crate) fn split<E>(
         match source.read(offset, want, room) {
             Ok([]) => break,
             Ok(bytes) => {
-                splitter.data(bytes)?;
+                to.data(bytes)?;
                 offset += bytes.len() as u64;
             }
-            Err(_) => offset += by_sector(source, want, offset, room, &mut splitter)?,
+            Err(_) => offset += by_sector(source, want, offset, room, to)?,
         }
     }
-    splitter.finish()?;
     Ok(offset)
 }
 
@@ -98,7 +140,7 @@ fn by_sector<E>(
     len: usize,
     offset: u64,
     room: &mut Room,
-    splitter: &mut Splitter<'_, '_, E>,
+    to: &mut dyn Runs<E>,
 ) -> Result<u64, E> {
     let (end, mut at) = (offset + len as u64, offset);
     while at < end {
@@ -107,11 +149,11 @@ fn by_sector<E>(
         match source.read(at, want, room) {
             Ok([]) => break,
             Ok(bytes) => {
-                splitter.data(bytes)?;
+                to.data(bytes)?;
                 at += bytes.len() as u64;
             }
             Err(_) => {
-                splitter.unreadable(want as u64)?;
+                to.unreadable(want as u64)?;
                 at += want as u64;
             }
         }
@@ -134,38 +176,6 @@ struct Splitter<'c, 's, E> {
 impl<'c, 's, E> Splitter<'c, 's, E> {
     fn new(cutter: &'c Cutter, sink: &'c mut Sink<'s, E>) -> Self {
         Self { cutter, sink, offset: 0, run: Vec::new(), start: 0, zeros: 0, unreadable: 0 }
-    }
-
-    fn data(&mut self, mut bytes: &[u8]) -> Result<(), E> {
-        while !bytes.is_empty() {
-            let into = usize::try_from(self.offset % BLOCK as u64).unwrap_or(0);
-            let (block, rest) = bytes.split_at((BLOCK - into).min(bytes.len()));
-            if block == ZEROS {
-                self.zeros(BLOCK as u64)?;
-            } else {
-                self.flush_gaps()?;
-                self.append(block)?;
-                self.offset += block.len() as u64;
-            }
-            bytes = rest;
-        }
-        Ok(())
-    }
-
-    fn zeros(&mut self, len: u64) -> Result<(), E> {
-        self.flush_run()?;
-        self.flush_unreadable()?;
-        self.zeros += len;
-        self.offset += len;
-        Ok(())
-    }
-
-    fn unreadable(&mut self, len: u64) -> Result<(), E> {
-        self.flush_run()?;
-        self.flush_zeros()?;
-        self.unreadable += len;
-        self.offset += len;
-        Ok(())
     }
 
     fn append(&mut self, block: &[u8]) -> Result<(), E> {
@@ -221,6 +231,40 @@ impl<'c, 's, E> Splitter<'c, 's, E> {
     fn finish(mut self) -> Result<(), E> {
         self.flush_run()?;
         self.flush_gaps()
+    }
+}
+
+impl<E> Runs<E> for Splitter<'_, '_, E> {
+    fn data(&mut self, mut bytes: &[u8]) -> Result<(), E> {
+        while !bytes.is_empty() {
+            let into = usize::try_from(self.offset % BLOCK as u64).unwrap_or(0);
+            let (block, rest) = bytes.split_at((BLOCK - into).min(bytes.len()));
+            if block == ZEROS {
+                self.zeros(BLOCK as u64)?;
+            } else {
+                self.flush_gaps()?;
+                self.append(block)?;
+                self.offset += block.len() as u64;
+            }
+            bytes = rest;
+        }
+        Ok(())
+    }
+
+    fn zeros(&mut self, len: u64) -> Result<(), E> {
+        self.flush_run()?;
+        self.flush_unreadable()?;
+        self.zeros += len;
+        self.offset += len;
+        Ok(())
+    }
+
+    fn unreadable(&mut self, len: u64) -> Result<(), E> {
+        self.flush_run()?;
+        self.flush_zeros()?;
+        self.unreadable += len;
+        self.offset += len;
+        Ok(())
     }
 }
 

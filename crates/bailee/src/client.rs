@@ -21,7 +21,7 @@ use serde_json::Value;
 use ureq::http::Response;
 use ureq::tls::RootCerts;
 use ureq::typestate::WithBody;
-use ureq::{Agent, Body, RequestBuilder};
+use ureq::{Agent, Body, RequestBuilder, SendBody};
 
 use crate::cli::Reach;
 use crate::door::{Bundle, Letter};
@@ -32,6 +32,8 @@ const LONGEST_ANSWER: u64 = 64 << 20;
 
 /// Media type of a bundle.
 const ZIP: &str = "application/zip";
+/// Media type of data.
+const BYTES: &str = "application/octet-stream";
 
 /// How long a connection may take. A lease lasts a minute at most, so a step of it must be short.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -47,6 +49,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What to do when there is no answer.
 const LOOK: &str = "look at --server, at the network, and whether `bailee serve` runs there";
+
+/// What to do when there is no answer to data that was sent.
+const LOOK_INTO_LOG: &str = "look at the network, and into the log of the service, which says why; \
+    `bailee snapshot list` shows what was recorded; send it again: nothing is stored twice";
 
 /// What to do when there is no answer to an erasure.
 const LOOK_FOR_END: &str = "the server may still be at work, do not start it anew yet: `bailee \
@@ -202,6 +208,38 @@ impl Client {
             false => format!("/v1/intake?{}", query.join("&")),
         };
         self.post(&path, "message/rfc822", accept, &letter.raw)
+    }
+
+    /// Sends a body of any length, as `from` gives it, and reads the answer, which takes as long
+    /// as it takes. A refusal comes before the first byte.
+    pub(crate) fn deliver(&self, path: &str, from: impl Read + 'static) -> Result<Value, Trouble> {
+        let request =
+            self.posting(path, BYTES, "application/json").header("expect", "100-continue");
+        let request = request.config();
+        let request = request.timeout_recv_response(Some(LONG_ANSWER));
+        let request = request.timeout_await_100(Some(ANSWER)).build();
+        let response = request.send(SendBody::from_owned_reader(from));
+        self.read(response.map_err(|e| self.silent(&e, LOOK_INTO_LOG))?)
+    }
+
+    /// A body of any length, as it comes.
+    pub(crate) fn take(&self, path: &str) -> Result<impl Read + use<>, Trouble> {
+        let request = self.agent.get(format!("{}{path}", self.base));
+        let request = request.config().timeout_recv_response(Some(LONG_ANSWER)).build();
+        let request = match &self.authorization {
+            Some(authorization) => request.header("authorization", authorization),
+            None => request,
+        };
+        let response = request.call().map_err(|e| self.silent(&e, LOOK))?;
+        if !response.status().is_success() {
+            return Err(self.problem(response));
+        }
+        Ok(response.into_body().into_reader())
+    }
+
+    /// The server's URL.
+    pub(crate) fn base(&self) -> &str {
+        &self.base
     }
 
     /// Streams a bundle.

@@ -1,4 +1,4 @@
-//! Into the vault and out of it, on the machine where the house is.
+//! Into the vault and out of it, of a house on this machine or of a service.
 //!
 //! Invariant: what could not be read, or did not come back whole, is said by name, and the exit
 //! code is 1 then, though the rest is done.
@@ -8,7 +8,7 @@ use std::io::IsTerminal;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 
-use bailee_server::api::upkeep;
+use bailee_server::api::{kept, upkeep};
 use bailee_server::core::id::{AssetId, SnapshotId};
 use bailee_server::keeping;
 use bailee_server::vault::{Input, Pattern, Source, Unchanged, VaultError, rescue_map};
@@ -22,41 +22,33 @@ use crate::client::encoded;
 use crate::door::{Door, read_id};
 use crate::print::progress::Bar;
 use crate::print::{self, Style};
+use crate::transfer;
 use crate::trouble::Trouble;
 
 /// Preserves, reads back, records.
 pub(crate) fn preserve(args: &PreserveArgs, reach: &Reach, style: Style) -> Result<(), Trouble> {
     let door = Door::open(reach)?;
-    let here = door.here("`preserve`")?;
-    let by = here.speaker()?;
-    let asset: AssetId = read_id(&args.asset)?;
-    let source = source(args)?;
-    let mut bar = Bar::new();
-    let unchanged = if args.rehash { Unchanged::Rehash } else { Unchanged::Skip };
-    let kept = keeping::preserve(&here.house, asset, source, unchanged, by, &mut bar)?;
-    drop(bar);
-    here.settle();
-    let report = &kept.preserved;
-    let unreadable = report.unreadable.iter().map(|(path, why)| problem(path.display(), why));
-    let changed = report.changed.iter().map(|path| problem(path.display(), &"changed while read"));
-    let lost = kept.verified.problems.iter().map(|p| problem(p.path.display(), &p.what));
-    let problems: Vec<Value> = unreadable.chain(changed).chain(lost).collect();
-    let whole = problems.is_empty();
-    let value = json!({
-        "snapshot": kept.snapshot.to_string(),
-        "asset": kept.asset.to_string(),
-        "root": bailee_ledger::to_hex(&report.root),
-        "files": report.files,
-        "bytes": report.bytes,
-        "stored_bytes": report.stored_bytes,
-        "unchanged_files": report.unchanged.0,
-        "unchanged_bytes": report.unchanged.1,
-        "seconds": report.seconds,
-        "verified": kept.verified.is_intact(),
-        "verify_seconds": kept.verified.seconds,
-        "problems": problems,
-    });
+    let value = match &door {
+        Door::Here(here) => {
+            let by = here.speaker()?;
+            let asset: AssetId = read_id(&args.asset)?;
+            let source = source(args)?;
+            let mut bar = Bar::new();
+            let unchanged = if args.rehash { Unchanged::Rehash } else { Unchanged::Skip };
+            let done = keeping::preserve(&here.house, asset, source, unchanged, by, &mut bar)?;
+            drop(bar);
+            here.settle();
+            kept::kept(&done)
+        }
+        Door::There(client) => {
+            let piped = args.path.as_os_str() == "-";
+            let path = args.path.to_string_lossy();
+            let name = if piped { args.stdin_name.as_str() } else { &path };
+            transfer::preserve(client, args, (source(args)?, name))?
+        }
+    };
     print::thing(&value, style)?;
+    let whole = value["problems"].as_array().is_some_and(Vec::is_empty);
     if whole { Ok(()) } else { Err(Trouble::Said(1)) }
 }
 
@@ -92,40 +84,30 @@ fn piped(args: &PreserveArgs) -> Result<Source, Trouble> {
         return Err(Trouble::usage("-", "is neither a device nor a terminal to type at", change));
     }
     let own = stdin.as_fd().try_clone_to_owned();
-    let file = own.map_err(|e| Trouble::io("read standard input".to_owned(), &e))?.into();
-    let input = Input::new(args.stdin_name.as_str(), file);
+    let file = own.map_err(|e| Trouble::io("read standard input".to_owned(), &e))?;
+    let input = Input::new(args.stdin_name.as_str(), std::fs::File::from(file));
     Ok(if args.tar { Source::Tar(input) } else { Source::Stream(input) })
-}
-
-fn problem(path: impl std::fmt::Display, what: &dyn std::fmt::Display) -> Value {
-    json!({ "path": path.to_string(), "what": what.to_string() })
 }
 
 /// Gives data back.
 pub(crate) fn restore(args: &RestoreArgs, reach: &Reach, style: Style) -> Result<(), Trouble> {
     let door = Door::open(reach)?;
-    let here = door.here("`restore`")?;
-    let snapshot: SnapshotId = read_id(&args.snapshot)?;
     let only = args.only.as_deref().map(Pattern::new).transpose().map_err(|e: VaultError| {
         Trouble::usage("--only", e, "write a pattern like 'photos/**' or '*.pdf'")
     })?;
     let mut bar = Bar::new();
-    let report = keeping::restore(&here.house, snapshot, &args.into, only.as_ref(), &mut bar)?;
+    let report = match &door {
+        Door::Here(here) => {
+            let snapshot: SnapshotId = read_id(&args.snapshot)?;
+            keeping::restore(&here.house, snapshot, &args.into, only.as_ref(), &mut bar)?
+        }
+        Door::There(client) => {
+            let only = args.only.as_deref().zip(only.as_ref());
+            transfer::restore(client, (&args.snapshot, only), &args.into, &mut bar)?
+        }
+    };
     drop(bar);
-    let damaged = report.damaged.iter().map(|p| problem(p.path.display(), &p.what));
-    let without = report.not_restored.iter().map(|p| problem(p.path.display(), &p.what));
-    let value = json!({
-        "snapshot": args.snapshot,
-        "into": args.into,
-        "files": report.files,
-        "bytes": report.bytes,
-        "seconds": report.seconds,
-        "complete": report.is_complete(),
-        "never_read": report.never_read,
-        "damaged": damaged.collect::<Vec<_>>(),
-        "not_restored": without.collect::<Vec<_>>(),
-    });
-    print::thing(&value, style)?;
+    print::thing(&kept::restored(&args.snapshot, &args.into, &report), style)?;
     if report.files == 0 && report.is_complete() {
         print::remark("no file of the snapshot was asked for");
     }

@@ -32,6 +32,7 @@ mod scenario;
 mod scrub;
 mod stamps;
 mod steps;
+mod transfer;
 mod trouble;
 mod verify;
 mod volumes;

@@ -9,6 +9,7 @@ mod certified;
 pub mod check;
 pub mod erased;
 pub mod expired;
+pub mod kept;
 pub mod parts;
 mod perform;
 pub mod problem;

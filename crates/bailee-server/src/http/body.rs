@@ -25,7 +25,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(15);
 const WHOLE: Duration = Duration::from_secs(600);
 
 /// A body that was read, and the place it takes while it is worked on.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Read {
     pub(crate) bytes: Vec<u8>,
     pub(crate) place: Option<OwnedSemaphorePermit>,

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::api::Problem;
 use crate::documents::{self, DocumentError};
+use crate::http::body::busy;
 use crate::http::handlers::{Ask, Shared};
 use crate::http::reply::Reply;
 use crate::http::upkeep::person;
@@ -24,9 +25,10 @@ pub(crate) fn hand_in(shared: &Shared, ask: &Ask) -> Result<Reply, Problem> {
     if length.and_then(|length| length.parse::<u64>().ok()).is_some_and(|length| length > most) {
         return Err(DocumentError::TooLarge(most).into());
     }
-    let missing = || Problem::bad_request("the body", "is not there: send the exact bytes");
-    let mut body = ask.inflow.take().ok_or_else(missing)?;
-    let taken = documents::hand_in(&shared.house, by, &digest, &mut body);
-    let size = taken.map_err(|error| body.broken.take().unwrap_or_else(|| error.into()))?;
+    let _place = shared.handing_in.try_acquire().map_err(|_| busy())?;
+    let missing = || Problem::failure("house_failed", "the request", "came in without a body");
+    let incoming = ask.flow.take().ok_or_else(missing)?.reader();
+    let taken = documents::hand_in(&shared.house, by, &digest, &mut incoming.clone());
+    let size = taken.map_err(|error| incoming.refused(error))?;
     Reply::json(201, &json!({ "sha256": ask.param, "size": size }))
 }

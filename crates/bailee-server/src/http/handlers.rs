@@ -15,6 +15,7 @@ use bailee_core::By;
 use bailee_core::disclosure::Audience;
 use bailee_core::id::{BadId, ClearanceId, DemandId, MatterId, PartyId};
 use serde::de::DeserializeOwned;
+use tokio::sync::{Semaphore, watch};
 
 use crate::api::words::{self, Verb};
 use crate::api::{
@@ -23,7 +24,7 @@ use crate::api::{
 use crate::house::House;
 use crate::http::auth::{Caller, is_own};
 use crate::http::cover::cover;
-use crate::http::inflow::Inflow;
+use crate::http::incoming::Flow;
 use crate::http::metrics::Metrics;
 use crate::http::openapi;
 use crate::http::reply::{JSON, Reply, TEXT, ZIP};
@@ -41,6 +42,14 @@ pub(crate) struct Shared {
     pub(crate) nudge: SyncSender<()>,
     /// Held by the one request that reads the whole log or vault.
     pub(crate) upkeep: Mutex<()>,
+    /// Held by the one request that brings a source.
+    pub(crate) preserving: Mutex<()>,
+    /// Places for those that take a snapshot.
+    pub(crate) giving: Arc<Semaphore>,
+    /// Places for those that hand a document in.
+    pub(crate) handing_in: Semaphore,
+    /// Whether the service was told to end.
+    pub(crate) ending: watch::Receiver<bool>,
 }
 
 /// One question.
@@ -54,8 +63,8 @@ pub(crate) struct Ask {
     pub(crate) headers: HeaderMap,
     /// Taken by whoever reads it: a large letter is in memory once.
     pub(crate) body: Cell<Vec<u8>>,
-    /// The body of a route that streams, while it arrives.
-    pub(crate) inflow: Cell<Option<Inflow>>,
+    /// Where the body is worked on as it comes: it.
+    pub(crate) flow: Cell<Option<Flow>>,
 }
 
 impl Ask {

@@ -126,6 +126,7 @@ pub(crate) async fn accept(
         });
     }
     drop(listener);
+    stop.now(); // whoever waits for data waits no more
     tracing::info!("ending: finishing requests in work");
     if tokio::time::timeout(GRACE, graceful.shutdown()).await.is_err() {
         tracing::warn!("some requests were not finished in time and are cut off");

@@ -17,7 +17,7 @@ mod erasures;
 mod exhibits;
 mod expiries;
 mod handlers;
-mod inflow;
+mod incoming;
 pub(crate) mod listen;
 pub(crate) mod metrics;
 pub mod openapi;
@@ -26,6 +26,7 @@ pub mod routes;
 mod server;
 mod stream;
 mod tiles;
+mod transfers;
 mod upkeep;
 
 pub use listen::{GRACE, ServeError, Stop};

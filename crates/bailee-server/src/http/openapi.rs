@@ -8,7 +8,7 @@ use utoipa::OpenApi;
 
 use crate::api;
 use crate::http::clearances;
-use crate::http::routes::{Need, ROUTES, Route, STREAMED};
+use crate::http::routes::{Need, ROUTES, Route};
 
 #[derive(OpenApi)]
 #[openapi(components(schemas(
@@ -106,12 +106,11 @@ fn operation(route: &Route) -> Value {
     if let Some(name) = route.reads {
         let content = json!({ "application/json": { "schema": reference(name) } });
         operation["requestBody"] = json!({ "required": true, "content": content });
+    } else if route.flows() {
+        let content = json!({ "application/octet-stream": {} });
+        operation["requestBody"] = json!({ "required": true, "content": content });
     } else if route.path == "/v1/intake" {
         let content = json!({ "message/rfc822": {}, "application/octet-stream": {} });
-        operation["requestBody"] = json!({ "required": true, "content": content });
-    }
-    if route.most == STREAMED {
-        let content = json!({ "application/octet-stream": {} });
         operation["requestBody"] = json!({ "required": true, "content": content });
     }
     let (scopes, of_house) = match route.need {
@@ -152,6 +151,15 @@ fn parameters(route: &Route) -> Vec<Value> {
             ("category", "A category of data in words, recorded only; may be repeated"),
             ("from", "Begin of the time range, RFC 3339, recorded only"),
             ("to", "End of the time range, RFC 3339, recorded only"),
+        ],
+        "/v1/assets/{asset}/snapshots" => &[
+            ("kind", "What it is: tree, file, device, stream or tar"),
+            ("name", "What it was taken of; a stream is kept as a file of this name"),
+            ("rehash", "true: do not take over what an earlier snapshot has"),
+        ],
+        "/v1/snapshots/{id}/content" => &[
+            ("form", "tree (if absent), or tar: a pax archive, in one transfer"),
+            ("only", "Only what this pattern matches, of a tree"),
         ],
         "/v1/gate/{asset}" => &[("verb", "let-go (if absent) or transfer")],
         "/v1/{what}" | "/v1/clearances" => {

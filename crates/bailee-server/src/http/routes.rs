@@ -10,7 +10,7 @@ use bailee_core::TokenScope::{Agent, Intake, Operator, Reader};
 use crate::api::Problem;
 use crate::http::handlers::{self, Ask, Shared};
 use crate::http::reply::Reply;
-use crate::http::{clearances, erasures, exhibits, expiries, tiles, upkeep};
+use crate::http::{clearances, erasures, exhibits, expiries, tiles, transfers, upkeep};
 use crate::intake::LARGEST_MESSAGE;
 
 /// Largest JSON request: a command with a document of about 40 MiB in it.
@@ -18,8 +18,8 @@ const COMMAND: usize = 64 << 20;
 /// Largest body of a step of a clearance; a certificate fits.
 const STEP: usize = 4 << 20;
 
-/// A body that is read while it arrives; its route has a limit of its own, in the settings.
-pub const STREAMED: usize = usize::MAX;
+/// Instead of a largest body: it is worked on as it comes, and has no size.
+const FLOWS: usize = usize::MAX;
 
 /// What somebody must have to use a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +60,7 @@ pub struct Route {
     pub path: &'static str,
     /// Who may use it.
     pub need: Need,
-    /// Largest body, bytes; 0 for none, [`STREAMED`] for one that is not held.
+    /// Largest body, bytes; 0 for none; the largest number there is: without a bound.
     pub most: usize,
     /// What it does, one line.
     pub about: &'static str,
@@ -69,6 +69,13 @@ pub struct Route {
     /// Media type and, for JSON, schema of the answer.
     pub gives: (&'static str, Option<&'static str>),
     pub(crate) handler: Handler,
+}
+
+impl Route {
+    /// Whether its body is worked on as it comes, whatever its size.
+    pub fn flows(&self) -> bool {
+        self.most == FLOWS
+    }
 }
 
 macro_rules! routes {
@@ -95,7 +102,7 @@ routes! {
     Post "/v1/commands" Need::Party(&[Operator]), COMMAND, Some("Request")
         => "application/json" Some("Answer"), handlers::commands,
         "Ask for something to be done";
-    Post "/v1/exhibits/{sha256}" Need::House(&[Operator]), STREAMED, None
+    Post "/v1/exhibits/{sha256}" Need::House(&[Operator]), FLOWS, None
         => "application/json" None, exhibits::hand_in,
         "Hand a large document in, as its exact bytes, ahead of the command that names it";
     Get "/v1/mine" Need::Party(&[Operator, Reader]), 0, None
@@ -149,6 +156,12 @@ routes! {
     Post "/v1/snapshots/{id}/verify" Need::House(&[Operator]), STEP, None
         => "application/json" None, upkeep::verify,
         "Read a snapshot back whole and record what that showed";
+    Post "/v1/assets/{asset}/snapshots" Need::House(&[Operator]), FLOWS, None
+        => "application/json" None, transfers::preserve,
+        "Preserve a source of this asset as it comes (docs/transfer.md), and read it back";
+    Get "/v1/snapshots/{id}/content" Need::House(&[Operator]), 0, None
+        => "application/octet-stream" None, transfers::content,
+        "The content of a snapshot, or what is asked for of it, as a transfer (docs/transfer.md)";
     Post "/v1/probes" Need::House(&[Operator]), STEP, None
         => "application/json" None, upkeep::probe,
         "Try out what keeps the packs, and record the finding";
@@ -227,6 +240,8 @@ mod tests {
             "--o- house POST /v1/checks",
             "--o- house POST /v1/scrubs",
             "--o- house POST /v1/snapshots/{id}/verify",
+            "--o- house POST /v1/assets/{asset}/snapshots",
+            "--o- house GET /v1/snapshots/{id}/content",
             "--o- house POST /v1/probes",
             "--or party GET /v1/demands/{id}/receipt",
             "--or party GET /v1/matters/{id}/bundle",

@@ -4,15 +4,14 @@
 //! 1. Requests in work and their bodies are bounded, as connections are (listen.rs); beyond a bound
 //!    the answer is `busy`, never a queue without end.
 //! 2. The house is synchronous and is only touched on blocking threads.
-//! 3. End (SIGTERM, SIGINT, or [`Stop`]): no new connections -> requests in work are finished, for
-//!    at most [`GRACE`] -> settler, prober and pruner end -> settle once more -> the house is
-//!    dropped, which waits for its last answer and checkpoint. What a killed process leaves, the
-//!    next start carries on.
+//! 3. End (SIGTERM, SIGINT, or [`Stop`]): no new connections, and data that is coming in is broken
+//!    off -> requests in work are finished, for at most [`GRACE`] -> settler, prober and pruner end
+//!    -> settle once more -> the house is dropped, which waits for its last answer and checkpoint.
+//!    What a killed process leaves, the next start carries on.
 
 use std::cell::Cell;
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex};
@@ -26,12 +25,15 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::api::Problem;
 use crate::house::House;
+use crate::http::body::Read;
 use crate::http::handlers::{Ask, Shared};
+use crate::http::incoming::Flow;
 use crate::http::listen::{self, GRACE, ServeError, Stop, system};
 use crate::http::metrics::Metrics;
 use crate::http::reply::{Reply, problem};
-use crate::http::routes::{Method, ROUTES, Route, STREAMED, filled_in};
-use crate::http::{auth, body, inflow};
+use crate::http::routes::{Method, ROUTES, Route, filled_in};
+use crate::http::transfers::GIVEN;
+use crate::http::{auth, body};
 use crate::probing::Prober;
 use crate::pruning::Pruner;
 
@@ -70,8 +72,16 @@ pub fn serve_until(
     let runtime = listen::runtime(THREADS)?;
     let (nudge, nudged) = sync_channel(1);
     let house: Arc<House> = house.into();
-    let upkeep = Mutex::default();
-    let shared = Arc::new(Shared { house: house.clone(), metrics: Metrics::new(), nudge, upkeep });
+    let shared = Arc::new(Shared {
+        house: house.clone(),
+        metrics: Metrics::new(),
+        nudge,
+        upkeep: Mutex::default(),
+        preserving: Mutex::default(),
+        giving: Arc::new(Semaphore::new(GIVEN)),
+        handing_in: Semaphore::new(LARGE_BODIES),
+        ending: stop.subscribe(),
+    });
     let for_settler = shared.clone();
     let settling = Stop::default();
     let until = settling.subscribe();
@@ -202,42 +212,24 @@ async fn steps(
     let (head, content) = request.into_parts();
     let (for_auth, headers) = (shared.clone(), head.headers.clone());
     let caller = blocking(move || auth::admit(&for_auth.house, route.need, &headers)).await?;
+    let (read, flow) = if route.flows() {
+        (Read::default(), Some(Flow::new(content, shared.ending.clone())))
+    } else {
+        (body::read(&head.headers, content, route.most, &room.large_bodies).await?, None)
+    };
     let ask = Ask {
         caller,
         path: head.uri.path().to_owned(),
         query: head.uri.query().unwrap_or_default().to_owned(),
         param: filled_in(route.path, head.uri.path()),
         headers: head.headers,
-        body: Cell::default(),
-        inflow: Cell::default(),
+        body: Cell::new(read.bytes),
+        flow: Cell::new(flow),
     };
     let shared = shared.clone();
-    if route.most == STREAMED {
-        let _place = room.large_bodies.try_acquire().map_err(|_| body::busy())?;
-        return streamed(shared, route, ask, content).await;
-    }
-    let headers = ask.headers.clone();
-    let read = body::read(&headers, content, route.most, &room.large_bodies).await?;
-    let ask = Ask { body: Cell::new(read.bytes), ..ask };
     let reply = blocking(move || (route.handler)(&shared, &ask)).await;
     drop(read.place);
     reply
-}
-
-/// Answers while the body arrives; whoever is refused early is not listened to any longer.
-async fn streamed(
-    shared: Arc<Shared>,
-    route: &'static Route,
-    ask: Ask,
-    content: Body,
-) -> Result<Reply, Problem> {
-    let (to, inflow) = inflow::pipe();
-    ask.inflow.set(Some(inflow));
-    let mut work = pin!(blocking(move || (route.handler)(&shared, &ask)));
-    tokio::select! {
-        reply = &mut work => reply,
-        () = inflow::pump(content, to) => work.await,
-    }
 }
 
 /// Runs on a thread that may wait.

@@ -77,7 +77,8 @@ fn write_content(w: &mut Writer, content: &Content) {
     }
 }
 
-fn read_evidence(bytes: &[u8]) -> Result<Entry, Malformed> {
+/// The entry of a leaf.
+pub(crate) fn read_evidence(bytes: &[u8]) -> Result<Entry, Malformed> {
     let mut r = Reader(bytes);
     let kind = r.u8()?;
     let path = r.bytes()?.to_vec();

@@ -16,7 +16,7 @@ mod codec;
 use std::cmp::Ordering;
 use std::collections::HashSet;
 
-pub(crate) use codec::{evidence, read_all, write_all};
+pub(crate) use codec::{evidence, read_all, read_evidence, write_all};
 
 use crate::pack::ChunkId;
 

@@ -162,7 +162,7 @@ impl<'a> Collector<'a> {
     /// Writes down which files need not be read again if this is interrupted.
     fn draft(&mut self) -> Result<(), VaultError> {
         self.settle();
-        if matches!(self.source.0, Source::Stream(_) | Source::Tar(_)) {
+        if matches!(self.source.0, Source::Stream(_) | Source::Tar(_) | Source::Sent(..)) {
             return Ok(()); // they come once: nothing is taken up again
         }
         let (durable, table) = (&self.durable, &self.session.table);

@@ -3,8 +3,10 @@
 //! Invariants: `Found` is sent before any job of that index; the pieces of a large file go to the
 //! hasher in order. A stop of the others ends it at its next send.
 //!
-//! What comes once, as a stream or an archive, is in `stream.rs`.
+//! What comes once, as a stream or an archive, is in `stream.rs`; what another machine read and
+//! sent, in `sent.rs`.
 
+mod sent;
 mod stream;
 
 use std::ffi::CString;
@@ -23,9 +25,10 @@ use super::stage::{self, Stage};
 use super::walk::{Attributes, Found, Walk, meta, moved, open};
 use super::work::Session;
 use super::{Event, Input, Source, Stop};
+use crate::chunker::Cutter;
 use crate::error::VaultError;
 use crate::manifest::{Content, Entry, Extent, Meta, Node, Stored};
-use crate::split::{Piece, ReadAt, split};
+use crate::split::{Piece, ReadAt, Sink, split};
 
 /// Files up to this size are read by one worker; larger ones are spread over all of them.
 const WHOLE: u64 = 8 * 1024 * 1024;
@@ -49,6 +52,7 @@ pub(super) enum Origin {
     File { name: Vec<u8>, meta: Meta, file: File, stat: Stat, size: u64 },
     Stream(Input),
     Tar(Input),
+    Sent(Input),
 }
 
 impl Origin {
@@ -58,6 +62,7 @@ impl Origin {
             Source::Tree(path) | Source::File(path) | Source::Device(path) => path,
             Source::Stream(input) => return stream::named(input).map(Self::Stream),
             Source::Tar(input) => return Ok(Self::Tar(input.clone())),
+            Source::Sent(_, input) => return Ok(Self::Sent(input.clone())),
         };
         let fail = |doing| {
             move |e: rustix::io::Errno| VaultError::Source {
@@ -126,6 +131,7 @@ impl<'a> Feeder<'a> {
             },
             Origin::Stream(input) => self.input(&input)?,
             Origin::Tar(input) => self.tar(&input)?,
+            Origin::Sent(input) => self.sent(&input)?,
             Origin::Tree(mut walk) => {
                 let mut index = 0;
                 while let Some(found) = walk.step(&|path, stat| self.known(path, stat)) {
@@ -186,8 +192,22 @@ impl<'a> Feeder<'a> {
         index: usize,
         from: &dyn ReadAt,
         size: u64,
-        mut tally: Tally,
+        tally: Tally,
     ) -> Result<(u64, Tally), Stop> {
+        let mut room = std::mem::take(&mut self.room);
+        let read =
+            self.cut(index, tally, |cutter, sink| split(from, size, cutter, &mut room, sink));
+        self.room = room;
+        read
+    }
+
+    /// Hands out the pieces that `feed` makes, and gives its answer.
+    fn cut<T>(
+        &self,
+        index: usize,
+        mut tally: Tally,
+        feed: impl FnOnce(&Cutter, &mut Sink<'_, Stop>) -> Result<T, Stop>,
+    ) -> Result<(T, Tally), Stop> {
         let (jobs, hashes, session) = (&self.jobs, &self.hashes, self.session);
         let mut since = stage::now();
         let mut sink = |piece: Piece<'_>| -> Result<(), Stop> {
@@ -215,8 +235,8 @@ impl<'a> Feeder<'a> {
             since = now;
             Ok(())
         };
-        let read = split(from, size, &session.unit.cutter, &mut self.room, &mut sink)?;
-        Ok((read, tally))
+        let fed = feed(&session.unit.cutter, &mut sink)?;
+        Ok((fed, tally))
     }
 }
 

@@ -4,12 +4,12 @@
 //! kept, so that what came before is never taken for all there was.
 
 use std::cell::RefCell;
-use std::fs::File;
 use std::io::{self, BufReader, Read};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bailee_store::direct::Room;
 
+use crate::error::VaultError;
 use crate::split::ReadAt;
 use crate::tar::{Archive, Body, Flaw, fill};
 
@@ -17,16 +17,22 @@ use crate::tar::{Archive, Body, Flaw, fill};
 const BUFFER: usize = 1024 * 1024;
 
 /// An open stream and what people call it. Clones share the stream.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Input {
     name: String,
-    file: Arc<File>,
+    from: Arc<Mutex<dyn Read + Send>>,
+}
+
+impl std::fmt::Debug for Input {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Input").field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 impl Input {
     /// `name`: what the snapshot says it was taken of, and what a plain stream's file is called.
-    pub fn new(name: impl Into<String>, file: File) -> Self {
-        Self { name: name.into(), file: Arc::new(file) }
+    pub fn new(name: impl Into<String>, from: impl Read + Send + 'static) -> Self {
+        Self { name: name.into(), from: Arc::new(Mutex::new(from)) }
     }
 
     pub(super) fn name(&self) -> &str {
@@ -35,15 +41,21 @@ impl Input {
 
     /// Reads it.
     pub(super) fn read(&self) -> impl Read + use<> {
-        BufReader::with_capacity(BUFFER, Shared(Arc::clone(&self.file)))
+        BufReader::with_capacity(BUFFER, Shared(Arc::clone(&self.from)))
+    }
+
+    /// Refuses what came if it is no tree.
+    pub(super) fn agrees(&self, checked: Result<(), String>) -> Result<(), VaultError> {
+        let refuse = |detail| VaultError::Transfer { name: self.name.clone(), at: 0, detail };
+        checked.map_err(refuse)
     }
 }
 
-struct Shared(Arc<File>);
+struct Shared(Arc<Mutex<dyn Read + Send>>);
 
 impl Read for Shared {
     fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
-        (&*self.0).read(room)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).read(room)
     }
 }
 

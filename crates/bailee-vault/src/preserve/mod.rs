@@ -25,6 +25,7 @@ mod feed;
 mod fixtures;
 mod input;
 mod previous;
+mod send;
 mod stage;
 mod upload;
 mod walk;
@@ -39,7 +40,7 @@ use crossbeam_channel::bounded;
 use crate::compact::compact;
 use crate::error::VaultError;
 use crate::key::random;
-use crate::manifest::{Content, Entry, Extent, Stored};
+use crate::manifest::{Content, Entry, Extent, Stored, check};
 use crate::names::SnapshotId;
 use crate::snapshot::{Snapshot, SnapshotInfo, SourceKind};
 use crate::unit::Unit;
@@ -48,6 +49,7 @@ pub(crate) use archive::path_below;
 use collect::Collector;
 pub use input::Input;
 use previous::Previous;
+pub use send::send;
 pub use stage::{Costs, Stage};
 pub(crate) use walk::path_of;
 use work::{Session, Worker};
@@ -66,6 +68,8 @@ pub enum Source {
     Stream(Input),
     /// A tar archive that comes once: what it contains is kept, as the tree it makes.
     Tar(Input),
+    /// A tree, file or device that another machine read and sends, see [`send`].
+    Sent(SourceKind, Input),
 }
 
 impl Source {
@@ -75,7 +79,9 @@ impl Source {
             Self::Tree(path) | Self::File(path) | Self::Device(path) => {
                 path.to_string_lossy().into_owned()
             }
-            Self::Stream(input) | Self::Tar(input) => input.name().to_owned(),
+            Self::Stream(input) | Self::Tar(input) | Self::Sent(_, input) => {
+                input.name().to_owned()
+            }
         }
     }
 
@@ -86,6 +92,7 @@ impl Source {
             Self::Device(_) => SourceKind::Device,
             Self::Stream(_) => SourceKind::Stream,
             Self::Tar(_) => SourceKind::Tar,
+            Self::Sent(kind, _) => *kind,
         }
     }
 }
@@ -228,6 +235,9 @@ impl Vault {
         let mut collector = Collector::new(&session, (source, taken_at), progress);
         run(&session, &previous, origin, &mut collector)?;
         let entries = collector.entries()?;
+        if let Source::Sent(kind, input) = source {
+            input.agrees(check(&entries, kind.shape()))?;
+        }
         let mut snapshot = empty_snapshot(&unit, source, taken_at)?;
         let (files, bytes) = totals(&entries);
         (snapshot.info.files, snapshot.info.bytes) = (files, bytes);

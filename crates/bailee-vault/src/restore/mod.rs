@@ -14,6 +14,8 @@
 //! Order: directories, files, links top-down; then directory metadata bottom-up, because writing
 //! into a directory moves its times and may need its permissions.
 
+mod give;
+mod receive;
 mod target;
 
 use std::collections::{HashMap, HashSet};
@@ -25,15 +27,16 @@ use std::time::Instant;
 use bailee_store::direct::{Room, Writer};
 
 use crate::error::VaultError;
-use crate::index::Table;
 use crate::manifest::{Content, Entry, Meta, Node, Stored, parent};
 use crate::names::SnapshotId;
 use crate::pattern::Pattern;
 use crate::preserve::{Progress, path_of};
-use crate::read::{Bytes, Fetch, read_file, spread};
-use crate::unit::{Desk, Unit};
+use crate::read::{Bytes, Take, read_file, spread};
+use crate::unit::Desk;
 use crate::vault::{Absent, Vault};
 use crate::verify::Problem;
+pub use receive::receive;
+pub(crate) use receive::{Arriving, drain};
 pub(crate) use target::{Target, apply};
 
 /// What a restore did.
@@ -70,6 +73,9 @@ struct Waiting<'e> {
     /// Where it is in the destination; another name than its own if a link stands for it.
     path: &'e [u8],
 }
+
+/// Takes files in the order they are created, which is that of [`Plan::contents`].
+type HandOver<'a, 'e> = dyn FnMut(Waiting<'e>, &'e Stored) -> Result<(), VaultError> + 'a;
 
 /// What a restoring thread keeps between files.
 #[derive(Default)]
@@ -121,24 +127,42 @@ impl Vault {
         let flusher = target.flusher()?;
         let mut outcome = Ok(());
         spread(
-            |hand_over| outcome = plan.create(&mut target, &report, hand_over),
-            |waiting: Waiting<'_>, stored, fetch, bench: &mut Bench| {
-                let size = waiting.content.size;
-                let unit = (&*unit, &*table);
-                fill(unit, waiting, stored, (fetch, bench), (&report, &far));
-                flusher.wrote(size);
+            |hand_over| {
+                outcome = plan.create(&mut target, &report, &mut |waiting, stored| {
+                    hand_over(waiting, stored);
+                    Ok(())
+                });
+            },
+            |waiting: Waiting<'_>, stored, fetch, Bench { desk, room }: &mut Bench| {
+                let content = waiting.content;
+                let mut read = |take: &mut Take<'_>| {
+                    read_file(&unit, &table, stored, content, (fetch, &mut *desk), take)
+                        .map_err(|e| e.to_string())
+                };
+                fill(waiting, &mut read, room, (&report, &far));
+                flusher.wrote(content.size);
             },
         );
         outcome?;
-        let mut report = report.into_inner().unwrap_or_else(PoisonError::into_inner);
-        plan.remove_damaged(&mut target, &mut report)?;
-        plan.finish_directories(&mut target, &mut report)?;
-        target.sync()?;
-        report.not_restored.sort_by(|a, b| a.path.cmp(&b.path));
-        report.damaged.sort_by(|a, b| a.path.cmp(&b.path));
-        report.seconds = began.elapsed().as_secs_f64();
-        Ok(report)
+        finish(&plan, &mut target, report, began)
     }
+}
+
+/// What is left to do when the content of all files is there.
+fn finish(
+    plan: &Plan<'_>,
+    target: &mut Target,
+    report: Mutex<RestoreReport>,
+    began: Instant,
+) -> Result<RestoreReport, VaultError> {
+    let mut report = report.into_inner().unwrap_or_else(PoisonError::into_inner);
+    plan.remove_damaged(target, &mut report)?;
+    plan.finish_directories(target, &mut report)?;
+    target.sync()?;
+    report.not_restored.sort_by(|a, b| a.path.cmp(&b.path));
+    report.damaged.sort_by(|a, b| a.path.cmp(&b.path));
+    report.seconds = began.elapsed().as_secs_f64();
+    Ok(report)
 }
 
 /// How far all threads are.
@@ -194,16 +218,23 @@ impl<'e> Plan<'e> {
         Self { chosen, files, stand_ins }
     }
 
-    /// Bytes of all files that are written.
-    fn bytes(&self) -> u64 {
+    /// The files that are written, each at the path it gets.
+    fn contents(&self) -> impl Iterator<Item = (&'e [u8], &'e Stored)> {
         let written = |stored: &&'e Stored| match &stored.entry.node {
             Node::HardLink { target } if self.standing(target) == stored.entry.path.as_slice() => {
                 self.files.get(target.as_slice()).copied()
             }
-            _ => Some(*stored),
+            _ => stored.entry.content().map(|_| *stored),
         };
-        let written = self.chosen.iter().filter_map(written);
-        written.filter_map(|stored| stored.entry.content()).map(|content| content.size).sum()
+        self.chosen
+            .iter()
+            .filter_map(move |stored| Some((stored.entry.path.as_slice(), written(stored)?)))
+    }
+
+    /// Bytes of all files that are written.
+    fn bytes(&self) -> u64 {
+        let contents = self.contents().filter_map(|(_, stored)| stored.entry.content());
+        contents.map(|content| content.size).sum()
     }
 
     /// Where a file's content is in the destination.
@@ -216,7 +247,7 @@ impl<'e> Plan<'e> {
         &self,
         target: &mut Target,
         report: &Mutex<RestoreReport>,
-        hand_over: &mut dyn FnMut(Waiting<'e>, &'e Stored),
+        hand_over: &mut HandOver<'_, 'e>,
     ) -> Result<(), VaultError> {
         for stored in &self.chosen {
             let Entry { path, node } = &stored.entry;
@@ -225,13 +256,13 @@ impl<'e> Plan<'e> {
                 Node::Directory { .. } => target.directory(path)?,
                 Node::File { meta, content } => {
                     let file = target.file(path)?;
-                    hand_over(Waiting { file, meta, content, path }, stored);
+                    hand_over(Waiting { file, meta, content, path }, stored)?;
                 }
                 Node::HardLink { target: first } if self.standing(first) == path.as_slice() => {
                     let Some(original) = self.files.get(first.as_slice()) else { continue };
                     if let Node::File { meta, content } = &original.entry.node {
                         let file = target.file(path)?;
-                        hand_over(Waiting { file, meta, content, path }, original);
+                        hand_over(Waiting { file, meta, content, path }, original)?;
                     }
                 }
                 Node::HardLink { target: first } => target.link(self.standing(first), path)?,
@@ -299,15 +330,23 @@ fn note(report: &Mutex<RestoreReport>, path: &[u8], what: &str) {
     report.not_restored.push(Problem { path: path_of(path), what: what.to_owned() });
 }
 
+/// Why a file cannot be given, as its restore would say it.
+fn damage_of(e: &VaultError) -> Vec<u8> {
+    let mut said = e.to_string().into_bytes();
+    said.truncate(crate::transfer::MOST);
+    said
+}
+
+/// Hands out the content of one file, or says why it is not to be had.
+type ReadContent<'a> = dyn FnMut(&mut Take<'_>) -> Result<(), String> + 'a;
+
 /// Writes one file's content, then its metadata.
 fn fill(
-    (unit, table): (&Unit, &Table),
-    waiting: Waiting<'_>,
-    stored: &Stored,
-    (fetch, bench): (Fetch, &mut Bench),
+    Waiting { file, meta, content, path }: Waiting<'_>,
+    read: &mut ReadContent<'_>,
+    room: &mut Room,
     (report, far): (&Mutex<RestoreReport>, &Far<'_>),
 ) {
-    let Waiting { file, meta, content, path } = waiting;
     let fail = |doing| {
         move |e: std::io::Error| VaultError::Destination {
             path: path_of(path).display().to_string(),
@@ -315,25 +354,25 @@ fn fill(
             detail: e.to_string(),
         }
     };
-    let Bench { desk, room } = bench;
     let mut to = Writer::with_room(&file, content.size, std::mem::take(room));
-    let mut take = |bytes: Bytes<'_>| {
+    let mut ends_in_gap = true;
+    let came = read(&mut |bytes| {
+        ends_in_gap = matches!(bytes, Bytes::Gap(_));
         let (taken, n) = match bytes {
             Bytes::Data(data) => (to.write(data), data.len() as u64),
             Bytes::Gap(n) => (to.skip(n), n),
         };
         far.advance(0, n);
         taken.map_err(fail("write it"))
-    };
-    let ends_in_gap = !matches!(stored.extents.last(), Some(crate::manifest::Extent::Data(..)));
-    let read = read_file(unit, table, stored, content, (fetch, desk), &mut take);
-    let written = read.and_then(|()| {
+    });
+    let end = || {
         *room = to.finish().map_err(fail("write it"))?;
         if ends_in_gap { file.set_len(content.size).map_err(fail("extend it")) } else { Ok(()) }
-    });
-    if let Err(e) = written {
+    };
+    let written = came.and_then(|()| end().map_err(|e| e.to_string()));
+    if let Err(what) = written {
         let mut report = report.lock().unwrap_or_else(PoisonError::into_inner);
-        report.damaged.push(Problem { path: path_of(path), what: e.to_string() });
+        report.damaged.push(Problem { path: path_of(path), what });
         return;
     }
     target::apply(&file, meta, &mut |what| note(report, path, what));

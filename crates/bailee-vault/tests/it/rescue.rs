@@ -4,7 +4,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use bailee_vault::{Content, Source, VaultError, rescue_map};
+use bailee_vault::{Content, Source, SourceKind, VaultError, rescue_map};
 
 use crate::support::{memory_vault, noise};
 
@@ -87,4 +87,13 @@ fn a_device_that_fails_half_way_is_kept_as_far_as_it_goes() {
     let said: Vec<&str> = restored.not_restored.iter().map(|p| p.what.as_str()).collect();
     assert!(said.contains(&"bytes 1048576..3145728 were unreadable when preserved"), "{said:?}");
     assert_eq!((restored.never_read, restored.is_complete()), (2 * MIB, false));
+
+    // Read on one machine and kept on another, what it did not give is named all the same.
+    let there =
+        crate::transfer::arrive(&vault, &Source::Device(device.0.clone()), SourceKind::Device);
+    assert_eq!(there.unreadable, kept.unreadable);
+    let ranges = |id| vault.manifest("t", id).unwrap()[0].content().unwrap().unreadable.clone();
+    assert_eq!(ranges(&there.id), ranges(&kept.id));
+    let given = crate::transfer::depart(&vault, &there.id, &dir.path().join("back")).unwrap();
+    assert_eq!((given.never_read, given.not_restored.len()), (2 * MIB, 1), "{given:?}");
 }

@@ -121,6 +121,18 @@ proptest! {
         let given = restore_volumes(&volumes, &key, (&back, None), &mut ()).unwrap();
         prop_assert!(given.is_complete() && given.not_restored.is_empty(), "{:?}", given);
         prop_assert_eq!(describe(&back.join(report.id.to_string())), describe(&from));
+        // And from one machine to another, in and out.
+        let source = Source::Tree(from.clone());
+        let arrived = crate::transfer::arrive(&vault, &source, SourceKind::Tree);
+        prop_assert_eq!(&arrived.unreadable, &[]);
+        let manifest = |id| vault.manifest("t", id).unwrap();
+        prop_assert_eq!(manifest(&arrived.id), manifest(&report.id));
+        prop_assert!(arrived.stored_bytes < 20_000, "the same chunks: {}", arrived.stored_bytes);
+        let there = dir.path().join("there");
+        let taken = crate::transfer::depart(&vault, &arrived.id, &there).unwrap();
+        prop_assert_eq!((taken.files, taken.bytes), (report.files, report.bytes));
+        prop_assert_eq!(&taken.not_restored, &[]);
+        prop_assert_eq!(describe(&there), describe(&from));
     }
 }
 

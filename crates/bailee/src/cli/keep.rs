@@ -1,7 +1,7 @@
 //! `bailee preserve`, `restore`, `cat`, `mount`, `snapshot`: data into the vault and out again.
 //!
-//! Invariant: these work on a data directory of this machine only; data does not go through the
-//! HTTP server.
+//! Invariant: data that goes to a service, or comes from one, is read and written on the machine
+//! where this is typed; what needs the vault itself (`cat`, `mount`, volumes) says so.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -15,7 +15,8 @@ use bailee_server::api::upkeep::Share;
 #[derive(Debug, Args)]
 #[command(after_long_help = "EXAMPLES\n  bailee preserve A-1 /srv/customers/vos\n  \
                              pg_dump vos | bailee preserve A-1 - --stdin-name vos.sql\n  \
-                             ssh srv-12 tar -c /srv | bailee preserve A-1 - --tar")]
+                             ssh srv-12 tar -c /srv | bailee preserve A-1 - --tar\n  \
+                             bailee --server https://custody.example.org preserve A-1 /srv/vos")]
 pub(crate) struct PreserveArgs {
     /// The asset whose data it is
     #[arg(value_name = "A-1")]

@@ -11,6 +11,7 @@ mod erasing;
 mod keys;
 mod letting_go;
 mod mount;
+mod moving;
 mod piping;
 mod places;
 mod pruning;
@@ -20,6 +21,9 @@ mod radosgw;
 mod room;
 mod runbook;
 mod secrecy;
+#[allow(dead_code, clippy::unwrap_used, reason = "the vault's tests use all of it")]
+#[path = "../../../bailee-vault/tests/it/seen.rs"]
+mod seen;
 mod shelf;
 mod shell;
 mod stamping;

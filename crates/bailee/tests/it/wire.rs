@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use crate::letting_go::{approved, packs_below};
 use crate::room::{LETTER, Room, Said, text};
@@ -33,6 +33,15 @@ impl<'a> Server<'a> {
         Server { room, child, url }
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// How it ended, when it has.
+    pub(crate) fn ended(&mut self) -> std::process::ExitStatus {
+        self.child.wait().expect("it can be waited for")
+    }
+
     pub(crate) fn url(&self) -> &str {
         &self.url
     }
@@ -47,10 +56,15 @@ impl<'a> Server<'a> {
     }
 
     pub(crate) fn run(&self, token: &str, args: &[&str]) -> Said {
+        Said::of(self.command(&self.url, token, args).stdin(Stdio::null()).output().expect("runs"))
+    }
+
+    /// The binary, asked to speak to `url`.
+    pub(crate) fn command(&self, url: &str, token: &str, args: &[&str]) -> Command {
         let file = self.room.file("a.token", token.as_bytes());
-        let head = ["--server", &self.url, "--token-file", text(&file)];
+        let head = ["--server", url, "--token-file", text(&file)];
         let all: Vec<&str> = head.iter().chain(args).copied().collect();
-        self.room.run(&all)
+        self.room.command(&all)
     }
 }
 
@@ -96,9 +110,10 @@ fn a_server_is_asked_in_the_same_words() {
     assert_eq!(outside.code, 1, "{outside:?}");
     let nobody = server.run("bailee_nonsense", &["party", "list"]);
     assert_eq!(nobody.code, 1, "{nobody:?}");
-    let vault = server.run(&operator, &["preserve", "A-1", text(&room.path("house"))]);
-    assert_eq!(vault.code, 2, "{vault:?}");
-    assert!(vault.err.contains("data directory"), "{vault:?}");
+    fs::create_dir(room.path("on")).unwrap();
+    let mount = server.run(&operator, &["mount", "S-1", text(&room.path("on"))]);
+    assert_eq!(mount.code, 2, "{mount:?}");
+    assert!(mount.err.contains("data directory"), "{mount:?}");
 }
 
 #[test]

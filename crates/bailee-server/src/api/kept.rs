@@ -1,0 +1,68 @@
+//! What was kept of a source, given back of a snapshot, or written out of one.
+//!
+//! Invariant: the same members from a directory and over HTTP. What could not be read, changed
+//! while it was, or did not come back is among `problems`, by name; whole is only what has none.
+
+use std::fmt::Display;
+use std::path::Path;
+
+use bailee_vault::{ExportReport, Problem, RestoreReport};
+use serde_json::{Value, json};
+
+use crate::keeping::Kept;
+
+fn problem(path: impl Display, what: &dyn Display) -> Value {
+    json!({ "path": path.to_string(), "what": what.to_string() })
+}
+
+fn problems(all: &[Problem]) -> impl Iterator<Item = Value> {
+    all.iter().map(|p| problem(p.path.display(), &p.what))
+}
+
+/// What preserving and reading back showed.
+pub fn kept(kept: &Kept) -> Value {
+    let report = &kept.preserved;
+    let unreadable = report.unreadable.iter().map(|(path, why)| problem(path.display(), why));
+    let changed = report.changed.iter().map(|path| problem(path.display(), &"changed while read"));
+    let lost = problems(&kept.verified.problems);
+    let all: Vec<Value> = unreadable.chain(changed).chain(lost).collect();
+    json!({
+        "snapshot": kept.snapshot.to_string(),
+        "asset": kept.asset.to_string(),
+        "root": bailee_ledger::to_hex(&report.root),
+        "files": report.files,
+        "bytes": report.bytes,
+        "stored_bytes": report.stored_bytes,
+        "unchanged_files": report.unchanged.0,
+        "unchanged_bytes": report.unchanged.1,
+        "seconds": report.seconds,
+        "verified": kept.verified.is_intact(),
+        "verify_seconds": kept.verified.seconds,
+        "problems": all,
+    })
+}
+
+/// What restoring into a directory showed.
+pub fn restored(snapshot: &str, into: &Path, report: &RestoreReport) -> Value {
+    json!({
+        "snapshot": snapshot,
+        "into": into,
+        "files": report.files,
+        "bytes": report.bytes,
+        "seconds": report.seconds,
+        "complete": report.is_complete(),
+        "never_read": report.never_read,
+        "damaged": problems(&report.damaged).collect::<Vec<_>>(),
+        "not_restored": problems(&report.not_restored).collect::<Vec<_>>(),
+    })
+}
+
+/// What is in an archive, and what has no place in its form.
+pub fn exported(report: &ExportReport) -> Value {
+    json!({
+        "files": report.files,
+        "bytes": report.bytes,
+        "left_out": problems(&report.left_out).collect::<Vec<_>>(),
+        "by_chunks": report.by_chunks.iter().map(|p| p.display().to_string()).collect::<Vec<_>>(),
+    })
+}

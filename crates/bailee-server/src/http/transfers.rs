@@ -1,0 +1,133 @@
+//! Data into the vault and out of it, while the service runs.
+//!
+//! Invariants: one source is preserved at a time, and so many snapshots are given out; one more is
+//! `busy`, before a byte of it came or left. A source that does not come to its end, whatever the
+//! reason, is recorded nowhere. What leaves is authentic; an answer that is cut has no end frame,
+//! and whoever reads it knows. Who takes data out is written into the log of the service.
+
+use std::io::{BufWriter, Write};
+use std::sync::atomic::Ordering;
+use std::sync::{MutexGuard, TryLockError};
+
+use bailee_core::id::{AssetId, SnapshotId};
+use bailee_vault::{Input, Pattern, Plain, PlainWriter, Source, SourceKind, Unchanged, VaultError};
+
+use crate::api::{Problem, kept};
+use crate::http::handlers::{Ask, Shared};
+use crate::http::incoming::Incoming;
+use crate::http::reply::{BYTES, Reply};
+use crate::http::stream::Stream;
+use crate::http::upkeep::person;
+use crate::keeping::{self, KeepError};
+
+/// Snapshots that are given out at a time: each keeps all processors busy.
+pub(crate) const GIVEN: usize = 4;
+
+/// The one place for a source that is preserved.
+fn place(shared: &Shared) -> Result<MutexGuard<'_, ()>, Problem> {
+    match shared.preserving.try_lock() {
+        Ok(place) => Ok(place),
+        // One that panicked is over, and made no snapshot.
+        Err(TryLockError::Poisoned(place)) => Ok(place.into_inner()),
+        Err(TryLockError::WouldBlock) => {
+            let detail = "preserves another source now, one at a time";
+            Err(Problem::new(503, "busy", "the service", detail, "ask again when that is kept"))
+        }
+    }
+}
+
+pub(crate) fn preserve(shared: &Shared, ask: &Ask) -> Result<Reply, Problem> {
+    let (asset, by) = (ask.id::<AssetId>()?, person(ask)?);
+    let said = |name| ask.all_said(name).next();
+    let unchanged = match said("rehash").as_deref() {
+        None | Some("false") => Unchanged::Skip,
+        Some("true") => Unchanged::Rehash,
+        Some(_) => return Err(Problem::bad_request("rehash", "is neither true nor false")),
+    };
+    let kind = said("kind").unwrap_or_default();
+    let name = said("name").ok_or_else(|| Problem::bad_request("name", "is missing"))?;
+    let _place = place(shared)?;
+    let missing = || Problem::failure("house_failed", "the request", "came in without a body");
+    let incoming = ask.flow.take().ok_or_else(missing)?.reader();
+    let source = source(&kind, name, incoming.clone())?;
+    match keeping::preserve(&shared.house, asset, source, unchanged, by, &mut ()) {
+        Ok(done) => Reply::json(201, &kept::kept(&done)),
+        Err(error) => Err(incoming.refused(error)),
+    }
+}
+
+/// What is sent, of a kind that somebody said.
+fn source(kind: &str, name: String, incoming: Incoming) -> Result<Source, Problem> {
+    let sent = |kind, name, incoming| Source::Sent(kind, Input::new(name, incoming));
+    Ok(match kind {
+        "tree" => sent(SourceKind::Tree, name, incoming),
+        "file" => sent(SourceKind::File, name, incoming),
+        "device" => sent(SourceKind::Device, name, incoming),
+        "stream" => Source::Stream(Input::new(name.clone(), Plain::new(incoming, &name))),
+        "tar" => Source::Tar(Input::new(name.clone(), Plain::new(incoming, &name))),
+        _ => {
+            let detail = format!("{kind:?} is none of tree, file, device, stream, tar");
+            return Err(Problem::bad_request("kind", detail));
+        }
+    })
+}
+
+/// What a snapshot is given as.
+#[derive(Clone, Copy)]
+enum Form {
+    Tree,
+    Tar,
+}
+
+fn form(ask: &Ask) -> Result<Form, Problem> {
+    match ask.all_said("form").next().as_deref() {
+        None | Some("tree") => Ok(Form::Tree),
+        Some("tar") => Ok(Form::Tar),
+        Some(other) => {
+            Err(Problem::bad_request("form", format!("{other:?} is neither tree nor tar")))
+        }
+    }
+}
+
+pub(crate) fn content(shared: &Shared, ask: &Ask) -> Result<Reply, Problem> {
+    let (snapshot, by) = (ask.id::<SnapshotId>()?, person(ask)?);
+    let only = ask.all_said("only").next().map(|text| Pattern::new(&text)).transpose();
+    let only = only.map_err(|e| Problem::bad_request("only", e.to_string()))?;
+    let form = form(ask)?;
+    let (tenant, id) = keeping::locate(&shared.house, snapshot)?;
+    let vault = keeping::vault(&shared.house)?;
+    let place = shared.giving.clone().try_acquire_owned().map_err(|_| {
+        shared.metrics.turned_away.fetch_add(1, Ordering::Relaxed);
+        let detail = format!("gives out {GIVEN} snapshots now, as many as it does at a time");
+        Problem::new(503, "busy", "the service", detail, "ask again when one of them has left")
+    })?;
+    let house = shared.house.clone();
+    let give = move |out: &mut dyn Write| match form {
+        Form::Tree => {
+            let origin = house.config().origin.as_str();
+            vault.give(&tenant, &id, only.as_ref(), (origin, out)).map_err(problem)
+        }
+        Form::Tar => {
+            let plain = PlainWriter::new(out);
+            let mut plain = BufWriter::with_capacity(1 << 18, plain);
+            let report = vault.export_tar(&tenant, &id, &mut plain, &mut ()).map_err(problem)?;
+            let said = kept::exported(&report).to_string();
+            let plain = plain.into_inner().map_err(|e| lost(&e.into_error()))?;
+            plain.end(said.as_bytes()).map_err(|e| lost(&e))
+        }
+    };
+    let stream = Stream::begin(move |out| {
+        let (_place, given) = (place, give(out));
+        tracing::info!(%snapshot, %by, whole = given.is_ok(), "content of a snapshot was taken");
+        given
+    })?;
+    Ok(Reply::stream(BYTES, stream))
+}
+
+fn problem(error: VaultError) -> Problem {
+    KeepError::from(error).into()
+}
+
+fn lost(error: &std::io::Error) -> Problem {
+    Problem::failure("answer_failed", "the answer", format!("stopped: {error}"))
+}

@@ -1,0 +1,133 @@
+//! Sending: a source is read here and preserved on another machine.
+//!
+//! Invariants: it is read with the walk, the descriptors and the sector reads of a preservation
+//! here; what cannot be read, and what changed while it was, travels by name; one file is open at
+//! a time and at most a megabyte of it in memory. A source that fails ends the stream without its
+//! end, so that nothing of it becomes a snapshot.
+
+use std::fs::File;
+use std::io::{Read, Write};
+
+use bailee_store::direct::{Reader, Room};
+use rustix::fs::Stat;
+
+use super::feed::{Origin, has_moved};
+use super::walk::Found;
+use super::{Input, Progress, Source};
+use crate::error::VaultError;
+use crate::manifest::{Content, Entry, Meta, Node, evidence};
+use crate::split::{Runs, runs};
+use crate::tar::unread;
+use crate::transfer::{FrameWriter, Kind, unsent};
+
+/// Bytes of a pipe that are sent at once.
+const PIECE: usize = 1 << 20;
+
+/// Reads `source` and writes it to `out` as a transfer; `Source::Sent` on the other side takes it.
+///
+/// # Errors
+/// [`VaultError::Source`] if the source as a whole cannot be read; [`VaultError::Destination`] if
+/// `out` takes no more. The stream has no end then.
+pub fn send(
+    source: &Source,
+    out: &mut dyn Write,
+    progress: &mut dyn Progress,
+) -> Result<(), VaultError> {
+    let origin = Origin::open(source)?;
+    let frames = FrameWriter::new(out);
+    let mut sender = Sender { frames, progress, files: 0, bytes: 0, room: Room::default() };
+    match origin {
+        Origin::File { name, meta, file, stat, size } => {
+            sender.file(name, meta, file, (&stat, size))?;
+        }
+        Origin::Tree(mut walk) => {
+            while let Some(found) = walk.step(&|_, _| None) {
+                match found {
+                    Found::Entry(entry) => sender.entry(&entry)?,
+                    Found::File { path, meta, file, stat } => {
+                        let size = u64::try_from(stat.st_size).unwrap_or(0);
+                        sender.file(path, meta, file, (&stat, size))?;
+                    }
+                    Found::Same(stored) => sender.entry(&stored.entry)?,
+                }
+            }
+        }
+        Origin::Stream(input) | Origin::Tar(input) | Origin::Sent(input) => {
+            sender.bytes(&input)?;
+        }
+    }
+    sender.frames.end().map_err(|e| unsent(&e))
+}
+
+struct Sender<'a> {
+    frames: FrameWriter<'a>,
+    progress: &'a mut dyn Progress,
+    files: u64,
+    bytes: u64,
+    room: Room,
+}
+
+impl Sender<'_> {
+    fn entry(&mut self, entry: &Entry) -> Result<(), VaultError> {
+        self.frames.put(Kind::Entry, &evidence(entry)).map_err(|e| unsent(&e))
+    }
+
+    fn file(
+        &mut self,
+        path: Vec<u8>,
+        meta: Meta,
+        file: File,
+        (stat, size): (&Stat, u64),
+    ) -> Result<(), VaultError> {
+        self.entry(&Entry { path, node: Node::File { meta, content: Content::default() } })?;
+        let file = Reader::new(file);
+        let mut room = std::mem::take(&mut self.room);
+        let read = runs(&file, size, &mut room, self)?;
+        self.room = room;
+        let changed = read != size || has_moved(file.file(), stat);
+        self.frames.put(Kind::Done, &[u8::from(changed)]).map_err(|e| unsent(&e))?;
+        self.files += 1;
+        self.progress.advance(self.files, self.bytes);
+        Ok(())
+    }
+
+    fn bytes(&mut self, input: &Input) -> Result<(), VaultError> {
+        let (mut from, mut room) = (input.read(), vec![0; PIECE]);
+        loop {
+            // As they come: a slow pipe is not held back, a fast one fills the piece.
+            let n = match from.read(&mut room) {
+                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => continue,
+                read => read.map_err(|e| unread(input.name(), &e))?,
+            };
+            if n == 0 {
+                return Ok(());
+            }
+            self.data(&room[..n])?;
+        }
+    }
+
+    fn advance(&mut self, len: u64) {
+        self.bytes += len;
+        self.progress.advance(self.files, self.bytes);
+    }
+}
+
+impl Runs<VaultError> for Sender<'_> {
+    fn data(&mut self, bytes: &[u8]) -> Result<(), VaultError> {
+        self.frames.content(bytes).map_err(|e| unsent(&e))?;
+        self.advance(bytes.len() as u64);
+        Ok(())
+    }
+
+    fn zeros(&mut self, len: u64) -> Result<(), VaultError> {
+        self.frames.number(Kind::Zeros, len).map_err(|e| unsent(&e))?;
+        self.advance(len);
+        Ok(())
+    }
+
+    fn unreadable(&mut self, len: u64) -> Result<(), VaultError> {
+        self.frames.number(Kind::Unreadable, len).map_err(|e| unsent(&e))?;
+        self.advance(len);
+        Ok(())
+    }
+}
