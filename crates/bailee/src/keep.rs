@@ -139,18 +139,19 @@ pub(crate) fn snapshot(verb: SnapshotVerb, reach: &Reach, style: Style) -> Resul
 
 /// What the medium gave of one file.
 fn map(snapshot: &str, path: &OsStr, reach: &Reach, style: Style) -> Result<(), Trouble> {
-    let door = Door::open(reach)?;
-    let here = door.here("`snapshot map`")?;
-    let file = keeping::open_file(&here.house, read_id(snapshot)?, path.as_bytes())?;
-    let content = file.content();
-    if style == Style::Words {
-        return print::out(&rescue_map(content));
+    let value = match Door::open(reach)? {
+        Door::Here(here) => {
+            let file = keeping::open_file(&here.house, read_id(snapshot)?, path.as_bytes())?;
+            kept::map(snapshot, &path.to_string_lossy(), file.content())
+        }
+        Door::There(client) => transfer::map(&client, snapshot, path.as_bytes())?,
+    };
+    if style == Style::Json {
+        return print::json(&value);
     }
-    let range = |(offset, length): &(u64, u64)| json!({ "offset": offset, "length": length });
-    print::json(&json!({
-        "snapshot": snapshot,
-        "path": path.to_string_lossy(),
-        "size": content.size,
-        "unreadable": content.unreadable.iter().map(range).collect::<Vec<_>>(),
-    }))
+    let content = kept::mapped(&value).ok_or_else(|| {
+        let (about, change) = ("the map", "update both sides");
+        Trouble::failed("strange_answer", about, "is not what is read here", change)
+    })?;
+    print::out(&rescue_map(&content))
 }

@@ -6,7 +6,7 @@
 use std::fmt::Display;
 use std::path::Path;
 
-use bailee_vault::{ExportReport, Problem, RestoreReport};
+use bailee_vault::{Content, ExportReport, Problem, RestoreReport};
 use serde_json::{Value, json};
 
 use crate::keeping::Kept;
@@ -65,4 +65,34 @@ pub fn exported(report: &ExportReport) -> Value {
         "left_out": problems(&report.left_out).collect::<Vec<_>>(),
         "by_chunks": report.by_chunks.iter().map(|p| p.display().to_string()).collect::<Vec<_>>(),
     })
+}
+
+/// Which bytes of a file or device its medium gave: those that it did not.
+pub fn map(snapshot: &str, path: &str, content: &Content) -> Value {
+    let range = |(offset, length): &(u64, u64)| json!({ "offset": offset, "length": length });
+    json!({
+        "snapshot": snapshot,
+        "path": path,
+        "size": content.size,
+        "unreadable": content.unreadable.iter().map(range).collect::<Vec<_>>(),
+    })
+}
+
+/// As much of a file as its map says; `None`: it is no map.
+pub fn mapped(map: &Value) -> Option<Content> {
+    let range = |value: &Value| Some((value["offset"].as_u64()?, value["length"].as_u64()?));
+    let unreadable = map["unreadable"].as_array()?.iter().map(range).collect::<Option<Vec<_>>>()?;
+    Some(Content { size: map["size"].as_u64()?, unreadable, ..Content::default() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_map_reads_back() {
+        let content = Content { size: 9, unreadable: vec![(2, 3), (7, 1)], ..Content::default() };
+        assert_eq!(mapped(&map("S-1", "sdb", &content)), Some(content));
+        assert_eq!(mapped(&json!({ "size": 9, "unreadable": [{ "offset": 1 }] })), None);
+    }
 }

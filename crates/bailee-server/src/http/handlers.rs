@@ -96,6 +96,12 @@ impl Ask {
         pairs.filter(move |(key, _)| *key == name).map(|(_, value)| decoded(value))
     }
 
+    /// The first value of a parameter, as the bytes it was sent as: a path may be no text.
+    pub(crate) fn bytes_said(&self, name: &str) -> Option<Vec<u8>> {
+        let mut pairs = self.query.split('&').filter_map(|pair| pair.split_once('='));
+        pairs.find(|(key, _)| *key == name).map(|(_, value)| undone(value))
+    }
+
     fn accepts(&self, media: &str) -> bool {
         let accept = self.headers.get(ACCEPT).and_then(|accept| accept.to_str().ok());
         accept.is_some_and(|accept| {
@@ -106,6 +112,11 @@ impl Ask {
 
 /// A value of a query without its percent signs; what is no UTF-8 is replaced, and then unknown.
 fn decoded(text: &str) -> String {
+    String::from_utf8_lossy(&undone(text)).into_owned()
+}
+
+/// A value of a query without its percent signs.
+fn undone(text: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let [first, tail @ ..] = rest {
@@ -121,7 +132,7 @@ fn decoded(text: &str) -> String {
             }
         }
     }
-    String::from_utf8_lossy(&bytes).into_owned()
+    bytes
 }
 
 pub(crate) fn commands(shared: &Shared, ask: &Ask) -> Result<Reply, Problem> {
@@ -297,5 +308,6 @@ mod tests {
         assert_eq!(decoded("a%2"), "a%2");
         assert_eq!(decoded("%zz%41"), "%zzA");
         assert_eq!(decoded("%ff"), "\u{fffd}");
+        assert_eq!(undone("a%ff%2Fb"), b"a\xff/b");
     }
 }

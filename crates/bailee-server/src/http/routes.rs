@@ -162,6 +162,9 @@ routes! {
     Get "/v1/snapshots/{id}/content" Need::House(&[Operator]), 0, None
         => "application/octet-stream" None, transfers::content,
         "The content of a snapshot, or what is asked for of it, as a transfer (docs/transfer.md)";
+    Get "/v1/snapshots/{id}/map" Need::House(&[Operator]), 0, None
+        => "application/json" None, transfers::map,
+        "Which bytes of a file or device the medium did not give";
     Post "/v1/probes" Need::House(&[Operator]), STEP, None
         => "application/json" None, upkeep::probe,
         "Try out what keeps the packs, and record the finding";
@@ -242,6 +245,7 @@ mod tests {
             "--o- house POST /v1/snapshots/{id}/verify",
             "--o- house POST /v1/assets/{asset}/snapshots",
             "--o- house GET /v1/snapshots/{id}/content",
+            "--o- house GET /v1/snapshots/{id}/map",
             "--o- house POST /v1/probes",
             "--or party GET /v1/demands/{id}/receipt",
             "--or party GET /v1/matters/{id}/bundle",

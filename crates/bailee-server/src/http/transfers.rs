@@ -72,6 +72,16 @@ fn source(kind: &str, name: String, incoming: Incoming) -> Result<Source, Proble
     })
 }
 
+/// What the medium gave of one file, and what not.
+pub(crate) fn map(shared: &Shared, ask: &Ask) -> Result<Reply, Problem> {
+    let snapshot = ask.id::<SnapshotId>()?;
+    let path = ask.bytes_said("path");
+    let path = path.ok_or_else(|| Problem::bad_request("path", "is missing"))?;
+    let file = keeping::open_file(&shared.house, snapshot, &path)?;
+    let name = String::from_utf8_lossy(&path);
+    Reply::json(200, &kept::map(&snapshot.to_string(), &name, file.content()))
+}
+
 /// What a snapshot is given as.
 #[derive(Clone, Copy)]
 enum Form {

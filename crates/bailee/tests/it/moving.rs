@@ -87,6 +87,10 @@ fn a_directory_goes_in_and_comes_back_as_it_does_on_the_data_directory() {
     assert_eq!(describe(&there), describe(&from), "entry by entry");
     let some = ask(&["restore", "S-2", text(&part), "--only", "photos/**"]);
     assert_eq!((some.code, &some.json()["files"]), (0, &json!(1)), "{some:?}");
+    let map = |said: &dyn Fn(&[&str]) -> Said, name| said(&["snapshot", "map", "S-2", name]).ok();
+    let remote = |args: &[&str]| server.run(&operator, args);
+    let mapped = ["photos/deep/a.raw", "odd\u{e9} name\n"].map(|name| map(&remote, name));
+    assert_eq!(remote(&["snapshot", "map", "S-2", "none"]).code, 1);
     let again = ask(&["restore", "S-2", text(&there)]);
     assert_eq!(again.code, 3, "it is not empty: {again:?}");
     let bagged = ask(&["export", "S-2", "--form", "bag", "--to", text(&bag)]);
@@ -99,6 +103,9 @@ fn a_directory_goes_in_and_comes_back_as_it_does_on_the_data_directory() {
     assert!(sealed.code == 2 && sealed.err.contains("data directory"), "{sealed:?}");
     drop(server);
 
+    let local = |args: &[&str]| room.run(args);
+    let names = ["photos/deep/a.raw", "odd\u{e9} name\n"];
+    assert_eq!(mapped, names.map(|name| map(&local, name)));
     let [here, other, same] = ["here", "other-bag", "b.tar"].map(|name| room.path(name));
     let gone = room.run(&["--json", "restore", "S-2", text(&here)]);
     assert_eq!(keys(&gone.json()), keys(&back.json()));
