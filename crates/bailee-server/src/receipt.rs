@@ -7,8 +7,9 @@
 
 use std::collections::BTreeSet;
 use std::io::Write;
+use std::str::FromStr;
 
-use bailee_core::id::{ClearanceId, DemandId, MatterId, PartyId, RotationId};
+use bailee_core::id::{BadId, ClearanceId, DemandId, MatterId, PartyId, RotationId};
 use bailee_core::{Event, Record, wire};
 use bailee_ledger::Policy;
 use bailee_ledger::bundle::{BundleBuilder, Kind, Opened};
@@ -105,6 +106,18 @@ pub enum KeyChange {
     Rotation(RotationId),
     /// The log went on under another name; the last time it did.
     Continuation,
+}
+
+impl FromStr for KeyChange {
+    type Err = BadId;
+
+    /// `R-1`, or `log` for the last time it went on under another name.
+    fn from_str(text: &str) -> Result<KeyChange, BadId> {
+        match text {
+            "log" => Ok(KeyChange::Continuation),
+            id => Ok(KeyChange::Rotation(id.parse()?)),
+        }
+    }
 }
 
 /// Writes the proof of a change of keys, for those who know the log by its old ones.

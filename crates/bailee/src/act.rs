@@ -181,7 +181,9 @@ fn take(kind: Bundle, id: &str, out: &OutArgs, reach: &Reach, style: Style) -> R
     let door = Door::open(reach)?;
     let name = match kind {
         Bundle::Matter(Some(reader)) => format!("{id}-{reader}.bailee.zip"),
-        Bundle::Matter(None) | Bundle::Receipt | Bundle::Certificate => format!("{id}.bailee.zip"),
+        Bundle::Matter(None) | Bundle::Receipt | Bundle::Certificate | Bundle::Keys => {
+            format!("{id}.bailee.zip")
+        }
     };
     let path = out.out.clone().unwrap_or_else(|| PathBuf::from(name));
     let saved = save(&path, |out| door.bundle(kind, id, out))?;

@@ -156,6 +156,13 @@ impl Client {
         self.fetch_as(path)
     }
 
+    /// Looks at something that is plain text.
+    pub(crate) fn text(&self, path: &str) -> Result<String, Trouble> {
+        let mut bytes = Vec::new();
+        self.stream(self.fetch(path)?, &mut bytes)?;
+        String::from_utf8(bytes).map_err(|e| not_ours(&self.base, &e))
+    }
+
     /// Reads an answer of a known form.
     pub(crate) fn fetch_as<T: DeserializeOwned>(&self, path: &str) -> Result<T, Trouble> {
         let response = self.fetch(path)?;
@@ -255,6 +262,7 @@ impl Client {
             Bundle::Matter(None) => format!("/v1/matters/{id}/bundle"),
             Bundle::Matter(Some(reader)) => format!("/v1/matters/{id}/bundle?for={reader}"),
             Bundle::Certificate => format!("/v1/clearances/{id}/certificate"),
+            Bundle::Keys => format!("/v1/keys/{id}/announcement"),
         };
         // Its documents are read through before its first byte.
         let response = self.fetch_within(&path, LONG_ANSWER)?;

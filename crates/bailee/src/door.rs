@@ -58,6 +58,8 @@ pub(crate) enum Bundle {
     Matter(Option<PartyId>),
     /// Of a clearance.
     Certificate,
+    /// Of a change of the log's keys: a rotation, or `log`.
+    Keys,
 }
 
 impl Door {
@@ -163,8 +165,17 @@ impl Door {
                 matter::bundle(house, read_id(id)?, audience, out)?;
             }
             Bundle::Certificate => receipt::certificate(house, read_id(id)?, out)?,
+            Bundle::Keys => receipt::key_change(house, read_id(id)?, out)?,
         }
         Ok(())
+    }
+
+    /// The policy that others pin.
+    pub(crate) fn policy(&self) -> Result<String, Trouble> {
+        match self {
+            Door::Here(here) => Ok(here.house.policy()?.to_string()),
+            Door::There(client) => client.text("/v1/keys/policy"),
+        }
     }
 
     /// The house itself, for what only works where it is.

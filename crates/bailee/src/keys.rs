@@ -7,11 +7,10 @@ use std::path::PathBuf;
 
 use bailee_server::api::words::KeyEnd;
 use bailee_server::api::{Answer, Request};
-use bailee_server::core::id::RotationId;
 use bailee_server::keys::escrow::Recipient;
 use bailee_server::keys::{self, Secrets, lost, rotate};
 use bailee_server::store::DirLock;
-use bailee_server::{Clock, House, HouseError, receipt};
+use bailee_server::{Clock, House, HouseError};
 use serde_json::{Value, json};
 
 use crate::act::ordinary;
@@ -19,7 +18,7 @@ use crate::cli::Reach;
 use crate::cli::ask::{self, ReasonArgs};
 use crate::cli::keys::{ContinueArgs, KeysVerb, VaultKeyVerb};
 use crate::cli::prove::OutArgs;
-use crate::door::{Door, read_id};
+use crate::door::{Bundle, Door, read_id};
 use crate::print::{self, Style};
 use crate::save::save;
 use crate::trouble::Trouble;
@@ -152,20 +151,13 @@ fn propose(
 }
 
 fn policy(reach: &Reach) -> Result<(), Trouble> {
-    let door = Door::open(reach)?;
-    let here = door.here("`keys policy`")?;
-    print::out(&here.house.policy()?.to_string())
+    print::out(&Door::open(reach)?.policy()?)
 }
 
 fn announce(change: &str, out: &OutArgs, reach: &Reach, style: Style) -> Result<(), Trouble> {
     let door = Door::open(reach)?;
-    let here = door.here("`keys announce`")?;
-    let change = match change {
-        "log" => receipt::KeyChange::Continuation,
-        id => receipt::KeyChange::Rotation(read_id::<RotationId>(id)?),
-    };
     let path = out.out.clone().unwrap_or_else(|| PathBuf::from("keys.bailee.zip"));
-    let saved = save(&path, |out| Ok(receipt::key_change(&here.house, change, out)?))?;
+    let saved = save(&path, |out| door.bundle(Bundle::Keys, change, out))?;
     match (saved, style) {
         (None, _) => Ok(()),
         (Some(path), Style::Json) => print::json(&json!({ "saved": path })),

@@ -18,6 +18,7 @@ mod exhibits;
 mod expiries;
 mod handlers;
 mod incoming;
+mod keys;
 pub(crate) mod listen;
 pub(crate) mod metrics;
 pub mod openapi;

@@ -10,7 +10,7 @@ use bailee_core::TokenScope::{Agent, Intake, Operator, Reader};
 use crate::api::Problem;
 use crate::http::handlers::{self, Ask, Shared};
 use crate::http::reply::Reply;
-use crate::http::{clearances, erasures, exhibits, expiries, tiles, transfers, upkeep};
+use crate::http::{clearances, erasures, exhibits, expiries, keys, tiles, transfers, upkeep};
 use crate::intake::LARGEST_MESSAGE;
 
 /// Largest JSON request: a command with a document of about 40 MiB in it.
@@ -171,6 +171,12 @@ routes! {
     Get "/v1/demands/{id}/receipt" Need::Party(&[Operator, Reader]), 0, None
         => "application/zip" None, handlers::receipt_of,
         "The receipt bundle of a demand, for its sender and the house";
+    Get "/v1/keys/policy" Need::House(&[Operator, Reader]), 0, None
+        => "text/plain" None, keys::policy,
+        "The policy to publish: which keys of the log, which witnesses count now";
+    Get "/v1/keys/{change}/announcement" Need::House(&[Operator, Reader]), 0, None
+        => "application/zip" None, keys::announcement,
+        "The proof of a change of the log's keys: of a rotation (R-1), or `log` for a continuation";
     Get "/v1/matters/{id}/bundle" Need::Party(&[Operator, Reader]), 0, None
         => "application/zip" None, handlers::matter_bundle,
         "What somebody may see of a matter: a party its own part; the house everything, or with \
@@ -248,6 +254,8 @@ mod tests {
             "--o- house GET /v1/snapshots/{id}/map",
             "--o- house POST /v1/probes",
             "--or party GET /v1/demands/{id}/receipt",
+            "--or house GET /v1/keys/policy",
+            "--or house GET /v1/keys/{change}/announcement",
             "--or party GET /v1/matters/{id}/bundle",
             "--or house GET /v1/{what}",
             "---- all GET /checkpoint",

@@ -23,7 +23,7 @@ use crate::http::{Answered, Served, head, send, token};
 fn path(route: &Route) -> String {
     let id = if route.path.contains("demands") { "D-9" } else { "C-9" };
     let path = route.path.replace("{id}", id).replace("{asset}", "A-9");
-    let path = path.replace("{sha256}", &"0".repeat(64));
+    let path = path.replace("{sha256}", &"0".repeat(64)).replace("{change}", "R-9");
     path.replace("{what}", "policy").replace("{*path}", "0/000")
 }
 

@@ -58,7 +58,6 @@ fn typed(command: &str, room: &Room) -> Vec<String> {
         "cat" | "snapshot map" => vec!["S-1", "a"],
         "scrub --repair-from" => vec![file],
         "volumes check --log" => vec![file],
-        "keys announce" => vec!["R-1"],
         "keys vault" => vec!["rotate"],
         "keys continue" => vec!["--origin", "new.example/log", file],
         _ => Vec::new(),
@@ -118,6 +117,8 @@ fn what_the_service_does_is_asked_there() {
         "gate check A-1",
         "asset list",
         "keys show",
+        "keys policy",
+        "keys announce R-1",
         "status",
     ] {
         let args: Vec<&str> = line.split(' ').collect();

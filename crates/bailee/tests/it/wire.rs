@@ -163,6 +163,29 @@ fn what_is_done_every_day_is_done_while_the_server_runs() {
 }
 
 #[test]
+fn what_others_pin_is_had_from_a_running_service() {
+    let room = Room::with_house();
+    let old = room.run(&["keys", "policy"]).ok();
+    let rotate = ["keys", "rotate", "--overlap-days", "30", "--note", "Yearly"];
+    room.run_as("P-2", &rotate).ok();
+    room.run_as("P-1", &["keys", "approve", "R-1"]).ok();
+    let here = room.run(&["keys", "policy"]).ok();
+    assert_ne!(here, old, "a new key counts");
+    let (reader, intake) = (token(&room, "P-2", "reader"), token(&room, "P-2", "intake"));
+    let server = Server::start(&room);
+    assert_eq!(server.run(&reader, &["keys", "policy"]).ok(), here);
+    let (old, out) = (room.file("old.policy", old.as_bytes()), room.path("R-1.zip"));
+    server.run(&reader, &["keys", "announce", "R-1", "-o", text(&out)]).ok();
+    room.run(&["verify", text(&out), "--policy", text(&old)]).ok();
+    let none = server.run(&reader, &["keys", "announce", "log", "-o", text(&room.path("n"))]);
+    assert!(none.code == 1 && none.err.contains("not_found"), "{none:?}");
+    let wrong = server.run(&reader, &["keys", "announce", "A-1", "-o", text(&room.path("n"))]);
+    assert_eq!(wrong.code, 2, "{wrong:?}");
+    let refused = server.run(&intake, &["keys", "policy"]);
+    assert!(refused.code == 1 && refused.err.contains("scope"), "{refused:?}");
+}
+
+#[test]
 fn a_form_is_filled_in_at_the_command_line_and_through_the_server() {
     let room = Room::with_house();
     room.furnish();
