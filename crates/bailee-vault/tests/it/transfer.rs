@@ -84,6 +84,47 @@ fn a_tree_that_is_sent_is_kept_as_one_that_is_read_here() {
     assert!(blocks(&to) * 512 < 8 << 20, "holes are holes: {} blocks", blocks(&to));
 }
 
+/// Somebody who works on a file while it is sent.
+struct Meddler<'a> {
+    sent: Vec<u8>,
+    file: &'a Path,
+    becomes: Option<u64>,
+}
+
+impl std::io::Write for Meddler<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.sent.extend_from_slice(bytes);
+        if self.sent.len() > 1 << 20
+            && let Some(len) = self.becomes.take()
+        {
+            std::fs::File::options().write(true).open(self.file)?.set_len(len)?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_file_that_changes_while_it_is_sent_is_kept_as_changed() {
+    let (_, vault) = memory_vault();
+    for (becomes, kept) in [(5 << 20, 4 << 20), (2 << 20, 2 << 20)] {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("growing");
+        std::fs::write(&file, noise(7, 4 << 20)).unwrap();
+        std::fs::write(dir.path().join("still"), b"x").unwrap();
+        let mut meddler = Meddler { sent: Vec::new(), file: &file, becomes: Some(becomes) };
+        send(&Source::Tree(dir.path().to_owned()), &mut meddler, &mut ()).unwrap();
+        let report = take_in(&vault, meddler.sent, SourceKind::Tree).unwrap();
+        assert_eq!(report.changed, [Path::new("growing")]);
+        let manifest = vault.manifest("t", &report.id).unwrap();
+        let content = manifest.iter().find(|e| e.path == b"growing").unwrap().content().unwrap();
+        assert_eq!((content.size, content.changed), (kept, true), "what was read, and no zeros");
+    }
+}
+
 #[test]
 fn a_part_of_a_snapshot_is_taken_by_its_pattern_with_links_to_what_is_left_out() {
     let dir = tempfile::tempdir().unwrap();
