@@ -20,6 +20,7 @@ import (
 const (
 	full32 = 0xffffffff
 	full16 = 0xffff
+	most   = 1 << 20 // files: their directory is held in memory
 )
 
 var plainName = regexp.MustCompile(`^[A-Za-z0-9._/-]{1,255}$`)
@@ -89,6 +90,9 @@ func (s *source) readArchive(file io.ReaderAt, length int64) error {
 	if err != nil {
 		return err
 	}
+	if len(reader.File) > most {
+		return fmt.Errorf("%d files are more than the %d of a bundle", len(reader.File), most)
+	}
 	var at uint64
 	var directory []byte
 	lower := make(map[string]bool)
@@ -101,7 +105,7 @@ func (s *source) readArchive(file io.ReaderAt, length int64) error {
 			return err
 		}
 		local, central := headers(found, at)
-		if err := expect(file, at, local); err != nil {
+		if err := expect(file, at, local, "the header of "+found.Name); err != nil {
 			return err
 		}
 		at += uint64(len(local)) + size
@@ -111,7 +115,7 @@ func (s *source) readArchive(file io.ReaderAt, length int64) error {
 	if uint64(length) != at+uint64(len(last)) {
 		return errors.New("it is longer or shorter than its members")
 	}
-	return expect(file, at, last)
+	return expect(file, at, last, "the directory of the archive")
 }
 
 func (s *source) add(name string, what member, lower map[string]bool) error {
@@ -133,10 +137,10 @@ func isPlainPath(name string) bool {
 	return plainName.MatchString(name)
 }
 
-func expect(file io.ReaderAt, at uint64, wanted []byte) error {
+func expect(file io.ReaderAt, at uint64, wanted []byte, what string) error {
 	found := make([]byte, len(wanted))
 	if n, err := file.ReadAt(found, int64(at)); n < len(wanted) || !bytes.Equal(found, wanted) {
-		return fmt.Errorf("the bytes from %d on are not the only ones allowed (%v)", at, err)
+		return fmt.Errorf("%s, from byte %d on, is not the only one allowed (%v)", what, at, err)
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ mod clearance;
 mod common;
 mod dishonest;
 mod formats;
+mod holes;
 mod hostile;
 mod issuer;
 mod large;

@@ -1,15 +1,13 @@
-"""Checks Bailee bundles: python3 verify.py [--policy FILE] [--roots PEM] BUNDLE... Needs Python 3.9 and, from PyPI,
-cryptography 47 (ML-DSA), rfc3161-client (timestamps). To be read, too: the grammar of every file, then what must hold.
-Exit code 1: something contradicts a bundle. 0: nothing does, which does not mean that each of four claims is shown. Without
-your own policy (of one key: two lines, `log VKEY`, `quorum none`) and roots, the bundle's count. Not: ZIP64, revocation."""
-import argparse, base64, collections, hashlib, hmac, importlib.util, re, struct, sys, zipfile, zlib
+"""Checks Bailee bundles: python3 verify.py [--policy FILE] [--roots PEM] BUNDLE... Needs Python 3.9, cryptography 47; for timestamps
+rfc3161-client. To be read, too: the grammar of all files, then what must hold. Exit code 1: something contradicts a bundle. 0:
+nothing does, not that each of four claims is shown. Without your policy (`log VKEY`, `quorum none`) and roots, the bundle's count."""
+import argparse, base64, collections, hashlib, hmac, importlib.util, mmap, re, struct, sys, zipfile, zlib
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ed25519, mldsa
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 tsp = importlib.util.find_spec("rfc3161_client") and importlib.import_module("rfc3161_client")
-# Grammar. A value has one spelling: decimals without leading zeros, base64 padded and without spare bits.
-NAME, NUMBER, HEX = r"[^\s+\0-\x1f\x7f-\x9f]{1,255}", "(?:0|[1-9][0-9]{0,19})", "[0-9a-f]{64}"
-HASH, CLAIMS = "[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=", ("documents", "log", "witnesses", "timestamp")
+NAME, NUMBER, HEX = r"[^\s+\0-\x1f\x7f-\x9f]{1,255}", "(?:0|[1-9][0-9]{0,19})", "[0-9a-f]{64}"  # a value has one spelling
+FULL, HASH, CLAIMS = 0xFFFFFFFF, "[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=", ("documents", "log", "witnesses", "timestamp")
 B64 = "(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=|[A-Za-z0-9+/][AQgw]==)?"
 VKEY = f"({NAME})[+]([0-9a-f]{{8}})[+]({B64})"  # c2sp.org/signed-note, with the next
 NOTE = f"((?:[^\0-\x09\x0b-\x1f\x7f-\x9f]*\n)?)\n((?:— {NAME} (?=[^=\n]{{7}}){B64}\n){{1,100}})"
@@ -22,32 +20,39 @@ INFO = f"Source-Organization: %s\nExternal-Identifier: {VALUE}\nBag-Software-Age
 U16 = rb"[\0-\x17]|\x18[\x18-\xff]|\x19[\x01-\xff]."  # leaf: CBOR, [1, type, hours, [three commitments]]
 LEAF = rb"\x84\x01(" + U16 + rb")(" + U16 + rb"|\x1a(?!\0\0).{4})\x83" + rb"(\xf6|\x58\x20.{32})" * 3
 ENTRY, STAMP = "data/entries/([0-9]{9}|[1-9][0-9]{9,19})/", "data/timestamps/([a-z0-9][a-z0-9._-]{0,63})/"
-PLACES = {  # all names that files may have, by the claims that rest on them
-    "log": ENTRY + "proof[.]tlog-proof|data/checkpoint", "documents and log": ENTRY + "leaf[.]bin",
+PLACES = {"log": ENTRY + "proof[.]tlog-proof|data/checkpoint", "documents and log": ENTRY + "leaf[.]bin",  # by what rests on them
     "documents": ENTRY + f"opened/(what|who|papers)[.](cbor|salt)|data/(exhibits/{HEX}|certificate[.]json)",
-    "timestamp": STAMP + "([1-9]?[0-9][.]tsr|roots[.]pem)",
-    "none": "data/(policy[.]tlog-policy|[^/]+[.](txt|md|html|pdf))|VERIFY[.]md|verify[.](html|py)"
-            "|bundle[.]note|(bagit|bag-info|(tag)?manifest-sha256)[.]txt"}
+    "timestamp": STAMP + "([1-9]?[0-9][.]tsr|roots[.]pem)", "none": "data/(policy[.]tlog-policy|[^/]+[.](txt|md|html|pdf))"
+    "|VERIFY[.]md|verify[.](html|py)|bundle[.]note|(bagit|bag-info|(tag)?manifest-sha256)[.]txt"}
 def need(condition, why):
     if not condition: raise ValueError(why)
     return condition
 def parse(grammar, data, what):
-    text = data if isinstance(data, str) or isinstance(grammar, bytes) else data.decode()
+    text = data if isinstance(data, str) or isinstance(grammar, bytes) else bytes(data).decode()
     return need(re.fullmatch(grammar, text, re.S), f"not a {what}").groups()
 def place(path): return next((claims for claims, names in PLACES.items() if re.fullmatch(names, path)), "")
 def sha256(data): return hashlib.sha256(data).digest()
-def open_archive(path):  # stored files have one permitted encoding in a ZIP: it is made again and compared
-    archive, out, directory = zipfile.ZipFile(path), bytearray(), b""
-    files = {info.filename: archive.read(need(not info.compress_type and info, "packed")) for info in archive.infolist()}
-    for name, data in sorted(files.items()):
-        fields = struct.pack("<5H3I2H", 10, 0, 0, 0, 33, zlib.crc32(data), len(data), len(data), len(name), 0)
-        directory += b"PK\1\2\n\0" + fields + bytes(10) + struct.pack("<I", len(out)) + name.encode()
-        out += b"PK\3\4" + fields + name.encode() + data
-    out += directory + struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, len(files), len(files), len(directory), len(out), 0)
-    need(out == open(path, "rb").read() and len({name.lower() for name in files}) == len(files), "altered or cut")
-    return {parse(f"bag/({PATH})", name, "name of a file")[0]: data for name, data in files.items()}
-# Keys and signed notes (c2sp.org/signed-note, c2sp.org/tlog-cosignature).
-Key, LOG, COSIGNER, ML_DSA = collections.namedtuple("Key", "name id kind public"), 1, 4, 6
+def header(name, size, crc, *at):  # before a file or, with its place, in the directory; ZIP64's field holds what does not fit
+    wide, few = [value for value in (size, size, *at) if value >= FULL], min(size, FULL)
+    extra = struct.pack(f"<2H{len(wide)}Q", 1, 8 * len(wide), *wide) if wide else b""
+    both = struct.pack("<5H3I2H", 45 if wide else 10, 0, 0, 0, 33, crc, few, few, len(name), len(extra))
+    return (b"PK\1\2" + both[:2] + both + bytes(10) + struct.pack("<I", min(*at, FULL)) if at else b"PK\3\4" + both) + name + extra
+def open_archive(path):  # stored files have one permitted encoding in a ZIP: it is made again and compared; contents stay on disk
+    archive, files, at, end = zipfile.ZipFile(path), {}, 0, bytearray()
+    whole = memoryview(mmap.mmap(archive.fp.fileno(), 0, access=mmap.ACCESS_READ))
+    for info in archive.infolist():
+        name, size, first = info.filename.encode(), info.file_size, header(info.filename.encode(), info.file_size, info.CRC)
+        files[parse(f"bag/({PATH})", info.filename, "name of a file")[0]] = whole[at + len(first):at + len(first) + size]
+        need(whole[at:at + len(first)] == first, f"the header of {info.filename} was altered")
+        end += header(name, size, info.CRC, at); at += len(first) + size
+    count, size = len(files), len(end)
+    if count >= 0xFFFF or max(size, at) >= FULL:
+        end += struct.pack("<4sQ2H5Q4sIQI", b"PK\6\6", 44, 45, 45, 0, count, count, size, at, b"PK\6\7", 0, at + size, 1)
+    end += struct.pack("<4sI2H2IH", b"PK\5\6", 0, min(count, 0xFFFF), min(count, 0xFFFF), min(size, FULL), min(at, FULL), 0)
+    need([*files] == sorted(files) and len({*map(str.lower, files)}) == count <= 1 << 20 and whole[at:] == end, "unfit directory")
+    for info in archive.infolist(): need(zlib.crc32(files[info.filename[4:]]) == info.CRC, f"{info.filename} was altered")
+    return files
+Key, LOG, COSIGNER, ML_DSA = collections.namedtuple("Key", "name id kind public"), 1, 4, 6  # c2sp.org/tlog-cosignature
 def parse_key(text, *kinds):
     name, key_id, key = parse(VKEY, text, "key (name+id+key)")
     kind, *_ = key = base64.b64decode(key)
@@ -65,8 +70,7 @@ def signed_at(key, text, signature):  # the time that a cosigner states; raises 
     if ed: return ed.verify(signature, f"cosignature/v1\ntime {time}\n{text}".encode()) or time
     origin, size, root = parse(CHECKPOINT, text, "checkpoint")
     short = [len(key.name.encode()), key.name.encode(), time, len(origin.encode()), origin.encode()]
-    tree = 0, int(size), base64.b64decode(root)
-    message = struct.pack(f">12sB{short[0]}sQB{short[3]}sQQ32s", b"subtree/v1\n\0", *short, *tree)
+    message = struct.pack(f">12sB{short[0]}sQB{short[3]}sQQ32s", b"subtree/v1\n\0", *short, 0, int(size), base64.b64decode(root))
     return mldsa.MLDSA44PublicKey.from_public_bytes(key.public).verify(signature, message) or time or None
 def signers(note, keys):  # {key: time}; unknown keys are ignored, a known one must not fail
     known = {(key.name, key.id): key for key in keys}
@@ -79,12 +83,10 @@ class Policy:  # c2sp.org/tlog-policy: whose signatures count
             kind, *words = re.findall("[^ \t]+", line) or "#"
             new = words and words[0] not in self.voices and not re.search("[\x80-\x9f]", words[0])
             if kind == "log" and len(words) in (1, 2): self.logs.append(parse_key(words[0], LOG))
-            elif kind == "witness" and len(words) in (2, 3) and new:
-                self.voices[words[0]] = parse_key(words[1], COSIGNER, ML_DSA)
+            elif kind == "witness" and len(words) in (2, 3) and new: self.voices[words[0]] = parse_key(words[1], COSIGNER, ML_DSA)
             elif kind == "group" and len(words) > 2 and new and {*words[2:]} <= {*self.voices}:
-                name, k, *found = words
-                k = {"any": 1, "all": len(found)}.get(k) or int(*parse(f"({NUMBER})", k, "number"))
-                self.voices[name], members = (need(0 < k <= len(found) and k, line), found), members + found
+                k = {"any": 1, "all": len(words) - 2}.get(words[1]) or int(*parse(f"({NUMBER})", words[1], "number"))
+                self.voices[words[0]], members = (need(0 < k <= len(words) - 2 and k, line), words[2:]), members + words[2:]
             elif kind == "quorum" and len(words) == 1 and words[0] in self.voices: quorum += words
             else: need(kind[0] == "#", f"a line of the policy is unfit: {line}")
         self.witnesses, (self.quorum,) = [v for v in self.voices.values() if isinstance(v, Key)], quorum
@@ -114,11 +116,11 @@ def stamped_at(response, imprint, roots, until):  # RFC 3161: the time stated; m
     return need(reply.tst_info.message_imprint.hash_algorithm.dotted_string == "2.16.840.1.101.3.4.2.1" and time, "SHA-256")
 class Bundle:  # a bag (RFC 8493) whose tag manifest the log has signed
     def __init__(self, path, policy=None, roots=None):
-        self.path, self.problems, self.claims, self.said = path, [], {}, collections.defaultdict(list)
+        self.path, self.pinned, self.problems, self.claims, self.said = path, bool(policy), [], {}, collections.defaultdict(list)
         self.attempt("REFUSED", self.check, policy, roots)  # nothing in it can be believed when this fails
     def check(self, policy, roots):
-        self.files, self.pinned = open_archive(self.path), policy is not None
-        self.policy, note = policy or Policy(self.files["data/policy.tlog-policy"]), parse_note(self.files["bundle.note"])
+        self.files, self.hex = (files := open_archive(self.path)), {path: sha256(data).hex() for path, data in files.items()}.get
+        self.policy, note = policy or Policy(self.read("data/policy.tlog-policy")), parse_note(self.read("bundle.note"))
         self.origin, digest = parse(STATEMENT, note[0], "statement about a bundle")
         need([self.origin] == [key.name for key in signers(note, self.policy.logs)] and len(note[1]) == 1, "bundle.note")
         listed = {"bundle.note": self.hex("bundle.note"), "tagmanifest-sha256.txt": digest}
@@ -128,7 +130,7 @@ class Bundle:  # a bag (RFC 8493) whose tag manifest the log has signed
                           for path in listed.keys() | self.files.keys() if self.hex(path) != listed.get(path) or not place(path)]
         payload = [len(data) for path, data in self.files.items() if path.startswith("data/")]
         for path, grammar in ("bagit.txt", BAGIT), ("bag-info.txt", INFO % (re.escape(self.origin), sum(payload), len(payload))):
-            self.attempt(path, parse, grammar, self.files.get(path, b""), path)
+            self.attempt(path, lambda: parse(grammar, self.read(path), path))
         self.tree = self.attempt("data/checkpoint", self.checkpoint)
         entries = sorted({int(path.split("/")[2]) for path in self.files if re.match(ENTRY, path) and place(path)})
         named = {digest.hex() for index in entries for digest in self.entry(index, f"data/entries/{index:09}/")}
@@ -141,47 +143,45 @@ class Bundle:  # a bag (RFC 8493) whose tag manifest the log has signed
         failed = " ".join(place(path) or path for path, _ in self.problems).split()
         self.claims = {claim: "failed" if claim in failed else "proven" if self.said[claim] else default
                        for claim, default in zip(CLAIMS, 3 * ["not shown"] + ["not checked" if stamped and not tsp else "not shown"])}
-    def hex(self, path): return sha256(self.files[path]).hex() if path in self.files else None
+    def read(self, path): return bytes(self.files[path]) if len(self.files[path]) <= 16 << 20 else need(0, f"{path} is too large")
     def attempt(self, path, act, *arguments):  # a problem never hides another
         try: return act(*arguments)
         except Exception as error: self.problems.append((path, f"{error}" or type(error).__name__))
     def manifest(self, path, wanted, names):  # {path: SHA-256}
-        text = need(self.hex(path) == wanted and self.files[path], f"{path} is not the one that is signed").decode()
+        text = bytes(need(self.hex(path) == wanted and self.files[path], f"{path} is not the one that is signed")).decode()
         listed = {name: digest for digest, name in re.findall(f"({HEX})  ({names})\n", text) if re.fullmatch(PATH, name)}
         return need("".join(f"{listed[name]}  {name}\n" for name in sorted(listed)) == text and listed, f"{path} is unfit")
     def checkpoint(self):  # under the log's signatures alone
-        origin, size, root = parse(CHECKPOINT, (note := parse_note(self.files["data/checkpoint"]))[0], "checkpoint")
+        origin, size, root = parse(CHECKPOINT, (note := parse_note(self.read("data/checkpoint")))[0], "checkpoint")
         need(origin == self.origin and origin in [key.name for key in signers(note, self.policy.logs)], "another log's")
         signers(note, [key for key in self.policy.own if key.kind == ML_DSA and key.name == origin])
         return note, int(size), base64.b64decode(root)
     def entry(self, index, at):  # yields every 32 bytes of its papers, if it is in the tree
-        fields = self.attempt(at + "leaf.bin", lambda: parse(LEAF, self.files[at + "leaf.bin"], "leaf"))
+        fields = self.attempt(at + "leaf.bin", lambda: parse(LEAF, self.read(at + "leaf.bin"), "leaf"))
         included = self.attempt(at + "proof.tlog-proof", self.included, at, index)
         for n, path in enumerate(f"{at}opened/{section}" for section in ("what", "who", "papers")):
             if {path + ".cbor", path + ".salt"} & self.files.keys():
                 papers = self.attempt(path + ".cbor", self.opened, path, n, fields)
                 if n == 2 and included and papers: yield from (papers[i:i + 32] for i in range(len(papers)))
     def included(self, at, index):
-        (found, path, checkpoint), (_, size, root) = parse(PROOF, self.files[at + "proof.tlog-proof"], "tlog-proof"), self.tree
-        need(int(found) == index and checkpoint.encode() == self.files["data/checkpoint"], "of another index or tree")
-        leads_to = root_of(self.files[at + "leaf.bin"], index, size, [*map(base64.b64decode, path.split())])
-        self.said["log"].append((f"entry {index}", f"is in the tree of {size} leaves"))
-        return need(leads_to == root, "it leads to another root")
+        (found, path, checkpoint), (_, size, root) = parse(PROOF, self.read(at + "proof.tlog-proof"), "tlog-proof"), self.tree
+        need(int(found) == index and checkpoint.encode() == self.read("data/checkpoint"), "of another index or tree")
+        leads_to = root_of(self.read(at + "leaf.bin"), index, size, [*map(base64.b64decode, path.split())])
+        return need(leads_to == root, "another root") and not self.said["log"].append((f"entry {index}", f"is in the tree of {size}"))
     def opened(self, path, n, fields):
-        content, salt = self.files[path + ".cbor"], self.files[path + ".salt"]
+        content, salt = self.read(path + ".cbor"), self.read(path + ".salt")
         mac = need(len(salt) == 32, "salt") and hmac.new(salt, bytes([n]) + content, "sha256").digest()
         need(fields and fields[2 + n] == b"\x58\x20" + mac, "it is not what the leaf commits to")
         return self.said["documents"].append((path + ".cbor", "is what the leaf commits to")) or content
     def witnesses(self):
-        found = signers(self.tree[0], self.policy.witnesses).items()
-        times = {key: time for key, time in found if time is not None and key not in self.policy.own}
+        times = {k: t for k, t in signers(self.tree[0], self.policy.witnesses).items() if t is not None and k not in self.policy.own}
         if self.policy.reached_by(self.policy.quorum, times) < 1 << 64:
             self.said["witnesses"] = [(key.name, f"cosigned at {times[key]} (Unix time)") for key in times]
         else: need(self.policy.quorum == "none" or not self.pinned, "the quorum of your policy is not reached")
     def stamps(self, at, pinned):  # token n covers token n - 1, the first the checkpoint
-        own = self.tree and x509.load_pem_x509_certificates(self.files[at + "roots.pem"])
+        own = self.tree and x509.load_pem_x509_certificates(self.read(at + "roots.pem"))
         count, until = max(1, sum(path.startswith(at) for path in self.files) - 1), None
-        files = [self.files["data/checkpoint"], *(self.files[f"{at}{n}.tsr"] for n in range(count))]
+        files = [self.read("data/checkpoint"), *(self.read(f"{at}{n}.tsr") for n in range(count))]
         for covered, token in reversed([*zip(files, files[1:])]):
             try: until = stamped_at(token, sha256(covered), pinned or own, until)
             except Exception: return stamped_at(token, sha256(covered), own, until) and None  # good, but not under your roots

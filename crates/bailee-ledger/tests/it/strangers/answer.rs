@@ -1,6 +1,6 @@
 //! What a verifier says of a bundle, and when two verifiers say the same.
 
-use std::io::Cursor;
+use std::io::{Cursor, Read, Seek};
 
 use bailee_ledger::report::ClaimState;
 use bailee_ledger::{Policy, Trust, verify_bundle};
@@ -60,7 +60,12 @@ impl Answer {
 
     /// Ours.
     pub(super) fn ours(bytes: &[u8], trust: &Trust) -> Answer {
-        let Ok(report) = verify_bundle(Cursor::new(bytes), trust) else { return Answer::Refused };
+        Answer::of(Cursor::new(bytes), trust)
+    }
+
+    /// Ours of a bundle that is not held in memory.
+    pub(super) fn of(bundle: impl Read + Seek, trust: &Trust) -> Answer {
+        let Ok(report) = verify_bundle(bundle, trust) else { return Answer::Refused };
         let states = report.claims.each_ref().map(|claim| match claim.state {
             ClaimState::Proven => State::Proven,
             ClaimState::NotShown => State::NotShown,

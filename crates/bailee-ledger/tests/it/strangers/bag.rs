@@ -98,6 +98,22 @@ impl Bag {
             std::fs::write(path, bytes).unwrap();
         }
     }
+    /// What is there of files below a directory.
+    pub(super) fn unpacked(root: &Path) -> Bag {
+        let (mut bag, mut left) = (Bag(BTreeMap::new()), vec![root.to_owned()]);
+        while let Some(directory) = left.pop() {
+            for entry in std::fs::read_dir(directory).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    left.push(path);
+                    continue;
+                }
+                let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+                bag.0.insert(name, std::fs::read(&path).unwrap());
+            }
+        }
+        bag
+    }
 }
 
 fn line(name: &str, bytes: &[u8]) -> Listed {

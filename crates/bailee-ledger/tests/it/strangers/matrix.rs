@@ -72,12 +72,12 @@ impl Files {
 }
 
 /// Checks many bundles in one process.
-type Program = (&'static str, fn(&Path, &[String], Whose) -> Vec<Answer>);
+pub(super) type Program = (&'static str, fn(&Path, &[String], Whose) -> Vec<Answer>);
 
 const GO: Program = ("go", go::answers);
 const PYTHON: Program = ("python", python::answers);
 const PAGE: Program = ("page", page::answers);
-const ALL: [Program; 3] = [GO, PYTHON, PAGE];
+pub(super) const ALL: [Program; 3] = [GO, PYTHON, PAGE];
 
 fn expect_none(different: &[String]) {
     let shown: Vec<&str> = different.iter().take(40).map(String::as_str).collect();

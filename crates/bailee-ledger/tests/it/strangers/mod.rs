@@ -12,6 +12,7 @@ mod by_hand;
 mod cases;
 mod flips;
 mod go;
+mod lies;
 mod log;
 mod matrix;
 mod page;
@@ -19,6 +20,7 @@ mod people;
 mod python;
 mod stamped;
 mod tlog;
+mod zip64;
 
 use std::path::PathBuf;
 use std::process::{Command, Output};

@@ -27,11 +27,17 @@ pub(super) fn open() -> Browser {
     Browser::open(&stranger("verify.html"))
 }
 
-/// What the page says of the timestamps of a bundle, under the reader's own roots.
-pub(super) fn timestamp_under(bundle: &Path, roots: &[u8]) -> String {
+/// The page with files in the input `cases`.
+pub(super) fn with(paths: &[String]) -> Browser {
     let mut browser = open();
     browser.evaluate(INPUT);
-    browser.choose("cases", &[bundle.to_string_lossy().into_owned()]);
+    browser.choose("cases", paths);
+    browser
+}
+
+/// What the page says of the timestamps of a bundle, under the reader's own roots.
+pub(super) fn timestamp_under(bundle: &Path, roots: &[u8]) -> String {
+    let mut browser = with(&[bundle.to_string_lossy().into_owned()]);
     let roots = json!(String::from_utf8(roots.to_vec()).unwrap());
     let ask = format!("verifyBundle(cases.files[0], {{ roots: {roots} }})");
     let said = browser.evaluate(&format!("{ask}.then(found => found.claims[3].state)"));
@@ -48,11 +54,9 @@ pub(super) fn answers(directory: &Path, names: &[String], whose: Whose) -> Vec<A
         Whose::Bundle => "",
         Whose::Key(text) | Whose::Policy(text) => text,
     };
-    let mut browser = open();
-    browser.evaluate(INPUT);
     let paths: Vec<String> =
         names.iter().map(|name| directory.join(name).to_string_lossy().into_owned()).collect();
-    browser.choose("cases", &paths);
+    let mut browser = with(&paths);
     let said = browser.evaluate(&format!("{MANY}({})", json!({ "policy": policy })));
     let answers: Vec<Answer> = said.as_str().unwrap().lines().map(Answer::parse).collect();
     assert_eq!(answers.len(), names.len());

@@ -17,7 +17,7 @@ use crate::common::{EXHIBIT, ORIGIN, log_signer, receipt};
 
 /// What every receipt carries for people, in bytes: it should not outweigh the evidence by much.
 const MOST: [(&str, usize); 3] =
-    [("VERIFY.md", 18_000), ("verify.html", 60_000), ("verify.py", 18_000)];
+    [("VERIFY.md", 18_000), ("verify.html", 60_000), ("verify.py", 19_000)];
 
 #[test]
 fn the_files_for_people_stay_small() {
@@ -217,6 +217,32 @@ fn a_person_drops_bundles_and_reads_four_answers() {
     };
     let said: Vec<_> = browser.console.iter().filter(alien).collect();
     assert!(said.is_empty(), "{said:?}");
+}
+
+/// What the browser itself cannot read (here: a file changed since it was chosen) says nothing
+/// about the bundle; it is told by name, and what to do.
+#[test]
+fn what_a_browser_cannot_read_is_no_verdict() {
+    let directory = tempfile::tempdir().unwrap();
+    bundle_in(directory.path());
+    let path = directory.path().join("good.bailee.zip");
+    let mut browser = page::open();
+    browser.choose("byId('files')", &[path.to_string_lossy().into_owned()]);
+    browser.wait_for("byId('busy').textContent.startsWith('Done')");
+    std::fs::write(&path, [&receipt()[..], b"more"].concat()).unwrap();
+    browser.evaluate("byId('busy').textContent = ''; again(); true");
+    browser.wait_for("byId('busy').textContent.startsWith('Done')");
+    let text = browser.evaluate("byId('reports').innerText");
+    let text = text.as_str().unwrap();
+    for words in [
+        "□ Not checked: this says nothing about the file",
+        "this browser cannot read good.bailee.zip",
+        "check it with verify.py",
+        "bailee verify",
+    ] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    assert!(!text.contains("Refused") && !text.contains("altered"), "{text}");
 }
 
 /// SHA-256 of files that do not fit into memory is the page's own: it must be right.
