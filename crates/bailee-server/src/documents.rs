@@ -31,6 +31,7 @@ use bailee_vault::Sweep;
 use serde::{Deserialize, Serialize};
 
 use crate::api::Problem;
+use crate::erasing;
 use crate::house::{House, HouseError, object_name};
 use crate::projection::PAPERS;
 use crate::receipt;
@@ -269,13 +270,18 @@ pub(crate) fn is_itself(house: &House, digest: &Digest) -> Result<Option<bool>, 
     Ok(measure(house, digest)?.map(|measure| measure.sha256 == *digest))
 }
 
-/// Has it ride along in a bundle, opened when its turn comes: its size, if it is there.
+/// Has it ride along in a bundle, opened when its turn comes: its size, or `None` if it was erased
+/// from all `entries` that name it.
 pub(crate) fn into_bundle<'a>(
     house: &'a House,
     builder: BundleBuilder<'a>,
     digest: Digest,
+    entries: &[u64],
 ) -> Result<(BundleBuilder<'a>, Option<u64>), HouseError> {
-    let Some(measure) = measure(house, &digest)? else { return Ok((builder, None)) };
+    let Some(measure) = measure(house, &digest)? else {
+        entries.iter().try_for_each(|position| erasing::excuse(house, &digest, *position))?;
+        return Ok((builder, None));
+    };
     if measure.sha256 != digest {
         return Err(unread(&digest, "its bytes are not what its name says"));
     }

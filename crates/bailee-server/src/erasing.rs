@@ -51,6 +51,34 @@ pub(crate) fn erase(house: &House, position: u64) -> Result<(), HouseError> {
     Ok(())
 }
 
+/// For whoever found that a document an entry names is not there. Papers and documents go together,
+/// so it is lost, unless the record says that the papers go and a crash came between the two.
+///
+/// # Errors
+/// It is lost, and named.
+pub(crate) fn excuse(house: &House, digest: &Digest, position: u64) -> Result<(), HouseError> {
+    let mut next = position;
+    loop {
+        let page = house.entries(next, PAGE)?;
+        for (seq, entry) in (next..).zip(page.iter()) {
+            let record = receipt::read(seq, entry).map_err(|e| post("read an entry", &e))?;
+            match record.fact.event {
+                Event::DetailsErased { papers, .. } if papers.contains(&position) => return Ok(()),
+                _ => {}
+            }
+        }
+        if page.len() < PAGE {
+            let doing = format!("read exhibit {}", bailee_ledger::to_hex(digest));
+            let detail = format!(
+                "entry {position} rests on it, and it is not there; `bailee check` names all \
+                 that is missing"
+            );
+            return Err(HouseError::Io { doing, detail });
+        }
+        next += PAGE as u64;
+    }
+}
+
 /// Receipts of the party's demands, notices to it and notices that name it leave the outbox.
 fn clear_outbox(house: &House, party: PartyId) -> Result<(), HouseError> {
     let Some(outbox) = outbox(house)? else { return Ok(()) };

@@ -21,7 +21,7 @@ use bailee_core::timeline::{Line, Teller, Whom};
 use bailee_ledger::bundle::{BundleBuilder, Kind, Opened};
 use bailee_ledger::hash::sha256;
 use bailee_ledger::{Policy, to_hex};
-use bailee_store::Entry;
+use bailee_store::{Digest, Entry};
 
 use crate::attest::Attested;
 use crate::documents;
@@ -54,7 +54,7 @@ pub fn bundle(
         let (roots, tokens) = (stamp.roots.clone(), stamp.tokens.clone());
         builder = builder.stamp(&stamp.authority, roots, tokens)?;
     }
-    let mut digests = BTreeSet::new();
+    let mut digests: BTreeMap<Digest, Vec<u64>> = BTreeMap::new();
     for (position, shown) in &found.entries {
         let entry = house.entries(*position, 1)?.pop();
         let entry = entry.ok_or_else(|| ReceiptError::NotFound(format!("entry {position}")))?;
@@ -63,12 +63,14 @@ pub fn bundle(
         })??;
         if shown.papers {
             let papers = read(*position, &entry)?.fact.papers.unwrap_or_default();
-            digests.extend(papers.exhibits.iter().map(|paper| paper.digest));
+            for paper in papers.exhibits {
+                digests.entry(paper.digest).or_default().push(*position);
+            }
         }
     }
     let mut rode = Vec::new();
-    for digest in digests {
-        let (grown, size) = documents::into_bundle(house, builder, digest)?;
+    for (digest, positions) in digests {
+        let (grown, size) = documents::into_bundle(house, builder, digest, &positions)?;
         builder = grown;
         rode.extend(size.map(|size| (to_hex(&digest), size)));
     }

@@ -17,6 +17,7 @@ use bailee_store::Entry;
 
 use crate::attest::Attested;
 use crate::documents;
+use crate::erasing;
 use crate::house::{House, HouseError};
 use crate::runner::Failure;
 
@@ -199,11 +200,12 @@ fn write(
             if !shown.insert(paper.digest) {
                 continue;
             }
-            let is_certificate = n == 0 && parts.certificate == Some(*position);
-            if !is_certificate {
-                builder = documents::into_bundle(house, builder, paper.digest)?.0;
+            if n > 0 || parts.certificate != Some(*position) {
+                builder = documents::into_bundle(house, builder, paper.digest, &[*position])?.0;
             } else if let Some(bytes) = house.exhibit(&paper.digest)? {
                 builder = builder.certificate(bytes);
+            } else {
+                erasing::excuse(house, &paper.digest, *position)?;
             }
         }
     }

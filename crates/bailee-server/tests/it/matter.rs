@@ -19,7 +19,7 @@ use bailee_ledger::zip::Archive;
 use bailee_server::api::words::TokenScope;
 use bailee_server::intake::{self, Cover};
 use bailee_server::matter;
-use bailee_server::receipt::ReceiptError;
+use bailee_server::receipt::{self, ReceiptError};
 use bailee_server::{House, HouseError};
 use bailee_store::{Exhibit, digest};
 
@@ -340,6 +340,37 @@ fn dechunked(answer: &crate::http::Answered) -> Vec<u8> {
         out.extend_from_slice(&rest[end + 2..end + 2 + length]);
         rest = &rest[end + 4 + length..];
     }
+}
+
+/// A bundle that leaves out a document without a word would be taken for the whole.
+#[test]
+fn a_document_that_is_lost_stops_bundle_and_receipt_by_name() {
+    let case = case();
+    let lost = |bytes: &[u8]| {
+        let hex = bailee_ledger::to_hex(&digest(bytes));
+        let path = case.dir.path().join(format!("house/objects/exhibits/{}/{hex}", &hex[..2]));
+        std::fs::remove_file(path).unwrap();
+        hex
+    };
+    let stopped = |result: Result<(), ReceiptError>, hex: &str| match result {
+        Err(ReceiptError::House(HouseError::Io { doing, detail })) => {
+            assert!(doing.contains(hex) && detail.contains("bailee check"), "{doing}: {detail}");
+        }
+        other => panic!("{other:?}"),
+    };
+    let hex = lost(&vec![7; 400_000]);
+    let mut out = Vec::new();
+    stopped(matter::bundle(&case.house, M1, Audience::Counsel, &mut out), &hex);
+    stopped(matter::bundle(&case.house, M1, Audience::Party(case.requester), &mut out), &hex);
+    assert_eq!(out.len(), 0, "nothing was written");
+    verified(&case.house, &bundle(&case.house, Audience::Party(case.owner)));
+
+    let raw = letter_with(3, &"Keep srv-77, and all of this.\r\n".repeat(20_000));
+    let demand = crate::common::demand(take(&case.house, &raw).unwrap()).0;
+    receipt::demand(&case.house, demand, &mut Vec::new()).unwrap();
+    let hex = lost(&raw);
+    stopped(receipt::demand(&case.house, demand, &mut out), &hex);
+    assert_eq!(out.len(), 0, "nothing was written");
 }
 
 #[test]
