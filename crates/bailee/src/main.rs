@@ -40,8 +40,6 @@ mod witness;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 use crate::trouble::Trouble;
 
 /// A house is millions of small things, made by one thread and let go of by another.
@@ -49,7 +47,7 @@ use crate::trouble::Trouble;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let cli = match cli::Cli::try_parse() {
+    let cli = match cli::Cli::read(&std::env::args_os().collect::<Vec<_>>()) {
         Ok(cli) => cli,
         Err(error) => return trouble::misread(&error),
     };

@@ -7,6 +7,7 @@
 
 pub(crate) mod access;
 pub(crate) mod account;
+mod alone;
 pub(crate) mod ask;
 pub(crate) mod asset;
 pub(crate) mod clearance;
