@@ -113,7 +113,13 @@ impl<'a> Collector<'a> {
                 Event::Hashed { index, sha256 } => self.hashes.push((index, sha256)),
                 Event::Arranged(tree) => self.tree = Some(tree),
                 Event::Packed { row, slots } => self.packed(row, slots)?,
-                Event::Failed(e) => return Err(e),
+                Event::Failed(e) => {
+                    if of_source(&e) {
+                        // What is durable already is found by the next attempt if it is named.
+                        drop(self.flush_segment());
+                    }
+                    return Err(e);
+                }
             }
         }
         self.flush_segment()
@@ -274,6 +280,12 @@ impl<'a> Collector<'a> {
     pub(super) fn stored_bytes(&self) -> u64 {
         self.stored_bytes
     }
+}
+
+/// Whether what comes in broke, and not what takes it.
+fn of_source(e: &VaultError) -> bool {
+    use VaultError::{Archive, Source, Transfer};
+    matches!(e, Archive { .. } | Source { .. } | Transfer { .. })
 }
 
 /// Every pack the snapshot's manifest and content lie in, sorted.
