@@ -18,8 +18,8 @@ use holes::Holes;
 
 const ORIGIN: &str = "bench.example/log";
 const EXHIBITS: u64 = 10_000;
-/// Bytes of each, 2 MB and the number that makes it another.
-const SIZE: u64 = 2_000_000;
+/// Bytes of each, 2 MB in whole buffers, which are holes, and the number that makes it another.
+const SIZE: u64 = 31 << 16;
 
 fn exhibit(number: u64) -> impl Read {
     std::io::repeat(0).take(SIZE).chain(Cursor::new(number.to_le_bytes()))

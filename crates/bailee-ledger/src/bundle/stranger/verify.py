@@ -1,17 +1,15 @@
 """Checks Bailee bundles: python3 verify.py [--policy FILE] [--roots PEM] BUNDLE... Needs Python 3.9, cryptography 47; for timestamps
 rfc3161-client. To be read, too: the grammar of all files, then what must hold. Exit code 1: something contradicts a bundle. 0:
 nothing does, not that each of four claims is shown. Without your policy (`log VKEY`, `quorum none`) and roots, the bundle's count."""
-import argparse, base64, collections, hashlib, hmac, importlib.util, mmap, re, struct, sys, zipfile, zlib
-from cryptography import x509
+import argparse, base64, collections, hashlib, hmac, importlib.util, mmap, re, struct, sys, zlib; from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ed25519, mldsa
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 tsp = importlib.util.find_spec("rfc3161_client") and importlib.import_module("rfc3161_client")
 NAME, NUMBER, HEX = r"[^\s+\0-\x1f\x7f-\x9f]{1,255}", "(?:0|[1-9][0-9]{0,19})", "[0-9a-f]{64}"  # a value has one spelling
 FULL, HASH, CLAIMS = 0xFFFFFFFF, "[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=", ("documents", "log", "witnesses", "timestamp")
 B64 = "(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=|[A-Za-z0-9+/][AQgw]==)?"
-VKEY = f"({NAME})[+]([0-9a-f]{{8}})[+]({B64})"  # c2sp.org/signed-note, with the next
 NOTE = f"((?:[^\0-\x09\x0b-\x1f\x7f-\x9f]*\n)?)\n((?:— {NAME} (?=[^=\n]{{7}}){B64}\n){{1,100}})"
-CHECKPOINT = f"({NAME})\n({NUMBER})\n({HASH})\n(?:[^\n]+\n)*"  # c2sp.org/tlog-checkpoint
+VKEY, CHECKPOINT = f"({NAME})[+]([0-9a-f]{{8}})[+]({B64})", f"({NAME})\n({NUMBER})\n({HASH})\n(?:[^\n]+\n)*"  # c2sp.org
 PROOF = f"c2sp[.]org/tlog-proof@v1\n(?:extra (?!\n){B64}\n)?index ({NUMBER})\n((?:{HASH}\n){{0,64}})\n(.+)"
 STATEMENT = f"bailee/bundle/v1\n(?:receipt|matter|certificate)\n({NAME})\n({HEX})\n"
 PATH, TAG = r"(?!(?:.*/)?[.]{0,2}(?:/|$))[A-Za-z0-9._/-]{1,251}", r"(?!bundle[.]note|tagmanifest-)[^/\n]+"
@@ -28,34 +26,36 @@ def need(condition, why):
     if not condition: raise ValueError(why)
     return condition
 def parse(grammar, data, what):
-    text = data if isinstance(data, str) or isinstance(grammar, bytes) else bytes(data).decode()
-    return need(re.fullmatch(grammar, text, re.S), f"not a {what}").groups()
+    return need(re.fullmatch(grammar, data if type(data) is type(grammar) else bytes(data).decode(), re.S), f"not a {what}").groups()
 def place(path): return next((claims for claims, names in PLACES.items() if re.fullmatch(names, path)), "")
 def sha256(data): return hashlib.sha256(data).digest()
-def header(name, size, crc, *at):  # before a file or, with its place, in the directory; ZIP64's field holds what does not fit
-    wide, few = [value for value in (size, size, *at) if value >= FULL], min(size, FULL)
+def header(path, size, crc, *at):  # before a file or, with its place, in the directory; ZIP64's field holds what does not fit
+    name, few, wide = b"bag/" + path.encode(), min(size, FULL), [value for value in (size, size, *at) if value >= FULL]
     extra = struct.pack(f"<2H{len(wide)}Q", 1, 8 * len(wide), *wide) if wide else b""
     both = struct.pack("<5H3I2H", 45 if wide else 10, 0, 0, 0, 33, crc, few, few, len(name), len(extra))
     return (b"PK\1\2" + both[:2] + both + bytes(10) + struct.pack("<I", min(*at, FULL)) if at else b"PK\3\4" + both) + name + extra
 def open_archive(path):  # stored files have one permitted encoding in a ZIP: it is made again and compared; contents stay on disk
-    archive, files, at, end = zipfile.ZipFile(path), {}, 0, bytearray()
-    whole = memoryview(mmap.mmap(archive.fp.fileno(), 0, access=mmap.ACCESS_READ))
-    for info in archive.infolist():
-        name, size, first = info.filename.encode(), info.file_size, header(info.filename.encode(), info.file_size, info.CRC)
-        files[parse(f"bag/({PATH})", info.filename, "name of a file")[0]] = whole[at + len(first):at + len(first) + size]
-        need(whole[at:at + len(first)] == first, f"the header of {info.filename} was altered")
-        end += header(name, size, info.CRC, at); at += len(first) + size
-    count, size = len(files), len(end)
+    with open(path, "rb") as file: whole = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    count, size, start = struct.unpack("<10xHII2x", whole[-22:])
+    if count == 0xFFFF or FULL in (size, start): count, size, start = struct.unpack("<32x3Q42x", whole[-98:])
+    files, sums, at, place, end = {}, {}, 0, start, b""
+    while place < start + need(size <= 329 * count <= 329 << 20 and size, "the directory is larger than it may be"):
+        crc, length, n = struct.unpack_from("<16xI4xIH", whole, place)
+        if length == FULL: length, = struct.unpack_from("<Q", whole, place + 50 + n)
+        path, = parse(f"bag/({PATH})", whole[place + 46:place + 46 + n], "name of a file")
+        first, record = header(path, length, crc), header(path, length, crc, at)
+        fits = whole[at:at + len(first)] == first and whole[place:place + len(record)] == record
+        at, place = need(fits and at + len(first), f"a header of {path} was altered"), place + len(record)
+        files[path], sums[path], at = whole[at:at + length], crc, at + length
     if count >= 0xFFFF or max(size, at) >= FULL:
-        end += struct.pack("<4sQ2H5Q4sIQI", b"PK\6\6", 44, 45, 45, 0, count, count, size, at, b"PK\6\7", 0, at + size, 1)
+        end = struct.pack("<4sQ2H5Q4sIQI", b"PK\6\6", 44, 45, 45, 0, count, count, size, at, b"PK\6\7", 0, at + size, 1)
     end += struct.pack("<4sI2H2IH", b"PK\5\6", 0, min(count, 0xFFFF), min(count, 0xFFFF), min(size, FULL), min(at, FULL), 0)
-    need([*files] == sorted(files) and len({*map(str.lower, files)}) == count <= 1 << 20 and whole[at:] == end, "unfit directory")
-    for info in archive.infolist(): need(zlib.crc32(files[info.filename[4:]]) == info.CRC, f"{info.filename} was altered")
+    need([*files] == sorted(files) and len({*map(str.lower, files)}) == count and (place, whole[place:]) == (at + size, end), "unfit end")
+    for path in files: need(zlib.crc32(files[path]) == sums[path], f"the content of {path} was altered")
     return files
 Key, LOG, COSIGNER, ML_DSA = collections.namedtuple("Key", "name id kind public"), 1, 4, 6  # c2sp.org/tlog-cosignature
 def parse_key(text, *kinds):
-    name, key_id, key = parse(VKEY, text, "key (name+id+key)")
-    kind, *_ = key = base64.b64decode(key)
+    name, key_id, key = parse(VKEY, text, "key (name+id+key)"); kind, *_ = key = base64.b64decode(key)
     size, computed = {LOG: 33, COSIGNER: 33, ML_DSA: 1313}.get(kind), sha256(name.encode() + b"\n" + key)[:4]
     fits = kind in kinds and len(key) == size and computed.hex() == key_id and len(name.encode()) < 256
     return need(fits and Key(name, computed, kind, key[1:]), f"the key {name} has another id, or no place here")

@@ -17,7 +17,7 @@ use crate::common::{EXHIBIT, ORIGIN, log_signer, receipt};
 
 /// What every receipt carries for people, in bytes: it should not outweigh the evidence by much.
 const MOST: [(&str, usize); 3] =
-    [("VERIFY.md", 18_000), ("verify.html", 60_000), ("verify.py", 19_000)];
+    [("VERIFY.md", 18_000), ("verify.html", 60_000), ("verify.py", 19_500)];
 
 #[test]
 fn the_files_for_people_stay_small() {
