@@ -9,6 +9,7 @@
 mod sent;
 mod stream;
 
+use std::collections::VecDeque;
 use std::ffi::CString;
 use std::fs::File;
 use std::os::fd::AsFd;
@@ -32,6 +33,9 @@ use crate::split::{Piece, ReadAt, Sink, split};
 
 /// Files up to this size are read by one worker; larger ones are spread over all of them.
 const WHOLE: u64 = 8 * 1024 * 1024;
+/// Files that are open and announced to the system before a worker asks for them: one cold read
+/// after another leaves the disk idle, and the processors with it.
+const AHEAD: usize = 32;
 
 /// Work for any worker.
 pub(super) enum Job {
@@ -110,6 +114,8 @@ pub(super) struct Feeder<'a> {
     hashes: Sender<HashJob>,
     events: Sender<Event>,
     room: Room,
+    /// What waits to be handed out, oldest first.
+    ahead: VecDeque<Job>,
 }
 
 impl<'a> Feeder<'a> {
@@ -119,7 +125,8 @@ impl<'a> Feeder<'a> {
         hashes: Sender<HashJob>,
         events: Sender<Event>,
     ) -> Self {
-        Self { session, previous, jobs, hashes, events, room: Room::default() }
+        let (room, ahead) = (Room::default(), VecDeque::with_capacity(AHEAD + 1));
+        Self { session, previous, jobs, hashes, events, room, ahead }
     }
 
     /// Reads the whole source.
@@ -147,7 +154,7 @@ impl<'a> Feeder<'a> {
                 }
             }
         }
-        Ok(())
+        self.hand_out(0)
     }
 
     fn known(&self, path: &[u8], stat: &Stat) -> Option<Stored> {
@@ -170,8 +177,18 @@ impl<'a> Feeder<'a> {
         if size > WHOLE || i128::from(size) != i128::from(stat.st_size) {
             self.stream(index, &file, &stat, size)
         } else {
-            Ok(self.jobs.send(Job::Whole { index, file, stat })?)
+            self.ahead.push_back(Job::Whole { index, file, stat });
+            self.hand_out(AHEAD)
         }
+    }
+
+    /// Until no more than so many wait.
+    fn hand_out(&mut self, rest: usize) -> Result<(), Stop> {
+        while self.ahead.len() > rest {
+            let Some(oldest) = self.ahead.pop_front() else { break };
+            self.jobs.send(oldest)?;
+        }
+        Ok(())
     }
 
     fn stream(&mut self, index: usize, file: &Reader, stat: &Stat, size: u64) -> Result<(), Stop> {
