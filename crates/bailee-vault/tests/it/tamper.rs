@@ -13,14 +13,22 @@ use crate::support::{kek, memory_vault, noise, sweep};
 const FILES: [(&str, &[u8]); 2] =
     [("f", b"the content under hold"), ("g", b"what else lay in the same drawer, and is kept")];
 
+/// Both files in one pack. Each worker has a pack of its own, so they are kept anew until one of
+/// the workers took both.
 fn small() -> (Arc<MemoryObjects>, SnapshotId) {
     let dir = tempfile::tempdir().unwrap();
     for (path, content) in FILES {
         std::fs::write(dir.path().join(path), content).unwrap();
     }
-    let (objects, vault) = memory_vault();
-    let report = vault.preserve("t", "A-1", &Source::Tree(dir.path().to_owned()), &mut ());
-    (objects, report.unwrap().id)
+    for _ in 0..1000 {
+        let (objects, vault) = memory_vault();
+        let report = vault.preserve("t", "A-1", &Source::Tree(dir.path().to_owned()), &mut ());
+        let packs = objects.list("").unwrap().into_iter().filter(|name| name.contains("/data/"));
+        if packs.count() == 1 {
+            return (objects, report.unwrap().id);
+        }
+    }
+    panic!("no worker ever took both files");
 }
 
 fn replace(objects: &MemoryObjects, name: &str, bytes: &[u8]) {
