@@ -193,16 +193,12 @@ impl Read for Measured<'_> {
         if n == 0 {
             let found = self.hash.clone().finish();
             if found.as_ref() != self.wanted {
-                return Err(self.no(DocumentError::Other(hex(found.as_ref()))));
+                return Err(self.no(DocumentError::Other(to_hex(found.as_ref()))));
             }
             self.ended = true;
         }
         Ok(n)
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl Measured<'_> {

@@ -41,9 +41,10 @@ pub fn roots(pem: &[u8]) -> Option<RootCerts> {
 }
 
 /// Percent-encodes all but ASCII letters, digits and the bytes of `plain` (RFC 3986, 2.1).
-pub fn encoded(text: &str, plain: &[u8]) -> String {
+pub fn encoded(text: impl AsRef<[u8]>, plain: &[u8]) -> String {
+    let text = text.as_ref();
     let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
+    for &byte in text {
         match byte.is_ascii_alphanumeric() || plain.contains(&byte) {
             true => out.push(char::from(byte)),
             false => out.push_str(&format!("%{byte:02X}")),

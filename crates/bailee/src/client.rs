@@ -114,12 +114,7 @@ impl Client {
     /// Hands a document in by itself, a piece at a time.
     pub(crate) fn hand_in_document(&self, digest: &[u8; 32], file: File) -> Result<(), Trouble> {
         let path = format!("/v1/exhibits/{}", to_hex(digest));
-        let request = self.posting(&path, "application/octet-stream", "application/json");
-        // Who is refused hears it before the first byte, and not as a broken line.
-        let request = request.header("expect", "100-continue");
-        let request = request.config().timeout_recv_response(Some(LONG_ANSWER)).build();
-        let response = request.send(file).map_err(|e| self.silent(&e, LOOK))?;
-        self.read::<Value>(response).map(drop)
+        self.send(&path, file, LOOK).map(drop)
     }
 
     /// Asks for what reads the whole log or vault, which takes as long as it takes.
@@ -220,24 +215,24 @@ impl Client {
     /// Sends a body of any length, as `from` gives it, and reads the answer, which takes as long
     /// as it takes. A refusal comes before the first byte.
     pub(crate) fn deliver(&self, path: &str, from: impl Read + 'static) -> Result<Value, Trouble> {
+        self.send(path, from, LOOK_INTO_LOG)
+    }
+
+    /// `change`: what to do if there is no answer.
+    fn send(&self, path: &str, from: impl Read + 'static, change: &str) -> Result<Value, Trouble> {
+        // Who is refused hears it before the first byte, and not as a broken line.
         let request =
             self.posting(path, BYTES, "application/json").header("expect", "100-continue");
         let request = request.config();
         let request = request.timeout_recv_response(Some(LONG_ANSWER));
         let request = request.timeout_await_100(Some(ANSWER)).build();
         let response = request.send(SendBody::from_owned_reader(from));
-        self.read(response.map_err(|e| self.silent(&e, LOOK_INTO_LOG))?)
+        self.read(response.map_err(|e| self.silent(&e, change))?)
     }
 
     /// A body of any length, as it comes.
     pub(crate) fn take(&self, path: &str) -> Result<impl Read + use<>, Trouble> {
-        let request = self.agent.get(format!("{}{path}", self.base));
-        let request = request.config().timeout_recv_response(Some(LONG_ANSWER)).build();
-        let request = match &self.authorization {
-            Some(authorization) => request.header("authorization", authorization),
-            None => request,
-        };
-        let response = request.call().map_err(|e| self.silent(&e, LOOK))?;
+        let response = self.fetch_within(path, LONG_ANSWER)?;
         if !response.status().is_success() {
             return Err(self.problem(response));
         }
@@ -375,7 +370,7 @@ fn certificates(path: &Path) -> Result<RootCerts, Trouble> {
 }
 
 /// Percent-encodes all but letters, digits, `-`, `.` and `_`.
-pub(crate) fn encoded(text: &str) -> String {
+pub(crate) fn encoded(text: impl AsRef<[u8]>) -> String {
     https::encoded(text, b"-._")
 }
 

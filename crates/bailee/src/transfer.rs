@@ -118,12 +118,5 @@ pub(crate) fn tar(
 
 /// What the medium gave of a file of the service, and what not.
 pub(crate) fn map(client: &Client, snapshot: &str, path: &[u8]) -> Result<Value, Trouble> {
-    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._".contains(byte);
-    let path: String = path
-        .iter()
-        .map(
-            |byte| if plain(byte) { char::from(*byte).to_string() } else { format!("%{byte:02X}") },
-        )
-        .collect();
-    client.get(&format!("/v1/snapshots/{}/map?path={path}", encoded(snapshot)))
+    client.get(&format!("/v1/snapshots/{}/map?path={}", encoded(snapshot), encoded(path)))
 }

@@ -43,11 +43,11 @@ fn identity() -> Identity {
 }
 
 /// A run that wrote and read back all of it, under these terms.
-fn record(terms: Terms) -> Record {
-    let whole = Spans::whole(4096);
+pub(crate) fn record(terms: Terms, identity: Identity) -> Record {
+    let whole = Spans::whole(identity.size);
     Record {
         terms,
-        identity: identity(),
+        identity,
         requested: Level::Clear,
         achieved: Achieved::Clear,
         verified: Verified::Whole,
@@ -149,7 +149,7 @@ fn from_the_gate_to_the_certificate() {
 
     let missing = stage.served.get("/v1/clearances/C-1/certificate", &stage.agent);
     assert_eq!((missing.status, missing.code().as_str()), (409, "no_certificate"));
-    let text = certificate(&record(stage.terms(&signed)));
+    let text = certificate(&record(stage.terms(&signed), identity()));
     let unverified = json!({ "verified": false, "certificate": text });
     let unverified = stage.step("/v1/clearances/C-1/finish", unverified);
     assert_eq!((unverified.status, unverified.code().as_str()), (422, "not_verified"));
@@ -176,7 +176,7 @@ fn only_the_certificate_of_this_very_run_makes_a_device_destroyed() {
     let terms = stage.terms(&signed);
     let begun = stage.step("/v1/clearances/C-1/begin", json!({ "token": signed }));
     assert_eq!(begun.status, 200);
-    let good = record(terms.clone());
+    let good = record(terms.clone(), identity());
     let finish = |text: &str| {
         stage.step("/v1/clearances/C-1/finish", json!({ "verified": true, "certificate": text }))
     };
@@ -242,7 +242,7 @@ fn a_demand_that_arrives_between_stops_the_agent() {
     assert_eq!(stage.served.post("/v1/intake", &stage.operator, &letter).status, 201);
     let renewed = stage.step("/v1/clearances/C-1/renew", json!({}));
     assert_eq!((renewed.status, renewed.code().as_str()), (409, "clearance_revoked"));
-    let mut stopped = record(terms);
+    let mut stopped = record(terms, identity());
     stopped.outcome = Outcome::Incomplete;
     let run = certificate(&stopped);
     let abort = json!({ "gone": 512, "note": "told to", "record": run });

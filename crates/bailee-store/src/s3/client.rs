@@ -141,7 +141,7 @@ impl Client {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |t| t.as_secs());
         let date = amz_date(now);
         let slash = if call.key.is_empty() { "" } else { "/" };
-        let path = https::encoded(&format!("/{}{slash}{}", self.bucket, call.key), PLAIN);
+        let path = https::encoded(format!("/{}{slash}{}", self.bucket, call.key), PLAIN);
         let query = query(call.query);
         let own = [("host", &*self.host), ("x-amz-content-sha256", &body), ("x-amz-date", &date)];
         let token = self.credentials.token().map(|token| ("x-amz-security-token", token));

@@ -8,7 +8,7 @@ use bailee_store::{DiskObjects, MemoryObjects, Objects};
 use bailee_vault::{Catalogue, ExpireReport, Kek, Sweep, Vault, VaultError, no_catalogue};
 
 pub(crate) use crate::clear::clear;
-pub(crate) use crate::seen::{Seen, describe};
+pub(crate) use crate::seen::{Seen, describe, noise};
 
 pub(crate) fn kek() -> Kek {
     Kek::from_bytes([42; 32])
@@ -55,18 +55,4 @@ pub(crate) fn sweep_by(
         }
     })?;
     failed.map_or(Ok(sum), Err)
-}
-
-/// Bytes that look random and are the same every time.
-pub(crate) fn noise(seed: u64, len: usize) -> Vec<u8> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let mut out = Vec::with_capacity(len + 8);
-    while out.len() < len {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        out.extend_from_slice(&state.to_le_bytes());
-    }
-    out.truncate(len);
-    out
 }

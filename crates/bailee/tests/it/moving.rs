@@ -15,22 +15,8 @@ use serde_json::{Value, json};
 
 use crate::letting_go::packs_below;
 use crate::room::{Room, Said, text};
-use crate::seen::describe;
+use crate::seen::{describe, noise};
 use crate::wire::{Server, token};
-
-/// Bytes that are not to be compressed.
-fn noise(seed: u64, len: usize) -> Vec<u8> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let mut out = Vec::with_capacity(len + 8);
-    while out.len() < len {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        out.extend_from_slice(&state.to_le_bytes());
-    }
-    out.truncate(len);
-    out
-}
 
 /// Every kind of thing that a directory has.
 fn furnished(room: &Room) -> PathBuf {

@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 use bailee_core::disposition::DispositionKind;
 use bailee_core::id::ClearanceId;
 use bailee_ledger::clearance::{Act, Terms};
-use bailee_sanitize::{
-    Achieved, Certificate, Identity, IoPath, Kind, Level, Outcome, Particulars, Readback, Record,
-    Spans, Verified,
-};
+use bailee_sanitize::{Certificate, Identity, Kind, Particulars};
 use bailee_server::House;
+
+use crate::http_clearance::record;
 
 pub(super) fn device(label: &str, bytes: u64) -> Identity {
     Identity {
@@ -40,7 +39,6 @@ pub(super) fn certificate(
         return format!("{{\"handed_over\": \"{}\"}}\n", clearance.asset);
     }
     let identity = devices[&clearance.subject].clone();
-    let whole = Spans::whole(identity.size);
     let terms = Terms {
         origin: house.config().origin.clone(),
         clearance: id.0,
@@ -51,26 +49,6 @@ pub(super) fn certificate(
         position: clearance.position,
         not_after: i64::MAX,
     };
-    let record = Record {
-        terms,
-        identity,
-        requested: Level::Clear,
-        achieved: Achieved::Clear,
-        verified: Verified::Whole,
-        outcome: Outcome::Complete,
-        written: whole.clone(),
-        synced: whole.clone(),
-        unwritable: Spans::new(),
-        readback: Some(Readback { matching: whole, ..Readback::default() }),
-        lease_lost_reading: None,
-        io_path: IoPath::Direct,
-        seed: [7; 32],
-        started: 1_800_000_000,
-        finished: 1_800_000_060,
-        log_sha256: [2; 32],
-        host: "rack14".into(),
-        agent: "a story".into(),
-        limits: Vec::new(),
-    };
+    let record = record(terms, identity);
     Certificate::issue(&record, Particulars::default()).to_json()
 }
