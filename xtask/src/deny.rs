@@ -10,7 +10,11 @@ use anyhow::{Context, Result};
 use std::process::Command;
 
 /// Checks the whole workspace.
+///
+/// The check itself asks no network, so what the lock file names is fetched before it: on a new
+/// machine nothing has been compiled yet, and most of it is not there.
 pub(crate) fn run(tree: &Tree) -> Result<()> {
+    visibly(Command::new("cargo").args(["fetch", "--locked"]).current_dir(&tree.root))?;
     let program = deny_program(tree)?.context("cargo-deny is not here: cargo xtask setup")?;
     let mut command = Command::new(program);
     command.args(["--all-features", "--offline", "--log-level", "error"]);
