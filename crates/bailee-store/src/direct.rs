@@ -55,23 +55,27 @@ pub struct Reader {
     direct: OnceLock<Option<File>>,
     /// Reads that need not ask the cache.
     away: AtomicU32,
+    /// Not asked for holes.
+    solid: bool,
 }
 
 impl Reader {
     /// Takes an open file.
     pub fn new(file: File) -> Self {
-        Self { file, direct: OnceLock::new(), away: AtomicU32::new(0) }
+        Self { file, direct: OnceLock::new(), away: AtomicU32::new(0), solid: false }
     }
 
-    /// Takes a small open file, of `size` bytes, that is going to be read whole, and soon: the
-    /// system fetches it meanwhile, into the cache. Larger ones are as [`Reader::new`] has them.
-    pub fn soon(file: File, size: u64) -> Self {
+    /// Takes an open file of `size` bytes, for which the file system keeps `allocated`, that is
+    /// going to be read whole, and soon: a small one the system fetches meanwhile, into the cache.
+    /// One that has as many bytes as it needs is not asked for holes.
+    pub fn soon(file: File, size: u64, allocated: u64) -> Self {
+        let solid = allocated >= size;
         if size >= WORTH {
-            return Self::new(file);
+            return Self { solid, ..Self::new(file) };
         }
         // Advice: what does not take it reads as before.
         _ = fadvise(&file, 0, None, Advice::WillNeed);
-        Self { direct: OnceLock::from(None), ..Self::new(file) }
+        Self { direct: OnceLock::from(None), solid, ..Self::new(file) }
     }
 
     /// The file itself.
@@ -120,6 +124,9 @@ impl Reader {
     /// hole and reads as zeros. The end of the file if nothing follows; `offset` itself at and past
     /// the end, and where the file system does not tell.
     pub fn next_data(&self, offset: u64) -> u64 {
+        if self.solid {
+            return offset;
+        }
         match seek(&self.file, SeekFrom::Data(offset)) {
             Ok(at) => at,
             Err(Errno::NXIO) => {
@@ -435,7 +442,8 @@ mod tests {
         writer.finish().unwrap();
         file.sync_all().unwrap();
         let open = || File::open(&path).unwrap();
-        let readers = [Reader::new(open()), Reader::soon(open(), 1), Reader::soon(open(), WORTH)];
+        let readers =
+            [Reader::new(open()), Reader::soon(open(), 1, 0), Reader::soon(open(), WORTH, WORTH)];
         let cases =
             readers.iter().flat_map(|reader| [0, 1_000_000, bytes.len()].map(|n| (reader, n)));
         for (reader, cached) in cases {

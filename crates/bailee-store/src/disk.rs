@@ -3,18 +3,20 @@
 //!
 //! Invariants
 //! 1. A file outside `~part/` is a whole object. Names cannot contain `~`.
-//! 2. Order of writes of a put: folders (each durable in its parent), temporary file in `~part/`,
-//!    `fdatasync`, `rename` without replacing, `fsync` of the folder. Only then `Stored`.
+//! 2. Order of writes of a put: temporary file in `~part/`, `fdatasync`, folders, durable,
+//!    `rename` without replacing, `fsync` of the folder. Only then `Stored`.
 //! 3. `AlreadyThere` syncs the folder too: the first writer may have died before it did, or not
 //!    have come to it yet.
 //! 4. Temporary files left by a crash are swept at open, by whoever finds nobody else there:
 //!    every handle holds a shared lock on `~part/lock`, the sweeper needs it alone.
+//! 5. A folder's name is durable before anything in it is acknowledged: whatever made it, this
+//!    handle has synced what it lies in, up to the root.
 //!
 //! Directories have mode 0700, files 0600. Folders are never removed, so a folder once known to
 //! be durable stays so. Out of scope: encryption (the vault), quotas.
 
 use std::cell::Cell;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
 use std::ops::Range;
@@ -26,7 +28,7 @@ use std::sync::{Mutex, PoisonError};
 use rustix::fs::{FlockOperation, flock};
 
 use crate::direct::{Reader, Room, Writer, write_stream};
-use crate::durable::{Kernel, Moves, Placed, create_private_dirs, durable_private_dir};
+use crate::durable::{Kernel, Moves, Placed, create_fleeting_dirs, durable_private_dir};
 use crate::objects::{bad_range, check_name, name_is_folder};
 use crate::{ObjectError, Objects, Put, Ranges};
 
@@ -48,7 +50,7 @@ pub struct DiskObjects<M: Moves = Kernel> {
     moves: M,
     root: PathBuf,
     part: PathBuf,
-    /// Folders whose whole chain up to the root this process has synced.
+    /// Folders whose names, up to the root's, this process knows to be durable.
     durable: Mutex<HashSet<PathBuf>>,
     /// Keeps sweepers away from our temporary files while this handle lives; none: only read.
     lock: Option<File>,
@@ -81,7 +83,7 @@ impl<M: Moves> DiskObjects<M> {
         durable_private_dir(&moves, root).map_err(failed)?;
         durable_private_dir(&moves, &part).map_err(failed)?;
         let lock = Some(lock_part(&moves, &part).map_err(failed)?);
-        let durable = Mutex::default();
+        let durable = Mutex::new(HashSet::from([root.to_owned()]));
         Ok(DiskObjects { moves, root: root.to_owned(), part, durable, lock })
     }
 
@@ -95,19 +97,23 @@ impl<M: Moves> DiskObjects<M> {
         Ok(self.root.join(name))
     }
 
-    /// Creates a folder and syncs its chain up to the root, once per folder and handle.
+    /// Creates a folder and makes it durable: its name, and those of the folders it lies in, up to
+    /// the first that is known to be. Once per folder and handle.
     fn make_durable(&self, folder: &Path) -> io::Result<()> {
-        let known =
-            |dir: &Path| self.durable.lock().unwrap_or_else(PoisonError::into_inner).contains(dir);
-        if known(folder) {
+        let known = || self.durable.lock().unwrap_or_else(PoisonError::into_inner);
+        let new: Vec<PathBuf> = {
+            let known = known();
+            let new = folder.ancestors().take_while(|dir| !known.contains(*dir));
+            new.take_while(|dir| dir.starts_with(&self.root)).map(Path::to_owned).collect()
+        };
+        if new.is_empty() {
             return Ok(());
         }
-        create_private_dirs(&self.moves, folder)?;
-        for dir in folder.ancestors().take_while(|dir| dir.starts_with(&self.root)) {
+        create_fleeting_dirs(&self.moves, folder)?;
+        for dir in new.iter().filter_map(|dir| dir.parent()) {
             self.moves.sync_dir(dir)?;
         }
-        let mut durable = self.durable.lock().unwrap_or_else(PoisonError::into_inner);
-        durable.insert(folder.to_owned());
+        known().extend(new);
         Ok(())
     }
 
@@ -153,6 +159,22 @@ impl<M: Moves> DiskObjects<M> {
             Placed::Taken if path.is_dir() => Err(name_is_folder(name)),
             Placed::Taken => self.already_there(name, path),
         }
+    }
+
+    /// Removes a file; gives the folder to sync, also if somebody else may have removed it without
+    /// coming to that.
+    fn remove(&self, name: &str) -> Result<Option<PathBuf>, ObjectError> {
+        let failed = |error: io::Error| io_error("delete", name, &error);
+        let path = self.path(name)?;
+        match look(&path).map_err(failed)? {
+            Found::Object(_) => match self.moves.remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+                _ => {}
+            },
+            Found::Folder => return Ok(None),
+            Found::Nothing => {}
+        }
+        Ok(Some(path.parent().unwrap_or(&self.root).to_owned()))
     }
 
     fn object(&self, name: &str) -> Result<(File, u64), ObjectError> {
@@ -228,22 +250,24 @@ impl<M: Moves> Objects for DiskObjects<M> {
     }
 
     fn delete(&self, name: &str) -> Result<(), ObjectError> {
-        self.may_write("delete", name)?;
-        let failed = |error: io::Error| io_error("delete", name, &error);
-        let path = self.path(name)?;
-        match look(&path).map_err(failed)? {
-            Found::Object(_) => match self.moves.remove_file(&path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+        self.delete_all(&[name.to_owned()])
+    }
+
+    fn delete_all(&self, names: &[String]) -> Result<(), ObjectError> {
+        let mut folders: HashMap<PathBuf, &str> = HashMap::new();
+        for name in names {
+            self.may_write("delete", name)?;
+            if let Some(folder) = self.remove(name)? {
+                folders.insert(folder, name);
+            }
+        }
+        for (folder, name) in folders {
+            match self.moves.sync_dir(&folder) {
+                Err(error) if !is_absence(&error) => return Err(io_error("delete", name, &error)),
                 _ => {}
-            },
-            Found::Folder => return Ok(()),
-            // Somebody may have removed it without coming to the sync: do that below.
-            Found::Nothing => {}
+            }
         }
-        match self.moves.sync_dir(path.parent().unwrap_or(&self.root)) {
-            Err(error) if is_absence(&error) => Ok(()),
-            done => done.map_err(failed),
-        }
+        Ok(())
     }
 }
 
@@ -433,6 +457,27 @@ mod tests {
         let syncs = std::sync::Arc::new(Syncs::default());
         drop(DiskObjects::open_with(&root, syncs.clone()).unwrap());
         assert_eq!(*syncs.0.lock().unwrap(), [dir.path().to_owned(), root]);
+    }
+
+    /// Each costs a commit of the file system's journal.
+    #[test]
+    fn folders_are_synced_once_and_removals_together() {
+        let dir = tempfile::tempdir().unwrap();
+        let syncs = std::sync::Arc::new(Syncs::default());
+        let objects = DiskObjects::open_with(dir.path(), syncs.clone()).unwrap();
+        let synced = || std::mem::take(&mut *syncs.0.lock().unwrap());
+        let at = |folders: &[&str]| -> Vec<PathBuf> {
+            folders.iter().map(|folder| dir.path().join(folder)).collect()
+        };
+        drop(synced());
+        objects.put("a/b/1", b"x").unwrap();
+        assert_eq!(synced(), at(&["a", "", "a/b"]), "names of a/b and a, and of the object");
+        objects.put("a/b/2", b"x").unwrap();
+        assert_eq!(synced(), at(&["a/b"]));
+        objects.put("a/c/1", b"x").unwrap();
+        assert_eq!(synced(), at(&["a", "a/c"]), "that of a is durable already");
+        objects.delete_all(&["a/b/1", "a/b/2", "a/b/3"].map(str::to_owned)).unwrap();
+        assert_eq!(synced(), at(&["a/b"]));
     }
 
     #[test]

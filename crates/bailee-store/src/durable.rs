@@ -112,19 +112,34 @@ impl Moves for Kernel {}
 
 /// Creates `dir` and every missing parent with mode 0700, each durable before the next.
 pub(crate) fn create_private_dirs(moves: &impl Moves, dir: &Path) -> io::Result<()> {
+    create_dirs(moves, dir, &|parent| moves.sync_dir(parent))
+}
+
+/// The same, and none of them durable: for who syncs the whole chain afterwards, which costs one
+/// commit of the file system's journal and not one for each.
+pub(crate) fn create_fleeting_dirs(moves: &impl Moves, dir: &Path) -> io::Result<()> {
+    create_dirs(moves, dir, &|_| Ok(()))
+}
+
+/// Tells `created` the parent of each directory that was not there.
+fn create_dirs(
+    moves: &impl Moves,
+    dir: &Path,
+    created: &dyn Fn(&Path) -> io::Result<()>,
+) -> io::Result<()> {
     if dir.is_dir() {
         return Ok(());
     }
     let parent = above(dir);
     if parent != dir {
-        create_private_dirs(moves, parent)?;
+        create_dirs(moves, parent, created)?;
     }
     match moves.create_dir(dir) {
         Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => {}
         Err(error) => return Err(error),
     }
-    moves.sync_dir(parent)
+    created(parent)
 }
 
 /// As [`create_private_dirs`], and durable whoever made it, and maybe died before saying so.

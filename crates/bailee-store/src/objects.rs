@@ -170,4 +170,8 @@ pub trait Objects: Send + Sync {
     fn list(&self, prefix: &str) -> Result<Vec<String>, ObjectError>;
     /// Removes an object; absent is not an error. Durable on return.
     fn delete(&self, name: &str) -> Result<(), ObjectError>;
+    /// Removes several, at less cost if the store can; after an error some may be gone.
+    fn delete_all(&self, names: &[String]) -> Result<(), ObjectError> {
+        names.iter().try_for_each(|name| self.delete(name))
+    }
 }

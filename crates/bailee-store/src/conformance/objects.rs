@@ -188,6 +188,12 @@ fn deletes(open: &OpenObjects) {
     assert_eq!(must(objects.list(""), "list"), ["a/c"]);
     assert_eq!(must(objects.put("a/b", b"second"), "put"), Put::Stored);
     assert_eq!(must(objects.get("a/b"), "get"), b"second");
+    must(objects.put("d", b"third"), "put");
+    let several = ["a/b", "never/there", "d", "a/b"].map(str::to_owned);
+    must(objects.delete_all(&several), "delete several");
+    assert_eq!(must(objects.list(""), "list"), ["a/c"]);
+    must(objects.delete_all(&[]), "delete none");
+    refused!(objects.delete_all(&["a/c".to_owned(), "..".to_owned()]), ObjectError::BadName { .. });
 }
 
 /// Gives some bytes, then an error.
