@@ -69,11 +69,11 @@ fn expand<const N: usize>(key: &[u8; 32], salt: &[u8], info: &[&[u8]]) -> [u8; N
     out
 }
 
-/// Fresh random bytes from the library's generator, seeded by the system.
+/// Fresh random bytes from the system. The library's own generator, when it is first asked, gathers
+/// entropy of its own for 33 ms: a twentieth of a small preservation.
 pub(crate) fn random<const N: usize>() -> Result<[u8; N], VaultError> {
     let mut out = [0; N];
-    aws_lc_rs::rand::fill(&mut out)
-        .map_err(|_| VaultError::Crypto { doing: "draw random bytes" })?;
+    getrandom::fill(&mut out).map_err(|_| VaultError::Crypto { doing: "draw random bytes" })?;
     Ok(out)
 }
 

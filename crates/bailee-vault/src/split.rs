@@ -73,6 +73,36 @@ pub(crate) fn split<E>(
     split_runs(cutter, sink, |to| runs(source, size, room, to))
 }
 
+/// As [`split`], of a source that can be read again: most files are one run of at most one read, and
+/// are cut where they lie.
+pub(crate) fn split_file<E>(
+    source: &Reader,
+    size: u64,
+    cutter: &Cutter,
+    room: &mut Room,
+    sink: &mut Sink<'_, E>,
+) -> Result<u64, E> {
+    if let Some(len) = usize::try_from(size).ok().filter(|len| (1..=READ).contains(len))
+        && source.next_data(0) == 0
+        && let Ok(bytes) = source.read_at(0, len, room)
+        && bytes.len() == len
+        && !bytes.chunks_exact(BLOCK).any(|block| block == ZEROS)
+    {
+        return cut_all(bytes, cutter, sink).map(|()| size);
+    }
+    split(source, size, cutter, room, sink)
+}
+
+/// Cuts a run that is whole.
+fn cut_all<E>(mut run: &[u8], cutter: &Cutter, sink: &mut Sink<'_, E>) -> Result<(), E> {
+    while !run.is_empty() {
+        let (chunk, rest) = run.split_at(cutter.cut(run));
+        sink(Piece::Data(chunk))?;
+        run = rest;
+    }
+    Ok(())
+}
+
 /// Splits what `feed` gives; its answer is the answer.
 pub(crate) fn split_runs<E, T>(
     cutter: &Cutter,
@@ -306,14 +336,20 @@ mod tests {
         Unreadable(u64),
     }
 
+    impl Kept {
+        fn of(piece: &Piece<'_>) -> Self {
+            match *piece {
+                Piece::Data(data) => Self::Data(data.to_vec()),
+                Piece::Zeros(n) => Self::Zeros(n),
+                Piece::Unreadable(n) => Self::Unreadable(n),
+            }
+        }
+    }
+
     fn pieces(medium: &dyn ReadAt, size: u64) -> Vec<Kept> {
         let mut out = Vec::new();
         let mut sink = |piece: Piece<'_>| {
-            out.push(match piece {
-                Piece::Data(data) => Kept::Data(data.to_vec()),
-                Piece::Zeros(n) => Kept::Zeros(n),
-                Piece::Unreadable(n) => Kept::Unreadable(n),
-            });
+            out.push(Kept::of(&piece));
             Ok::<(), ()>(())
         };
         let cutter = Cutter::new(&[1; 16]);
@@ -342,6 +378,31 @@ mod tests {
             })
             .collect();
         assert!(again == bytes);
+    }
+
+    /// Also one that is not as long as it was, or has a block of zeros.
+    #[test]
+    fn a_small_file_is_cut_as_a_large_one_is() {
+        let zeros = |at: usize, len: usize| {
+            let mut bytes = noise(READ);
+            bytes[at..at + len].fill(0);
+            bytes
+        };
+        let (block, across) = (zeros(3 * BLOCK, BLOCK), zeros(3 * BLOCK + 1, BLOCK));
+        for bytes in [noise(1), noise(BLOCK), noise(READ), noise(READ + 1), block, across] {
+            let file = Reader::new(tempfile::tempfile().unwrap());
+            file.file().write_all_at(&bytes, 0).unwrap();
+            for size in [bytes.len() as u64, bytes.len() as u64 + 1] {
+                let (mut found, cutter) = (Vec::new(), Cutter::new(&[1; 16]));
+                let mut sink = |piece: Piece<'_>| {
+                    found.push(Kept::of(&piece));
+                    Ok::<(), ()>(())
+                };
+                let read = split_file(&file, size, &cutter, &mut Room::default(), &mut sink);
+                assert_eq!(read, Ok(bytes.len() as u64));
+                assert_eq!(found, pieces(&Medium { bytes: bytes.clone(), bad: vec![] }, size));
+            }
+        }
     }
 
     #[test]

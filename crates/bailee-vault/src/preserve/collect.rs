@@ -86,9 +86,10 @@ impl<'a> Collector<'a> {
     pub(super) fn collect(&mut self, events: Receiver<Event>) -> Result<(), VaultError> {
         for event in events {
             match event {
-                Event::Found { index, entry } => {
+                Event::Found { index, entries } => {
                     debug_assert_eq!(index, self.entries.len(), "one feeder, one order");
-                    self.entries.push(Stored { entry, extents: Vec::new() });
+                    let stored = |entry| Stored { entry, extents: Vec::new() };
+                    self.entries.extend(entries.into_iter().map(stored));
                 }
                 Event::Same { index, stored } => {
                     debug_assert_eq!(index, self.entries.len(), "one feeder, one order");
@@ -97,9 +98,11 @@ impl<'a> Collector<'a> {
                     self.unchanged = (self.unchanged.0 + 1, self.unchanged.1 + size);
                     self.entries.push(stored);
                 }
-                Event::Whole { index, content, extents } => {
-                    self.advance(1, content.size);
-                    self.fill(index, content, extents);
+                Event::Whole(files) => {
+                    for (index, content, extents) in files {
+                        self.advance(1, content.size);
+                        self.fill(index, content, extents);
+                    }
                 }
                 Event::Streamed { index, content, extents } => {
                     let gap = |e: &&Extent| !matches!(e, Extent::Data(..));
@@ -132,9 +135,8 @@ impl<'a> Collector<'a> {
 
     /// Removes what this snapshot supersedes. What stays after a failure is swept one day.
     pub(super) fn drop_drafts(&self, previous: &Previous) {
-        for name in self.drafts.iter().chain(&previous.drafts) {
-            drop(self.unit.objects.delete(name));
-        }
+        let drafts = [self.drafts.as_slice(), &previous.drafts].concat();
+        drop(self.unit.objects.delete_all(&drafts));
     }
 
     fn advance(&mut self, files: u64, bytes: u64) {
@@ -253,6 +255,7 @@ impl<'a> Collector<'a> {
     ) -> Result<(), VaultError> {
         let mut storer = Storer::new(session, Kind::MetaPack)?;
         for piece in write_all(entries).chunks(MANIFEST_PIECE) {
+            storer.laps.begin();
             let (id, full) = storer.store(piece)?;
             let len = u32::try_from(piece.len()).expect("a piece has at most 1 MiB");
             snapshot.manifest.push((id, len));

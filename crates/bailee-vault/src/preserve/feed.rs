@@ -1,6 +1,6 @@
 //! The feeder: finds things, opens files, hands small ones out whole and cuts large ones itself.
 //!
-//! Invariants: `Found` is sent before any job of that index; the pieces of a large file go to the
+//! Invariants: `Found` is sent, in order, before any job of that index; the pieces of a large file go to the
 //! hasher in order. A stop of the others ends it at its next send.
 //!
 //! What comes once, as a stream or an archive, is in `stream.rs`; what another machine read and
@@ -22,7 +22,7 @@ use crossbeam_channel::Sender;
 use rustix::fs::{CWD, FileType, Mode, OFlags, SeekFrom, Stat, fstat, openat, seek};
 
 use super::previous::Previous;
-use super::stage::{self, Stage};
+use super::stage::{Laps, Stage};
 use super::walk::{Attributes, Found, Walk, meta, moved, open};
 use super::work::Session;
 use super::{Event, Input, Source, Stop};
@@ -37,10 +37,22 @@ const WHOLE: u64 = 8 * 1024 * 1024;
 /// after another leaves the disk idle, and the processors with it.
 const AHEAD: usize = 32;
 
+/// Small files that go to a worker at once: to wake one costs what a small file costs.
+const TOGETHER: usize = 16;
+/// Bytes beyond which no further file goes with them: the others wait for work.
+const ENOUGH: u64 = 512 * 1024;
+
 /// Work for any worker.
 pub(super) enum Job {
-    Whole { index: usize, file: Reader, stat: Stat },
+    Whole(Vec<Small>),
     Chunk { index: usize, piece: usize, data: Arc<Vec<u8>> },
+}
+
+/// A file that one worker reads.
+pub(super) struct Small {
+    pub(super) index: usize,
+    pub(super) file: Reader,
+    pub(super) stat: Stat,
 }
 
 /// Work for the hasher.
@@ -115,7 +127,9 @@ pub(super) struct Feeder<'a> {
     events: Sender<Event>,
     room: Room,
     /// What waits to be handed out, oldest first.
-    ahead: VecDeque<Job>,
+    ahead: VecDeque<Small>,
+    /// What the collector has to hear of before, and the index of the first.
+    found: (usize, Vec<Entry>),
 }
 
 impl<'a> Feeder<'a> {
@@ -125,8 +139,8 @@ impl<'a> Feeder<'a> {
         hashes: Sender<HashJob>,
         events: Sender<Event>,
     ) -> Self {
-        let (room, ahead) = (Room::default(), VecDeque::with_capacity(AHEAD + 1));
-        Self { session, previous, jobs, hashes, events, room, ahead }
+        let (room, ahead) = (Room::default(), VecDeque::with_capacity(AHEAD + TOGETHER));
+        Self { session, previous, jobs, hashes, events, room, ahead, found: (0, Vec::new()) }
     }
 
     /// Reads the whole source.
@@ -143,8 +157,11 @@ impl<'a> Feeder<'a> {
                 let mut index = 0;
                 while let Some(found) = walk.step(&|path, stat| self.known(path, stat)) {
                     match found {
-                        Found::Same(stored) => self.events.send(Event::Same { index, stored })?,
-                        Found::Entry(entry) => self.events.send(Event::Found { index, entry })?,
+                        Found::Same(stored) => {
+                            self.tell_found()?;
+                            self.events.send(Event::Same { index, stored })?;
+                        }
+                        Found::Entry(entry) => self.found(index, entry)?,
                         Found::File { path, meta, file, stat } => {
                             let size = u64::try_from(stat.st_size).unwrap_or(0);
                             self.file(index, path, meta, file, stat, size)?;
@@ -154,7 +171,26 @@ impl<'a> Feeder<'a> {
                 }
             }
         }
-        self.hand_out(0)
+        self.hand_out(0)?;
+        self.tell_found()
+    }
+
+    /// An entry, to be told with others, but before anything else about it is.
+    fn found(&mut self, index: usize, entry: Entry) -> Result<(), Stop> {
+        let (first, entries) = &mut self.found;
+        if entries.is_empty() {
+            *first = index;
+        }
+        entries.push(entry);
+        if entries.len() < AHEAD { Ok(()) } else { self.tell_found() }
+    }
+
+    fn tell_found(&mut self) -> Result<(), Stop> {
+        let (index, entries) = std::mem::take(&mut self.found);
+        if entries.is_empty() {
+            return Ok(());
+        }
+        Ok(self.events.send(Event::Found { index, entries })?)
     }
 
     fn known(&self, path: &[u8], stat: &Stat) -> Option<Stored> {
@@ -171,22 +207,29 @@ impl<'a> Feeder<'a> {
         size: u64,
     ) -> Result<(), Stop> {
         let node = Node::File { meta, content: Content { size, ..Content::default() } };
-        self.events.send(Event::Found { index, entry: Entry { path, node } })?;
+        self.found(index, Entry { path, node })?;
         // A block device's inode says it is empty: its size was measured, and only here.
-        let file = Reader::soon(file, size);
+        let file = Reader::soon(file, size, allocated(&stat));
         if size > WHOLE || i128::from(size) != i128::from(stat.st_size) {
+            self.tell_found()?;
             self.stream(index, &file, &stat, size)
         } else {
-            self.ahead.push_back(Job::Whole { index, file, stat });
-            self.hand_out(AHEAD)
+            self.ahead.push_back(Small { index, file, stat });
+            if self.ahead.len() < AHEAD + TOGETHER { Ok(()) } else { self.hand_out(AHEAD) }
         }
     }
 
     /// Until no more than so many wait.
     fn hand_out(&mut self, rest: usize) -> Result<(), Stop> {
         while self.ahead.len() > rest {
-            let Some(oldest) = self.ahead.pop_front() else { break };
-            self.jobs.send(oldest)?;
+            let (mut together, mut bytes) = (Vec::with_capacity(TOGETHER), 0);
+            while together.len() < TOGETHER && bytes < ENOUGH {
+                let Some(oldest) = self.ahead.pop_front() else { break };
+                bytes += u64::try_from(oldest.stat.st_size).unwrap_or(0);
+                together.push(oldest);
+            }
+            self.tell_found()?;
+            self.jobs.send(Job::Whole(together))?;
         }
         Ok(())
     }
@@ -226,7 +269,7 @@ impl<'a> Feeder<'a> {
         feed: impl FnOnce(&Cutter, &mut Sink<'_, Stop>) -> Result<T, Stop>,
     ) -> Result<(T, Tally), Stop> {
         let (jobs, hashes, session) = (&self.jobs, &self.hashes, self.session);
-        let mut since = stage::now();
+        let mut laps = Laps::new(&session.meter);
         let mut sink = |piece: Piece<'_>| -> Result<(), Stop> {
             match piece {
                 Piece::Data(data) => {
@@ -247,14 +290,17 @@ impl<'a> Feeder<'a> {
                     hashes.send(HashJob::Zeros(n))?;
                 }
             }
-            let now = stage::now();
-            session.meter.add(Stage::ReadCut, now.saturating_sub(since));
-            since = now;
+            laps.end(Stage::ReadCut);
             Ok(())
         };
         let fed = feed(&session.unit.cutter, &mut sink)?;
         Ok((fed, tally))
     }
+}
+
+/// Bytes that the file system keeps for a file.
+fn allocated(stat: &Stat) -> u64 {
+    u64::try_from(stat.st_blocks).unwrap_or(0) * 512
 }
 
 /// Whether a file moved since `before`; one that cannot be examined any more has.

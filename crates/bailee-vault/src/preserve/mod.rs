@@ -145,12 +145,16 @@ pub struct SnapshotReport {
     pub seconds: f64,
 }
 
-/// What the threads tell the collector.
+/// A file's index and content.
+type Done = (usize, Content, Vec<Extent>);
+
+/// What the threads tell the collector. To tell it costs a small file's time, so what is small is
+/// told together.
 enum Event {
-    /// The feeder found something; files come without content.
-    Found { index: usize, entry: Entry },
-    /// A small file is done.
-    Whole { index: usize, content: Content, extents: Vec<Extent> },
+    /// The feeder found these, the first of them as `index`; files come without content.
+    Found { index: usize, entries: Vec<Entry> },
+    /// Small files are done.
+    Whole(Vec<Done>),
     /// A large file's pieces are cut; data pieces still lack their ids.
     Streamed { index: usize, content: Content, extents: Vec<Extent> },
     /// The id of one of them.
@@ -451,13 +455,15 @@ mod tests {
             let (packs_in, _packs) = unbounded();
             let (events_in, events) = unbounded();
             let file = bailee_store::direct::Reader::new(file);
-            jobs_in.send(feed::Job::Whole { index: 0, file, stat }).unwrap();
+            let small = feed::Small { index: 0, file, stat };
+            jobs_in.send(feed::Job::Whole(vec![small])).unwrap();
             drop(jobs_in);
             let worker = Worker::new(&session, &packs_in, &events_in).ok().unwrap();
             assert!(worker.run(&jobs).is_ok());
-            let Ok(Event::Whole { content, .. }) = events.try_recv() else {
+            let Ok(Event::Whole(done)) = events.try_recv() else {
                 panic!("a worker reports what it was given")
             };
+            let [(0, content, _)] = &done[..] else { panic!("{} files", done.len()) };
             assert_eq!(content.changed, before != after, "{before} became {after}");
             assert_eq!(content.size, after.len().min(before.len()) as u64);
         }

@@ -12,8 +12,9 @@ use std::io::{self, Read};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
+use super::stage::{Laps, Stage};
 use super::work::Session;
-use super::{Event, Stage, Stop};
+use super::{Event, Stop};
 use crate::error::VaultError;
 use crate::index::{PackHash, PackRow};
 use crate::pack::{Pack, Slot};
@@ -80,8 +81,11 @@ pub(super) fn upload(
     uploads: &Receiver<Upload>,
     events: &Sender<Event>,
 ) -> Result<(), Stop> {
+    let mut laps = Laps::new(&session.meter);
     for upload in uploads {
-        let (row, slots) = session.meter.run(Stage::Put, || upload.put(session))?;
+        laps.begin();
+        let (row, slots) = upload.put(session)?;
+        laps.end(Stage::Put);
         events.send(Event::Packed { row, slots })?;
     }
     Ok(())

@@ -9,14 +9,13 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_lc_rs::digest::{Context, SHA256};
-use bailee_store::direct::{Reader, Room};
+use bailee_store::direct::Room;
 use crossbeam_channel::{Receiver, Sender};
-use rustix::fs::Stat;
 
-use super::feed::{HashJob, Job, Tally, has_moved};
-use super::stage::{self, Meter, Stage};
+use super::feed::{HashJob, Job, Small, Tally, has_moved};
+use super::stage::{Laps, Meter, Stage};
 use super::upload::{PART, Upload, Uploads};
-use super::{Event, Stop};
+use super::{Done, Event, Stop};
 use crate::chunker::MAX;
 use crate::error::VaultError;
 use crate::index::{PackHash, PackRow, Table};
@@ -25,7 +24,7 @@ use crate::manifest::Extent;
 use crate::pack::{ChunkId, PACK_TARGET, Pack, PackBuilder, Packer};
 use crate::root::finish;
 use crate::seal::{Kind, Place};
-use crate::split::{Piece, split};
+use crate::split::{Piece, split_file};
 use crate::unit::Unit;
 
 /// Room beyond a part for the chunk that crosses its end, and for most directories.
@@ -117,6 +116,7 @@ impl<'a> Session<'a> {
 /// Puts chunks into packs of one kind.
 pub(super) struct Storer<'a> {
     session: &'a Session<'a>,
+    pub(super) laps: Laps<'a>,
     kind: Kind,
     packer: Packer,
     open: Option<PackBuilder>,
@@ -124,13 +124,15 @@ pub(super) struct Storer<'a> {
 
 impl<'a> Storer<'a> {
     pub(super) fn new(session: &'a Session<'a>, kind: Kind) -> Result<Self, VaultError> {
-        Ok(Self { session, kind, packer: Packer::new()?, open: None })
+        let (laps, packer) = (Laps::new(&session.meter), Packer::new()?);
+        Ok(Self { session, laps, kind, packer, open: None })
     }
 
-    /// The chunk's id, and a finished pack if this one filled it.
+    /// The chunk's id, and a finished pack if this one filled it. The caller has begun a lap.
     pub(super) fn store(&mut self, plain: &[u8]) -> Result<(ChunkId, Option<Pack>), VaultError> {
-        let (unit, meter) = (self.session.unit, &self.session.meter);
-        let id = meter.run(Stage::Id, || unit.chunk_id(plain));
+        let unit = self.session.unit;
+        let id = unit.chunk_id(plain);
+        self.laps.end(Stage::Id);
         if !self.session.take(&id) {
             return Ok((id, None));
         }
@@ -142,15 +144,15 @@ impl<'a> Storer<'a> {
             }
         };
         let level = self.session.level.load(Ordering::Relaxed);
-        let full = meter.run(Stage::Seal, || -> Result<Option<Pack>, VaultError> {
-            pack.add(&mut self.packer, level, id, plain)?;
-            if pack.len() >= PACK_TARGET {
-                return pack.finish().map(Some);
-            }
+        pack.add(&mut self.packer, level, id, plain)?;
+        let full = if pack.len() >= PACK_TARGET {
+            Some(pack.finish()?)
+        } else {
             self.open = Some(pack);
-            Ok(None)
-        });
-        Ok((id, full?))
+            None
+        };
+        self.laps.end(Stage::Seal);
+        Ok((id, full))
     }
 
     /// Bytes of the open pack, and where it belongs, once there are enough to send.
@@ -187,8 +189,13 @@ impl<'a> Worker<'a> {
     pub(super) fn run(mut self, jobs: &Receiver<Job>) -> Result<(), Stop> {
         for job in jobs {
             match job {
-                Job::Whole { index, file, stat } => self.whole(index, &file, &stat)?,
+                Job::Whole(files) => {
+                    let done: Result<Vec<Done>, Stop> =
+                        files.iter().map(|small| self.whole(small)).collect();
+                    self.events.send(Event::Whole(done?))?;
+                }
                 Job::Chunk { index, piece, data } => {
+                    self.storer.laps.begin();
                     let id = self.store(&data)?;
                     let len = u32::try_from(data.len()).expect("chunks have at most 1 MiB");
                     let extent = Extent::Data(id, len);
@@ -213,17 +220,18 @@ impl<'a> Worker<'a> {
         Ok(id)
     }
 
-    fn whole(&mut self, index: usize, file: &Reader, stat: &Stat) -> Result<(), Stop> {
+    fn whole(&mut self, Small { index, file, stat }: &Small) -> Result<Done, Stop> {
         let mut hash = Context::new(&SHA256);
         let mut tally = Tally::new(stat);
         let mut room = std::mem::take(&mut self.room);
         let session = self.storer.session;
-        let mut since = stage::now();
+        self.storer.laps.begin();
         let mut sink = |piece: Piece<'_>| -> Result<(), Stop> {
-            session.meter.add(Stage::ReadCut, stage::now().saturating_sub(since));
+            self.storer.laps.end(Stage::ReadCut);
             match piece {
                 Piece::Data(data) => {
-                    session.meter.run(Stage::Sha256, || hash.update(data));
+                    hash.update(data);
+                    self.storer.laps.end(Stage::Sha256);
                     tally.data(self.store(data)?, data.len());
                 }
                 Piece::Zeros(n) => {
@@ -235,16 +243,15 @@ impl<'a> Worker<'a> {
                     tally.unreadable(n);
                 }
             }
-            since = stage::now();
             Ok(())
         };
         let size = u64::try_from(stat.st_size).unwrap_or(0);
-        let read = split(file, size, &session.unit.cutter, &mut room, &mut sink)?;
+        let read = split_file(file, size, &session.unit.cutter, &mut room, &mut sink)?;
         let changed = read != size || has_moved(file.file(), stat);
         let (mut content, extents) = tally.finish(changed);
         content.sha256 = finish(hash);
         self.room = room;
-        Ok(self.events.send(Event::Whole { index, content, extents })?)
+        Ok((*index, content, extents))
     }
 }
 
@@ -255,14 +262,18 @@ pub(super) fn hash(
     events: &Sender<Event>,
 ) -> Result<(), Stop> {
     let mut context = Context::new(&SHA256);
+    let mut laps = Laps::new(&session.meter);
     for job in jobs {
+        laps.begin();
         match job {
             HashJob::Data(data) => {
-                session.meter.run(Stage::Sha256, || context.update(&data));
+                context.update(&data);
+                laps.end(Stage::Sha256);
                 session.done_with(data);
             }
             HashJob::Zeros(n) => {
-                session.meter.run(Stage::Sha256, || hash_zeros(&mut context, n));
+                hash_zeros(&mut context, n);
+                laps.end(Stage::Sha256);
             }
             HashJob::End { index } => {
                 let done = std::mem::replace(&mut context, Context::new(&SHA256));

@@ -25,7 +25,7 @@ impl Feeder<'_> {
                     let read = read_evidence(bytes);
                     let entry = blank(read.map_err(|why| frames.flaw(why))?);
                     let is_file = entry.content().is_some();
-                    self.events.send(Event::Found { index, entry })?;
+                    self.events.send(Event::Found { index, entries: vec![entry] })?;
                     if is_file {
                         self.content(index, &mut frames)?;
                     }

@@ -44,7 +44,7 @@ impl Feeder<'_> {
     pub(super) fn input(&mut self, input: &Input) -> Result<(), Stop> {
         let node = Node::File { meta: meta_of_stream(), content: Content::default() };
         let entry = Entry { path: input.name().as_bytes().to_vec(), node };
-        self.events.send(Event::Found { index: 0, entry })?;
+        self.events.send(Event::Found { index: 0, entries: vec![entry] })?;
         let once = Once::new(input.read());
         let (_, tally) = self.pieces(0, &once, u64::MAX, Tally::nameless())?;
         if let Some(e) = once.failure() {
@@ -67,7 +67,7 @@ impl Feeder<'_> {
         let below = |path: &[u8]| archive.flaw(refused(path, "lies below what is no directory"));
         for path in tree.missing().map_err(|path| flawed(input, below(&path)))? {
             tree.place(path.clone(), count, true);
-            self.events.send(Event::Found { index: count, entry: implied(path) })?;
+            self.events.send(Event::Found { index: count, entries: vec![implied(path)] })?;
             count += 1;
         }
         Ok(self.events.send(Event::Arranged(tree))?)
@@ -97,7 +97,8 @@ impl Feeder<'_> {
                 let size = body.size;
                 let node = Node::File { meta, content: Content { size, ..Content::default() } };
                 tree.place(place.clone(), index, false);
-                self.events.send(Event::Found { index, entry: Entry { path: place, node } })?;
+                let entries = vec![Entry { path: place, node }];
+                self.events.send(Event::Found { index, entries })?;
                 let bytes = MemberBytes::new(archive, body);
                 let (_, tally) = self.pieces(index, &bytes, size, Tally::nameless())?;
                 if let Some(flaw) = bytes.flaw() {
@@ -108,7 +109,8 @@ impl Feeder<'_> {
             node => {
                 let directory = matches!(node, Node::Directory { .. });
                 tree.place(place.clone(), index, directory);
-                self.events.send(Event::Found { index, entry: Entry { path: place, node } })?;
+                let entries = vec![Entry { path: place, node }];
+                self.events.send(Event::Found { index, entries })?;
             }
         }
         Ok(1)
