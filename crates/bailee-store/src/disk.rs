@@ -15,34 +15,28 @@
 //! Directories have mode 0700, files 0600. Folders are never removed, so a folder once known to
 //! be durable stays so. Out of scope: encryption (the vault), quotas.
 
+mod part;
+
 use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::ops::Range;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use rustix::fs::{FlockOperation, flock};
+use part::{PART, Part, lock_part};
 
 use crate::direct::{Reader, Room, Writer, write_stream};
 use crate::durable::{Kernel, Moves, Placed, create_fleeting_dirs, durable_private_dir};
 use crate::objects::{bad_range, check_name, name_is_folder};
 use crate::{ObjectError, Objects, Put, Ranges};
 
-/// Folder of unfinished files. `~` is no letter of object names.
-const PART: &str = "~part";
-/// Held shared by every handle, exclusively by the sweep.
-const PART_LOCK: &str = "lock";
 thread_local! {
     /// Memory of `put_stream`: fresh memory costs page faults.
     static ROOM: Cell<Room> = Cell::default();
 }
-
-/// Distinguishes the temporary files of all handles in this process.
-static NEXT_PART: AtomicU64 = AtomicU64::new(0);
 
 /// Objects in a directory of their own. `M` makes the moves that must survive power loss.
 #[derive(Debug)]
@@ -334,55 +328,6 @@ fn list_below(root: &Path, folder: &str, names: &mut Vec<String>) -> io::Result<
     Ok(())
 }
 
-/// Takes the lock of invariant 4: sweeps if nobody else is there, then holds it shared.
-fn lock_part(moves: &impl Moves, part: &Path) -> io::Result<File> {
-    let lock = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(part.join(PART_LOCK))?;
-    if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok() {
-        for leftover in fs::read_dir(part)? {
-            let leftover = leftover?;
-            if leftover.file_name() != PART_LOCK {
-                moves.remove_file(&leftover.path())?;
-            }
-        }
-    }
-    flock(&lock, FlockOperation::LockShared)?;
-    Ok(lock)
-}
-
-/// A temporary file, removed when dropped (after a rename there is nothing left to remove).
-struct Part<'m, M: Moves> {
-    moves: &'m M,
-    path: PathBuf,
-    file: File,
-}
-
-impl<'m, M: Moves> Part<'m, M> {
-    fn new(moves: &'m M, dir: &Path) -> io::Result<Part<'m, M>> {
-        let number = NEXT_PART.fetch_add(1, Ordering::Relaxed);
-        let path = dir.join(format!("{}-{number}", std::process::id()));
-        let file = moves.create_file(&path)?;
-        Ok(Part { moves, path, file })
-    }
-
-    fn file(&self) -> Result<File, ObjectError> {
-        let name = self.path.display().to_string();
-        self.file.try_clone().map_err(|error| io_error("write", &name, &error))
-    }
-}
-
-impl<M: Moves> Drop for Part<'_, M> {
-    fn drop(&mut self) {
-        // Absent after the rename; anything else is swept at the next open.
-        let _ = self.moves.remove_file(&self.path);
-    }
-}
-
 /// Small objects go through the page cache, which knows how to wait; large ones past it.
 fn copy(name: &str, from: &mut dyn Read, to: &File) -> Result<(), ObjectError> {
     let room = ROOM.take();
@@ -419,6 +364,7 @@ fn io_error(doing: &'static str, name: &str, error: &io::Error) -> ObjectError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs::OpenOptions;
     use std::os::unix::fs::PermissionsExt;
 
     fn parts(dir: &Path) -> usize {

@@ -73,8 +73,8 @@ pub(crate) fn split<E>(
     split_runs(cutter, sink, |to| runs(source, size, room, to))
 }
 
-/// As [`split`], of a source that can be read again: most files are one run of at most one read, and
-/// are cut where they lie.
+/// As [`split`], of a source that can be read again: most files are one run of at most one read,
+/// and are cut where they lie.
 pub(crate) fn split_file<E>(
     source: &Reader,
     size: u64,

@@ -1,7 +1,7 @@
 //! The feeder: finds things, opens files, hands small ones out whole and cuts large ones itself.
 //!
-//! Invariants: `Found` is sent, in order, before any job of that index; the pieces of a large file go to the
-//! hasher in order. A stop of the others ends it at its next send.
+//! Invariants: `Found` is sent, in order, before any job of that index; the pieces of a large file
+//! go to the hasher in order. A stop of the others ends it at its next send.
 //!
 //! What comes once, as a stream or an archive, is in `stream.rs`; what another machine read and
 //! sent, in `sent.rs`.
