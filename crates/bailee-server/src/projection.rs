@@ -104,7 +104,7 @@ impl Projection {
         thread::scope(|scope| {
             scope.spawn(move || read_pages(journal, &to_reader));
             scope.spawn(move || hold_against_leaves(&pages, &to_applier));
-            apply_all(&read)
+            apply_all(read)
         })
     }
 
@@ -152,7 +152,8 @@ fn hold_against_leaves(pages: &Receiver<Page<Entry>>, to: &SyncSender<Page<Read>
     }
 }
 
-fn apply_all(pages: &Receiver<Page<Read>>) -> Result<Projection, ReplayError> {
+/// Takes the receiver: when this ends early, the threads that send to it have to.
+fn apply_all(pages: Receiver<Page<Read>>) -> Result<Projection, ReplayError> {
     let (mut replay, mut tree, mut gone) = (Replay::new(), Tree::new(), BTreeSet::new());
     for page in pages {
         for read in page? {
@@ -211,5 +212,55 @@ fn all_there(gone: &BTreeSet<(u64, usize)>) -> Result<(), ReplayError> {
     match gone.first() {
         None => Ok(()),
         Some((seq, n)) => Err(ReplayError::Gone { seq: *seq, what: SECTION_NAMES[*n] }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::mpsc::channel;
+    use std::time::Duration;
+
+    use bailee_store::{Batch, Digest};
+
+    use super::*;
+
+    /// Far more pages than the threads may be ahead, and not one entry that is any.
+    struct Broken;
+
+    impl Journal for Broken {
+        fn head(&self) -> Result<u64, JournalError> {
+            Ok(32 * PAGE as u64)
+        }
+        fn read(&self, from: u64, limit: usize) -> Result<Vec<Entry>, JournalError> {
+            let entry = Entry { leaf: b"no leaf".to_vec(), sections: [None, None, None] };
+            let count = usize::try_from(self.head()? - from).unwrap().min(limit);
+            Ok(vec![entry; count])
+        }
+        fn append(&self, _: u64, _: &Batch) -> Result<u64, JournalError> {
+            unreachable!("it is only read")
+        }
+        fn erase(&self, _: &[(u64, usize)], _: &[Digest]) -> Result<(), JournalError> {
+            unreachable!("it is only read")
+        }
+        fn exhibit(&self, _: &Digest) -> Result<Option<Vec<u8>>, JournalError> {
+            unreachable!("it is only read")
+        }
+        fn cell(&self, _: &str) -> Result<Option<Vec<u8>>, JournalError> {
+            unreachable!("it is only read")
+        }
+        fn swap_cell(&self, _: &str, _: Option<&[u8]>, _: &[u8]) -> Result<(), JournalError> {
+            unreachable!("it is only read")
+        }
+    }
+
+    /// The threads that are ahead wait for nobody: a damaged journal is told, and told at once.
+    #[test]
+    fn the_first_error_ends_the_replay_of_a_long_journal() {
+        let (done, told) = channel();
+        let journal = Arc::new(Broken);
+        thread::spawn(move || done.send(Projection::replay(&*journal).map(drop)));
+        let ended = told.recv_timeout(Duration::from_secs(300)).expect("it ends");
+        assert!(matches!(ended, Err(ReplayError::Leaf { seq: 0, .. })), "{ended:?}");
     }
 }

@@ -7,6 +7,8 @@
 //! 3. Order is restored by turn-taking: chunk `i` comes from thread `i mod n`, so a large file
 //!    keeps all cores busy with a bounded number of chunks in memory.
 //! 4. There are twice as many threads as cores: half of them wait for a disk.
+//! 5. Whatever ends the reading early (damage, whoever takes no more) ends all threads: each sends
+//!    to a receiver that lives in the thread that may stop, never beyond it.
 
 use std::thread;
 
@@ -120,6 +122,7 @@ fn together(
     let (spare_in, spare) = bounded::<Vec<u8>>(2 * AHEAD * threads);
     let (ordered_in, ordered) = bounded(AHEAD);
     thread::scope(|scope| {
+        let ordered = ordered; // ends with what takes, also early: the others wait for it to end
         let lanes: Vec<Receiver<Read>> = (0..threads)
             .map(|lane| {
                 let (sender, receiver) = bounded(AHEAD);

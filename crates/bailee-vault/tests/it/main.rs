@@ -30,6 +30,7 @@ mod roundtrip;
 mod scrub;
 mod seen;
 mod shelf;
+mod stopped;
 mod strange;
 mod support;
 mod tamper;
