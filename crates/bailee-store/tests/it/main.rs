@@ -1,6 +1,7 @@
 //! Every store passes the one conformance suite, and random sequences of calls cannot tell the
 //! stores apart.
 
+mod garage;
 mod models;
 #[allow(clippy::unwrap_used, reason = "helpers of one test")]
 mod overloaded;

@@ -227,12 +227,12 @@ pub(crate) fn certify(dir: &Path) {
     }
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     taken.local_addr().expect("its number").port()
 }
 
-fn installed(program: &str) -> bool {
+pub(crate) fn installed(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let file = |dir: PathBuf| Path::new(&dir).join(program).is_file();
     std::env::split_paths(&path).any(file)

@@ -1,5 +1,5 @@
 //! The conformance suite and what is special about S3, on real engines: Debian's radosgw, started
-//! here; and whatever engine `BAILEE_TEST_S3_ENDPOINT` names.
+//! here; Garage, where the machine has it; and whatever engine `BAILEE_TEST_S3_ENDPOINT` names.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -13,6 +13,7 @@ use bailee_store::s3::{
 };
 use bailee_store::{ObjectError, Objects, Put, conformance};
 
+use crate::garage::Garage;
 use crate::radosgw::{ID, RadosGw, SECRET};
 use crate::way::{self, Trouble};
 
@@ -35,6 +36,27 @@ fn s3_objects_on_radosgw() {
     nothing_acknowledged_is_lost_with_the_gateway(&mut engine, &settings);
 }
 
+/// A second opinion on what S3 is. Its probe is where engines differ.
+#[test]
+fn s3_objects_on_garage() {
+    let Some(engine) = Garage::start() else {
+        println!(
+            "NOT RUN on garage: cargo install garage --no-default-features -F bundled-libs,sqlite"
+        );
+        return;
+    };
+    let settings = engine.bucket("kept");
+    let found = S3Objects::open(&settings).unwrap().probe("1", Locks::Try).unwrap();
+    let outcome = |what: &str| found.iter().find(|f| f.what.starts_with(what)).unwrap().outcome;
+    assert_eq!((outcome("read"), outcome("list")), (Outcome::Holds, Outcome::Holds));
+    assert_eq!(outcome("checksum"), Outcome::Holds);
+    assert_eq!(outcome("put once"), Outcome::Broken, "2.5 takes the header and writes over");
+    assert_eq!(outcome("legal hold"), Outcome::Broken, "2.5 takes the header and deletes");
+    conforms(&settings);
+    prefixes_are_stores_of_their_own(&settings);
+    lists_more_than_a_page(&settings);
+}
+
 /// Any other engine, as its owner names it.
 #[test]
 fn s3_objects_on_the_engine_of_the_environment() {
@@ -42,7 +64,7 @@ fn s3_objects_on_the_engine_of_the_environment() {
     let Some(endpoint) = told("ENDPOINT") else {
         println!(
             "NOT RUN on a second engine: set BAILEE_TEST_S3_ENDPOINT, _BUCKET, _REGION, _ID and \
-             _SECRET to an empty bucket of one, such as garage"
+             _SECRET to an empty bucket of one"
         );
         assert!(told("BUCKET").is_none(), "BAILEE_TEST_S3_BUCKET without _ENDPOINT");
         return;
