@@ -246,6 +246,12 @@ pub fn open_file(
     Ok(vault(house)?.open_file(&tenant, &id, path)?)
 }
 
+/// What is in a snapshot, in tree order.
+pub fn entries(house: &House, snapshot: SnapshotId) -> Result<Vec<Entry>, KeepError> {
+    let (tenant, id) = locate(house, snapshot)?;
+    Ok(vault(house)?.manifest(&tenant, &id)?)
+}
+
 /// Opens a whole snapshot for reading: what is in it, and its bytes. As long as they are used, the
 /// house has to stay open: its lock keeps everybody from erasing under the reader.
 pub fn browse(house: &House, snapshot: SnapshotId) -> Result<(Vec<Entry>, Contents), KeepError> {

@@ -66,7 +66,7 @@ pub enum VaultError {
     },
     /// No such path in the snapshot, or it is not a regular file.
     #[error(
-        "snapshot {id} holds no regular file {path:?}: print its manifest to see what it holds"
+        "snapshot {id} holds no regular file {path:?}: `bailee snapshot files` lists what it holds"
     )]
     UnknownPath {
         /// The snapshot.

@@ -20,6 +20,7 @@ use crate::cli::ask::Ask;
 use crate::cli::keep::{PreserveArgs, RestoreArgs, SnapshotVerb};
 use crate::client::encoded;
 use crate::door::{Door, read_id};
+use crate::listing;
 use crate::print::progress::Bar;
 use crate::print::{self, Style};
 use crate::transfer;
@@ -119,6 +120,9 @@ pub(crate) fn snapshot(verb: SnapshotVerb, reach: &Reach, style: Style) -> Resul
     let id = match verb {
         SnapshotVerb::List(part) => return ordinary(Ask::List("snapshots", part), reach, style),
         SnapshotVerb::Show { snapshot } => return ordinary(Ask::Show(snapshot), reach, style),
+        SnapshotVerb::Files { snapshot, only } => {
+            return listing::files(&snapshot, only.as_deref(), reach, style);
+        }
         SnapshotVerb::Map { snapshot, path } => return map(&snapshot, &path, reach, style),
         SnapshotVerb::Verify { snapshot } => snapshot,
     };

@@ -19,6 +19,7 @@ mod init;
 mod keep;
 mod keys;
 mod let_go;
+mod listing;
 mod log;
 mod monitor;
 mod mount;

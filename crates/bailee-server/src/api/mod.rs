@@ -10,6 +10,7 @@ pub mod check;
 pub mod erased;
 pub mod expired;
 pub mod kept;
+pub mod listing;
 pub mod parts;
 mod perform;
 pub mod problem;

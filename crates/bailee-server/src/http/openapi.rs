@@ -161,6 +161,7 @@ fn parameters(route: &Route) -> Vec<Value> {
             ("form", "tree (if absent), or tar: a pax archive, in one transfer"),
             ("only", "Only what this pattern matches, of a tree"),
         ],
+        "/v1/snapshots/{id}/files" => &[("only", "Only what this pattern matches")],
         "/v1/snapshots/{id}/map" => &[("path", "A file in it, percent-encoded byte by byte")],
         "/v1/gate/{asset}" => &[("verb", "let-go (if absent) or transfer")],
         "/v1/{what}" | "/v1/clearances" => {

@@ -162,6 +162,9 @@ routes! {
     Get "/v1/snapshots/{id}/content" Need::House(&[Operator]), 0, None
         => "application/octet-stream" None, transfers::content,
         "The content of a snapshot, or what is asked for of it, as a transfer (docs/transfer.md)";
+    Get "/v1/snapshots/{id}/files" Need::House(&[Operator]), 0, None
+        => "application/json" None, transfers::files,
+        "What is in a snapshot, as its manifest has it";
     Get "/v1/snapshots/{id}/map" Need::House(&[Operator]), 0, None
         => "application/json" None, transfers::map,
         "Which bytes of a file or device the medium did not give";
@@ -251,6 +254,7 @@ mod tests {
             "--o- house POST /v1/snapshots/{id}/verify",
             "--o- house POST /v1/assets/{asset}/snapshots",
             "--o- house GET /v1/snapshots/{id}/content",
+            "--o- house GET /v1/snapshots/{id}/files",
             "--o- house GET /v1/snapshots/{id}/map",
             "--o- house POST /v1/probes",
             "--or party GET /v1/demands/{id}/receipt",

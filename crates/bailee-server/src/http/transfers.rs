@@ -12,10 +12,10 @@ use std::sync::{MutexGuard, TryLockError};
 use bailee_core::id::{AssetId, SnapshotId};
 use bailee_vault::{Input, Pattern, Plain, PlainWriter, Source, SourceKind, Unchanged, VaultError};
 
-use crate::api::{Problem, kept};
+use crate::api::{Problem, kept, listing};
 use crate::http::handlers::{Ask, Shared};
 use crate::http::incoming::Incoming;
-use crate::http::reply::{BYTES, Reply};
+use crate::http::reply::{BYTES, JSON, Reply};
 use crate::http::stream::Stream;
 use crate::http::upkeep::person;
 use crate::keeping::{self, KeepError};
@@ -82,6 +82,23 @@ pub(crate) fn map(shared: &Shared, ask: &Ask) -> Result<Reply, Problem> {
     Reply::json(200, &kept::map(&snapshot.to_string(), &name, file.content()))
 }
 
+/// What is in a snapshot, written while it leaves.
+pub(crate) fn files(shared: &Shared, ask: &Ask) -> Result<Reply, Problem> {
+    let (snapshot, only) = (ask.id::<SnapshotId>()?, only(ask)?);
+    let entries = keeping::entries(&shared.house, snapshot)?;
+    let stream = Stream::begin(move |out| {
+        let written = listing::write(&snapshot.to_string(), &entries, only.as_ref(), out);
+        written.map_err(|e| lost(&e))
+    })?;
+    Ok(Reply::stream(JSON, stream))
+}
+
+/// The part of a snapshot that is asked for.
+fn only(ask: &Ask) -> Result<Option<Pattern>, Problem> {
+    let only = ask.all_said("only").next().map(|text| Pattern::new(&text)).transpose();
+    only.map_err(|e| Problem::bad_request("only", e.to_string()))
+}
+
 /// What a snapshot is given as.
 #[derive(Clone, Copy)]
 enum Form {
@@ -100,9 +117,7 @@ fn form(ask: &Ask) -> Result<Form, Problem> {
 }
 
 pub(crate) fn content(shared: &Shared, ask: &Ask) -> Result<Reply, Problem> {
-    let (snapshot, by) = (ask.id::<SnapshotId>()?, person(ask)?);
-    let only = ask.all_said("only").next().map(|text| Pattern::new(&text)).transpose();
-    let only = only.map_err(|e| Problem::bad_request("only", e.to_string()))?;
+    let (snapshot, by, only) = (ask.id::<SnapshotId>()?, person(ask)?, only(ask)?);
     let form = form(ask)?;
     let (tenant, id) = keeping::locate(&shared.house, snapshot)?;
     let vault = keeping::vault(&shared.house)?;

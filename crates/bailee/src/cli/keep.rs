@@ -158,6 +158,16 @@ pub(crate) enum SnapshotVerb {
         #[arg(value_name = "S-1")]
         snapshot: String,
     },
+    /// List what is in one: kind, mode, size, time and path of each
+    #[command(after_long_help = "EXAMPLE\n  bailee snapshot files S-1 --only '**.pdf'")]
+    Files {
+        /// Which
+        #[arg(value_name = "S-1")]
+        snapshot: String,
+        /// Only what this matches, as `restore --only` takes it
+        #[arg(long, value_name = "PATTERN")]
+        only: Option<String>,
+    },
     /// Write which bytes of a file or device its medium gave, as a map file of GNU ddrescue
     #[command(after_long_help = "EXAMPLE\n  bailee snapshot map S-1 sdb > sdb.map")]
     Map {

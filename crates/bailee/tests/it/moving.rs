@@ -111,6 +111,34 @@ fn a_directory_goes_in_and_comes_back_as_it_does_on_the_data_directory() {
 }
 
 #[test]
+fn a_listing_is_the_same_here_and_there() {
+    let room = Room::with_house();
+    room.furnish();
+    let operator = token(&room, "P-2", "operator");
+    let from = furnished(&room);
+    room.run_as("P-2", &["preserve", "A-1", text(&from)]).ok();
+    let listing = |said: &dyn Fn(&[&str]) -> Said| {
+        let all = said(&["snapshot", "files", "S-1"]).ok();
+        let json = said(&["--json", "snapshot", "files", "S-1"]).json();
+        let one = said(&["snapshot", "files", "S-1", "--only", "photos/*/a.raw"]).ok();
+        assert!(one.lines().count() == 1 && one.contains("photos/deep/a.raw -> "), "{one}");
+        let none = said(&["snapshot", "files", "S-1", "--only", "nobody"]);
+        assert_eq!((none.code, none.out.as_str()), (1, ""), "{none:?}");
+        assert_eq!(said(&["snapshot", "files", "S-99"]).code, 1);
+        (all, json)
+    };
+    let server = Server::start(&room);
+    let there = listing(&|args| server.run(&operator, args));
+    drop(server);
+    assert_eq!(listing(&|args| room.run(args)), there);
+    assert_eq!(there.0.lines().count(), describe(&from).len() - 1, "{}", there.0);
+    let raw = fs::read(from.join("photos/deep/a.raw")).unwrap();
+    let hash = json!(bailee_ledger::to_hex(&bailee_ledger::hash::sha256(&raw)));
+    let items = there.1["items"].as_array().unwrap();
+    assert!(items.iter().any(|item| item["kind"] == "file" && item["sha256"] == hash), "{items:?}");
+}
+
+#[test]
 fn files_archives_and_pipes_go_in() {
     let room = Room::with_house();
     room.furnish();

@@ -113,6 +113,7 @@ fn what_the_service_does_is_asked_there() {
         "scrub",
         "probe",
         "snapshot verify S-1",
+        "snapshot files S-1",
         "snapshot map S-1 a",
         "restore S-1 given-back",
         "export S-1 --form tar --to given.tar",
