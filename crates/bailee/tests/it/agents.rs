@@ -183,14 +183,14 @@ fn a_killed_agent_hands_in_its_certificate_with_the_same_command() {
 
 #[test]
 fn a_certificate_that_comes_after_the_lease_is_kept_for_people_and_nothing_is_written() {
-    let stage = stage(None, "2");
+    let stage = stage(None, "6");
     let server = Server::start(&stage.room);
     let line = line(server.url(), vec![Fate::Lost; 1000]);
     let said = stage.sanitize(&line.url);
     assert_eq!(said.code, 3, "{said:?}");
     assert!(said.err.contains("certificate_not_handed_in"), "{said:?}");
     assert!(said.err.contains("run.certificate.json"), "{said:?}");
-    std::thread::sleep(Duration::from_secs(3));
+    std::thread::sleep(Duration::from_secs(7));
     let wiped = fs::read(&stage.disk).expect("the disk");
     let late = stage.sanitize(server.url());
     assert_eq!(late.code, 1, "{late:?}");
