@@ -6,8 +6,9 @@
 //!
 //! Time: dependencies are compiled once. The tests are built as the release is, with our own crates
 //! checked as [`CHECKED`] says, and the fuzz targets stand on the same. The lints are asked while
-//! the tests are built. Builds side by side gained nothing on two cores, which one keeps busy. The
-//! `bailee` that is left in the build directory is that of the tests; cargo makes it anew.
+//! the tests are built, by [`LINTS`]. Builds side by side gained nothing on two cores, which one
+//! keeps busy. The `bailee` that is left in the build directory is that of the tests; cargo makes
+//! it anew.
 
 use crate::run::{Steps, visibly};
 use crate::tree::Tree;
@@ -21,6 +22,9 @@ const BINARY_BYTES: u64 = 40_000_000;
 
 /// What sets the tests' build apart from the release: see its head.
 pub(crate) const CHECKED: &str = "xtask/checked.toml";
+
+/// The compiler and clippy in one, for the build of the tests: see its head.
+const LINTS: &str = "xtask/lint-driver";
 
 /// `cargo xtask test`.
 pub(crate) fn test(tree: &Tree) -> Result<()> {
@@ -74,13 +78,13 @@ fn cargo(tree: &Tree, arguments: &[&str]) -> Result<()> {
 /// and the lints in one pass, where `cargo clippy` would check every dependency once more.
 fn checked(tree: &Tree, arguments: &[&str]) -> Result<()> {
     let mut command = Command::new("cargo");
-    with_lints(&mut command).args(arguments).args(["--release", "--locked", "--config", CHECKED]);
+    with_lints(&mut command).env("RUSTC_WORKSPACE_WRAPPER", tree.root.join(LINTS));
+    command.args(arguments).args(["--release", "--locked", "--config", CHECKED]);
     visibly(command.current_dir(&tree.root))
 }
 
 /// What `cargo clippy -- -D warnings` sets before it calls `cargo check`.
 fn with_lints(command: &mut Command) -> &mut Command {
-    command.env("RUSTC_WORKSPACE_WRAPPER", "clippy-driver");
     command.env("CLIPPY_ARGS", "-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__")
 }
 
@@ -121,7 +125,7 @@ mod tests {
         let source = dir.path().join("lib.rs");
         let lint = |text: &str| {
             std::fs::write(&source, text).unwrap();
-            let mut driver = Command::new("clippy-driver");
+            let mut driver = Command::new(Tree::find().unwrap().root.join(LINTS));
             let driver = with_lints(&mut driver).args(["rustc", "--crate-type=lib", "-o"]);
             driver.arg(dir.path().join("lib.rlib")).arg(&source).output().unwrap()
         };
