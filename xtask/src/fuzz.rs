@@ -19,7 +19,7 @@ use std::process::{Command, Stdio};
 use std::sync::Mutex;
 
 /// Seconds per target when nobody says otherwise: a look; `cargo xtask fuzz 3600` is a search.
-pub(crate) const SECONDS: u32 = 10;
+pub(crate) const SECONDS: u32 = 20;
 
 /// `cargo xtask fuzz [seconds] [target]`.
 pub(crate) fn command(tree: &Tree, words: &[&str]) -> Result<()> {

@@ -33,7 +33,7 @@ cargo xtask <command>
   tidy [--shrink]   arrows, purity, budgets, words, documents; --shrink lowers the ratchets
   deny              licences, bans and sources of all dependencies
   fuzz [seconds] [target]
-                    every fuzz target for that long (default 10 s), or only the one named
+                    every fuzz target for that long (default 20 s), or only the one named
   bench [name [words]]
                     benchmarks of all crates, or of one, against their targets; further words
                     go to the crate's main benchmark (`bench vault prune 10000000`, `bench vault
