@@ -49,9 +49,10 @@ pub(crate) fn test(tree: &Tree) -> Result<()> {
     }
 }
 
-/// Twice as many as cores: half of a test's time is a disk, a server or a browser.
+/// Four times as many as cores: tests wait for disks, servers and browsers, and with twice as many
+/// the cores were idle for half of the time.
 fn tests_at_once() -> usize {
-    2 * std::thread::available_parallelism().map_or(1, usize::from)
+    4 * std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// Lints, tests and documentation examples.
