@@ -37,6 +37,7 @@ mod runner;
 pub mod scenario;
 pub mod secrecy;
 pub mod settling;
+pub mod span;
 pub mod stamping;
 mod steward;
 pub mod volumes;

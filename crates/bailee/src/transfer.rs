@@ -11,8 +11,9 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
-use bailee_server::api::kept;
+use bailee_server::api::{Problem, kept};
 use bailee_server::keeping::KeepError;
+use bailee_server::span::Span;
 use bailee_server::vault::{Pattern, Plain, Source, SourceKind, VaultError, receive, receive_bag};
 use bailee_server::vault::{RestoreReport, send};
 use serde_json::Value;
@@ -99,21 +100,55 @@ pub(crate) fn tar(
     bar: &mut Bar,
 ) -> Result<Value, Trouble> {
     let path = format!("/v1/snapshots/{}/content?form=tar", encoded(snapshot));
-    let mut plain = Plain::new(client.take(&path)?, client.base());
+    let report = plain(client, &path, out, &mut |done| {
+        bar.bytes("writing the archive", done, 0);
+    })?;
+    serde_json::from_slice(&report).map_err(|e| not_ours(client, &e))
+}
+
+/// Writes what a span of a file of the service has.
+pub(crate) fn cat(
+    client: &Client,
+    (snapshot, file, span): (&str, &[u8], Span),
+    out: &mut dyn io::Write,
+) -> Result<(), Trouble> {
+    let (snapshot, file) = (encoded(snapshot), encoded(file));
+    let path = format!("/v1/snapshots/{snapshot}/file?path={file}&range={span}");
+    let report = plain(client, &path, out, &mut |_| ())?;
+    if report.is_empty() {
+        return Ok(());
+    }
+    let problem: Problem = serde_json::from_slice(&report).map_err(|e| not_ours(client, &e))?;
+    Err(problem.into())
+}
+
+/// Writes the bytes that a transfer carries, saying how many it has; what is said behind them.
+fn plain(
+    client: &Client,
+    path: &str,
+    out: &mut dyn io::Write,
+    far: &mut dyn FnMut(u64),
+) -> Result<Vec<u8>, Trouble> {
+    let mut plain = Plain::new(client.take(path)?, client.base());
     let (mut room, mut done) = (vec![0; 1 << 20], 0);
     loop {
-        let n = plain.read(&mut room).map_err(|e| Trouble::io("read the archive", &e))?;
+        let n = plain.read(&mut room).map_err(|e| match e.downcast::<VaultError>() {
+            Ok(error) => KeepError::from(error).into(),
+            Err(e) => Trouble::io("read the answer", &e),
+        })?;
         if n == 0 {
             break;
         }
         out.write_all(&room[..n]).map_err(|e| Trouble::unread(&e))?;
         done += n as u64;
-        bar.bytes("writing the archive", done, 0);
+        far(done);
     }
     out.flush().map_err(|e| Trouble::unread(&e))?;
-    let report = plain.report().map_err(KeepError::from)?;
-    let not_ours = |e| Trouble::failed("strange_answer", client.base(), e, "update both sides");
-    serde_json::from_slice(&report).map_err(not_ours)
+    Ok(plain.report().map_err(KeepError::from)?)
+}
+
+fn not_ours(client: &Client, error: &serde_json::Error) -> Trouble {
+    Trouble::failed("strange_answer", client.base(), error, "update both sides")
 }
 
 /// What the medium gave of a file of the service, and what not.

@@ -162,6 +162,10 @@ fn parameters(route: &Route) -> Vec<Value> {
             ("only", "Only what this pattern matches, of a tree"),
         ],
         "/v1/snapshots/{id}/files" => &[("only", "Only what this pattern matches")],
+        "/v1/snapshots/{id}/file" => &[
+            ("path", "A file in it, percent-encoded byte by byte"),
+            ("range", "Only bytes A-B, both included, A- (to the end) or -N (the last N)"),
+        ],
         "/v1/snapshots/{id}/map" => &[("path", "A file in it, percent-encoded byte by byte")],
         "/v1/gate/{asset}" => &[("verb", "let-go (if absent) or transfer")],
         "/v1/{what}" | "/v1/clearances" => {

@@ -165,6 +165,9 @@ routes! {
     Get "/v1/snapshots/{id}/files" Need::House(&[Operator]), 0, None
         => "application/json" None, transfers::files,
         "What is in a snapshot, as its manifest has it";
+    Get "/v1/snapshots/{id}/file" Need::House(&[Operator]), 0, None
+        => "application/octet-stream" None, transfers::file,
+        "One file of a snapshot, or a range of its bytes, as a transfer (docs/transfer.md)";
     Get "/v1/snapshots/{id}/map" Need::House(&[Operator]), 0, None
         => "application/json" None, transfers::map,
         "Which bytes of a file or device the medium did not give";
@@ -255,6 +258,7 @@ mod tests {
             "--o- house POST /v1/assets/{asset}/snapshots",
             "--o- house GET /v1/snapshots/{id}/content",
             "--o- house GET /v1/snapshots/{id}/files",
+            "--o- house GET /v1/snapshots/{id}/file",
             "--o- house GET /v1/snapshots/{id}/map",
             "--o- house POST /v1/probes",
             "--or party GET /v1/demands/{id}/receipt",

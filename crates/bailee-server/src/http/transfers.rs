@@ -1,9 +1,10 @@
 //! Data into the vault and out of it, while the service runs.
 //!
-//! Invariants: one source is preserved at a time, and so many snapshots are given out; one more is
-//! `busy`, before a byte of it came or left. A source that does not come to its end, whatever the
-//! reason, is recorded nowhere. What leaves is authentic; an answer that is cut has no end frame,
-//! and whoever reads it knows. Who takes data out is written into the log of the service.
+//! Invariants: one source is preserved at a time, and so many snapshots, or files of one, are given
+//! out; one more is `busy`, before a byte of it came or left. A source that does not come to its
+//! end, whatever the reason, is recorded nowhere. What leaves is authentic; an answer that is cut
+//! has no end frame, and whoever reads it knows. Who takes data out is written into the log of the
+//! service.
 
 use std::io::{BufWriter, Write};
 use std::sync::atomic::Ordering;
@@ -11,6 +12,7 @@ use std::sync::{MutexGuard, TryLockError};
 
 use bailee_core::id::{AssetId, SnapshotId};
 use bailee_vault::{Input, Pattern, Plain, PlainWriter, Source, SourceKind, Unchanged, VaultError};
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::api::{Problem, kept, listing};
 use crate::http::handlers::{Ask, Shared};
@@ -19,6 +21,7 @@ use crate::http::reply::{BYTES, JSON, Reply};
 use crate::http::stream::Stream;
 use crate::http::upkeep::person;
 use crate::keeping::{self, KeepError};
+use crate::span::{self, Halt, Span};
 
 /// Snapshots that are given out at a time: each keeps all processors busy.
 pub(crate) const GIVEN: usize = 4;
@@ -72,11 +75,14 @@ fn source(kind: &str, name: String, incoming: Incoming) -> Result<Source, Proble
     })
 }
 
+/// The file that is asked about, as its manifest names it.
+fn path(ask: &Ask) -> Result<Vec<u8>, Problem> {
+    ask.bytes_said("path").ok_or_else(|| Problem::bad_request("path", "is missing"))
+}
+
 /// What the medium gave of one file, and what not.
 pub(crate) fn map(shared: &Shared, ask: &Ask) -> Result<Reply, Problem> {
-    let snapshot = ask.id::<SnapshotId>()?;
-    let path = ask.bytes_said("path");
-    let path = path.ok_or_else(|| Problem::bad_request("path", "is missing"))?;
+    let (snapshot, path) = (ask.id::<SnapshotId>()?, path(ask)?);
     let file = keeping::open_file(&shared.house, snapshot, &path)?;
     let name = String::from_utf8_lossy(&path);
     Reply::json(200, &kept::map(&snapshot.to_string(), &name, file.content()))
@@ -116,16 +122,21 @@ fn form(ask: &Ask) -> Result<Form, Problem> {
     }
 }
 
+/// One of the places for what leaves: whoever has it may have a whole manifest in memory.
+fn giving(shared: &Shared) -> Result<OwnedSemaphorePermit, Problem> {
+    shared.giving.clone().try_acquire_owned().map_err(|_| {
+        shared.metrics.turned_away.fetch_add(1, Ordering::Relaxed);
+        let detail = format!("gives out {GIVEN} snapshots now, as many as it does at a time");
+        Problem::new(503, "busy", "the service", detail, "ask again when one of them has left")
+    })
+}
+
 pub(crate) fn content(shared: &Shared, ask: &Ask) -> Result<Reply, Problem> {
     let (snapshot, by, only) = (ask.id::<SnapshotId>()?, person(ask)?, only(ask)?);
     let form = form(ask)?;
     let (tenant, id) = keeping::locate(&shared.house, snapshot)?;
     let vault = keeping::vault(&shared.house)?;
-    let place = shared.giving.clone().try_acquire_owned().map_err(|_| {
-        shared.metrics.turned_away.fetch_add(1, Ordering::Relaxed);
-        let detail = format!("gives out {GIVEN} snapshots now, as many as it does at a time");
-        Problem::new(503, "busy", "the service", detail, "ask again when one of them has left")
-    })?;
+    let place = giving(shared)?;
     let house = shared.house.clone();
     let give = move |out: &mut dyn Write| match form {
         Form::Tree => {
@@ -147,6 +158,37 @@ pub(crate) fn content(shared: &Shared, ask: &Ask) -> Result<Reply, Problem> {
         given
     })?;
     Ok(Reply::stream(BYTES, stream))
+}
+
+/// One file, or a span of its bytes. What ends it in its middle stands in the report behind it, as
+/// the problem that a directory would state.
+pub(crate) fn file(shared: &Shared, ask: &Ask) -> Result<Reply, Problem> {
+    let (snapshot, by, path) = (ask.id::<SnapshotId>()?, person(ask)?, path(ask)?);
+    let wrong = |detail| Problem::bad_request("range", detail);
+    let span = ask.all_said("range").next().map(|text| text.parse()).transpose();
+    let span = span.map_err(wrong)?.unwrap_or(Span::WHOLE);
+    let place = giving(shared)?;
+    let mut file = keeping::open_file(&shared.house, snapshot, &path)?;
+    let range = span.within(file.content().size).map_err(wrong)?;
+    let house = shared.house.clone();
+    let stream = Stream::begin(move |out| {
+        // The house stays open, and with it its lock, as long as its vault is read.
+        let (_place, _house, mut plain) = (place, house, PlainWriter::new(out));
+        let written = span::write(&mut file, range, &mut plain);
+        tracing::info!(%snapshot, %by, whole = written.is_ok(), "a file of a snapshot was taken");
+        let report = match written {
+            Ok(()) => Vec::new(),
+            Err(Halt::Vault(error)) => told(&problem(error))?,
+            Err(Halt::Out(error)) => return Err(lost(&error)),
+        };
+        plain.end(&report).map_err(|e| lost(&e))
+    })?;
+    Ok(Reply::stream(BYTES, stream))
+}
+
+/// A problem as the report of a transfer.
+fn told(problem: &Problem) -> Result<Vec<u8>, Problem> {
+    serde_json::to_vec(problem).map_err(|e| lost(&e.into()))
 }
 
 fn problem(error: VaultError) -> Problem {

@@ -18,6 +18,7 @@ mod pruning;
 #[allow(dead_code, reason = "the store's tests use all of it")]
 #[path = "../../../bailee-store/tests/it/radosgw.rs"]
 mod radosgw;
+mod ranges;
 mod room;
 mod runbook;
 mod secrecy;

@@ -229,6 +229,7 @@ fn who_may_not_is_refused_before_a_byte_moves() {
     for args in [
         &["preserve", "A-1", text(&from)][..],
         &["restore", "S-1", text(&to)],
+        &["cat", "S-1", "a"],
         &["export", "S-1", "--form", "tar", "--to", "-"],
     ] {
         let scope = server.run(&reader, args);
@@ -337,7 +338,7 @@ fn a_service_that_is_ended_in_the_middle_ends_in_peace_and_what_came_is_not_stor
 }
 
 /// A way to a server that ends after so many bytes of answers.
-fn cut_off(url: &str, most: u64) -> String {
+pub(crate) fn cut_off(url: &str, most: u64) -> String {
     let (listener, to) =
         (TcpListener::bind("127.0.0.1:0").expect("a test can"), url.replace("http://", ""));
     let address = listener.local_addr().expect("a test can");

@@ -54,7 +54,6 @@ fn typed(command: &str, room: &Room) -> Vec<String> {
     let rest = match command {
         "mount" => vec!["S-1", dir],
         "export --form volumes" => vec!["S-1", "--to", dir, "--key", file],
-        "cat" => vec!["S-1", "a"],
         "scrub --repair-from" => vec![file],
         "volumes check --log" => vec![file],
         "keys vault" => vec!["rotate"],
@@ -98,7 +97,7 @@ fn what_needs_the_directory_says_so_at_a_server_and_what_to_do() {
         assert!(said.err.contains("data directory") && said.err.contains("next:"), "{said:?}");
         seen += 1;
     }
-    assert!(seen > 8, "only {seen} rows");
+    assert!(seen > 7, "only {seen} rows");
 }
 
 #[test]
@@ -116,6 +115,7 @@ fn what_the_service_does_is_asked_there() {
         "snapshot files S-1",
         "snapshot map S-1 a",
         "restore S-1 given-back",
+        "cat S-1 a --range 0-9",
         "export S-1 --form tar --to given.tar",
         "preserve A-1 /etc/hostname",
         "gate check A-1",
