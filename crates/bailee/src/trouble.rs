@@ -11,6 +11,8 @@ use std::process::ExitCode;
 use bailee_server::api::Problem;
 use clap::error::ErrorKind as ClapError;
 
+use crate::print;
+
 /// Why the answer is not yes.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Trouble {
@@ -117,11 +119,28 @@ fn in_words(problem: &Problem) -> String {
         2 => "not understood",
         _ => "failed",
     };
-    format!("{kind}: {about}: {detail} ({code})\nnext:    {change}")
+    let text = format!("{kind}: {about}: {detail} ({code})\nnext:    {change}");
+    // Names of files, and what a service says, are of others.
+    let lines: Vec<String> = text.split('\n').map(print::safe).collect();
+    lines.join("\n")
 }
 
 impl<P: Into<Problem>> From<P> for Trouble {
     fn from(problem: P) -> Trouble {
         Trouble::Problem(Box::new(problem.into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_somebody_else_wrote_does_not_steer_the_terminal() {
+        let problem = Problem::new(500, "vault_failed", "the vault", "a\u{1b}[2Jb\nc\r", "ask");
+        assert_eq!(
+            in_words(&problem),
+            "failed: the vault: a\u{fffd}[2Jb\nc\u{fffd} (vault_failed)\nnext:    ask"
+        );
     }
 }

@@ -21,13 +21,15 @@ const PIECE: usize = 256 * 1024;
 /// Pieces that wait for the client.
 const WAITING: usize = 4;
 
-type Made = Result<Bytes, Problem>;
+/// A piece, the end, or why there is none.
+type Made = Result<Option<Bytes>, Problem>;
 
 /// Bytes on their way from a maker.
 #[derive(Debug)]
 pub(crate) struct Stream {
     first: Option<Bytes>,
     rest: Receiver<Made>,
+    ended: bool,
 }
 
 impl Stream {
@@ -43,17 +45,15 @@ impl Stream {
             let mut pieces = Pieces { held: Vec::with_capacity(PIECE), sender };
             let made = make(&mut pieces)
                 .and_then(|()| pieces.flush().map_err(|e| stopped(&e.to_string())));
-            if let Err(problem) = made {
-                // Nobody listens any more: then nobody misses it.
-                _ = pieces.sender.blocking_send(Err(problem));
-            }
+            // Nobody listens any more: then nobody misses it.
+            _ = pieces.sender.blocking_send(made.map(|()| None));
         };
         let started = thread::Builder::new().name("bundle".into()).spawn(maker);
         started.map_err(|e| stopped(&e.to_string()))?;
         match rest.blocking_recv() {
-            Some(Ok(first)) => Ok(Stream { first: Some(first), rest }),
+            Some(Ok(Some(first))) => Ok(Stream { first: Some(first), rest, ended: false }),
             Some(Err(problem)) => Err(problem),
-            None => Err(stopped("it ended without a byte")),
+            Some(Ok(None)) | None => Err(stopped("it ended without a byte")),
         }
     }
 }
@@ -73,9 +73,19 @@ impl Body for Stream {
         if let Some(first) = self.first.take() {
             return Poll::Ready(Some(Ok(Frame::data(first))));
         }
-        self.rest.poll_recv(context).map(|piece| match piece? {
-            Ok(bytes) => Some(Ok(Frame::data(bytes))),
+        if self.ended {
+            return Poll::Ready(None);
+        }
+        let made = std::task::ready!(self.rest.poll_recv(context));
+        // A maker that panicked is gone without a word.
+        Poll::Ready(match made.unwrap_or_else(|| Err(stopped("its thread ended"))) {
+            Ok(Some(bytes)) => Some(Ok(Frame::data(bytes))),
+            Ok(None) => {
+                self.ended = true;
+                None
+            }
             Err(problem) => {
+                self.ended = true;
                 tracing::error!(code = problem.code, detail = problem.detail, "a stream broke");
                 Some(Err(io::Error::other("the answer could not be made to its end")))
             }
@@ -105,7 +115,7 @@ impl Write for Pieces {
         }
         let piece = std::mem::replace(&mut self.held, Vec::with_capacity(PIECE));
         let gone = |_| io::Error::new(io::ErrorKind::BrokenPipe, "the client went away");
-        self.sender.blocking_send(Ok(Bytes::from(piece))).map_err(gone)
+        self.sender.blocking_send(Ok(Some(Bytes::from(piece)))).map_err(gone)
     }
 }
 
@@ -115,10 +125,13 @@ mod tests {
 
     /// Everything that comes out, and whether it came to its end.
     fn drained(mut stream: Stream) -> (Vec<u8>, bool) {
-        let mut all = stream.first.take().unwrap().to_vec();
-        while let Some(piece) = stream.rest.blocking_recv() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let mut next =
+            || runtime.block_on(std::future::poll_fn(|cx| Pin::new(&mut stream).poll_frame(cx)));
+        let mut all = Vec::new();
+        while let Some(piece) = next() {
             match piece {
-                Ok(bytes) => all.extend_from_slice(&bytes),
+                Ok(frame) => all.extend_from_slice(&frame.into_data().unwrap()),
                 Err(_) => return (all, false),
             }
         }
@@ -146,6 +159,16 @@ mod tests {
             Err(refused())
         };
         let (bytes, whole) = drained(Stream::begin(late).unwrap());
+        assert_eq!((bytes.len(), whole), (PIECE, false));
+    }
+
+    #[test]
+    fn a_maker_that_panics_cuts_it_off() {
+        let panics = |out: &mut dyn Write| {
+            out.write_all(&vec![1; PIECE]).map_err(|_| refused())?;
+            panic!("in a test")
+        };
+        let (bytes, whole) = drained(Stream::begin(panics).unwrap());
         assert_eq!((bytes.len(), whole), (PIECE, false));
     }
 

@@ -83,6 +83,7 @@ fn path(ask: &Ask) -> Result<Vec<u8>, Problem> {
 /// What the medium gave of one file, and what not.
 pub(crate) fn map(shared: &Shared, ask: &Ask) -> Result<Reply, Problem> {
     let (snapshot, path) = (ask.id::<SnapshotId>()?, path(ask)?);
+    let _place = giving(shared)?;
     let file = keeping::open_file(&shared.house, snapshot, &path)?;
     let name = String::from_utf8_lossy(&path);
     Reply::json(200, &kept::map(&snapshot.to_string(), &name, file.content()))
@@ -134,6 +135,9 @@ fn giving(shared: &Shared) -> Result<OwnedSemaphorePermit, Problem> {
 pub(crate) fn content(shared: &Shared, ask: &Ask) -> Result<Reply, Problem> {
     let (snapshot, by, only) = (ask.id::<SnapshotId>()?, person(ask)?, only(ask)?);
     let form = form(ask)?;
+    if let (Form::Tar, Some(_)) = (form, &only) {
+        return Err(Problem::bad_request("only", "is for a tree; an archive is of all"));
+    }
     let (tenant, id) = keeping::locate(&shared.house, snapshot)?;
     let vault = keeping::vault(&shared.house)?;
     let place = giving(shared)?;

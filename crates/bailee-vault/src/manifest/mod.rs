@@ -202,6 +202,12 @@ pub(crate) fn parent(path: &[u8]) -> Option<&[u8]> {
 
 /// Refuses every manifest that a restore could be led astray by.
 pub(crate) fn check(entries: &[Stored], tree: TreeShape) -> Result<(), String> {
+    match (tree, entries) {
+        (TreeShape::Tree, []) => return Err("manifest has no entry, not even a root".to_owned()),
+        (TreeShape::SingleFile, [one]) if one.entry.content().is_some() => {}
+        (TreeShape::SingleFile, _) => return Err("manifest is not of one file".to_owned()),
+        (TreeShape::Tree, _) => {}
+    }
     let show = |p: &[u8]| String::from_utf8_lossy(p).into_owned();
     let mut directories: HashSet<&[u8]> = HashSet::new();
     let mut files: HashSet<&[u8]> = HashSet::new();

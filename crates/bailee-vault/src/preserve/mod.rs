@@ -32,6 +32,7 @@ mod walk;
 mod work;
 
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -304,7 +305,9 @@ fn run(
             report(&events_in, feeder.run(origin));
         });
         drop((jobs, packs, packs_in));
-        collector.collect(events)
+        let collected = collector.collect(events);
+        session.stopped.store(collected.is_err(), Ordering::Relaxed);
+        collected
     })
 }
 

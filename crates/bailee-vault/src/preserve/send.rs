@@ -13,7 +13,7 @@ use rustix::fs::Stat;
 
 use super::feed::{Origin, has_moved};
 use super::walk::Found;
-use super::{Input, Progress, Source};
+use super::{Input, Progress, Source, path_of};
 use crate::error::VaultError;
 use crate::manifest::{Content, Entry, Meta, Node, evidence};
 use crate::split::{Runs, runs};
@@ -69,7 +69,13 @@ struct Sender<'a> {
 
 impl Sender<'_> {
     fn entry(&mut self, entry: &Entry) -> Result<(), VaultError> {
-        self.frames.put(Kind::Entry, &evidence(entry)).map_err(|e| unsent(&e))
+        let evidence = evidence(entry);
+        if evidence.len() > Kind::Entry.most() {
+            let path = path_of(&entry.path).display().to_string();
+            let detail = format!("its name and attributes have {} bytes", evidence.len());
+            return Err(VaultError::Source { path, doing: "send it", detail });
+        }
+        self.frames.put(Kind::Entry, &evidence).map_err(|e| unsent(&e))
     }
 
     fn file(
@@ -129,5 +135,24 @@ impl Runs<VaultError> for Sender<'_> {
         self.frames.number(Kind::Unreadable, len).map_err(|e| unsent(&e))?;
         self.advance(len);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_too_large_to_travel_is_named() {
+        let (mut out, mut nobody) = (Vec::new(), ());
+        let frames = FrameWriter::new(&mut out);
+        let progress = &mut nobody;
+        let mut sender = Sender { frames, progress, files: 0, bytes: 0, room: Room::default() };
+        let value = |n: u32| (format!("user.{n}").into_bytes(), vec![7; 64 << 10]);
+        let meta = Meta { xattrs: (0..300).map(value).collect(), ..Meta::default() };
+        let entry = Entry { path: b"photos/a".to_vec(), node: Node::Fifo { meta } };
+        let error = sender.entry(&entry).unwrap_err();
+        assert!(matches!(error, VaultError::Source { .. }), "{error}");
+        assert!(error.to_string().contains("photos/a"), "{error}");
     }
 }

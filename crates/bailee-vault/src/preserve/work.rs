@@ -5,7 +5,7 @@
 //! Out of scope: how packs reach the store (`upload.rs`).
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_lc_rs::digest::{Context, SHA256};
@@ -33,6 +33,8 @@ const PART_ROOM: usize = PART + MAX + 64 * 1024;
 /// early on what cannot be compressed, to what is worth it when a core would only wait.
 const LEVELS: [i32; 2] = [1, 7];
 static ZEROS: [u8; 65536] = [0; 65536];
+/// Zeros that are hashed before it is asked whether anybody still waits for them.
+const HOLE_STEP: u64 = 256 << 20;
 
 /// What all threads of one preservation share.
 pub(super) struct Session<'a> {
@@ -50,6 +52,8 @@ pub(super) struct Session<'a> {
     taken: [Mutex<HashSet<ChunkId>>; 16],
     /// Buffers of parts that are put, to be filled again: fresh memory costs page faults.
     spare: Mutex<Vec<Vec<u8>>>,
+    /// Whether something failed, so that what is still done is done for nobody.
+    pub(super) stopped: AtomicBool,
 }
 
 impl<'a> Session<'a> {
@@ -63,6 +67,7 @@ impl<'a> Session<'a> {
             chunks: Mutex::default(),
             taken: Default::default(),
             spare: Mutex::default(),
+            stopped: AtomicBool::new(false),
         }
     }
 
@@ -271,8 +276,16 @@ pub(super) fn hash(
                 laps.end(Stage::Sha256);
                 session.done_with(data);
             }
-            HashJob::Zeros(n) => {
-                hash_zeros(&mut context, n);
+            HashJob::Zeros(mut n) => {
+                // A hole of exabytes takes a century: if the others have stopped, nobody waits.
+                while n > 0 {
+                    if session.stopped.load(Ordering::Relaxed) {
+                        return Err(Stop::Gone);
+                    }
+                    let step = n.min(HOLE_STEP);
+                    hash_zeros(&mut context, step);
+                    n -= step;
+                }
                 laps.end(Stage::Sha256);
             }
             HashJob::End { index } => {

@@ -13,8 +13,6 @@ const MAGIC: &[u8; 18] = b"bailee transfer 1\n";
 pub(crate) const MOST: usize = 1 << 20;
 /// The most bytes of one entry: a name, and attributes as many as an archive of anybody may have.
 const MOST_ENTRY: usize = 16 << 20;
-/// The most bytes of what is said at the end of an archive.
-const MOST_REPORT: usize = 64 << 20;
 
 /// What a frame says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +35,7 @@ pub(crate) enum Kind {
     Done = 8,
     /// The file cannot be given, and why.
     Damaged = 9,
-    /// What is to be said about an archive.
+    /// A piece of what is to be said about an archive or a file.
     Report = 10,
     /// All there is; counts the frames before it.
     End = 11,
@@ -58,12 +56,9 @@ impl Kind {
         Self::End,
     ];
 
-    fn most(self) -> usize {
-        match self {
-            Self::Entry => MOST_ENTRY,
-            Self::Report => MOST_REPORT,
-            _ => MOST,
-        }
+    /// The most bytes of one frame.
+    pub(crate) fn most(self) -> usize {
+        if self == Self::Entry { MOST_ENTRY } else { MOST }
     }
 }
 

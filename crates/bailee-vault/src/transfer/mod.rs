@@ -7,7 +7,8 @@
 //! in, of a tree, file or device:  (entry, of a file: (data | zeros | unreadable)*, done)*, end
 //! in, of a pipe or an archive:    data*, end
 //! out, of a snapshot:             head, manifest*, (file, (data | zeros)*, done | damaged)*, end
-//! out, of an archive made there:  data*, report, end
+//! out, of an archive made there:  data*, report*, end
+//! out, of one file, or a part:    (data | zeros)*, report*, end
 //! ```
 //!
 //! Invariants

@@ -1,11 +1,15 @@
 //! A transfer of bytes that are no tree: what a pipe gives, an archive.
 //!
-//! Invariant: a reader comes to its end only after the end frame; a cut is an error before that.
+//! Invariants: a reader comes to its end only after the end frame; a cut is an error before that.
+//! What is said behind the bytes is not looked at before the end, and nothing else follows it.
 
 use std::io::{self, Read, Write};
 
-use super::frame::{FrameWriter, Frames, Kind};
+use super::frame::{FrameWriter, Frames, Kind, MOST};
 use crate::error::VaultError;
+
+/// The most bytes of what is said behind them.
+const MOST_REPORT: usize = 1 << 30;
 
 /// The bytes that a transfer carries.
 pub struct Plain<R> {
@@ -38,6 +42,11 @@ impl<R: Read> Plain<R> {
 
     fn more(&mut self) -> Result<(), VaultError> {
         let (kind, bytes) = self.frames.next()?;
+        if !self.report.is_empty() && !matches!(kind, Kind::Report | Kind::End) {
+            return Err(self
+                .frames
+                .flaw(format!("a frame {kind:?} behind what is said at its end")));
+        }
         match kind {
             Kind::Data => {
                 self.held.clear();
@@ -47,17 +56,18 @@ impl<R: Read> Plain<R> {
             }
             Kind::Zeros => {
                 let n = self.frames.number()?;
-                let n = usize::try_from(n).ok().filter(|n| *n <= super::frame::MOST);
+                let n = usize::try_from(n).ok().filter(|n| *n <= MOST);
                 let n = n.ok_or_else(|| self.frames.flaw("more zeros than one frame can have"))?;
                 self.held.clear();
                 self.held.resize(n, 0);
                 self.given = 0;
                 Ok(())
             }
-            Kind::Report => {
-                self.report = bytes.to_vec();
+            Kind::Report if self.report.len() + bytes.len() <= MOST_REPORT => {
+                self.report.extend_from_slice(bytes);
                 Ok(())
             }
+            Kind::Report => Err(self.frames.flaw("more is said at its end than can be taken")),
             Kind::End => {
                 self.ended = true;
                 Ok(())
@@ -94,7 +104,7 @@ impl<'a> PlainWriter<'a> {
     /// # Errors
     /// Nobody takes it any more.
     pub fn end(mut self, report: &[u8]) -> io::Result<()> {
-        self.0.put(Kind::Report, report)?;
+        report.chunks(MOST).try_for_each(|piece| self.0.put(Kind::Report, piece))?;
         self.0.end()
     }
 }

@@ -13,6 +13,7 @@ mod crash;
 mod export;
 mod format;
 mod holes;
+mod hostile;
 mod interrupt;
 mod keks;
 mod kill;

@@ -18,7 +18,11 @@ pub(crate) fn sent(source: &Source) -> Vec<u8> {
     out
 }
 
-fn take_in(vault: &Vault, bytes: Vec<u8>, kind: SourceKind) -> Result<SnapshotReport, VaultError> {
+pub(crate) fn take_in(
+    vault: &Vault,
+    bytes: Vec<u8>,
+    kind: SourceKind,
+) -> Result<SnapshotReport, VaultError> {
     let source = Source::Sent(kind, Input::new("/srv/there", std::io::Cursor::new(bytes)));
     vault.preserve_with("t", "A-1", &source, Unchanged::Skip, &mut ())
 }
@@ -28,7 +32,7 @@ pub(crate) fn arrive(vault: &Vault, source: &Source, kind: SourceKind) -> Snapsh
     take_in(vault, sent(source), kind).unwrap()
 }
 
-fn given(vault: &Vault, id: &SnapshotId, filter: Option<&Pattern>) -> Vec<u8> {
+pub(crate) fn given(vault: &Vault, id: &SnapshotId, filter: Option<&Pattern>) -> Vec<u8> {
     let mut out = Vec::new();
     vault.give("t", id, filter, ("example.org", &mut out)).unwrap();
     out

@@ -226,7 +226,9 @@ fn whoever_reads_no_more_or_is_killed_frees_the_place_and_nobody_holds_the_file(
     assert!(gone.status.success() && gone.stderr.is_empty(), "quiet: {gone:?}");
 
     let mut clients: Vec<Child> = (0..4).map(|_| stuck(&server, &operator)).collect();
-    for args in [&["cat", "S-1", "big"][..], &["restore", "S-1", "to"]] {
+    let lines =
+        [&["cat", "S-1", "big"][..], &["restore", "S-1", "to"], &["snapshot", "map", "S-1", "big"]];
+    for args in lines {
         let busy = server.run(&operator, args);
         assert!(busy.code == 3 && busy.err.contains("gives out 4"), "{busy:?}");
     }
@@ -251,5 +253,31 @@ fn whoever_reads_no_more_or_is_killed_frees_the_place_and_nobody_holds_the_file(
     for mut client in clients {
         client.kill().unwrap();
         client.wait().unwrap();
+    }
+}
+
+#[test]
+fn an_archive_is_of_all_and_a_part_of_it_is_refused_by_name() {
+    let room = Room::with_house();
+    room.furnish();
+    room.file("a", b"asked for");
+    room.run_as("P-2", &["preserve", "A-1", text(&room.path("a"))]).ok();
+    let operator = token(&room, "P-2", "operator");
+    let server = Server::start(&room);
+    let ask = |query: &str| {
+        let url = format!("{}/v1/snapshots/S-1/{query}", server.url());
+        let agent: ureq::Agent =
+            ureq::config::Config::builder().http_status_as_error(false).build().into();
+        let asked = agent.get(url).header("authorization", format!("Bearer {}", operator.trim()));
+        let mut answer = asked.call().unwrap();
+        (answer.status().as_u16(), answer.body_mut().read_to_vec().unwrap())
+    };
+    assert_eq!(ask("content?form=tar").0, 200);
+    assert_eq!(ask("content?only=b").0, 200);
+    let (status, said) = ask("content?form=tar&only=b");
+    assert_eq!(status, 400, "more than what was asked for");
+    assert!(String::from_utf8(said).unwrap().contains("only"));
+    for bad in ["file", "file?path=a&range=x", "file?path=a&range=0-99", "content?form=zip"] {
+        assert_eq!(ask(bad).0, 400, "{bad}");
     }
 }

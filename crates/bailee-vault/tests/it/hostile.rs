@@ -1,0 +1,93 @@
+//! Transfers that nobody honest sends, and transfers that break in bad places.
+
+use std::io::{Cursor, Read};
+use std::path::Path;
+
+use bailee_vault::{Plain, Source, SourceKind, VaultError, receive};
+
+use crate::support::{memory_vault, noise};
+use crate::transfer::{sent, take_in};
+
+const MAGIC: &[u8] = b"bailee transfer 1\n";
+
+fn frame(kind: u8, bytes: &[u8]) -> Vec<u8> {
+    let len = u32::try_from(bytes.len()).unwrap().to_be_bytes();
+    [&[kind][..], &len, bytes].concat()
+}
+
+/// Frames with their end.
+fn stream(frames: &[Vec<u8>]) -> Vec<u8> {
+    let end = frame(11, &(frames.len() as u64).to_be_bytes());
+    [MAGIC, &frames.concat(), &end].concat()
+}
+
+/// The frames that a file is sent as: its entry, and so on, without an end.
+fn frames_of(file: &Path) -> Vec<u8> {
+    let whole = sent(&Source::File(file.to_owned()));
+    whole[MAGIC.len()..whole.len() - 13].to_vec()
+}
+
+#[test]
+fn a_stream_without_what_its_kind_has_is_no_snapshot() {
+    let dir = tempfile::tempdir().unwrap();
+    let [a, b] = ["a", "b"].map(|name| dir.path().join(name));
+    std::fs::write(&a, b"a").unwrap();
+    std::fs::write(&b, b"b").unwrap();
+    let (_, vault) = memory_vault();
+    for kind in [SourceKind::Tree, SourceKind::File, SourceKind::Device] {
+        let nothing = take_in(&vault, stream(&[]), kind);
+        assert!(matches!(nothing, Err(VaultError::Transfer { .. })), "{kind:?}: {nothing:?}");
+    }
+    for kind in [SourceKind::File, SourceKind::Device] {
+        let both = [frames_of(&a), frames_of(&b)].concat();
+        let end = frame(11, &6u64.to_be_bytes());
+        let two = take_in(&vault, [MAGIC, &both, &end].concat(), kind);
+        assert!(matches!(two, Err(VaultError::Transfer { .. })), "{kind:?}: {two:?}");
+    }
+    assert_eq!(vault.list("t").unwrap(), []);
+    // Nor is it one on its way out: a restore of nothing is not complete.
+    let head = [&[0u8][..], &[7; 16], &0u32.to_be_bytes()].concat();
+    let empty = stream(&[frame(1, &head), frame(2, &0u32.to_be_bytes())]);
+    let to = dir.path().join("to");
+    let refused = receive((&mut empty.as_slice(), "the service"), &to, None, &mut ());
+    assert!(matches!(refused, Err(VaultError::Transfer { .. })), "{refused:?}");
+}
+
+#[test]
+fn a_stream_that_breaks_behind_a_hole_without_bounds_is_let_go_of() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("a");
+    std::fs::write(&file, b"a").unwrap();
+    let (_, vault) = memory_vault();
+    // To hash so many zeros takes a century. The client is gone: nobody waits for it.
+    for kind in [6, 7] {
+        let hole = frame(kind, &(1u64 << 62).to_be_bytes());
+        let entry = frames_of(&file);
+        let entry = &entry[..entry.len() - 6 - 6]; // without its byte and its end
+        let cut = [MAGIC, entry, &hole, &frame(8, &[0])].concat();
+        let refused = take_in(&vault, cut, SourceKind::File);
+        assert!(matches!(refused, Err(VaultError::Transfer { .. })), "{refused:?}");
+    }
+}
+
+#[test]
+fn nothing_but_the_end_comes_behind_a_report() {
+    let read = |frames: &[Vec<u8>]| {
+        let mut plain = Plain::new(Cursor::new(stream(frames)), "t");
+        plain.read_to_end(&mut Vec::new()).map(|_| plain.report().unwrap())
+    };
+    assert_eq!(read(&[frame(5, b"a"), frame(10, b"r")]).unwrap(), b"r");
+    let behind = read(&[frame(5, b"a"), frame(10, b"r"), frame(5, b"b")]).unwrap_err();
+    assert!(behind.to_string().contains("behind"), "{behind}");
+    assert!(read(&[frame(10, b"r"), frame(6, &1u64.to_be_bytes())]).is_err());
+}
+
+#[test]
+fn a_report_of_any_length_comes_whole() {
+    let mut wire = Vec::new();
+    let report = noise(5, 65 << 20);
+    bailee_vault::PlainWriter::new(&mut wire).end(&report).unwrap();
+    let mut plain = Plain::new(wire.as_slice(), "t");
+    assert_eq!(plain.read_to_end(&mut Vec::new()).unwrap(), 0);
+    assert!(plain.report().unwrap() == report);
+}
