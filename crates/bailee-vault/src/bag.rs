@@ -78,14 +78,15 @@ impl Vault {
 /// [`VaultError::Transfer`] if the stream is cut or not in form; damage;
 /// [`VaultError::Destination`]. After an error the directory is not a bag.
 pub fn receive_bag(
-    (from, name): (&mut dyn Read, &str),
+    (from, name): (&mut (dyn Read + Send), &str),
     dest: &Path,
     progress: &mut dyn Progress,
 ) -> Result<ExportReport, VaultError> {
     let mut bag = Bag::create(dest)?;
     let mut arriving = Arriving::begin(from, name)?;
     let entries = std::mem::take(&mut arriving.entries);
-    let bytes = entries.iter().filter_map(|stored| stored.entry.content()).map(|c| c.size).sum();
+    let contents = entries.iter().filter_map(|stored| stored.entry.content());
+    let bytes = contents.fold(0u64, |sum, content| sum.saturating_add(content.size));
     progress.begin("writing the bag", bytes);
     let mut read = |stored: &Stored, content: &Content, take: &mut Take<'_>| {
         let (path, mut broke) = (&stored.entry.path, None);

@@ -231,7 +231,7 @@ impl Client {
     }
 
     /// A body of any length, as it comes.
-    pub(crate) fn take(&self, path: &str) -> Result<impl Read + use<>, Trouble> {
+    pub(crate) fn take(&self, path: &str) -> Result<impl Read + Send + use<>, Trouble> {
         let response = self.fetch_within(path, LONG_ANSWER)?;
         if !response.status().is_success() {
             return Err(self.problem(response));

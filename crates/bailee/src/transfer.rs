@@ -78,7 +78,7 @@ pub(crate) fn restore(
         path.push_str(&format!("?only={}", encoded(text)));
     }
     let mut from = client.take(&path)?;
-    let from = (&mut from as &mut dyn Read, client.base());
+    let from = (&mut from as &mut (dyn Read + Send), client.base());
     let report = receive(from, into, only.map(|(_, pattern)| pattern), bar);
     Ok(report.map_err(KeepError::from)?)
 }
@@ -87,7 +87,7 @@ pub(crate) fn restore(
 pub(crate) fn bag(client: &Client, args: &ExportArgs, bar: &mut Bar) -> Result<Value, Trouble> {
     let path = format!("/v1/snapshots/{}/content", encoded(&args.snapshot));
     let mut from = client.take(&path)?;
-    let from = (&mut from as &mut dyn Read, client.base());
+    let from = (&mut from as &mut (dyn Read + Send), client.base());
     let report = receive_bag(from, &args.to, bar).map_err(KeepError::from)?;
     Ok(kept::exported(&report))
 }

@@ -5,7 +5,7 @@
 //! 2. The destination is empty or new; everything in it is created with `O_EXCL`, through
 //!    directory descriptors, without following any link: nothing outside is ever touched.
 //! 3. A file whose content does not give its SHA-256 is removed again and named, never left as
-//!    if it were whole.
+//!    if it were whole; also if the restore fails behind it.
 //! 4. What cannot be restored (owner without being root, an attribute the file system lacks) is
 //!    named in the report; the rest goes on.
 //! 5. On return the file system was told to sync; it is told along the way as well, so that the
@@ -15,19 +15,20 @@
 //! into a directory moves its times and may need its permissions.
 
 mod give;
+mod plan;
 mod receive;
 mod target;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::BTreeSet;
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use bailee_store::direct::{Room, Writer};
 
 use crate::error::VaultError;
-use crate::manifest::{Content, Entry, Meta, Node, Stored, parent};
+use crate::manifest::{Content, Meta, Stored};
 use crate::names::SnapshotId;
 use crate::pattern::Pattern;
 use crate::preserve::{Progress, path_of};
@@ -35,9 +36,15 @@ use crate::read::{Bytes, Take, read_file, spread};
 use crate::unit::Desk;
 use crate::vault::{Absent, Vault};
 use crate::verify::Problem;
+use plan::Plan;
 pub use receive::receive;
 pub(crate) use receive::{Arriving, drain};
 pub(crate) use target::{Target, apply};
+
+/// What is said of a file whose content ended in its middle; the error of the restore names it.
+const BROKE_OFF: &str = "it broke off";
+/// Damaged files that an error names, at most; it says how many more there are.
+const NAMED: usize = 20;
 
 /// What a restore did.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -143,8 +150,10 @@ impl Vault {
                 flusher.wrote(content.size);
             },
         );
-        outcome?;
-        finish(&plan, &mut target, report, began)
+        match outcome {
+            Ok(()) => finish(&plan, &mut target, report, began),
+            Err(error) => Err(abandon(&plan, &mut target, report, (None, error))),
+        }
     }
 }
 
@@ -165,6 +174,36 @@ fn finish(
     Ok(report)
 }
 
+/// It ends in the middle, of `error`: what is not whole goes, the file that was just made (`made`)
+/// and those that broke off among it, and what was damaged before is named behind the error.
+fn abandon(
+    plan: &Plan<'_>,
+    target: &mut Target,
+    report: Mutex<RestoreReport>,
+    (made, mut error): (Option<&[u8]>, VaultError),
+) -> VaultError {
+    let mut report = report.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let half = |path| Problem { path: path_of(path), what: BROKE_OFF.to_owned() };
+    report.damaged.extend(made.map(half));
+    let removed = plan.remove_damaged(target, &mut report);
+    let (VaultError::Transfer { detail, .. } | VaultError::Destination { detail, .. }) = &mut error
+    else {
+        return error;
+    };
+    let damaged = report.damaged.iter().filter(|one| one.what != BROKE_OFF);
+    let named: BTreeSet<String> = damaged.map(|one| format!("{:?}", one.path)).collect();
+    if !named.is_empty() {
+        let first: Vec<String> = named.iter().take(NAMED).cloned().collect();
+        let more = named.len() - first.len();
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        detail.push_str(&format!("; damaged, and not left there: {}{more}", first.join(", ")));
+    }
+    if let Err(e) = removed {
+        detail.push_str(&format!("; {e}"));
+    }
+    error
+}
+
 /// How far all threads are.
 struct Far<'p> {
     /// Files, their bytes, and who hears of it.
@@ -178,150 +217,6 @@ impl Far<'_> {
         *all_files += files;
         *all_bytes += bytes;
         progress.advance(*all_files, *all_bytes);
-    }
-}
-
-/// Which entries are restored, and what stands for filtered-out link targets.
-struct Plan<'e> {
-    chosen: Vec<&'e Stored>,
-    /// Files by path, filtered out or not.
-    files: HashMap<&'e [u8], &'e Stored>,
-    /// Link targets that are not chosen: the first chosen link becomes the file.
-    stand_ins: HashMap<&'e [u8], &'e [u8]>,
-}
-
-impl<'e> Plan<'e> {
-    fn new(entries: &'e [Stored], filter: Option<&Pattern>) -> Self {
-        let mut wanted: HashSet<&[u8]> = HashSet::new();
-        for Stored { entry, .. } in entries {
-            if filter.is_none_or(|f| f.matches(&entry.path)) {
-                let mut path = Some(entry.path.as_slice());
-                while let Some(p) = path.filter(|p| wanted.insert(p)) {
-                    path = parent(p);
-                }
-            }
-        }
-        let chosen: Vec<&Stored> =
-            entries.iter().filter(|s| wanted.contains(s.entry.path.as_slice())).collect();
-        let files = entries
-            .iter()
-            .filter(|s| s.entry.content().is_some())
-            .map(|s| (s.entry.path.as_slice(), s))
-            .collect();
-        let mut stand_ins = HashMap::new();
-        for stored in &chosen {
-            let Node::HardLink { target } = &stored.entry.node else { continue };
-            if !wanted.contains(target.as_slice()) {
-                stand_ins.entry(target.as_slice()).or_insert(stored.entry.path.as_slice());
-            }
-        }
-        Self { chosen, files, stand_ins }
-    }
-
-    /// The files that are written, each at the path it gets.
-    fn contents(&self) -> impl Iterator<Item = (&'e [u8], &'e Stored)> {
-        let written = |stored: &&'e Stored| match &stored.entry.node {
-            Node::HardLink { target } if self.standing(target) == stored.entry.path.as_slice() => {
-                self.files.get(target.as_slice()).copied()
-            }
-            _ => stored.entry.content().map(|_| *stored),
-        };
-        self.chosen
-            .iter()
-            .filter_map(move |stored| Some((stored.entry.path.as_slice(), written(stored)?)))
-    }
-
-    /// Bytes of all files that are written.
-    fn bytes(&self) -> u64 {
-        let contents = self.contents().filter_map(|(_, stored)| stored.entry.content());
-        contents.map(|content| content.size).sum()
-    }
-
-    /// Where a file's content is in the destination.
-    fn standing<'a>(&'a self, target: &'a [u8]) -> &'a [u8] {
-        self.stand_ins.get(target).copied().unwrap_or(target)
-    }
-
-    /// Creates everything, handing files over as they are created.
-    fn create(
-        &self,
-        target: &mut Target,
-        report: &Mutex<RestoreReport>,
-        hand_over: &mut HandOver<'_, 'e>,
-    ) -> Result<(), VaultError> {
-        for stored in &self.chosen {
-            let Entry { path, node } = &stored.entry;
-            match node {
-                Node::Directory { .. } if path.is_empty() => {}
-                Node::Directory { .. } => target.directory(path)?,
-                Node::File { meta, content } => {
-                    let file = target.file(path)?;
-                    hand_over(Waiting { file, meta, content, path }, stored)?;
-                }
-                Node::HardLink { target: first } if self.standing(first) == path.as_slice() => {
-                    let Some(original) = self.files.get(first.as_slice()) else { continue };
-                    if let Node::File { meta, content } = &original.entry.node {
-                        let file = target.file(path)?;
-                        hand_over(Waiting { file, meta, content, path }, original)?;
-                    }
-                }
-                Node::HardLink { target: first } => target.link(self.standing(first), path)?,
-                Node::Unreadable { reason } => {
-                    note(report, path, &format!("it was unreadable when preserved: {reason}"));
-                }
-                Node::Symlink { .. }
-                | Node::Fifo { .. }
-                | Node::Socket { .. }
-                | Node::Device { .. } => {
-                    target.special(path, node, &mut |what| note(report, path, what))?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn remove_damaged(
-        &self,
-        target: &mut Target,
-        report: &mut RestoreReport,
-    ) -> Result<(), VaultError> {
-        if report.damaged.is_empty() {
-            return Ok(());
-        }
-        let damaged: HashSet<PathBuf> = report.damaged.iter().map(|p| p.path.clone()).collect();
-        for stored in &self.chosen {
-            let path = &stored.entry.path;
-            let linked = match &stored.entry.node {
-                Node::HardLink { target } => damaged.contains(&path_of(self.standing(target))),
-                _ => false,
-            };
-            if linked || damaged.contains(&path_of(path)) {
-                target.remove(path)?;
-            }
-            if linked && !damaged.contains(&path_of(path)) {
-                let what = "it is another name of a damaged file".to_owned();
-                report.damaged.push(Problem { path: path_of(path), what });
-            }
-        }
-        Ok(())
-    }
-
-    fn finish_directories(
-        &self,
-        target: &mut Target,
-        report: &mut RestoreReport,
-    ) -> Result<(), VaultError> {
-        for stored in self.chosen.iter().rev() {
-            if let Node::Directory { meta } = &stored.entry.node {
-                let path = &stored.entry.path;
-                let directory = target.open_directory(path)?;
-                target::apply(&directory, meta, &mut |what| {
-                    let what = what.to_owned();
-                    report.not_restored.push(Problem { path: path_of(path), what });
-                });
-            }
-        }
-        Ok(())
     }
 }
 
@@ -383,6 +278,7 @@ fn fill(
     far.advance(1, 0);
     let mut report = report.lock().unwrap_or_else(PoisonError::into_inner);
     report.files += 1;
-    report.bytes += content.size;
-    report.never_read += content.unreadable.iter().map(|(_, len)| len).sum::<u64>();
+    report.bytes = report.bytes.saturating_add(content.size);
+    let never: u64 = content.unreadable.iter().map(|(_, len)| len).sum();
+    report.never_read = report.never_read.saturating_add(never);
 }

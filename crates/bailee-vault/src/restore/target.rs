@@ -63,13 +63,14 @@ impl Target {
     }
 
     pub(crate) fn open_directory(&self, path: &[u8]) -> Result<OwnedFd, VaultError> {
-        let fail = failed(path, "open the directory");
-        let mut fd = self
-            .root
-            .try_clone()
-            .map_err(|e| fail(Errno::from_io_error(&e).unwrap_or(Errno::IO)))?;
+        self.walk(path).map_err(failed(path, "open the directory"))
+    }
+
+    fn walk(&self, path: &[u8]) -> Result<OwnedFd, Errno> {
+        let root = self.root.try_clone();
+        let mut fd = root.map_err(|e| Errno::from_io_error(&e).unwrap_or(Errno::IO))?;
         for component in path.split(|c| *c == b'/').filter(|c| !c.is_empty()) {
-            fd = openat(&fd, component, DIRECTORY, Mode::empty()).map_err(&fail)?;
+            fd = openat(&fd, component, DIRECTORY, Mode::empty())?;
         }
         Ok(fd)
     }
@@ -143,9 +144,11 @@ impl Target {
         Ok(())
     }
 
-    pub(crate) fn remove(&mut self, path: &[u8]) -> Result<(), VaultError> {
-        let (fd, name) = self.within(path)?;
-        match unlinkat(fd, name, AtFlags::empty()) {
+    /// Removes what may not have been made yet.
+    pub(crate) fn remove(&self, path: &[u8]) -> Result<(), VaultError> {
+        let above = parent(path).unwrap_or_default();
+        let name = if above.is_empty() { path } else { &path[above.len() + 1..] };
+        match self.walk(above).and_then(|fd| unlinkat(fd, name, AtFlags::empty())) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
             Err(e) => Err(failed(path, "remove the damaged file")(e)),
         }

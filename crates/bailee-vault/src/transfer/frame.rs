@@ -167,6 +167,11 @@ impl<R: Read> Frames<R> {
         Ok((kind, &self.room))
     }
 
+    /// The bytes of the last frame. Whoever takes them leaves room for others there.
+    pub(crate) fn content(&mut self) -> &mut Vec<u8> {
+        &mut self.room
+    }
+
     /// The number that a frame says.
     pub(crate) fn number(&self) -> Result<u64, VaultError> {
         let bytes = self.room.as_slice().try_into();

@@ -1,12 +1,14 @@
 //! Transfers that nobody honest sends, and transfers that break in bad places.
 
 use std::io::{Cursor, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use bailee_vault::{Plain, Source, SourceKind, VaultError, receive};
+use bailee_store::{MemoryObjects, Objects};
+use bailee_vault::{Plain, Progress, SnapshotId, Source, SourceKind, Vault, VaultError, receive};
 
 use crate::support::{memory_vault, noise};
-use crate::transfer::{sent, take_in};
+use crate::transfer::{given, sent, take_in};
 
 const MAGIC: &[u8] = b"bailee transfer 1\n";
 
@@ -25,6 +27,98 @@ fn stream(frames: &[Vec<u8>]) -> Vec<u8> {
 fn frames_of(file: &Path) -> Vec<u8> {
     let whole = sent(&Source::File(file.to_owned()));
     whole[MAGIC.len()..whole.len() - 13].to_vec()
+}
+
+fn names(dir: &Path) -> Vec<String> {
+    let all = std::fs::read_dir(dir).unwrap();
+    let mut names: Vec<String> =
+        all.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// A vault with a snapshot of files of 300 kB that are called so.
+fn some(below: &Path, files: &[&str]) -> (Arc<MemoryObjects>, Vault, SnapshotId) {
+    let from = below.join("from");
+    std::fs::create_dir(&from).unwrap();
+    for name in files {
+        std::fs::write(from.join(name), content(name)).unwrap();
+    }
+    std::fs::hard_link(from.join("a"), from.join("a-again")).unwrap();
+    let (objects, vault) = memory_vault();
+    let kept = vault.preserve("t", "A-1", &Source::Tree(from), &mut ()).unwrap();
+    (objects, vault, kept.id)
+}
+
+fn content(name: &str) -> Vec<u8> {
+    noise(u64::from(name.as_bytes()[0]), 300_000)
+}
+
+/// Where a file's content begins in what is given.
+fn at(whole: &[u8], name: &str) -> usize {
+    let begin = &content(name)[..32];
+    whole.windows(begin.len()).position(|window| window == begin).unwrap()
+}
+
+#[test]
+fn a_damaged_file_does_not_stay_when_the_stream_breaks_behind_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_, vault, id) = some(dir.path(), &["a", "b", "c"]);
+    let mut whole = given(&vault, &id, None);
+    let turned = at(&whole, "a") + 100_000;
+    whole[turned] ^= 1;
+    whole.truncate(at(&whole, "c") + 100_000);
+    let to = dir.path().join("to");
+    let broke = receive((&mut whole.as_slice(), "the service"), &to, None, &mut ()).unwrap_err();
+    assert_eq!(names(&to), ["b"], "what did not give its SHA-256 is removed");
+    let said = broke.to_string();
+    assert!(said.contains("\"c\"") && said.contains("\"a\""), "and named: {said}");
+    assert!(matches!(broke, VaultError::Transfer { .. }));
+}
+
+/// Somebody else who makes a file in the destination.
+struct Intruder(PathBuf);
+
+impl Progress for Intruder {
+    fn begin(&mut self, _: &'static str, _: u64) {
+        std::fs::write(&self.0, b"theirs").unwrap();
+    }
+    fn advance(&mut self, _: u64, _: u64) {}
+}
+
+#[test]
+fn a_damaged_file_does_not_stay_when_the_destination_fails_behind_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let (objects, vault, id) = some(dir.path(), &["a", "b", "z"]);
+    let mut whole = given(&vault, &id, None);
+    let turned = at(&whole, "a") + 100_000;
+    whole[turned] ^= 1;
+    let to = dir.path().join("to");
+    let mut intruder = Intruder(to.join("z"));
+    let from = (&mut whole.as_slice() as &mut (dyn Read + Send), "the service");
+    let failed = receive(from, &to, None, &mut intruder).unwrap_err();
+    assert!(matches!(failed, VaultError::Destination { .. }), "{failed}");
+    assert!(failed.to_string().contains("\"a\""), "{failed}");
+    assert_eq!(names(&to), ["b", "z"]);
+    assert_eq!(std::fs::read(to.join("z")).unwrap(), b"theirs", "nothing of others is touched");
+    // And on the directory itself, where every pack has a byte that turned.
+    let packs = objects.list("").unwrap().into_iter().filter(|name| name.contains("/data/"));
+    for name in packs {
+        let mut pack = objects.get(&name).unwrap();
+        let middle = pack.len() / 2;
+        pack[middle] ^= 1;
+        objects.delete(&name).unwrap();
+        objects.put(&name, &pack).unwrap();
+    }
+    let here = dir.path().join("here");
+    let mut intruder = Intruder(here.join("z"));
+    let failed = vault.restore_with("t", &id, &here, None, &mut intruder).unwrap_err();
+    assert!(matches!(failed, VaultError::Destination { .. }), "{failed}");
+    let left = names(&here);
+    assert!(left.len() < 4 && left.contains(&"z".to_owned()), "{left:?}");
+    for name in left.iter().filter(|name| *name != "z") {
+        assert!(std::fs::read(here.join(name)).unwrap() == content(name), "{name} is not whole");
+    }
 }
 
 #[test]

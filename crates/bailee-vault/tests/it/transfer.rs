@@ -141,7 +141,7 @@ fn a_part_of_a_snapshot_is_taken_by_its_pattern_with_links_to_what_is_left_out()
         let [here, there] = ["here", "there"].map(|n| dir.path().join(format!("{n}-{pattern:?}")));
         let local = vault.restore("t", &kept.id, &here, Some(&pattern)).unwrap();
         let bytes = given(&vault, &kept.id, Some(&pattern));
-        let from = (&mut bytes.as_slice() as &mut dyn std::io::Read, "the service");
+        let from = (&mut bytes.as_slice() as &mut (dyn std::io::Read + Send), "the service");
         let taken = receive(from, &there, Some(&pattern), &mut ()).unwrap();
         assert_eq!((taken.files, taken.bytes), (local.files, local.bytes));
         assert_eq!(describe(&there), describe(&here), "{pattern:?}");
