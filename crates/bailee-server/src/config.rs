@@ -163,6 +163,7 @@ mod tests {
         let policy = "witnesses.tlog-policy".into();
         config.witnesses = Some(Witnesses { policy, timeout_ms: 700 });
         config.serving.entries_days = Some(3650);
+        config.serving.stalled_s = std::num::NonZeroU32::new(5);
         config.documents.largest_bytes = 1 << 40;
         assert_eq!(Config::parse(&config.to_text()).as_ref(), Ok(&config));
         config.stamping.every_s = 60;
@@ -179,6 +180,12 @@ mod tests {
         let agent = format!("[keys]\nvault = \"agent:SHA256:{}\"\n", "a".repeat(43));
         let text = Config::for_origin("a.example").to_text() + &agent;
         assert!(Config::parse(&text).unwrap_err().contains("keys.vault"));
+    }
+
+    #[test]
+    fn no_patience_at_all_is_no_setting() {
+        let text = Config::for_origin("a.example").to_text() + "\n[serving]\nstalled_s = 0\n";
+        assert!(Config::parse(&text).unwrap_err().contains("stalled_s"));
     }
 
     #[test]

@@ -4,9 +4,13 @@
 //! Invariants
 //! 1. Connections, header bytes and the time for a header are bounded; beyond the bound a
 //!    connection is turned away and counted.
-//! 2. End (SIGTERM, SIGINT, or [`Stop`]): no new connections -> requests in work are finished, for
+//! 2. A client that takes nothing of what waits for it, for as long as it may, is cut off and
+//!    counted, and whatever makes its answer ends: it holds no place of others. The kernel has the
+//!    clock, because only it knows what the other side acknowledged; a slow client takes something.
+//! 3. End (SIGTERM, SIGINT, or [`Stop`]): no new connections -> requests in work are finished, for
 //!    at most [`GRACE`].
 
+use std::error::Error as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,6 +21,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 use tokio::sync::{Semaphore, watch};
@@ -27,8 +32,44 @@ pub const GRACE: Duration = Duration::from_secs(30);
 const CONNECTIONS: usize = 1024;
 /// Largest header, bytes.
 const HEADER: usize = 16 << 10;
+/// Longest time for which a client may take nothing, unless the settings say otherwise.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 /// Longest wait for a request's header, and for the next request on a connection.
 const HEADER_PATIENCE: Duration = Duration::from_secs(15);
+
+/// What is counted of connections, and how long one may stand still.
+#[derive(Debug)]
+pub(crate) struct Connections {
+    /// Requests turned away before they had a route.
+    pub(crate) turned_away: AtomicU64,
+    /// Those cut off because their client took nothing.
+    pub(crate) stalled: AtomicU64,
+    patience: Duration,
+}
+
+impl Connections {
+    /// `patience`: how long a client may take nothing of what waits for it.
+    pub(crate) fn new(patience: Duration) -> Connections {
+        Connections { turned_away: AtomicU64::new(0), stalled: AtomicU64::new(0), patience }
+    }
+
+    /// Has the kernel end a connection whose client takes nothing for too long.
+    fn watch(&self, stream: &TcpStream) -> std::io::Result<()> {
+        SockRef::from(stream).set_tcp_user_timeout(Some(self.patience))
+    }
+
+    /// A connection ended so. An error is its client's, who is gone or speaks no HTTP; but a place
+    /// that one held by taking nothing is to be explained.
+    fn ended(&self, peer: SocketAddr, error: &hyper::Error) {
+        let mut causes = std::iter::successors(error.source(), |cause| (*cause).source());
+        let io = causes.find_map(|cause| cause.downcast_ref::<std::io::Error>());
+        if io.is_some_and(|io| io.kind() == std::io::ErrorKind::TimedOut) {
+            self.stalled.fetch_add(1, Ordering::Relaxed);
+            let seconds = self.patience.as_secs();
+            tracing::warn!(%peer, seconds, "client_stalled: it took nothing and was cut off");
+        }
+    }
+}
 
 /// Why the service does not run.
 #[derive(Debug, thiserror::Error)]
@@ -91,7 +132,7 @@ pub(crate) fn runtime(blocking: usize) -> Result<Runtime, ServeError> {
 /// Listens and accepts until a signal or `stop`; then waits for what is in work.
 pub(crate) async fn accept(
     router: Router,
-    turned_away: &AtomicU64,
+    connections: &Arc<Connections>,
     listen: SocketAddr,
     stop: &Stop,
     ready: impl FnOnce(SocketAddr),
@@ -109,19 +150,26 @@ pub(crate) async fn accept(
             accepted = listener.accept() => accepted,
             () = &mut ended => break,
         };
-        let Ok((stream, _)) = accepted else {
+        let Ok((stream, peer)) = accepted else {
             // Out of descriptors, most likely: those in work will give some back.
             tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };
         let Ok(place) = places.clone().try_acquire_owned() else {
-            turned_away.fetch_add(1, Ordering::Relaxed);
+            connections.turned_away.fetch_add(1, Ordering::Relaxed);
             continue;
         };
+        if let Err(error) = connections.watch(&stream) {
+            // It is gone already, or its clock cannot be set: then it may not hold a place.
+            tracing::warn!(%peer, %error, "a connection was not taken");
+            continue;
+        }
+        let connections = connections.clone();
         let connection = graceful.watch(connection(stream, router.clone()));
         tokio::spawn(async move {
-            // A connection's error is its client's: gone, or not speaking HTTP.
-            _ = connection.await;
+            if let Err(error) = connection.await {
+                connections.ended(peer, &error);
+            }
             drop(place);
         });
     }

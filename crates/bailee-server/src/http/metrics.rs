@@ -5,6 +5,7 @@
 //! from a count.
 
 use std::fmt::Write;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use bailee_ledger::Checkpoint;
 use crate::api::Problem;
 use crate::attest::Watched;
 use crate::house::House;
+use crate::http::listen::Connections;
 use crate::http::routes::ROUTES;
 
 /// Pending intents counted.
@@ -26,18 +28,19 @@ pub(crate) struct Metrics {
     answers: Vec<[AtomicU64; 5]>,
     /// Per route, microseconds.
     spent: Vec<AtomicU64>,
-    /// Requests turned away before they had a route.
-    pub(crate) turned_away: AtomicU64,
+    /// Of connections.
+    pub(crate) connections: Arc<Connections>,
     /// Attempts to settle that left something undone.
     pub(crate) unsettled: AtomicU64,
 }
 
 impl Metrics {
-    pub(crate) fn new() -> Metrics {
+    /// `patience`: how long a client may take nothing.
+    pub(crate) fn new(patience: Duration) -> Metrics {
         Metrics {
             answers: ROUTES.iter().map(|_| Default::default()).collect(),
             spent: ROUTES.iter().map(|_| AtomicU64::new(0)).collect(),
-            turned_away: AtomicU64::new(0),
+            connections: Arc::new(Connections::new(patience)),
             unsettled: AtomicU64::new(0),
         }
     }
@@ -118,8 +121,10 @@ impl Metrics {
                 _ = writeln!(out, "{name}{{method=\"{method}\",route=\"{path}\"}} {seconds}");
             }
         }
+        let Connections { turned_away, stalled, .. } = &*self.connections;
         for (name, help, value) in [
-            ("bailee_http_turned_away_total", "Requests without room", &self.turned_away),
+            ("bailee_http_turned_away_total", "Requests without room", turned_away),
+            ("bailee_http_stalled_total", "Clients cut off that took nothing", stalled),
             ("bailee_unsettled_total", "Rounds that left something undone", &self.unsettled),
         ] {
             let value = value.load(Ordering::Relaxed);

@@ -74,7 +74,7 @@ pub fn serve_until(
     let house: Arc<House> = house.into();
     let shared = Arc::new(Shared {
         house: house.clone(),
-        metrics: Metrics::new(),
+        metrics: Metrics::new(house.config().serving.patience()),
         nudge,
         upkeep: Mutex::default(),
         preserving: Mutex::default(),
@@ -89,10 +89,10 @@ pub fn serve_until(
         .name("settler".into())
         .spawn(move || settle(&for_settler, &nudged, &until))
         .map_err(system("start the settling thread"))?;
-    let turned_away = &shared.metrics.turned_away;
     let prober = Prober::start(&house).map_err(system("start the probing thread"))?;
     let pruner = Pruner::start(&house).map_err(system("start the pruning thread"))?;
-    let served = listen::accept(router(&shared), turned_away, listen, stop, ready);
+    let connections = &shared.metrics.connections;
+    let served = listen::accept(router(&shared), connections, listen, stop, ready);
     let outcome = runtime.block_on(served);
     // Blocking threads in work are waited for: an answer that is being recorded is recorded.
     runtime.shutdown_timeout(GRACE);
@@ -177,7 +177,7 @@ async fn answer(
     request: Request<Body>,
 ) -> Response<Body> {
     let Ok(_in_work) = room.in_work.try_acquire() else {
-        shared.metrics.turned_away.fetch_add(1, Ordering::Relaxed);
+        shared.metrics.connections.turned_away.fetch_add(1, Ordering::Relaxed);
         return problem(&body::busy());
     };
     match steps(shared, room, route, request).await {

@@ -8,6 +8,9 @@
 //! breaks. Nothing is deleted for that: what is served less is not erased. Nothing here tells more
 //! than the leaves do: a type code, an hour, and commitments.
 
+use std::num::NonZeroU32;
+use std::time::Duration;
+
 use bailee_ledger::tile::{TileKind, encode_entries, hash_tile};
 use bailee_ledger::{Checkpoint, Leaf, TileId};
 use bailee_store::Entry;
@@ -16,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::api::Problem;
 use crate::house::House;
 use crate::http::handlers::{Ask, Shared};
+use crate::http::listen;
 use crate::http::reply::{BYTES, Reply, TEXT};
 
 pub(crate) fn checkpoint(shared: &Shared, _: &Ask) -> Result<Reply, Problem> {
@@ -55,20 +59,33 @@ pub(crate) fn tile(shared: &Shared, ask: &Ask) -> Result<Reply, Problem> {
     Ok(Reply::bytes(BYTES, bytes).forever())
 }
 
-/// What is served of the log.
+/// What is served of the log, and how patiently.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Serving {
     /// Days for which entries are served; `None`: for ever.
     #[serde(default)]
     pub entries_days: Option<u32>,
+    /// Seconds for which a client may take nothing of an answer; `None`: two minutes.
+    #[serde(default)]
+    pub stalled_s: Option<NonZeroU32>,
 }
 
 impl Serving {
     /// The section of the settings.
     pub(crate) fn to_text(self) -> String {
-        let days = self.entries_days;
-        days.map_or_else(String::new, |days| format!("\n[serving]\nentries_days = {days}\n"))
+        if self == Serving::default() {
+            return String::new();
+        }
+        let days = self.entries_days.map(|days| format!("entries_days = {days}\n"));
+        let stalled = self.stalled_s.map(|seconds| format!("stalled_s = {seconds}\n"));
+        format!("\n[serving]\n{}{}", days.unwrap_or_default(), stalled.unwrap_or_default())
+    }
+
+    /// How long a client may take nothing.
+    pub(crate) fn patience(self) -> Duration {
+        let seconds = self.stalled_s.map(|seconds| Duration::from_secs(seconds.get().into()));
+        seconds.unwrap_or(listen::PATIENCE)
     }
 }
 

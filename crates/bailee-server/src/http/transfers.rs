@@ -126,7 +126,7 @@ fn form(ask: &Ask) -> Result<Form, Problem> {
 /// One of the places for what leaves: whoever has it may have a whole manifest in memory.
 fn giving(shared: &Shared) -> Result<OwnedSemaphorePermit, Problem> {
     shared.giving.clone().try_acquire_owned().map_err(|_| {
-        shared.metrics.turned_away.fetch_add(1, Ordering::Relaxed);
+        shared.metrics.connections.turned_away.fetch_add(1, Ordering::Relaxed);
         let detail = format!("gives out {GIVEN} snapshots now, as many as it does at a time");
         Problem::new(503, "busy", "the service", detail, "ask again when one of them has left")
     })

@@ -28,7 +28,7 @@ use tokio::sync::Semaphore;
 use super::{NotCosigned, Witness, WitnessError};
 use crate::api::Problem;
 use crate::http::body;
-use crate::http::listen::{self, GRACE, ServeError, Stop};
+use crate::http::listen::{self, Connections, GRACE, ServeError, Stop};
 use crate::http::metrics::label;
 use crate::http::reply::{Reply, TEXT, problem};
 
@@ -47,7 +47,7 @@ struct Shared {
     large_bodies: Arc<Semaphore>,
     /// Answers to `add-checkpoint`, by [`COUNTED`].
     answers: [AtomicU64; COUNTED.len()],
-    turned_away: AtomicU64,
+    connections: Arc<Connections>,
 }
 
 /// Serves until SIGTERM or SIGINT; `ready` gets the address that is listened on.
@@ -79,9 +79,9 @@ pub fn serve_until(
         // A request is smaller than what a body may have without a place.
         large_bodies: Arc::new(Semaphore::new(0)),
         answers: Default::default(),
-        turned_away: AtomicU64::new(0),
+        connections: Arc::new(Connections::new(listen::PATIENCE)),
     });
-    let served = listen::accept(router(&shared), &shared.turned_away, listen, stop, ready);
+    let served = listen::accept(router(&shared), &shared.connections, listen, stop, ready);
     let outcome = runtime.block_on(served);
     runtime.shutdown_timeout(GRACE);
     tracing::info!("ended");
@@ -120,7 +120,7 @@ async fn waiting(
     work: impl FnOnce(&Shared) -> Result<Reply, Problem> + Send + 'static,
 ) -> Response<Body> {
     let Ok(_in_work) = shared.in_work.try_acquire() else {
-        shared.turned_away.fetch_add(1, Ordering::Relaxed);
+        shared.connections.turned_away.fetch_add(1, Ordering::Relaxed);
         return problem(&body::busy());
     };
     let on_thread = shared.clone();
@@ -254,8 +254,12 @@ fn metrics(shared: &Shared) -> Reply {
             _ = writeln!(text, "{name}{{log=\"{}\"}} {value}", label(&record.origin));
         }
     }
-    let turned_away = shared.turned_away.load(Ordering::Relaxed);
-    let name = "bailee_witness_turned_away_total";
-    _ = writeln!(text, "# HELP {name} Without room\n# TYPE {name} counter\n{name} {turned_away}");
+    for (name, help, count) in [
+        ("bailee_witness_turned_away_total", "Without room", &shared.connections.turned_away),
+        ("bailee_witness_stalled_total", "Cut off, took nothing", &shared.connections.stalled),
+    ] {
+        let count = count.load(Ordering::Relaxed);
+        _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} counter\n{name} {count}");
+    }
     Reply::bytes(METRICS, text.into_bytes())
 }

@@ -27,6 +27,7 @@ mod secrecy;
 mod seen;
 mod shelf;
 mod shell;
+mod stalling;
 mod stamping;
 mod stories;
 mod tls;
