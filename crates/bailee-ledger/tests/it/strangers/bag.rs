@@ -108,7 +108,8 @@ impl Bag {
                     left.push(path);
                     continue;
                 }
-                let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+                // A damaged archive may name its files by bytes that are no text.
+                let name = path.strip_prefix(root).unwrap().to_string_lossy().into_owned();
                 bag.0.insert(name, std::fs::read(&path).unwrap());
             }
         }

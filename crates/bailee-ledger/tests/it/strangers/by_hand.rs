@@ -47,11 +47,15 @@ fn steps_in(directory: &Path, whose: Whose) -> Output {
     run(&mut command)
 }
 
-/// What the steps say. They stop at the first thing that does not hold: claims after that are not
-/// checked, and when they stop before the first claim there is nothing to believe.
+/// What the steps say.
 pub(super) fn answer(bag: &Bag, whose: Whose) -> Answer {
     let output = run_steps(bag, whose);
-    let text = String::from_utf8_lossy(&output.stdout);
+    read(&String::from_utf8_lossy(&output.stdout), output.status.success(), &said(&output))
+}
+
+/// The steps stop at the first thing that does not hold: claims after that are not checked, and
+/// when they stop before the first claim there is nothing to believe.
+pub(super) fn read(text: &str, holds: bool, said: &str) -> Answer {
     let mut states = [State::NotChecked; 4];
     let claims = text.lines().filter_map(|line| line.strip_prefix("CLAIM "));
     for claim in claims.clone() {
@@ -61,9 +65,8 @@ pub(super) fn answer(bag: &Bag, whose: Whose) -> Answer {
         let words: String = rest.chars().take_while(|c| c.is_alphabetic() || *c == ' ').collect();
         states[place] = State::parse(&words.trim_end().replace(' ', "-"));
     }
-    let holds = output.status.success();
-    assert_eq!(holds, text.ends_with("all steps hold\n"), "{}", said(&output));
-    assert!(!holds || claims.count() == 4, "{}", said(&output));
+    assert_eq!(holds, text.ends_with("all steps hold\n"), "{said}");
+    assert!(!holds || claims.count() == 4, "{said}");
     match (holds, states) {
         (true, states) => Answer::Claims(states, Verdict::Holds),
         (false, [State::NotChecked, ..]) => Answer::Refused,

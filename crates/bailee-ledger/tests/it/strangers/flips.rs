@@ -13,7 +13,7 @@ fn mask(at: usize) -> u8 {
     MASKS[at % MASKS.len()]
 }
 
-fn paths(bag: &Bag) -> Vec<String> {
+pub(super) fn paths(bag: &Bag) -> Vec<String> {
     bag.0.keys().map(|name| name["bag/".len()..].to_owned()).collect()
 }
 
@@ -28,39 +28,35 @@ fn each(bag: &Bag, path: &str, step: usize, change: impl Fn(Bag) -> Bag) -> Vec<
 
 /// Only the byte has changed: lists and signatures are those of the good bundle.
 pub(super) fn found() -> Vec<Case> {
-    let bag = witnessed();
-    let one = |path: &String| {
-        each(&bag, path, if path.ends_with("README.txt") { 16 } else { 1 }, |bag| bag)
-    };
-    paths(&bag).iter().flat_map(one).collect()
+    paths(&witnessed()).iter().flat_map(|path| found_in(path)).collect()
+}
+
+/// Each byte of a file.
+pub(super) fn found_in(path: &str) -> Vec<Case> {
+    each(&witnessed(), path, 1, |bag| bag)
 }
 
 /// What lists the file is made to fit, and signed with the log's key.
 pub(super) fn issued() -> Vec<Case> {
+    paths(&witnessed()).iter().flat_map(|path| issued_in(path)).collect()
+}
+
+/// Each byte of a file, but of what is one case anyway.
+pub(super) fn issued_in(path: &str) -> Vec<Case> {
     let bag = witnessed();
-    let mut cases = Vec::new();
-    for path in paths(&bag) {
-        match path.as_str() {
-            "bundle.note" | "tagmanifest-sha256.txt" => {}
-            "manifest-sha256.txt" | "bag-info.txt" | "bagit.txt" => {
-                cases.extend(each(&bag, &path, 1, Bag::signed));
-            }
-            "data/README.txt" => cases.extend(each(&bag, &path, 97, |bag| bag.listed().signed())),
-            // The checkpoint in the proof must be the file, so that most of these are one case.
-            PROOF => {
-                let path = bag.text(PROOF).find("\n\n").unwrap() + 8;
-                let all = each(&bag, PROOF, 1, |bag| bag.listed().signed());
-                cases.extend(
-                    all.into_iter()
-                        .enumerate()
-                        .filter(|(at, _)| at < &path || at.is_multiple_of(16))
-                        .map(|(_, case)| case),
-                );
-            }
-            path => cases.extend(each(&bag, path, 1, |bag| bag.listed().signed())),
+    match path {
+        "bundle.note" | "tagmanifest-sha256.txt" => Vec::new(),
+        "manifest-sha256.txt" | "bag-info.txt" | "bagit.txt" => each(&bag, path, 1, Bag::signed),
+        "data/README.txt" => each(&bag, path, 97, |bag| bag.listed().signed()),
+        // The checkpoint in the proof must be the file, so that most of these are one case.
+        PROOF => {
+            let checkpoint = bag.text(PROOF).find("\n\n").unwrap() + 8;
+            let all = each(&bag, PROOF, 1, |bag| bag.listed().signed()).into_iter().enumerate();
+            let kept = all.filter(|(at, _)| *at < checkpoint || at.is_multiple_of(16));
+            kept.map(|(_, case)| case).collect()
         }
+        path => each(&bag, path, 1, |bag| bag.listed().signed()),
     }
-    cases
 }
 
 /// A checkpoint with ML-DSA-44, changed in the proof too, so that each signature is looked at;
@@ -94,8 +90,36 @@ pub(super) fn checkpoint_issued() -> Vec<Case> {
     (0..bag.get("data/checkpoint").len()).map(both).collect()
 }
 
+/// The archive's own bytes: every one that is no file's content.
+pub(super) fn container() -> Vec<(String, Vec<u8>)> {
+    let (archive, content) = archive();
+    (0..archive.len()).filter(|at| !content[*at]).map(|at| flipped(&archive, at)).collect()
+}
+
 /// The archive itself: every byte that is no content, every 16th that is; cut and lengthened.
 pub(super) fn raw() -> Vec<(String, Vec<u8>)> {
+    let (archive, content) = archive();
+    let mut cases = container();
+    let sampled = (0..archive.len()).step_by(16).filter(|at| content[*at]);
+    cases.extend(sampled.map(|at| flipped(&archive, at)));
+    for length in (0..archive.len()).step_by(101) {
+        cases.push((format!("archive: cut to {length}"), archive[..length].to_vec()));
+    }
+    for more in [&b"\0"[..], b"PK\x05\x06", &archive] {
+        cases.push((format!("archive: {} bytes more", more.len()), [&archive[..], more].concat()));
+        cases.push((format!("archive: {} bytes before", more.len()), [more, &archive].concat()));
+    }
+    cases
+}
+
+fn flipped(archive: &[u8], at: usize) -> (String, Vec<u8>) {
+    let mut bytes = archive.to_vec();
+    bytes[at] ^= mask(at);
+    (format!("archive: byte {at} ^ {:#04x}", mask(at)), bytes)
+}
+
+/// An archive, and which of its bytes are content of files.
+fn archive() -> (Vec<u8>, Vec<bool>) {
     let bag = witnessed();
     let archive = bag.pack();
     let mut content = vec![false; archive.len()];
@@ -105,18 +129,5 @@ pub(super) fn raw() -> Vec<(String, Vec<u8>)> {
         content[at..at + bytes.len()].fill(true);
         at += bytes.len();
     }
-    let mut cases = Vec::new();
-    for at in (0..archive.len()).filter(|at| !content[*at] || at.is_multiple_of(16)) {
-        let mut bytes = archive.clone();
-        bytes[at] ^= mask(at);
-        cases.push((format!("archive: byte {at} ^ {:#04x}", mask(at)), bytes));
-    }
-    for length in (0..archive.len()).step_by(101) {
-        cases.push((format!("archive: cut to {length}"), archive[..length].to_vec()));
-    }
-    for more in [&b"\0"[..], b"PK\x05\x06", &archive] {
-        cases.push((format!("archive: {} bytes more", more.len()), [&archive[..], more].concat()));
-        cases.push((format!("archive: {} bytes before", more.len()), [more, &archive].concat()));
-    }
-    cases
+    (archive, content)
 }
