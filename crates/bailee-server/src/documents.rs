@@ -6,8 +6,10 @@
 //! 1. A piece of it is in memory at a time, when it comes and when it is checked.
 //! 2. It counts only if its bytes are those of the digest it was announced by; else nothing is
 //!    left.
-//! 3. A command may name it only for the party that handed it in, to this process, within a day: a
-//!    digest that somebody read is no way to the papers of somebody else.
+//! 3. A command may name it only for the party that handed it in to its last byte, to this process,
+//!    within a day: a digest that somebody read is no way to the papers of somebody else. One that
+//!    is still coming in is no document yet, whatever lies under its digest; one that came in whole
+//!    stays so, whatever becomes of the next attempt.
 //! 4. What no entry names and nobody is about to name is removed by [`sweep`].
 //!
 //! | a crash after …  | leaves |
@@ -115,17 +117,50 @@ impl From<DocumentError> for Problem {
 
 /// Who handed in what, and when.
 #[derive(Debug, Default)]
-pub(crate) struct Arrivals(Mutex<BTreeMap<(PartyId, Digest), Time>>);
+pub(crate) struct Arrivals(Mutex<BTreeMap<(PartyId, Digest), Arrival>>);
+
+/// How one document comes in for one party.
+#[derive(Debug)]
+struct Arrival {
+    /// When that was begun last, or came to its end.
+    at: Time,
+    /// How many times it is coming in now.
+    under_way: u32,
+    /// Whether it has come to its last byte.
+    whole: bool,
+}
 
 impl Arrivals {
-    fn table(&self) -> MutexGuard<'_, BTreeMap<(PartyId, Digest), Time>> {
+    fn table(&self) -> MutexGuard<'_, BTreeMap<(PartyId, Digest), Arrival>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn begins(&self, by: PartyId, digest: Digest, at: Time) {
+        let mut table = self.table();
+        let new = Arrival { at, under_way: 0, whole: false };
+        let arrival = table.entry((by, digest)).or_insert(new);
+        arrival.under_way += 1;
+        arrival.at = at;
+    }
+
+    fn ends(&self, by: PartyId, digest: Digest, at: Option<Time>) {
+        let mut table = self.table();
+        let Some(arrival) = table.get_mut(&(by, digest)) else { return };
+        arrival.under_way = arrival.under_way.saturating_sub(1);
+        if let Some(at) = at {
+            (arrival.at, arrival.whole) = (at, true);
+        }
+        if arrival.under_way == 0 && !arrival.whole {
+            table.remove(&(by, digest));
+        }
     }
 
     /// Those that may still be named; older ones are forgotten.
     fn fresh(&self, now: Time) -> BTreeSet<Digest> {
         let mut table = self.table();
-        table.retain(|_, at| now.unix().saturating_sub(at.unix()) < WAITS);
+        table.retain(|_, arrival| {
+            arrival.under_way > 0 || now.unix().saturating_sub(arrival.at.unix()) < WAITS
+        });
         table.keys().map(|(_, digest)| *digest).collect()
     }
 }
@@ -142,7 +177,7 @@ pub fn hand_in(
     from: &mut dyn Read,
 ) -> Result<u64, DocumentError> {
     let arrivals = &house.inner.arrivals;
-    arrivals.table().insert((by, *digest), house.clock().now());
+    arrivals.begins(by, *digest, house.clock().now());
     let mut measured = Measured {
         from,
         wanted: *digest,
@@ -159,10 +194,8 @@ pub fn hand_in(
         rest.map(drop).map_err(|e| DocumentError::Unread(e.to_string()))
     });
     let size = measured.size;
-    read.map(|()| size).map_err(|error| {
-        arrivals.table().remove(&(by, *digest));
-        measured.why.take().unwrap_or(error)
-    })
+    arrivals.ends(by, *digest, read.is_ok().then(|| house.clock().now()));
+    read.map(|()| size).map_err(|error| measured.why.take().unwrap_or(error))
 }
 
 /// A reader that ends well only after the bytes of a digest, and not too many.
@@ -216,7 +249,10 @@ pub(crate) fn there(house: &House, by: By, stored: &[Stored]) -> Result<(), Prob
         let now = house.clock().now().unix();
         let at = match by {
             By::System => None,
-            By::Party(party) => house.inner.arrivals.table().get(&(party, *digest)).copied(),
+            By::Party(party) => {
+                let table = house.inner.arrivals.table();
+                table.get(&(party, *digest)).filter(|one| one.whole).map(|one| one.at)
+            }
         };
         at.is_some_and(|at| now.saturating_sub(at.unix()) < WAITS)
     };

@@ -139,6 +139,45 @@ fn what_is_another_document_or_breaks_off_or_is_too_large_leaves_nothing() {
     assert_eq!(objects.list("exhibits/").unwrap(), [name(&small)]);
 }
 
+/// Bytes that, before they come to their end, are named by a command.
+struct Named<'a> {
+    bytes: &'a [u8],
+    name: &'a mut dyn FnMut(),
+}
+
+impl Read for Named<'_> {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        (self.name)();
+        self.bytes.read(room)
+    }
+}
+
+#[test]
+fn a_document_of_somebody_else_is_not_named_by_who_only_began_to_hand_it_in() {
+    let dir = tempfile::tempdir().unwrap();
+    let house = on_disk(dir.path());
+    let (ada, sender) = furnished(&house);
+    let (bytes, other) = (document(1), PartyId(2));
+    // Ben's paper lies there; Ada has read its digest, and has not a byte of it.
+    hand_in(&house, other, &bytes).unwrap();
+    let mut answers = Vec::new();
+    let mut name = || {
+        let named = perform(&house, filing(sender, &bytes), By::Party(ada));
+        answers.push(code(named.map(drop)));
+    };
+    let mut coming = Named { bytes: &[], name: &mut name };
+    let refused = documents::hand_in(&house, ada, &digest(&bytes), &mut coming);
+    assert!(matches!(refused, Err(DocumentError::Other(_))), "{refused:?}");
+    assert_eq!(answers, ["document_missing"]);
+    assert_eq!(filed(&house), 0);
+    // Whoever has it whole keeps it, whatever becomes of the next attempt.
+    hand_in(&house, ada, &bytes).unwrap();
+    let again = documents::hand_in(&house, ada, &digest(&bytes), &mut Broken(&bytes[..9_000]));
+    assert!(again.is_err());
+    perform(&house, filing(sender, &bytes), By::Party(ada)).unwrap();
+    assert_eq!(filed(&house), 1);
+}
+
 #[test]
 fn every_arrow_with_every_fault_names_only_what_is_there() {
     // Calls of the objects (hand in: 0, look: 1) and of the journal (append: 0).
