@@ -2,7 +2,8 @@
 //!
 //! Invariants (rules 6, 7): proposer and approvers are three persons, counsel among the approvers;
 //! an approval counts only while the radius it was given for is still the radius; who is owed a
-//! notice is computed from the log, never typed.
+//! notice is computed from the log, never typed. Who is owed one only because of a silent hold
+//! comes after all others: number and place of an owner's notice are those without that hold.
 
 use std::collections::BTreeSet;
 
@@ -48,8 +49,8 @@ pub(super) fn propose(
     let disposition = s.dispositions.next();
     let event = Event::DispositionProposed { disposition, kind, assets: assets.to_vec(), to };
     let mut facts = vec![reasoned(event, reason)];
-    let owed = owed_for(s, &custody::going(s, kind, assets));
-    facts.extend(notices(s, disposition, owed.into_iter()));
+    let going = custody::going(s, kind, assets);
+    facts.extend(notices(s, disposition, &going, owed_for(s, &going)));
     Ok(facts)
 }
 
@@ -121,8 +122,13 @@ pub fn owed(s: &State, disposition: &Disposition) -> BTreeSet<PartyId> {
 }
 
 fn owed_for(s: &State, assets: &[AssetId]) -> BTreeSet<PartyId> {
+    owed_by(s, assets, |_| true)
+}
+
+/// Those owed a notice if only these holds were.
+fn owed_by(s: &State, assets: &[AssetId], counts: impl Fn(&Hold) -> bool) -> BTreeSet<PartyId> {
     let (mut parties, holds) = coverage::of_all(s, assets);
-    let holds = holds.into_iter().filter_map(|id| s.holds.get(id));
+    let holds = holds.into_iter().filter_map(|id| s.holds.get(id)).filter(|hold| counts(hold));
     let demands = holds.flat_map(|hold| &hold.demands).filter_map(|id| s.demands.get(*id));
     parties.extend(demands.map(|demand| demand.from));
     parties
@@ -131,11 +137,14 @@ fn owed_for(s: &State, assets: &[AssetId]) -> BTreeSet<PartyId> {
 fn notices(
     s: &State,
     disposition: DispositionId,
-    owed: impl Iterator<Item = PartyId>,
+    going: &[AssetId],
+    owed: impl IntoIterator<Item = PartyId>,
 ) -> Vec<Fact> {
     let about = About::Disposition(disposition);
+    let open = owed_by(s, going, |hold| !hold.silent);
+    let (first, last): (Vec<_>, Vec<_>) = owed.into_iter().partition(|to| open.contains(to));
     let queue = |(n, to)| Event::NoticeQueued { notice: s.notices.next_after(n), to, about };
-    owed.enumerate().map(queue).map(Fact::of).collect()
+    first.into_iter().chain(last).enumerate().map(queue).map(Fact::of).collect()
 }
 
 /// Parties owed a notice that have none.
@@ -148,12 +157,13 @@ pub(super) fn unnotified(s: &State, found: &Disposition) -> Vec<PartyId> {
 }
 
 pub(super) fn queue_notices(s: &State, disposition: DispositionId) -> Decision {
-    let missing = unnotified(s, open(s, disposition)?);
+    let found = open(s, disposition)?;
+    let missing = unnotified(s, found);
     if missing.is_empty() {
         let text = "has a notice to every party owed one";
         return Err(Refusal::new(Code::AlreadyDone, disposition, text));
     }
-    Ok(notices(s, disposition, missing.into_iter()))
+    Ok(notices(s, disposition, &custody::going(s, found.kind, &found.assets), missing))
 }
 
 /// The disposition, if it can still go on.

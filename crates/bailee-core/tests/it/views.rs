@@ -1,8 +1,9 @@
 //! Rules 9 and 11 by example: an owner sees what is theirs, and no trace of a silent hold.
 
+use bailee_core::disposition::DispositionKind;
 use bailee_core::id::*;
 use bailee_core::view::{self, OwnerView};
-use bailee_core::{Action, Code, NewDemand};
+use bailee_core::{Action, Code, Event, Intent, NewDemand, plan};
 
 use crate::house::*;
 
@@ -74,4 +75,89 @@ fn nobody_asks_for_the_data_of_others_or_in_their_name() {
     house.yes(STAFF, Action::DecideAccess { access, granted: true, reason: because() });
     house.yes(STAFF, fulfil.clone());
     assert_eq!(house.no(STAFF, fulfil), Code::AlreadyDone);
+}
+
+/// What an owner can count while a silent order is on its data or on another's: ids, places and
+/// times of what it is told, what is planned for it and in which turn, how much each of its own
+/// commands writes, and the words of each refusal.
+fn counted(secret: AccountId) -> Vec<String> {
+    const READER: PartyId = STRANGER;
+    let mut house = House::new();
+    for (n, account) in [(1, MEGA), (2, BLUE)] {
+        house.asset(bailee_core::NewAsset { accounts: vec![account], ..new_asset(n) });
+    }
+    // Whoever ordered was known here before the owner: its number is the smaller one.
+    let order = NewDemand {
+        scope: on_accounts(&[secret]),
+        instrument: Some("epoc-pr".into()),
+        ..letter("Rita Requester", "secret")
+    };
+    let (demand, _) = house.demand(order);
+    house.accept(demand);
+    house.snapshot(AssetId(if secret == MEGA { 1 } else { 2 }));
+    let mut told = Vec::new();
+    let mut ask = |house: &mut House, action: Action| {
+        let answer = house.try_run(bailee_core::By::Party(READER), action);
+        told.push(answer.map_or_else(
+            |refusal| refusal.to_string(),
+            |records| format!("{:?} from {}", House::names(&records), records[0].seq),
+        ));
+    };
+    // Its own, another's, the snapshot, and nothing.
+    for asset in [2, 1, 3, 9].map(AssetId) {
+        ask(&mut house, Action::RequestAccess { owner: READER, asset, reason: because() });
+    }
+    let first = house.propose(DispositionKind::Sanitize, &[AssetId(2)]);
+    let second = house.propose(DispositionKind::Sanitize, &[AssetId(1)]);
+    for disposition in [first, second, DispositionId(3)] {
+        ask(&mut house, Action::FileObjection { disposition, by: READER, reason: because() });
+    }
+    let theirs = |house: &House, id: NoticeId| house.state.notices.get(id).unwrap().to == READER;
+    let planned = plan(&house.state, 100).into_iter().enumerate();
+    told.extend(planned.filter_map(|(turn, intent)| match intent {
+        Intent::SendNotice(id, n) if theirs(&house, id) => Some(format!("turn {turn}: {id}, {n}")),
+        _ => None,
+    }));
+    for n in 0..40 {
+        if let Some(NoticeId(first)) = view::owner(&house.state, READER).notices.first() {
+            // Sent, and never heard of: the next channel, then a human.
+            for id in view::owner(&house.state, READER).notices {
+                for attempt in 0..2 {
+                    let sent = Action::NoticeSent { notice: id, attempt };
+                    _ = house.try_run(bailee_core::By::System, sent);
+                }
+            }
+            told.push(format!("day {n}: from N-{first}, {:?}", view::owner(&house.state, READER)));
+        }
+        house.days(1);
+    }
+    let about = |record: &bailee_core::Record| match record.fact.event {
+        Event::NoticeQueued { notice, .. }
+        | Event::NoticeSent { notice, .. }
+        | Event::NoticeRetried { notice, .. }
+        | Event::NoticeEscalated { notice } => Some(notice),
+        _ => None,
+    };
+    let records = house.records.iter().filter(|record| about(record).is_some());
+    let records = records.filter(|record| theirs(&house, about(record).unwrap()));
+    told.extend(records.map(|record| {
+        let place = match record.fact.event {
+            // Those of others stand between what comes later.
+            Event::NoticeQueued { .. } => format!("at {}", record.seq),
+            _ => String::new(),
+        };
+        format!("{} {:?} {place}", record.at, record.fact.event)
+    }));
+    told
+}
+
+#[test]
+fn what_an_owner_can_count_is_the_same_with_a_silent_hold() {
+    let with = counted(BLUE);
+    assert_eq!(with, counted(MEGA));
+    let has = |what: &str| with.iter().filter(|line| line.contains(what)).count();
+    assert_eq!(has("owns no data on"), 3, "{with:#?}");
+    // N-1 tells the requester that its order was accepted.
+    assert_eq!(has("turn 2: N-2, 0"), 1, "{with:#?}");
+    assert!(has("NoticeRetried") > 0 && has("NoticeEscalated") > 0, "{with:#?}");
 }

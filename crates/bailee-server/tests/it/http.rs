@@ -111,6 +111,12 @@ impl Answered {
         lines.find(|(key, _)| *key == name).map_or("", |(_, value)| value)
     }
 
+    /// Head and body as they came, without the second they were sent.
+    pub(crate) fn raw(&self) -> String {
+        let head = self.head.lines().filter(|line| !line.starts_with("date: "));
+        head.collect::<Vec<_>>().join("\n") + "\n\n" + &self.text()
+    }
+
     #[track_caller]
     pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|e| panic!("{e}: {}", self.text()))

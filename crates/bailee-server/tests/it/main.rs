@@ -31,6 +31,7 @@ mod probing;
 mod pruning;
 mod refusals;
 mod restored;
+mod silence;
 mod split_view;
 mod stamps;
 mod standing;

@@ -1,0 +1,160 @@
+//! Rule 9 at the door: with and without a silent hold on its data, an owner gets the same bytes.
+//!
+//! Two houses differ in whose data a silent order is on, and in nothing else. Nothing is timed:
+//! what is compared is every byte of every answer, the letters, and the sizes of what is in a
+//! bundle, which is all that an answer's time could be measured by from outside but for the work
+//! itself; that is the core's (`what_an_owner_can_count_is_the_same_with_a_silent_hold`).
+
+use std::collections::BTreeMap;
+use std::io::Cursor;
+
+use bailee_core::asset::AssetKind;
+use bailee_core::demand::Scope;
+use bailee_core::disposition::DispositionKind;
+use bailee_core::id::{AccountId, AssetId, EntityId, MatterId, NoticeId, PartyId};
+use bailee_core::party::Role;
+use bailee_core::{Action, By, NewAsset, Triage};
+use bailee_ledger::zip::Archive;
+use bailee_server::House;
+use bailee_server::api::words::TokenScope;
+use bailee_server::intake::{self, Cover};
+use serde_json::json;
+
+use crate::common::{because, demand, letter_with, on_disk, party, people, take, yes};
+use crate::http::{Served, token};
+
+/// A house of two owners, Otto's and Bea's drives, a matter over both, a silent order over one of
+/// them, and a proposal to wipe each.
+fn house(dir: &std::path::Path, secret: AccountId) -> (House, PartyId) {
+    let house = on_disk(dir);
+    let people = people(&house);
+    // Whoever orders was known before the owners: its number is the smaller one.
+    let authority = party(&house, "Authority", Role::Authority);
+    yes(&house, people.ada, Action::RegisterEntity { name: "Host".into(), country: "NL".into() });
+    for (n, name) in [(1, "Otto"), (2, "Bea")] {
+        let owner = party(&house, name, Role::Owner);
+        let (entity, label, law) = (EntityId(1), format!("{name} store"), "NL".into());
+        let account = Action::RegisterAccount { owner, entity, label, law, retention_days: 1 };
+        yes(&house, people.ada, account);
+        let drive = NewAsset {
+            kind: AssetKind::Drive,
+            label: format!("drive {n}"),
+            accounts: vec![AccountId(n)],
+            identifiers: Vec::new(),
+            part_of: None,
+            copy_of: Vec::new(),
+            place: "rack 1".into(),
+            bytes: 4096,
+        };
+        yes(&house, people.ada, Action::RegisterAsset(drive));
+    }
+    yes(&house, people.cora, Action::OpenMatter { title: "Requester against both".into() });
+    let both = letter_with(1, "Keep everything of Otto store and Bea store.\r\n");
+    let open = demand(take(&house, &both).unwrap()).0;
+    let order = "From: authority@people.example\r\nSubject: order\r\n\r\nAs in the form.\r\n";
+    let cover = Cover {
+        instrument: Some("epoc-pr".into()),
+        silent: Some(true),
+        scope: Scope { accounts: vec![secret], ..Scope::default() },
+        ..Cover::default()
+    };
+    let taken = intake::take(&house, order.as_bytes().to_vec(), cover, By::System).unwrap();
+    let silent = demand(taken).0;
+    assert_eq!(house.with_state(|s| s.demands.get(silent).unwrap().from).unwrap(), authority);
+    for demand in [open, silent] {
+        let triage = Triage::Accept(Some(MatterId(1)));
+        let decide = Action::DecideDemand { demand, triage, reason: because() };
+        yes(&house, people.cora, decide);
+    }
+    for asset in [AssetId(1), AssetId(2)] {
+        let (kind, assets) = (DispositionKind::Sanitize, vec![asset]);
+        yes(
+            &house,
+            people.ada,
+            Action::ProposeDisposition { kind, assets, to: None, reason: because() },
+        );
+    }
+    assert!(house.settle().is_empty());
+    let otto = house.with_state(|s| s.party_at("otto@people.example")).unwrap().unwrap();
+    (house, otto)
+}
+
+/// What Otto asks for in his own name, about one thing.
+fn ask(what: &str, (whose, about): (&str, &str), id: &str) -> String {
+    let mut body = json!({ "do": what, "reason": { "note": "x" } });
+    (body[whose], body[about]) = (json!("P-5"), json!(id));
+    body.to_string()
+}
+
+/// Everything Otto gets: answers to the byte, letters, and what is in his bundle.
+fn all(secret: AccountId) -> BTreeMap<String, String> {
+    let dir = tempfile::tempdir().unwrap();
+    let (house, otto) = house(dir.path(), secret);
+    let mut found = BTreeMap::new();
+    let notices: Vec<NoticeId> = house
+        .with_state(|s| s.notices.iter().filter(|(_, n)| n.to == otto).map(|(id, _)| id).collect())
+        .unwrap();
+    for id in notices {
+        let letter = std::fs::read(dir.path().join(format!("outbox/notice-{id}-0.eml"))).unwrap();
+        let letter = String::from_utf8(letter).unwrap();
+        // The end of a message id is a keyed hash, and each house has its own key.
+        let lines = letter.lines().map(|line| match line.split_once("<notice") {
+            Some((before, after)) => format!("{before}<notice {} bytes", after.len()),
+            None => line.to_owned(),
+        });
+        found.insert(format!("letter {id}"), lines.collect::<Vec<_>>().join("\n"));
+    }
+    let reader = token(&house, otto, TokenScope::Reader);
+    let operator = token(&house, otto, TokenScope::Operator);
+    let served = Served::start(house);
+    for path in [
+        "/v1/mine",
+        "/v1/matters/M-2/bundle",
+        "/v1/matters/M-1/bundle?for=P-4",
+        "/v1/demands/D-1/receipt",
+        "/v1/demands/D-2/receipt",
+        "/v1/demands/D-9/receipt",
+        "/v1/holds",
+        "/v1/gate/A-1",
+        "/v1/H-2",
+    ] {
+        found.insert(path.to_owned(), served.get(path, &reader).raw());
+    }
+    for body in [
+        ask("request-access", ("owner", "asset"), "A-1"),
+        ask("request-access", ("owner", "asset"), "A-2"),
+        ask("request-access", ("owner", "asset"), "A-9"),
+        ask("file-objection", ("by", "disposition"), "X-1"),
+        ask("file-objection", ("by", "disposition"), "X-2"),
+        json!({ "do": "approve-release", "hold": "H-2" }).to_string(),
+    ] {
+        let answer = served.post("/v1/commands", &operator, body.as_bytes());
+        assert_ne!(answer.status, 400, "{}", answer.text());
+        found.insert(body, answer.raw());
+    }
+    let bundle = served.get("/v1/matters/M-1/bundle", &reader);
+    assert_eq!(bundle.status, 200, "{}", bundle.text());
+    let mut archive = Archive::open(Cursor::new(crate::matter::dechunked(&bundle))).unwrap();
+    let names: Vec<String> = archive.members().iter().map(|member| member.name.clone()).collect();
+    for name in names {
+        // Digests in a PDF are packed, and pack differently.
+        let size = match name.ends_with(".pdf") {
+            true => 0,
+            false => archive.read(&name, 1 << 24).unwrap().len(),
+        };
+        found.insert(format!("in the bundle: {name}"), size.to_string());
+    }
+    found
+}
+
+#[test]
+fn an_owner_gets_the_same_bytes_with_and_without_a_silent_hold() {
+    let (with, without) = (all(AccountId(1)), all(AccountId(2)));
+    for (what, answer) in &with {
+        assert_eq!(Some(answer), without.get(what), "{what}");
+    }
+    assert_eq!(with.len(), without.len());
+    assert!(with.len() > 40, "{:?}", with.keys());
+    assert!(with["/v1/mine"].contains("A-1") && !with["/v1/mine"].contains("H-2"), "{with:?}");
+    assert_eq!(with.keys().filter(|what| what.starts_with("letter")).count(), 1);
+}
