@@ -17,7 +17,7 @@ use crate::instrument::Catalogue;
 use crate::notice::{About, Evidence};
 use crate::party::{Role, Who};
 use crate::policy::{DutyKind, Policy, TokenScope};
-use crate::refused::Asked;
+use crate::refused::{Asked, Thing};
 use crate::rotation::{KeyEnd, LogKeys};
 use crate::time::Time;
 use crate::volume::Written;
@@ -320,11 +320,12 @@ events! {
         0 snapshot: SnapshotId, 1 set: minicbor::bytes::ByteArray<16>, 2 first: u32,
         3 last: bool, 4 volumes: Vec<Written>,
     }
-    /// Somebody wanted something destroyed or freed and was refused, the first time that day; no
-    /// more follow for that person that day after the `last`.
+    /// Somebody wanted something destroyed, freed or decided, or a door of the service opened, and
+    /// was refused, the first time that day; no more follow for that person that day after the
+    /// `last`.
     120 RequestRefused {
         0 by: PartyId, 1 asked: Asked, 2 asset: Option<AssetId>,
         3 disposition: Option<DispositionId>, 4 hold: Option<HoldId>, 5 codes: Vec<String>,
-        6 holds: Vec<HoldId>, 7 last: bool,
+        6 holds: Vec<HoldId>, 7 last: bool, 8 thing: Option<Thing>,
     }
 }

@@ -10,7 +10,7 @@ use crate::hold::EndReason;
 use crate::id;
 use crate::notice::{About, Evidence};
 use crate::policy::{DutyKind, Policy, TokenScope};
-use crate::refused::Asked;
+use crate::refused::{Asked, Thing};
 use crate::rotation::{KeyEnd, LogKeys};
 use crate::time::Time;
 use crate::volume::Written;
@@ -85,6 +85,12 @@ impl Mention for About {
             About::Decision(id) => id.mention(tell),
             About::Objection(id) => id.mention(tell),
         }
+    }
+}
+
+impl Mention for Thing {
+    fn mention(&self, tell: &mut dyn FnMut(String)) {
+        tell(self.to_string());
     }
 }
 

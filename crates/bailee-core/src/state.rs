@@ -135,6 +135,12 @@ impl State {
         (!token.revoked).then_some(token)
     }
 
+    /// Whose the token was, if it is void.
+    pub fn void_token(&self, hash: &[u8; 32]) -> Option<PartyId> {
+        let token = self.tokens.get(*self.token_hashes.get(hash)?)?;
+        token.revoked.then_some(token.party)
+    }
+
     /// The asset that has this identifier now.
     pub fn asset_by_identifier(&self, value: &str) -> Option<AssetId> {
         self.identifiers.get(crate::asset::normal(value).as_str()).copied()

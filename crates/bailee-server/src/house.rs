@@ -9,6 +9,7 @@
 //! the last answer and the last checkpoint; readers never see a state that is not durable.
 
 mod opening;
+mod refusing;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -18,7 +19,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::sync::{RwLockReadGuard, RwLockWriteGuard};
 use std::thread::JoinHandle;
 
-use bailee_core::{Command, Refusal, State, refused};
+use bailee_core::{Command, State, refused};
 use bailee_ledger::Policy;
 use bailee_store::{Digest, DirLock, Entry, Exhibit, Journal, ObjectError, Objects, Slot};
 
@@ -192,27 +193,6 @@ impl House {
                 Err(Failure::Refused(self.refused(&command, refusal)))
             }
             (answer, _) => answer,
-        }
-    }
-
-    /// What the core refuses is in the log, if it is of a kind that is kept, before it is answered.
-    pub(crate) fn refused(&self, command: &Command, refusal: Refusal) -> Refusal {
-        if refused::is_kept(&command.action) {
-            self.keep_refusal(command, &refusal);
-        }
-        refusal
-    }
-
-    /// A no stays a no if it cannot be recorded; then the service's log has it.
-    fn keep_refusal(&self, command: &Command, refusal: &Refusal) {
-        let now = self.clock().now();
-        let record = self.with_state(|s| refused::to_record(s, command, refusal, now));
-        let recorded = record.and_then(|action| match action {
-            Some(action) => self.ask(None, Command::system(action), Vec::new()).map(drop),
-            None => Ok(()),
-        });
-        if let Err(failure) = recorded {
-            tracing::warn!(%refusal, %failure, "a refusal could not be recorded");
         }
     }
 

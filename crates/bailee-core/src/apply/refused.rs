@@ -6,7 +6,8 @@ use crate::refused::Refused;
 use crate::state::State;
 
 pub(super) fn apply(s: &mut State, r: &Record) -> Applied {
-    let Event::RequestRefused { by, asked, asset, disposition, hold, codes, .. } = &r.fact.event
+    let Event::RequestRefused { by, asked, asset, disposition, hold, codes, thing, .. } =
+        &r.fact.event
     else {
         return Err(format!("{} is not of refusals", r.fact.event.name()));
     };
@@ -15,8 +16,9 @@ pub(super) fn apply(s: &mut State, r: &Record) -> Applied {
         s.refusals.kept.clear();
         s.refusals.day = r.at.day();
     }
-    let (asked, asset, disposition, hold) = (*asked, *asset, *disposition, *hold);
-    let refused = Refused { asked, asset, disposition, hold, codes: codes.clone() };
+    let (asked, asset, disposition) = (*asked, *asset, *disposition);
+    let (hold, thing) = (*hold, *thing);
+    let refused = Refused { asked, asset, disposition, hold, thing, codes: codes.clone() };
     s.refusals.kept.entry(*by).or_default().insert(refused);
     Ok(())
 }

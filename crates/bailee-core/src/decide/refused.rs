@@ -20,9 +20,10 @@ pub(super) fn record(
     if count >= MOST_A_DAY || kept.is_some_and(|kept| kept.contains(refused)) {
         return Ok(Vec::new());
     }
-    let Refused { asked, asset, disposition, hold, codes } = refused.clone();
+    let Refused { asked, asset, disposition, hold, thing, codes } = refused.clone();
     let last = count + 1 == MOST_A_DAY;
     let holds = holds.to_vec();
-    let event = Event::RequestRefused { by, asked, asset, disposition, hold, codes, holds, last };
+    let event =
+        Event::RequestRefused { by, asked, asset, disposition, hold, codes, holds, last, thing };
     Ok(vec![event.into()])
 }

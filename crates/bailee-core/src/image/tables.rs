@@ -25,7 +25,7 @@ use crate::notice::{About, Attempt, Evidence, Notice};
 use crate::party::{Party, Role, Who};
 use crate::plan::Intent;
 use crate::policy::{Duty, DutyKind, Policy, Token, TokenScope};
-use crate::refused::{Asked, Refusals, Refused};
+use crate::refused::{Asked, Refusals, Refused, Thing};
 use crate::rotation::{Continuation, KeyEnd, LogKeys, Ring, Rotation, RotationStatus};
 use crate::state::{Due, Named, State};
 use crate::table::Table;
@@ -72,7 +72,7 @@ macro_rules! as_in_the_log {
 as_in_the_log! {
     About AccessStatus Asked AssetKind Canaries Catalogue DemandStatus DispositionKind DutyKind
     EndReason Evidence Flag Identifier KeyEnd Lifecycle LogKeys Medium Outcome Papers Policy
-    Radius Role Scope TokenScope Trial
+    Radius Role Scope Thing TokenScope Trial
     Who
 }
 
@@ -218,7 +218,7 @@ rows! {
     Rotation { from to overlap_days proposer approver status }
     Continuation { position origin keys before key size root note }
     Ring { rotations continued current }
-    Refused { asked asset disposition hold codes }
+    Refused { asked asset disposition hold thing codes }
     Refusals { day kept }
     Finding { position at trials canaries worse known }
 }

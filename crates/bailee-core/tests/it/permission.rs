@@ -27,7 +27,14 @@ enum May {
 
 fn refused() -> Refused {
     let (asset, disposition, hold) = (None, None, Some(HoldId(1)));
-    Refused { asked: Asked::ApproveRelease, asset, disposition, hold, codes: Vec::new() }
+    Refused {
+        asked: Asked::ApproveRelease,
+        asset,
+        disposition,
+        hold,
+        thing: None,
+        codes: Vec::new(),
+    }
 }
 
 #[rustfmt::skip]

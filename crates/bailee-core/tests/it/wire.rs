@@ -190,6 +190,7 @@ fn of_the_answers() -> Vec<Event> {
             codes,
             holds: vec![HoldId(17), HoldId(18)],
             last: true,
+            thing: None,
         },
     ]
 }

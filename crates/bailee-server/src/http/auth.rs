@@ -4,12 +4,14 @@
 //! away); every request looks again, so a revoked token is void at once; unknown, revoked and
 //! malformed tokens get one and the same answer. Scope and belonging come from the route's row in
 //! the table and from nothing else. What the party may do with a command is the core's question.
+//! A no to somebody who is known, by this token or by one that was revoked, is an entry of the log,
+//! once a day for a person and code; a no to anybody else is counted, and never written down.
 
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
-use bailee_core::TokenScope;
 use bailee_core::id::PartyId;
 use bailee_core::party::{Role, person};
+use bailee_core::{State, TokenScope};
 
 use crate::api::{Problem, secret, words};
 use crate::house::House;
@@ -37,6 +39,13 @@ pub(crate) fn admit(
         Need::Party(scopes) | Need::House(scopes) => scopes,
     };
     let caller = caller(house, headers)?;
+    let opened = open(caller, need, scopes);
+    opened.inspect_err(|no| house.not_admitted(caller.party, &no.code))?;
+    Ok(Some(caller))
+}
+
+/// Refuses a caller whose token is not for this route.
+fn open(caller: Caller, need: Need, scopes: &[TokenScope]) -> Result<(), Problem> {
     if !scopes.contains(&caller.scope) {
         let scope = words::TokenScope::from(caller.scope);
         let detail = format!("is for {scope}, which does not allow this");
@@ -49,7 +58,7 @@ pub(crate) fn admit(
         let about = caller.party.to_string();
         return Err(Problem::new(403, "not_permitted", about, detail, change));
     }
-    Ok(Some(caller))
+    Ok(())
 }
 
 fn caller(house: &House, headers: &HeaderMap) -> Result<Caller, Problem> {
@@ -62,15 +71,21 @@ fn caller(house: &House, headers: &HeaderMap) -> Result<Caller, Problem> {
     let (scheme, token) = text.split_once(' ').ok_or_else(unknown)?;
     let hash = secret::hash(token.trim()).filter(|_| scheme.eq_ignore_ascii_case("bearer"));
     let hash = hash.ok_or_else(unknown)?;
-    let found = house.with_state(|s| {
-        let token = s.token(&hash)?;
-        let of_house = |id| {
-            let party = s.parties.get(id);
-            party.is_some_and(|party| party.is(Role::Staff) || party.is(Role::Counsel))
-        };
-        Some(Caller { party: token.party, scope: token.scope, of_house: of_house(token.party) })
-    })?;
+    let (found, void) = house.with_state(|s| (found(s, &hash), s.void_token(&hash)))?;
+    if let Some(party) = void {
+        // The answer is that of an unknown one.
+        house.not_admitted(party, "token_revoked");
+    }
     found.ok_or_else(unknown)
+}
+
+fn found(s: &State, hash: &[u8; 32]) -> Option<Caller> {
+    let token = s.token(hash)?;
+    let of_house = |id| {
+        let party = s.parties.get(id);
+        party.is_some_and(|party| party.is(Role::Staff) || party.is(Role::Counsel))
+    };
+    Some(Caller { party: token.party, scope: token.scope, of_house: of_house(token.party) })
 }
 
 /// True if the party is the caller, or another login of the same person.

@@ -21,6 +21,10 @@ use crate::http::routes::ROUTES;
 /// Pending intents counted.
 const COUNTED: usize = 10_000;
 
+/// Codes by which nobody is let in.
+const NOT_ADMITTED: [&str; 4] =
+    ["token_missing", "token_unknown", "scope_missing", "not_permitted"];
+
 /// Counters since the start of the service.
 #[derive(Debug)]
 pub(crate) struct Metrics {
@@ -30,6 +34,8 @@ pub(crate) struct Metrics {
     spent: Vec<AtomicU64>,
     /// Of connections.
     pub(crate) connections: Arc<Connections>,
+    /// Requests whose token does not open the route, by code.
+    not_admitted: [AtomicU64; NOT_ADMITTED.len()],
     /// Attempts to settle that left something undone.
     pub(crate) unsettled: AtomicU64,
 }
@@ -41,7 +47,15 @@ impl Metrics {
             answers: ROUTES.iter().map(|_| Default::default()).collect(),
             spent: ROUTES.iter().map(|_| AtomicU64::new(0)).collect(),
             connections: Arc::new(Connections::new(patience)),
+            not_admitted: Default::default(),
             unsettled: AtomicU64::new(0),
+        }
+    }
+
+    /// Counts a request that was not let in.
+    pub(crate) fn not_admitted(&self, code: &str) {
+        if let Some(place) = NOT_ADMITTED.iter().position(|known| *known == code) {
+            self.not_admitted[place].fetch_add(1, Ordering::Relaxed);
         }
     }
 
@@ -111,6 +125,12 @@ impl Metrics {
                     _ = writeln!(out, "{name}{{{labels}}} {count}");
                 }
             }
+        }
+        let name = "bailee_http_not_admitted_total";
+        _ = writeln!(out, "# HELP {name} Requests without the right token\n# TYPE {name} counter");
+        for (code, count) in NOT_ADMITTED.iter().zip(&self.not_admitted) {
+            let count = count.load(Ordering::Relaxed);
+            _ = writeln!(out, "{name}{{code=\"{code}\"}} {count}");
         }
         let name = "bailee_http_seconds_total";
         _ = writeln!(out, "# HELP {name} Time spent on answers\n# TYPE {name} counter");

@@ -211,7 +211,8 @@ async fn steps(
 ) -> Result<Reply, Problem> {
     let (head, content) = request.into_parts();
     let (for_auth, headers) = (shared.clone(), head.headers.clone());
-    let caller = blocking(move || auth::admit(&for_auth.house, route.need, &headers)).await?;
+    let admitted = blocking(move || auth::admit(&for_auth.house, route.need, &headers)).await;
+    let caller = admitted.inspect_err(|no| shared.metrics.not_admitted(&no.code))?;
     let (read, flow) = if route.flows() {
         (Read::default(), Some(Flow::new(content, shared.ending.clone())))
     } else {

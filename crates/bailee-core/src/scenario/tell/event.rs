@@ -222,12 +222,14 @@ fn told_of_keys(event: &Event) -> String {
                  lost{worse}"
             )
         }
-        Event::RequestRefused { by, asset, hold, codes, .. } => {
-            let thing = match (asset, hold) {
-                (Some(asset), _) => asset.to_string(),
-                (None, Some(hold)) => hold.to_string(),
-                (None, None) => "nothing".into(),
-            };
+        Event::RequestRefused {
+            by, asset, disposition, hold, thing: thing_else, codes, ..
+        } => {
+            let thing = asset.map(|id| id.to_string());
+            let thing = thing.or_else(|| hold.map(|id| id.to_string()));
+            let thing = thing.or_else(|| disposition.map(|id| id.to_string()));
+            let thing = thing.or_else(|| thing_else.map(|id| id.to_string()));
+            let thing = thing.unwrap_or_else(|| "nothing".into());
             format!("{by} was refused {thing}: {}", codes.join(", "))
         }
         Event::VolumesWritten { snapshot, first, volumes, .. } => {
