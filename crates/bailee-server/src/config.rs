@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::attest::Witnesses;
 use crate::documents::Documents;
 use crate::house::HouseError;
-use crate::http::Serving;
+use crate::http::{Bundles, Serving};
 use crate::keys::{KeySettings, Source};
 use crate::packs::Packs;
 use crate::stamping::{Authority, Pace};
@@ -49,6 +49,9 @@ pub struct Config {
     /// Documents that are handed in by themselves.
     #[serde(default)]
     pub documents: Documents,
+    /// How many bundles somebody may ask for.
+    #[serde(default)]
+    pub bundles: Bundles,
 }
 
 impl Config {
@@ -70,6 +73,7 @@ impl Config {
             stamping: Pace::default(),
             vault: Packs::default(),
             documents: Documents::default(),
+            bundles: Bundles::default(),
         }
     }
 
@@ -90,6 +94,7 @@ impl Config {
         let config: Config = toml::from_str(text).map_err(|error| error.to_string())?;
         config.keys.check()?;
         config.vault.check()?;
+        config.bundles.check()?;
         Ok(config)
     }
 
@@ -120,6 +125,7 @@ impl Config {
         text.extend(self.timestamp.iter().map(Authority::to_text));
         text.push_str(&self.vault.to_text());
         text.push_str(&self.documents.to_text());
+        text.push_str(&self.bundles.to_text());
         text
     }
 }

@@ -23,6 +23,7 @@ use crate::api::{
 };
 use crate::house::House;
 use crate::http::auth::{Caller, is_own};
+use crate::http::bundles::Askers;
 use crate::http::cover::cover;
 use crate::http::incoming::Flow;
 use crate::http::metrics::Metrics;
@@ -48,6 +49,8 @@ pub(crate) struct Shared {
     pub(crate) giving: Arc<Semaphore>,
     /// Places for those that hand a document in.
     pub(crate) handing_in: Semaphore,
+    /// Who has asked for bundles.
+    pub(crate) bundles: Arc<Askers>,
     /// Whether the service was told to end.
     pub(crate) ending: watch::Receiver<bool>,
 }
@@ -153,8 +156,11 @@ pub(crate) fn take_in(shared: &Shared, ask: &Ask) -> Result<Reply, Problem> {
     };
     let status = if again { 200 } else { 201 };
     let place = format!("/v1/demands/{demand}");
+    // The receipt of a letter that was here before counts as one that is asked for by itself.
+    let turn = again.then(|| shared.bundles.turn(&shared.house, ask.caller).ok()?.ok());
+    let may = turn.as_ref().is_none_or(Option::is_some);
     let mut bundle = Vec::new();
-    if ask.accepts(ZIP) && receipt::demand(&shared.house, demand, &mut bundle).is_ok() {
+    if may && ask.accepts(ZIP) && receipt::demand(&shared.house, demand, &mut bundle).is_ok() {
         let reply = Reply { status, ..Reply::bytes(ZIP, bundle) };
         let reply = reply.with("location", place).with("bailee-demand", demand.to_string());
         return Ok(reply.with("bailee-position", position.to_string()));
@@ -206,6 +212,10 @@ pub(crate) fn receipt_of(shared: &Shared, ask: &Ask) -> Result<Reply, Problem> {
         Some(caller) if caller.of_house || is_own(&shared.house, caller, from)? => {}
         _ => return Err(missing()),
     }
+    let _turn = match shared.bundles.turn(&shared.house, ask.caller)? {
+        Ok(turn) => turn,
+        Err(later) => return later.reply(),
+    };
     let mut bundle = Vec::new();
     receipt::demand(&shared.house, id, &mut bundle)?;
     Ok(zip(bundle, &format!("{id}.bailee.zip")))
@@ -233,8 +243,15 @@ pub(crate) fn matter_bundle(shared: &Shared, ask: &Ask) -> Result<Reply, Problem
             (format!("{id}-{party}.bailee.zip"), audience)
         }
     };
+    let turn = match shared.bundles.turn(&shared.house, ask.caller)? {
+        Ok(turn) => turn,
+        Err(later) => return later.reply(),
+    };
     let house = shared.house.clone();
-    let stream = Stream::begin(move |out| Ok(matter::bundle(&house, id, audience, out)?))?;
+    let stream = Stream::begin(move |out| {
+        let _turn = turn;
+        Ok(matter::bundle(&house, id, audience, out)?)
+    })?;
     Ok(named(Reply::stream(ZIP, stream), &name))
 }
 

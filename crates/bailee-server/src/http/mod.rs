@@ -11,6 +11,7 @@
 
 mod auth;
 pub(crate) mod body;
+mod bundles;
 mod clearances;
 mod cover;
 mod erasures;
@@ -30,6 +31,7 @@ mod tiles;
 mod transfers;
 mod upkeep;
 
+pub use bundles::Bundles;
 pub use listen::{GRACE, ServeError, Stop};
 pub use server::{serve, serve_until};
 pub use tiles::Serving;

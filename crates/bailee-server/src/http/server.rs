@@ -80,6 +80,7 @@ pub fn serve_until(
         preserving: Mutex::default(),
         giving: Arc::new(Semaphore::new(GIVEN)),
         handing_in: Semaphore::new(LARGE_BODIES),
+        bundles: Arc::default(),
         ending: stop.subscribe(),
     });
     let for_settler = shared.clone();

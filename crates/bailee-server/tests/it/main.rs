@@ -15,6 +15,7 @@ mod formats;
 mod hostile;
 mod hostile_witness;
 mod http;
+mod http_bundles;
 mod http_clearance;
 mod http_doors;
 mod http_end;
