@@ -79,6 +79,14 @@ fn house(dir: &std::path::Path, secret: AccountId) -> (House, PartyId) {
     (house, otto)
 }
 
+/// An answer without places in the log: the service's own clocks and post write between two
+/// questions, sooner or later. The core's test counts them.
+fn without_places(answer: &str) -> String {
+    let mut parts = answer.split("\"position\":");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| text + part.trim_start_matches(|c: char| c.is_ascii_digit()))
+}
+
 /// What Otto asks for in his own name, about one thing.
 fn ask(what: &str, (whose, about): (&str, &str), id: &str) -> String {
     let mut body = json!({ "do": what, "reason": { "note": "x" } });
@@ -130,15 +138,16 @@ fn all(secret: AccountId) -> BTreeMap<String, String> {
     ] {
         let answer = served.post("/v1/commands", &operator, body.as_bytes());
         assert_ne!(answer.status, 400, "{}", answer.text());
-        found.insert(body, answer.raw());
+        found.insert(body, without_places(&answer.raw()));
     }
     let bundle = served.get("/v1/matters/M-1/bundle", &reader);
     assert_eq!(bundle.status, 200, "{}", bundle.text());
     let mut archive = Archive::open(Cursor::new(crate::matter::dechunked(&bundle))).unwrap();
     let names: Vec<String> = archive.members().iter().map(|member| member.name.clone()).collect();
     for name in names {
-        // Digests in a PDF are packed, and pack differently.
-        let size = match name.ends_with(".pdf") {
+        // Digests in a PDF are packed, and pack differently; a proof is as long as the tree is high
+        // that happened to be signed last.
+        let size = match name.ends_with(".pdf") || name.ends_with(".tlog-proof") {
             true => 0,
             false => archive.read(&name, 1 << 24).unwrap().len(),
         };
