@@ -13,7 +13,7 @@
 use std::thread;
 
 use aws_lc_rs::digest::{Context, SHA256};
-use crossbeam_channel::{Receiver, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::error::VaultError;
 use crate::index::Table;
@@ -122,7 +122,6 @@ fn together(
     let (spare_in, spare) = bounded::<Vec<u8>>(2 * AHEAD * threads);
     let (ordered_in, ordered) = bounded(AHEAD);
     thread::scope(|scope| {
-        let ordered = ordered; // ends with what takes, also early: the others wait for it to end
         let lanes: Vec<Receiver<Read>> = (0..threads)
             .map(|lane| {
                 let (sender, receiver) = bounded(AHEAD);
@@ -164,17 +163,34 @@ fn together(
             }
             finish(hash)
         });
-        for extent in &stored.extents {
-            let piece = ordered.recv().unwrap_or_else(|_| Err(lost(unit)))?;
-            if let Extent::Data(..) = extent {
-                take(Bytes::Data(&piece))?;
-                drop(spare_in.try_send(piece)); // full: there are enough
-            } else {
-                take(Bytes::Gap(extent.len()))?;
-            }
-        }
+        in_order(stored, ordered, &spare_in, take).unwrap_or_else(|| Err(lost(unit)))?;
         hasher.join().map_err(|_| lost(unit))
     })
+}
+
+/// Takes the pieces of a file. Whatever stops it, `ordered` is dropped before the threads are
+/// waited for: they learn by it that nobody takes any more. `None`: they stopped first.
+fn in_order(
+    stored: &Stored,
+    ordered: Receiver<Read>,
+    spare: &Sender<Vec<u8>>,
+    take: &mut Take<'_>,
+) -> Option<Result<(), VaultError>> {
+    for extent in &stored.extents {
+        let piece = match ordered.recv().ok()? {
+            Ok(piece) => piece,
+            Err(error) => return Some(Err(error)),
+        };
+        let taken = match extent {
+            Extent::Data(..) => take(Bytes::Data(&piece)),
+            _ => take(Bytes::Gap(extent.len())),
+        };
+        if taken.is_err() {
+            return Some(taken);
+        }
+        drop(spare.try_send(piece)); // full: there are enough
+    }
+    Some(Ok(()))
 }
 
 fn next<'l>(
