@@ -1,7 +1,8 @@
 //! What the sender of an upload says beyond the letter: in the query, where a form puts its fields.
 //!
 //! Invariant: what is said and does not read is refused by its name before anything is recorded,
-//! so that the sender can say it again; nothing said is dropped in silence.
+//! so that the sender can say it again; nothing said is dropped in silence. What is misspelt does
+//! not come this far (parameters.rs).
 
 use axum::http::header::CONTENT_TYPE;
 use bailee_core::demand::Medium;

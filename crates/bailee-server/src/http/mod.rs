@@ -3,8 +3,9 @@
 //! One table ([`routes::ROUTES`]) says for each route who may use it, how much it reads and which
 //! function answers; the router, the permission test and the OpenAPI document are made from it.
 //! The order for each request: is there room -> who is it -> may they -> read the body, no more
-//! than allowed and no slower -> answer on a thread of its own, because the house is synchronous.
-//! A stranger's body is therefore never read before the stranger is known.
+//! than allowed and no slower -> is anything said that is not read here -> answer on a thread of
+//! its own, because the house is synchronous. A stranger's body is therefore never read before the
+//! stranger is known.
 //!
 //! Every "no" is a problem document (RFC 9457), the router's own included.
 //! Out of scope: TLS. A reverse proxy in front terminates it; without one, listen on loopback only.
@@ -23,6 +24,7 @@ mod keys;
 pub(crate) mod listen;
 pub(crate) mod metrics;
 pub mod openapi;
+mod parameters;
 pub(crate) mod reply;
 pub mod routes;
 mod server;

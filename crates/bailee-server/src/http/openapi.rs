@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 
 use crate::api;
-use crate::http::clearances;
 use crate::http::routes::{Need, ROUTES, Route};
+use crate::http::{clearances, parameters};
 
 #[derive(OpenApi)]
 #[openapi(components(schemas(
@@ -140,40 +140,7 @@ fn parameters(route: &Route) -> Vec<Value> {
             "name": inside(word), "in": "path", "required": true, "schema": { "type": "string" },
         })
     });
-    let query: &[(&str, &str)] = match route.path {
-        "/v1/intake" => &[
-            ("instrument", "Code of the instrument it claims to be; or header Bailee-Instrument"),
-            ("medium", "How it came in: email, post, portal, oral; or header Bailee-Medium"),
-            ("silent", "true: the owner must not learn of it; or header Bailee-Silent"),
-            ("account", "Everything of this account (AC-1); may be repeated"),
-            ("asset", "This asset (A-1), its parts and copies; may be repeated"),
-            ("identifier", "A hard identifier, known here or not yet; may be repeated"),
-            ("category", "A category of data in words, recorded only; may be repeated"),
-            ("from", "Begin of the time range, RFC 3339, recorded only"),
-            ("to", "End of the time range, RFC 3339, recorded only"),
-        ],
-        "/v1/assets/{asset}/snapshots" => &[
-            ("kind", "What it is: tree, file, device, stream or tar"),
-            ("name", "What it was taken of; a stream is kept as a file of this name"),
-            ("rehash", "true: do not take over what an earlier snapshot has"),
-        ],
-        "/v1/snapshots/{id}/content" => &[
-            ("form", "tree (if absent), or tar: a pax archive, in one transfer"),
-            ("only", "Only what this pattern matches, of a tree"),
-        ],
-        "/v1/snapshots/{id}/files" => &[("only", "Only what this pattern matches")],
-        "/v1/snapshots/{id}/file" => &[
-            ("path", "A file in it, percent-encoded byte by byte"),
-            ("range", "Only bytes A-B, both included, A- (to the end) or -N (the last N)"),
-        ],
-        "/v1/snapshots/{id}/map" => &[("path", "A file in it, percent-encoded byte by byte")],
-        "/v1/gate/{asset}" => &[("verb", "let-go (if absent) or transfer")],
-        "/v1/{what}" | "/v1/clearances" => {
-            &[("after", "Lists go on after this id"), ("limit", "Rows, 1 to 1000; 100 if absent")]
-        }
-        _ => &[],
-    };
-    let query = query.iter().map(|(name, about)| {
+    let query = parameters::of(route).iter().map(|(name, _, about)| {
         let schema = json!({ "type": "string" });
         json!({ "name": name, "in": "query", "description": about, "schema": schema })
     });

@@ -33,7 +33,7 @@ use crate::http::metrics::Metrics;
 use crate::http::reply::{Reply, problem};
 use crate::http::routes::{Method, ROUTES, Route, filled_in};
 use crate::http::transfers::GIVEN;
-use crate::http::{auth, body};
+use crate::http::{auth, body, parameters};
 use crate::probing::Prober;
 use crate::pruning::Pruner;
 
@@ -219,6 +219,8 @@ async fn steps(
     } else {
         (body::read(&head.headers, content, route.most, &room.large_bodies).await?, None)
     };
+    let query = head.uri.query().unwrap_or_default();
+    parameters::check(route, query, &head.headers)?;
     let ask = Ask {
         caller,
         path: head.uri.path().to_owned(),

@@ -98,12 +98,22 @@ fn a_form_names_what_the_document_cannot_say() {
         ("asset=AC-1", "asset"),
         ("from=yesterday", "from"),
         ("to=2026-01-01T00:00:00Z&to=2026-02-01T00:00:00Z", "to"),
+        ("acount=AC-1", "acount"),
+        ("account=AC-1&silnt=true", "silnt"),
+        ("account=AC-1&silent", "silent"),
+        ("account=AC-1&silent=true&silent=false", "silent"),
     ] {
         let refused = post(wrong);
         assert_eq!((refused.status, refused.code().as_str()), (400, "bad_request"), "{wrong}");
         assert!(refused.json()["about"].as_str().unwrap().contains(field), "{}", refused.text());
     }
+    let misspelt = [("content-type", "application/pdf"), ("bailee-silnt", "true")];
+    let refused = served.post_with("/v1/intake?account=AC-1", &operator, &misspelt, b"%PDF-1.7");
+    assert_eq!((refused.status, refused.code().as_str()), (400, "bad_request"));
+    assert_eq!(refused.json()["about"], "bailee-silnt", "{}", refused.text());
     assert_eq!(served.get("/v1/demands", &operator).json()["items"], serde_json::json!([]));
+    let elsewhere = served.get("/v1/matters/M-1/bundle?fro=P-1", &operator);
+    assert_eq!((elsewhere.status, elsewhere.code().as_str()), (400, "bad_request"));
     let said = "account=AC-1&identifier=WD%2077-A&identifier=naa.5000c5&category=photos&\
                 category=mail%26chat&from=2026-01-01T00:00:00Z&to=2026-02-01T00:00:00Z";
     assert_eq!(post(said).status, 201);
