@@ -63,25 +63,31 @@ pub(super) fn receive(s: &State, new: &NewDemand, now: Time) -> Decision {
 }
 
 /// The demand that is this letter, byte for byte, from the same sender, if its hold stands and
-/// reaches all that is asked for now. A form that comes twice with other fields is another demand;
-/// so is a letter sent again when the hold is over, or on its way there.
+/// reaches all that is asked for now. A sender without an address is nobody that is known: it is
+/// the same if that demand's sender has none either, and the same name. A form that comes twice
+/// with other fields is another demand; so is a letter sent again when the hold is over, or on its
+/// way there.
 fn received_before(s: &State, new: &NewDemand) -> Option<DemandId> {
     let letters = s.letters.get(&new.exhibits.first()?.digest)?;
-    let from = known_sender(s, &new.from)?;
     let words = matching::letter(&new.text);
-    let scope = read_scope(s, new, from, &words, &mut Vec::new());
     let (instrument, _) = instrument(s, new.instrument.as_deref()).ok()?;
     let same = |id: &DemandId| {
         let Some(demand) = s.demands.get(*id) else { return false };
         let Some(hold) = s.holds.get(demand.hold) else { return false };
         let standing = matches!(hold.status, HoldStatus::Provisional | HoldStatus::Active);
-        let mut both = hold.scope.clone();
-        both.widen(&scope);
         let read_alike = demand.papers.as_ref().is_some_and(|papers| papers.words == words)
             && demand.flags.contains(&Flag::Damaged) == new.damaged;
-        let alike = demand.from == from && demand.instrument == instrument.code && read_alike;
+        let alike = is_sender(s, demand.from, &new.from)
+            && demand.instrument == instrument.code
+            && read_alike;
         let as_silent = hold.silent || new.silent != Some(true);
-        alike && as_silent && standing && both == hold.scope
+        let reaches = || {
+            let scope = read_scope(s, new, demand.from, &words, &mut Vec::new());
+            let mut both = hold.scope.clone();
+            both.widen(&scope);
+            both == hold.scope
+        };
+        alike && as_silent && standing && reaches()
     };
     letters.iter().copied().find(same)
 }
@@ -114,6 +120,14 @@ fn placed(
 
 fn known_sender(s: &State, from: &Who) -> Option<PartyId> {
     from.channels.iter().find_map(|channel| s.party_at(&channel.address))
+}
+
+/// True if the letter is this party's, as far as a letter says.
+fn is_sender(s: &State, party: PartyId, from: &Who) -> bool {
+    if !from.channels.is_empty() {
+        return known_sender(s, from) == Some(party);
+    }
+    s.parties.get(party).is_some_and(|known| known.who.as_ref() == Some(from))
 }
 
 /// The party with the sender's address; a new one if nobody has it.

@@ -3,6 +3,7 @@
 use bailee_core::asset::{Identifier, IdentifierKind};
 use bailee_core::demand::{Flag, Scope};
 use bailee_core::id::*;
+use bailee_core::party::Who;
 use bailee_core::{Action, Code, Event, NewAsset, NewDemand, Time, Triage};
 
 use crate::house::*;
@@ -109,6 +110,31 @@ fn a_letter_sent_twice_is_one_demand_unless_it_asks_for_more_or_blocks_no_longer
     assert!(house.state.holds.get(hold).unwrap().in_force());
     let (_, again) = house.demand(form(1));
     assert_ne!(hold, again, "sent again while the first cools, it blocks on its own");
+}
+
+/// A letter whose sender cannot be read is somebody's all the same, and comes twice as any other.
+#[test]
+fn a_letter_without_a_readable_sender_sent_twice_is_one_demand() {
+    let mut house = House::new();
+    house.server(1);
+    let nobody = |name: &str| Who { name: name.into(), channels: Vec::new() };
+    let scan = |from: Who| NewDemand {
+        from,
+        exhibits: vec![exhibit(7)],
+        damaged: true,
+        ..letter("Nora", "keep srv-0001")
+    };
+    house.demand(scan(nobody("(sender not readable)")));
+    house.demand(scan(nobody("Handed in by somebody")));
+    house.demand(scan(who("Nora")));
+    let parties = house.state.parties.len();
+    for again in [nobody("(sender not readable)"), nobody("Handed in by somebody"), who("Nora")] {
+        assert_eq!(house.no(STAFF, Action::ReceiveDemand(scan(again))), Code::AlreadyDone);
+    }
+    house.demand(NewDemand { silent: Some(true), ..scan(nobody("(sender not readable)")) });
+    house.demand(NewDemand { exhibits: vec![exhibit(8)], ..scan(nobody("Handed in by somebody")) });
+    assert_eq!(house.state.demands.len(), 5, "one more is silent, one is another letter");
+    assert_eq!(house.state.parties.len(), parties + 2);
 }
 
 #[test]

@@ -50,6 +50,25 @@ fn a_letter_is_answered_with_a_receipt_that_a_stranger_can_verify() {
     assert!(house.with_state(|s| s.demands.get(DemandId(1)).unwrap().receipted).unwrap());
 }
 
+/// The client hands a letter in, and again for its receipt: that must be one demand.
+#[test]
+fn what_cannot_be_read_at_all_is_one_demand_when_it_comes_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let house = on_disk(dir.path());
+    let staff = people(&house).ada;
+    let operator = token(&house, staff, TokenScope::Operator);
+    let served = Served::start(house);
+    let scan = b"%PDF-1.7 a scan of a letter, handed in as if it were mail";
+    let media = [("content-type", "message/rfc822")];
+    let first = served.post_with("/v1/intake", &operator, &media, scan);
+    assert_eq!((first.status, first.json()["demand"].as_str()), (201, Some("D-1")));
+    let zip = [media[0], ("accept", "application/zip")];
+    let again = served.post_with("/v1/intake", &operator, &zip, scan);
+    assert_eq!((again.status, again.header("bailee-demand")), (200, "d-1"), "{}", again.text());
+    let other = served.post_with("/v1/intake", &operator, &media, b"%PDF-1.7 another one");
+    assert_eq!((other.status, other.json()["demand"].as_str()), (201, Some("D-2")));
+}
+
 #[test]
 fn sixty_four_senders_at_once_each_get_their_place() {
     let dir = tempfile::tempdir().unwrap();
