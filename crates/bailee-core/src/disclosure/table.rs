@@ -6,6 +6,7 @@
 
 use super::Shown;
 use super::part::Part;
+use crate::demand::DemandStatus;
 use crate::event::Event;
 
 /// What the table grants, before the guard has looked.
@@ -63,8 +64,12 @@ fn of_asking(part: &Part, event: &Event) -> Grant {
         Event::DemandReceived { demand, .. } if part.demands.contains(demand) => {
             Grant::Own(Shown::PAPERS)
         }
-        Event::DemandDecided { demand, .. } if part.demands.contains(demand) => {
-            Grant::Told(Shown::WITH_PAPERS)
+        // A refusal and a question are written for it; the note of an acceptance is the house's.
+        Event::DemandDecided { demand, status, .. } if part.demands.contains(demand) => {
+            Grant::Told(match status {
+                DemandStatus::Accepted => Shown::WHAT,
+                _ => Shown::WITH_PAPERS,
+            })
         }
         Event::ReceiptSent { demand } if part.demands.contains(demand) => Grant::Told(Shown::WHAT),
         Event::CorrespondenceFiled { matter, from }

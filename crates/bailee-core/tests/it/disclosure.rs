@@ -66,7 +66,7 @@ fn a_requester_sees_its_papers_the_decision_and_what_became_of_its_hold() {
         "--p DemandReceived",
         "--- HoldPlaced",
         "w-- ReceiptSent",
-        "w-p DemandDecided",
+        "w-- DemandDecided",
         "w-- NoticeQueued",
         "w-p CorrespondenceFiled",
         "w-- NoticeSent",
@@ -207,11 +207,31 @@ fn whose_demand_stopped_a_wipe_learns_what_was_gone_and_the_owner_of_no_silent_o
         "--- HoldPlaced",
         "w-- ClearanceRevoked",
         "w-- ClearanceAborted",
-        "w-p DemandDecided",
+        "w-- DemandDecided",
         "w-- NoticeQueued",
     ];
     assert_eq!(to(&house, authority), expected);
     assert_eq!(seen(&house, Audience::Party(OWNER)), None, "as if there were no such matter");
+}
+
+/// A refusal and a question are written for whoever asked; the note of an acceptance is not.
+#[test]
+fn the_words_of_a_decision_are_shown_unless_it_is_an_acceptance() {
+    let (mut house, _, _, _) = asked();
+    let decided = |house: &House| {
+        let lines = to(house, REQUESTER).into_iter();
+        lines.filter(|line| line.ends_with("DemandDecided")).collect::<Vec<String>>()
+    };
+    assert_eq!(decided(&house), ["w-- DemandDecided"]);
+    // Clarified first, then accepted into the matter: the question is shown, the note is not.
+    let (demand, _) = house.demand(letter("Rita Requester", "keep what is on srv-0001"));
+    let ask =
+        Action::DecideDemand { demand, triage: Triage::Clarify, reason: reason("Which of them?") };
+    house.yes(STAFF, ask);
+    let triage = Triage::Accept(Some(M1));
+    house.yes(STAFF, Action::DecideDemand { demand, triage, reason: reason("It is clear.") });
+    let expected = ["w-- DemandDecided", "w-p DemandDecided", "w-- DemandDecided"];
+    assert_eq!(decided(&house), expected);
 }
 
 #[test]

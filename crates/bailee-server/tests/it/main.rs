@@ -1,6 +1,7 @@
 //! Proof of the runner: faults, kills, old copies, erasure, hostile letters, stories, letting go.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod acceptance;
 mod arrows;
 #[allow(dead_code, reason = "the ledger's tests use all of it")]
 #[path = "../../../bailee-ledger/tests/it/authority.rs"]
