@@ -6,7 +6,7 @@ use bailee_server::api::Request;
 use bailee_server::api::parts::Policy;
 use serde_json::Value;
 
-use crate::act::ordinary;
+use crate::act::{ordinary, page};
 use crate::cli::Reach;
 use crate::cli::ask::{Ask, read};
 use crate::cli::rule::{DutyVerb, InstrumentVerb, PolicyVerb, TokenVerb};
@@ -17,7 +17,15 @@ use crate::trouble::Trouble;
 /// `bailee duty`.
 pub(crate) fn duty(verb: DutyVerb, reach: &Reach, style: Style) -> Result<(), Trouble> {
     let ask = match verb {
-        DutyVerb::List(part) => Ask::List("duties", part),
+        DutyVerb::List { part, all } => {
+            let rows = page("duties", &part);
+            let what = match (all, rows.contains('?')) {
+                (true, _) => rows,
+                (false, true) => format!("{rows}&open=true"),
+                (false, false) => format!("{rows}?open=true"),
+            };
+            return print::list(&Door::open(reach)?.show(&what)?, style);
+        }
         DutyVerb::Show { duty } => Ask::Show(duty),
         DutyVerb::Discharge { duty, reason } => {
             Request::DischargeDuty { duty, reason: reason.read()? }.into()

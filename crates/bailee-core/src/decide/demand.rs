@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Decision, find, papers, reasoned};
+use super::{Decision, duty, find, papers, reasoned};
 use crate::asset::normal;
 use crate::command::{NewDemand, Reason, Triage};
 use crate::coverage;
@@ -290,6 +290,13 @@ pub(super) fn match_to(s: &State, demand: DemandId, scope: &Scope) -> Decision {
     let revoked = revoke_reached(s, found.hold, &more);
     let mut facts = vec![Event::DemandMatched { demand, more }.into()];
     facts.extend(revoked);
+    let found_out: Vec<Fact> = duty::done(s, |kind| kind == DutyKind::Unmatched(demand)).collect();
+    // What it means is known now; what is to become of it nobody was asked yet.
+    if !found_out.is_empty() && found.is_open() {
+        let (duty, kind) = (s.duties.next(), DutyKind::Triage(demand));
+        facts.extend(found_out);
+        facts.push(Event::DutyRaised { duty, kind }.into());
+    }
     Ok(facts)
 }
 
@@ -328,6 +335,9 @@ pub(super) fn triage(
     }
     let (notice, to, about) = (s.notices.next(), found.from, About::Decision(demand));
     facts.push(Event::NoticeQueued { notice, to, about }.into());
+    let asked =
+        |kind| matches!(kind, DutyKind::Triage(of) | DutyKind::Unmatched(of) if of == demand);
+    facts.extend(duty::done(s, asked));
     Ok(facts)
 }
 

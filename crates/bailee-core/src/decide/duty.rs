@@ -1,13 +1,14 @@
 //! Duties of humans, and the tokens of programs.
 //!
-//! Invariant: only the hash of a token is ever recorded.
+//! Invariants: only the hash of a token is ever recorded; a duty whose act is recorded here (a
+//! decision, a match, a proof of delivery) is discharged with that act, any other by words.
 
 use super::{Decision, find, papers, reasoned};
 use crate::command::Reason;
 use crate::demand::Digest;
-use crate::event::Event;
+use crate::event::{Event, Fact};
 use crate::id::{DutyId, PartyId, TokenId};
-use crate::policy::TokenScope;
+use crate::policy::{DutyKind, TokenScope};
 use crate::refusal::{Code, Refusal};
 use crate::state::State;
 
@@ -16,6 +17,12 @@ pub(super) fn paged(s: &State, duty: DutyId) -> Decision {
         return Err(Refusal::new(Code::AlreadyDone, duty, "was paged"));
     }
     Ok(vec![Event::DutyPaged { duty }.into()])
+}
+
+/// The act that a duty asks for discharges it, in the same append: who did that act has done it.
+pub(super) fn done(s: &State, by_act: impl Fn(DutyKind) -> bool) -> impl Iterator<Item = Fact> {
+    let open = s.duties.iter().filter(move |(_, duty)| !duty.discharged && by_act(duty.kind));
+    open.map(|(duty, _)| Event::DutyDischarged { duty }.into())
 }
 
 pub(super) fn discharge(s: &State, duty: DutyId, reason: &Reason) -> Decision {

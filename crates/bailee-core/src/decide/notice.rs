@@ -5,7 +5,7 @@
 //! so (the delivery report, the answer, the proof of service); an objection stops the disposition
 //! until it is decided in writing, and an upheld one ends it; who objected is told the decision.
 
-use super::{Decision, find, papers, reasoned};
+use super::{Decision, duty, find, papers, reasoned};
 use crate::command::Reason;
 use crate::event::{Event, Fact};
 use crate::id::{DispositionId, NoticeId, ObjectionId, PartyId};
@@ -48,6 +48,9 @@ pub(super) fn evidence(
     let last = notice.attempts.len() == usize::from(n) + 1;
     if evidence.fails() && last && notice.proven.is_none() {
         facts.extend(next_channel(s, id, notice, 0));
+    }
+    if evidence.proves() {
+        facts.extend(duty::done(s, |kind| kind == DutyKind::ReachParty(id)));
     }
     Ok(facts)
 }

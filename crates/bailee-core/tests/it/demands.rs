@@ -4,7 +4,7 @@ use bailee_core::asset::{Identifier, IdentifierKind};
 use bailee_core::demand::{Flag, Scope};
 use bailee_core::id::*;
 use bailee_core::party::Who;
-use bailee_core::{Action, Code, Event, NewAsset, NewDemand, Time, Triage};
+use bailee_core::{Action, Code, DutyKind, Event, NewAsset, NewDemand, Time, Triage};
 
 use crate::house::*;
 
@@ -152,6 +152,43 @@ fn an_empty_letter_sent_twice_still_freezes_the_account_opened_between() {
     });
     let (_, hold) = house.demand(empty);
     assert!(house.state.holds.get(hold).unwrap().scope.accounts.contains(&account));
+}
+
+#[test]
+fn a_decision_discharges_the_duty_to_decide_and_no_other() {
+    let mut house = House::new();
+    let asset = house.server(1);
+    let open = |house: &House| {
+        let open = house.state.duties.iter().filter(|(_, duty)| !duty.discharged);
+        open.map(|(_, duty)| duty.kind).collect::<Vec<DutyKind>>()
+    };
+    let (first, hold) = house.demand(letter("Nora", "keep srv-0001"));
+    let (second, _) = house.demand(letter("Max", "keep srv-0001, too"));
+    let (third, _) = house.demand(letter("Rae", "keep what I wrote about"));
+    let (fourth, _) = house.demand(letter("Ria", "keep all I ever sent"));
+    let triage = |demand, triage| Action::DecideDemand { demand, triage, reason: because() };
+    let records = house.yes(STAFF, triage(first, Triage::Accept(None)));
+    let names = ["DemandDecided", "NoticeQueued", "DutyDischarged"];
+    assert_eq!(House::names(&records), names);
+    let (triaged, unmatched) = (DutyKind::Triage, DutyKind::Unmatched);
+    assert_eq!(open(&house), [triaged(second), unmatched(third), unmatched(fourth)]);
+    // Found out what it means: somebody still has to decide on it.
+    let scope = on_assets(&[asset]);
+    let records = house.yes(STAFF, Action::MatchDemand { demand: third, scope: scope.clone() });
+    let names = ["DemandMatched", "DutyDischarged", "DutyRaised"];
+    assert_eq!(House::names(&records), names);
+    assert_eq!(open(&house), [triaged(second), unmatched(fourth), triaged(third)]);
+    let more = Action::MatchDemand { demand: third, scope };
+    assert_eq!(House::names(&house.yes(STAFF, more)), ["DemandMatched"], "asked once");
+    house.yes(STAFF, triage(second, Triage::Clarify));
+    house.yes(COUNSEL, triage(third, Triage::Refuse));
+    let records = house.yes(COUNSEL, triage(fourth, Triage::Refuse));
+    let names = ["DemandDecided", "HoldCooling", "NoticeQueued", "DutyDischarged"];
+    assert_eq!(House::names(&records), names);
+    assert_eq!(open(&house), []);
+    let records = house.yes(COUNSEL, triage(second, Triage::Refuse));
+    assert_eq!(House::names(&records), names[..3], "discharged once");
+    assert!(house.state.holds.get(hold).unwrap().in_force());
 }
 
 #[test]

@@ -333,7 +333,9 @@ fn a_notice_counts_when_it_is_proven_and_silence_leads_to_the_next_channel_and_a
         assert_eq!(house.no(STAFF, evidence(1, word_of_staff)), Code::BadValue);
     }
     let (attempt, evidence, reason) = (0, Evidence::Opened, proof());
-    house.system(Action::RecordEvidence { notice, attempt, evidence, reason });
+    let records = house.system(Action::RecordEvidence { notice, attempt, evidence, reason });
+    let names = ["NoticeEvidence", "DutyDischarged"];
+    assert_eq!(House::names(&records), names, "the party is reached: nobody has to any more");
     assert_eq!(house.no(STAFF, reserve.clone()), Code::WaitingPeriod);
     // The notice promised thirty days: a policy that is shortened now does not break the promise.
     let policy = Policy { waiting_days: 1, ..house.state.policy.clone() };

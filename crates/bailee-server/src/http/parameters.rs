@@ -35,6 +35,7 @@ const OURS: &str = "bailee-";
 const PAGE: &[Parameter] = &[
     ("after", Said::Once, "Lists go on after this id"),
     ("limit", Said::Once, "Rows, 1 to 1000; 100 if absent"),
+    ("open", Said::Once, "true: of duties, only those that nobody has discharged"),
 ];
 
 /// What the route reads.

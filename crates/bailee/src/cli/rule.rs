@@ -14,9 +14,15 @@ use super::ask::{ListArgs, ReasonArgs};
 /// Verbs of a duty.
 #[derive(Debug, Subcommand)]
 pub(crate) enum DutyVerb {
-    /// List them
+    /// List those that are open
     #[command(after_long_help = "EXAMPLE\n  bailee duty list --limit 20")]
-    List(ListArgs),
+    List {
+        #[command(flatten)]
+        part: ListArgs,
+        /// Those that are discharged too
+        #[arg(long)]
+        all: bool,
+    },
     /// Show one
     #[command(after_long_help = "EXAMPLE\n  bailee duty show Y-1")]
     Show {

@@ -68,7 +68,7 @@ pub(super) const FORMS: &[Form] = &[
     },
     Form {
         pattern: "{who} discharges {duty:name} [{text}]",
-        example: "Ada discharges Y-1: \"Decided; the answer is in the post.\"",
+        example: "Ada discharges Y-1: \"The drive was looked at: nothing is gone.\"",
         meaning: Act(|scene, slots| {
             let duty = id(slots.name("duty"), "a duty like Y-1")?;
             let reason = reason(slots);

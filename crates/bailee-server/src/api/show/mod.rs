@@ -43,6 +43,9 @@ const LONGEST_PAGE: u32 = 1000;
 pub fn show(house: &House, what: &str) -> Result<Value, Problem> {
     let (name, query) = what.split_once('?').unwrap_or((what, ""));
     let page = Page::parse(query)?;
+    if page.open && name != "duties" {
+        return Err(Problem::bad_request("open", "is read for duties only"));
+    }
     match name {
         "status" => return house::status(house),
         "timestamps" => return timestamps(house, &page),
@@ -125,11 +128,13 @@ pub fn mine(house: &House, party: PartyId) -> Result<Value, Problem> {
 struct Page {
     after: Option<String>,
     limit: u32,
+    /// Of duties: only those that nobody has discharged.
+    open: bool,
 }
 
 impl Page {
     fn parse(query: &str) -> Result<Page, Problem> {
-        let mut page = Page { after: None, limit: PAGE };
+        let mut page = Page { after: None, limit: PAGE, open: false };
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             match pair.split_once('=') {
                 Some(("after", id)) => page.after = Some(id.to_owned()),
@@ -140,8 +145,14 @@ impl Page {
                         Problem::bad_request("limit", detail)
                     })?;
                 }
+                Some(("open", said)) => {
+                    page.open = said.parse().map_err(|_| {
+                        let detail = format!("{said:?} is neither true nor false");
+                        Problem::bad_request("open", detail)
+                    })?;
+                }
                 _ => {
-                    let detail = format!("{pair:?} is neither after= nor limit=");
+                    let detail = format!("{pair:?} is none of after=, limit= and open=");
                     return Err(Problem::bad_request("query", detail));
                 }
             }
@@ -167,7 +178,9 @@ fn list(s: &State, name: &str, page: &Page) -> Option<Result<Value, Problem>> {
         "dispositions" => rows(s, &s.dispositions, page, let_go::disposition),
         "clearances" => rows(s, &s.clearances, page, let_go::clearance),
         "meters" => rows(s, &s.meters, page, registry::meter),
-        "duties" => rows(s, &s.duties, page, registry::duty),
+        "duties" => {
+            rows_if(s, &s.duties, page, registry::duty, |duty| !page.open || !duty.discharged)
+        }
         "tokens" => rows(s, &s.tokens, page, registry::token),
         "policy" => Ok(house::policy(s)),
         "instruments" => Ok(house::instruments(s)),
@@ -222,14 +235,25 @@ fn rows<I: Id + FromStr<Err = BadId>, T>(
     page: &Page,
     show: fn(&State, I, &T) -> Value,
 ) -> Result<Value, Problem> {
+    rows_if(s, table, page, show, |_| true)
+}
+
+/// The rows that are `wanted`, as many as a page has.
+fn rows_if<I: Id + FromStr<Err = BadId>, T>(
+    s: &State,
+    table: &Table<I, T>,
+    page: &Page,
+    show: fn(&State, I, &T) -> Value,
+    wanted: impl Fn(&T) -> bool,
+) -> Result<Value, Problem> {
     let after: Option<I> =
         page.after.as_deref().map(str::parse).transpose().map_err(|e| bad_id(&e))?;
     let first = after.map_or(0, Id::number).saturating_add(1);
-    let numbers = first..first.saturating_add(page.limit);
-    let found = numbers.map_while(|number| Some((I::nth(number), table.get(I::nth(number))?)));
-    let found: Vec<(I, &T)> = found.collect();
-    let last = found.last().map(|(id, _)| *id);
-    let more = last.filter(|id| (id.number() as usize) < table.len());
+    let all =
+        (first..=u32::MAX).map_while(|number| Some((I::nth(number), table.get(I::nth(number))?)));
+    let mut all = all.filter(|(_, row)| wanted(row));
+    let found: Vec<(I, &T)> = all.by_ref().take(page.limit as usize).collect();
+    let more = found.last().map(|(id, _)| *id).filter(|_| all.next().is_some());
     let items: Vec<Value> = found.into_iter().map(|(id, one)| show(s, id, one)).collect();
     Ok(json!({ "items": items, "next": more.map(|id| id.to_string()), "position": s.head }))
 }
