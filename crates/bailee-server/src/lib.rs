@@ -27,6 +27,7 @@ pub mod monitor;
 mod notices;
 mod opened;
 mod packs;
+mod pages;
 mod paper;
 pub mod probing;
 mod projection;

@@ -19,6 +19,7 @@ use bailee_post::{ComposeError, Head, Mailbox, Outbox, notice, receipt as compos
 use crate::erasing;
 use crate::house::{House, HouseError};
 use crate::notices;
+use crate::pages;
 use crate::receipt;
 use crate::runner::Failure;
 
@@ -259,12 +260,10 @@ fn send_notice(house: &House, intent: Intent, id: NoticeId, attempt: u8) -> Resu
 }
 
 fn page(house: &House, intent: Intent, id: DutyId) -> Result<(), HouseError> {
-    let kind = house.with_state(|s| s.duties.get(id).map(|duty| duty.kind))?;
-    if let (Some(outbox), Some(kind)) = (outbox(house)?, kind) {
+    let said = house.with_state(|s| s.duties.get(id).map(|duty| pages::say(s, id, duty)))?;
+    if let (Some(outbox), Some(pages::Said { subject, text })) = (outbox(house)?, said) {
         let to = Mailbox { name: None, email: house.config().operations.clone() };
-        let head = head(house, intent, to, format!("{id}: a human has to act"));
-        // No names: a page outlives the people it is for.
-        let text = format!("{id}: {kind:?}\n\nFor: staff and counsel\n");
+        let head = head(house, intent, to, subject);
         let mail = notice(&head, &text, &[]).map_err(|e| post("compose a page", &e))?;
         outbox.put(&intent.to_string(), &mail).map_err(|e| post("put a page", &e))?;
     }

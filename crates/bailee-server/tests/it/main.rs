@@ -29,6 +29,7 @@ mod letters;
 mod matter;
 mod monitors;
 mod over_http;
+mod pages;
 mod probing;
 mod pruning;
 mod refusals;
