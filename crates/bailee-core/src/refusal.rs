@@ -50,6 +50,7 @@ codes! {
     HoldNotInForce "hold_not_in_force" "place a new hold"
     BasisEnded "basis_ended" "add a new basis"
     ExtensionExhausted "extension_exhausted" "add another basis"
+    NotSilent "not_silent" "place a silent hold over the same scope"
     NotExtendable "not_extendable" "add another basis"
     MatterNeedsHolds "matter_has_holds" "release the matter's holds first"
     ApproverIsProposer "approver_is_proposer" "another person must approve"

@@ -179,7 +179,14 @@ pub(super) fn set_gag(
     now: Time,
 ) -> Decision {
     if !find(&s.holds, hold)?.silent {
-        return Err(Refusal::new(Code::AlreadyDone, hold, "is not silent"));
+        return Err(match until {
+            None => Refusal::new(Code::AlreadyDone, hold, "is not silent"),
+            // Its owner would see it vanish, which tells more than the hold did.
+            Some(_) => {
+                let text = "is open, and its owner may know of it: it cannot be made silent";
+                Refusal::new(Code::NotSilent, hold, text)
+            }
+        });
     }
     match until {
         None => Ok(vec![reasoned(Event::GagEnded { hold }, reason)]),

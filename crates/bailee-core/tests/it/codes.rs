@@ -177,6 +177,12 @@ fn of_holds() -> Vec<Case> {
                 house.no(STAFF, extend)
             })
         }),
+        (Code::NotSilent, || {
+            let mut house = House::new();
+            let hold = house.hold(on_accounts(&[MEGA]), "letter");
+            let until = Some(house.now.plus_days(90));
+            house.no(COUNSEL, Action::SetGag { hold, until, reason: because() })
+        }),
         (Code::NotExtendable, || {
             let mut house = House::new();
             let hold = house.hold(on_accounts(&[MEGA]), "letter");
@@ -191,6 +197,11 @@ fn of_holds() -> Vec<Case> {
             house.yes(STAFF, Action::DecideDemand { demand, triage, reason: because() });
             house.no(STAFF, Action::CloseMatter { matter })
         }),
+    ]
+}
+
+fn of_releases() -> Vec<Case> {
+    vec![
         (Code::NotProposed, || {
             with_hold(|house, hold| house.no(OPS, Action::ApproveRelease { hold }))
         }),
@@ -397,6 +408,7 @@ fn every_code_is_reached_by_what_it_is_for() {
         of_the_gate(),
         of_the_registry(),
         of_holds(),
+        of_releases(),
         of_dispositions(),
         of_subjects(),
         of_clearances(),
