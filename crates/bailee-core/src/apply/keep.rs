@@ -35,7 +35,8 @@ pub(super) fn apply(s: &mut State, r: &Record) -> Applied {
             let found = row(&mut s.accesses, *access)?;
             found.status = *status;
             let owner = found.owner;
-            if let Some(papers) = &r.fact.papers {
+            // What is said of the handover is no condition of it.
+            if let (Some(papers), false) = (&r.fact.papers, *status == AccessStatus::Fulfilled) {
                 found.terms.clone_from(&papers.note);
             }
             row(&mut s.parties, owner)?.papers.push(r.seq);

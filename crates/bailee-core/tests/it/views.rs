@@ -3,7 +3,7 @@
 use bailee_core::disposition::DispositionKind;
 use bailee_core::id::*;
 use bailee_core::view::{self, OwnerView};
-use bailee_core::{Action, Code, Event, Intent, NewDemand, plan};
+use bailee_core::{Action, Code, Event, Intent, NewDemand, Reason, plan};
 
 use crate::house::*;
 
@@ -73,7 +73,12 @@ fn nobody_asks_for_the_data_of_others_or_in_their_name() {
     let fulfil = Action::FulfilAccess { access, reason: because() };
     assert_eq!(house.no(STAFF, fulfil.clone()), Code::NotPermitted);
     house.yes(STAFF, Action::DecideAccess { access, granted: true, reason: because() });
-    house.yes(STAFF, fulfil.clone());
+    let terms = house.state.accesses.get(access).unwrap().terms.clone();
+    assert_eq!(terms, because().note);
+    let handed = Reason { note: "handed over".into(), exhibits: Vec::new() };
+    house.yes(STAFF, Action::FulfilAccess { access, reason: handed });
+    let found = house.state.accesses.get(access).unwrap();
+    assert_eq!(found.terms, terms, "what is said of the handover is no condition of it");
     assert_eq!(house.no(STAFF, fulfil), Code::AlreadyDone);
 }
 
