@@ -1,10 +1,20 @@
 //! The one place where time enters.
+//!
+//! Invariant: the core never goes back behind its log, so an entry that was made under a clock that
+//! ran ahead sets the time of all that follow until the clock has caught up. Nothing can put that
+//! right afterwards; [`remark`] says it wherever operators look.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bailee_core::Time;
+
+use crate::house::House;
+use crate::runner::Failure;
+
+/// Seconds that clocks may differ by without a word.
+const TOLD: u64 = 3_600;
 
 /// Where the time comes from.
 #[derive(Clone, Debug)]
@@ -46,4 +56,27 @@ impl Clock {
             told.fetch_max(time.0, Ordering::SeqCst);
         }
     }
+}
+
+/// Seconds by which the log's last entry is ahead of the clock of this machine; 0 if it is not.
+pub(crate) fn ahead(house: &House) -> Result<u64, Failure> {
+    let last = house.with_state(|s| s.clock)?;
+    let ahead = last.unix().saturating_sub(house.clock().now().unix());
+    Ok(u64::try_from(ahead).unwrap_or(0))
+}
+
+/// What an operator should know, if the log is ahead by more than clocks differ.
+pub(crate) fn remark(house: &House) -> Result<Option<String>, Failure> {
+    let ahead = ahead(house)?;
+    if ahead <= TOLD {
+        return Ok(None);
+    }
+    let far = match ahead / 86_400 {
+        0 | 1 => format!("{} hours", ahead.div_ceil(3_600)),
+        days => format!("{days} days"),
+    };
+    Ok(Some(format!(
+        "the log's last entry is {far} ahead of this machine's clock: new entries carry that time \
+         until the clock has caught up; look at the clock"
+    )))
 }

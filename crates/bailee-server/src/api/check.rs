@@ -21,7 +21,7 @@ use utoipa::ToSchema;
 use crate::api::problem::Problem;
 use crate::documents;
 use crate::house::House;
-use crate::{keys, probing, receipt, stamping};
+use crate::{clock, keys, probing, receipt, stamping};
 
 /// Entries read at once.
 const PAGE: usize = 4096;
@@ -58,6 +58,9 @@ pub struct CheckReport {
     pub more_findings: u64,
     /// What an operator should know of the keys; breaks no rule.
     pub keys: Vec<String>,
+    /// What an operator should know of the machine's clock; breaks no rule.
+    #[serde(default)]
+    pub clock: Option<String>,
 }
 
 impl CheckReport {
@@ -107,6 +110,7 @@ pub fn check(house: &House, progress: &mut dyn FnMut(Step)) -> Result<CheckRepor
     let timestamps = stamping::find_faults(house, find, &mut |line| missing.push(line))?;
     (report.timestamps, report.missing) = (timestamps, missing);
     report.keys = keys::show::remarks(house)?;
+    report.clock = clock::remark(house)?;
     report.good = report.findings.is_empty();
     Ok(report)
 }

@@ -21,6 +21,7 @@ use crate::api::words::{self, Verb};
 use crate::api::{
     Problem, Received, Request, gate as ask_gate, mine as show_mine, perform, show as show_thing,
 };
+use crate::clock;
 use crate::house::House;
 use crate::http::auth::{Caller, is_own};
 use crate::http::bundles::Askers;
@@ -291,6 +292,9 @@ pub(crate) fn readyz(shared: &Shared, _: &Ask) -> Result<Reply, Problem> {
             told.extend(mute.map(|one| format!("timestamp authority {}: no tokens\n", one.name)));
             if !probing::bad(&shared.house)?.is_empty() {
                 told.push_str("packs: what keeps them is not as it should be; `bailee status`\n");
+            }
+            if let Some(remark) = clock::remark(&shared.house)? {
+                told.extend(["clock: ", &remark, "\n"]);
             }
             if !shared.house.signs() {
                 told.push_str("signing: stopped; `bailee keys show` says why\n");

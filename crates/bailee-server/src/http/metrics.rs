@@ -14,6 +14,7 @@ use bailee_ledger::Checkpoint;
 
 use crate::api::Problem;
 use crate::attest::Watched;
+use crate::clock;
 use crate::house::House;
 use crate::http::listen::Connections;
 use crate::http::routes::ROUTES;
@@ -73,11 +74,17 @@ impl Metrics {
         self.write_requests(&mut out);
         let signed = house.checkpoint().and_then(|note| Checkpoint::parse(note.text()).ok());
         let signed = signed.map_or(0, |checkpoint| checkpoint.size);
+        let ahead = clock::ahead(house)?;
         let gauges = house.with_state(|s| {
             let open = |count: usize| count as u64;
             [
                 ("bailee_log_entries", "Entries in the log", s.head),
                 ("bailee_log_signed", "Entries under the published checkpoint", signed),
+                (
+                    "bailee_log_ahead_seconds",
+                    "Seconds by which the last entry is ahead of the clock",
+                    ahead,
+                ),
                 ("bailee_pending", "Intents not carried out", plan(s, COUNTED).len() as u64),
                 ("bailee_assets", "Assets on record", s.assets.len() as u64),
                 (

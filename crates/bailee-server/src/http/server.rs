@@ -24,6 +24,7 @@ use axum::routing::{MethodFilter, on};
 use tokio::sync::{Semaphore, watch};
 
 use crate::api::Problem;
+use crate::clock;
 use crate::house::House;
 use crate::http::body::Read;
 use crate::http::handlers::{Ask, Shared};
@@ -72,6 +73,9 @@ pub fn serve_until(
     let runtime = listen::runtime(THREADS)?;
     let (nudge, nudged) = sync_channel(1);
     let house: Arc<House> = house.into();
+    if let Ok(Some(remark)) = clock::remark(&house) {
+        tracing::warn!("{remark}");
+    }
     let shared = Arc::new(Shared {
         house: house.clone(),
         metrics: Metrics::new(house.config().serving.patience()),
@@ -203,7 +207,8 @@ async fn answer(
     }
 }
 
-/// Who -> body -> answer, in this order.
+/// Who -> body -> is all that is said read here -> answer, in this order: whoever is refused after
+/// it has sent its body hears why.
 async fn steps(
     shared: &Arc<Shared>,
     room: &Room,
@@ -224,7 +229,7 @@ async fn steps(
     let ask = Ask {
         caller,
         path: head.uri.path().to_owned(),
-        query: head.uri.query().unwrap_or_default().to_owned(),
+        query: query.to_owned(),
         param: filled_in(route.path, head.uri.path()),
         headers: head.headers,
         body: Cell::new(read.bytes),

@@ -7,6 +7,7 @@ mod arrows;
 #[path = "../../../bailee-ledger/tests/it/authority.rs"]
 mod authority;
 mod checks;
+mod clock;
 mod common;
 mod documents;
 mod erase_unit;
