@@ -176,6 +176,7 @@ fn letter(n: u32) -> NewDemand {
         }],
         silent: None,
         damaged: false,
+        unread: false,
     }
 }
 

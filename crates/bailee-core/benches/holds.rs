@@ -152,5 +152,6 @@ fn letter(n: u32) -> NewDemand {
         }],
         silent: None,
         damaged: false,
+        unread: false,
     }
 }

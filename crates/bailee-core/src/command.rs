@@ -74,8 +74,10 @@ pub struct NewDemand {
     pub exhibits: Vec<Exhibit>,
     /// `Some(true)`: the sender forbids telling the owner; `None`: as the instrument says.
     pub silent: Option<bool>,
-    /// Parts of the letter could not be read.
+    /// Parts of the letter are broken.
     pub damaged: bool,
+    /// Something is enclosed that was not read, such as a PDF.
+    pub unread: bool,
 }
 
 /// Under which name and keys a log goes on whose key was lost, and where it ended.

@@ -119,9 +119,12 @@ pub enum Flag {
     /// It named an instrument that is not in the catalogue.
     #[n(3)]
     UnknownInstrument,
-    /// Parts of the letter could not be parsed.
+    /// Parts of the letter could not be parsed. In logs before flag 5: or were no text.
     #[n(4)]
     Damaged,
+    /// Something is enclosed that was not read, such as a PDF: a person has to read it.
+    #[n(5)]
+    AttachmentUnread,
 }
 
 /// Where a demand stands.

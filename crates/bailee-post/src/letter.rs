@@ -77,6 +77,10 @@ pub struct Letter {
     pub is_automatic: bool,
     /// What could not be read, in words. Empty: everything was.
     pub problems: Vec<String>,
+    /// Something is broken, cut off or left out; true only with a line in `problems`.
+    pub is_broken: bool,
+    /// Something was sent along that is no text, such as a PDF; it stands in `problems` too.
+    pub has_unread: bool,
 }
 
 impl Letter {
@@ -92,6 +96,7 @@ impl Letter {
         for part in std::mem::take(&mut parts.parts) {
             letter.read_part(part, &mut parts);
         }
+        (letter.is_broken, letter.has_unread) = (parts.broken, parts.unread);
         letter.problems = parts.problems;
         letter
     }
@@ -130,7 +135,7 @@ impl Letter {
             }
             _ if SILENT.contains(&media_type) => {}
             Some(("image", _)) if part.is_inline => {}
-            _ => parts.problem(format!(
+            _ => parts.not_text(format!(
                 "{} with {} bytes is not text and was not read",
                 describe(part.name.as_deref(), media_type),
                 part.bytes.len()

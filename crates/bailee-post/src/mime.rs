@@ -50,6 +50,10 @@ pub(crate) struct Part {
 pub(crate) struct Parts {
     pub(crate) parts: Vec<Part>,
     pub(crate) problems: Vec<String>,
+    /// One of them is not that a part is no text.
+    pub(crate) broken: bool,
+    /// One of them is.
+    pub(crate) unread: bool,
 }
 
 impl Parts {
@@ -70,8 +74,19 @@ impl Parts {
         parts
     }
 
-    /// Notes what could not be read.
+    /// Notes what is broken, left out or closed to everybody but its sender.
     pub(crate) fn problem(&mut self, problem: String) {
+        self.broken = true;
+        self.note(problem);
+    }
+
+    /// Notes a part that is whole and is no text, such as a PDF.
+    pub(crate) fn not_text(&mut self, problem: String) {
+        self.unread = true;
+        self.note(problem);
+    }
+
+    fn note(&mut self, problem: String) {
         if self.problems.len() < MAX_PROBLEMS && !self.problems.contains(&problem) {
             self.problems.push(problem);
         }

@@ -104,7 +104,8 @@ fn demand(house: &House, letter: &Letter, exhibit: &Exhibit, cover: Cover) -> Ne
         text,
         exhibits: vec![paper],
         silent: cover.silent,
-        damaged: !letter.problems.is_empty(),
+        damaged: letter.is_broken,
+        unread: letter.has_unread,
     }
 }
 

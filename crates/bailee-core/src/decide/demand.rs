@@ -39,6 +39,9 @@ pub(super) fn receive(s: &State, new: &NewDemand, now: Time) -> Decision {
     if new.damaged {
         flags.push(Flag::Damaged);
     }
+    if new.unread {
+        flags.push(Flag::AttachmentUnread);
+    }
 
     let (demand, hold) = (s.demands.next(), s.holds.next());
     let silent = new.silent.unwrap_or(instrument.privacy == Privacy::Silent);
@@ -75,8 +78,9 @@ fn received_before(s: &State, new: &NewDemand) -> Option<DemandId> {
         let Some(demand) = s.demands.get(*id) else { return false };
         let Some(hold) = s.holds.get(demand.hold) else { return false };
         let standing = matches!(hold.status, HoldStatus::Provisional | HoldStatus::Active);
+        let in_part = |flag: &Flag| matches!(flag, Flag::Damaged | Flag::AttachmentUnread);
         let read_alike = demand.papers.as_ref().is_some_and(|papers| papers.words == words)
-            && demand.flags.contains(&Flag::Damaged) == new.damaged;
+            && demand.flags.iter().any(in_part) == (new.damaged || new.unread);
         let alike = is_sender(s, demand.from, &new.from)
             && demand.instrument == instrument.code
             && read_alike;
@@ -170,7 +174,7 @@ fn read_scope(
 ) -> Scope {
     let mut scope = resolve(s, &new.scope);
     scope.widen(&matching::named(s, words));
-    let unreadable = new.damaged || words.len() >= matching::LONGEST_LETTER - 4;
+    let unreadable = new.damaged || new.unread || words.len() >= matching::LONGEST_LETTER - 4;
     if unreadable || scope.matches_nothing() {
         let accounts_before = scope.accounts.len();
         widen_to_accounts(s, &mut scope, from);

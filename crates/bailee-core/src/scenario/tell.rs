@@ -53,6 +53,7 @@ pub(super) fn flag(flag: Flag) -> &'static str {
         Flag::Unmatched => "unmatched",
         Flag::UnknownInstrument => "unknown_instrument",
         Flag::Damaged => "damaged",
+        Flag::AttachmentUnread => "attachment_unread",
     }
 }
 

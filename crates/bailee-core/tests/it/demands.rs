@@ -52,12 +52,25 @@ fn what_cannot_be_read_freezes_accounts_and_what_matches_nothing_pages_a_human()
     let (demand, hold) = house.demand(damaged);
     assert_eq!(flags(&house, demand), [Flag::ScopeUnreadable, Flag::Damaged]);
     assert_eq!(house.state.holds.get(hold).unwrap().scope.accounts, [MEGA]);
+    // An enclosure may ask for more than the letter says: the account of what it names as well.
+    let scan = NewDemand {
+        unread: true,
+        exhibits: vec![exhibit(5)],
+        ..letter("Nora", "as enclosed: srv-0001")
+    };
+    let (demand, hold) = house.demand(scan.clone());
+    assert_eq!(flags(&house, demand), [Flag::ScopeUnreadable, Flag::AttachmentUnread]);
+    assert_eq!(house.state.holds.get(hold).unwrap().scope.accounts, [MEGA]);
+    assert_eq!(house.no(STAFF, Action::ReceiveDemand(scan.clone())), Code::AlreadyDone);
+    // As a version of the program that knew one flag for both would have said it.
+    let before = NewDemand { unread: false, damaged: true, ..scan };
+    assert_eq!(house.no(STAFF, Action::ReceiveDemand(before)), Code::AlreadyDone);
     let records = house.system(Action::ReceiveDemand(letter("Max", "keep what I wrote about")));
     assert_eq!(records.len(), 4);
     let Event::DutyRaised { kind, .. } = records[3].fact.event else { panic!("no duty") };
-    assert_eq!(kind, bailee_core::DutyKind::Unmatched(DemandId(3)));
-    house.system(Action::MatchDemand { demand: DemandId(3), scope: on_assets(&[asset]) });
-    assert!(bailee_core::coverage::reaches(&house.state, HoldId(3), asset));
+    assert_eq!(kind, bailee_core::DutyKind::Unmatched(DemandId(4)));
+    house.system(Action::MatchDemand { demand: DemandId(4), scope: on_assets(&[asset]) });
+    assert!(bailee_core::coverage::reaches(&house.state, HoldId(4), asset));
 }
 
 #[test]

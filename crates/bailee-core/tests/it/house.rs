@@ -181,6 +181,7 @@ pub(crate) fn letter(from: &str, text: &str) -> NewDemand {
         exhibits: vec![letter_of(from, text)],
         silent: None,
         damaged: false,
+        unread: false,
     }
 }
 

@@ -13,6 +13,8 @@ fn check(name: &str, from: &str, problems: &[&str]) -> Letter {
     for (found, wanted) in letter.problems.iter().zip(problems) {
         assert!(found.contains(wanted), "{name}: {found:?} should say {wanted:?}");
     }
+    let told = letter.is_broken || letter.has_unread;
+    assert_eq!(told, !letter.problems.is_empty(), "{name}: {:?}", letter.problems);
     letter
 }
 
@@ -43,6 +45,7 @@ fn an_order_s_form_is_kept_and_named_as_unread() {
     let unread = "attachment \"EPOC-PR_2026_771.pdf\" (application/pdf) with";
     let from = "registro@juzgado.example";
     let letter = check("epoc-pr-2026-09-14.eml", from, &[unread]);
+    assert!(letter.has_unread && !letter.is_broken, "a whole letter with a whole enclosure");
     assert_eq!(letter.from[0].name.as_deref(), Some("Juzgado de Instrucción nº 3"));
     assert_eq!(letter.subject, "Orden europea de conservación EPOC-PR 2026/771");
     assert!(letter.text.contains("la conservación de los datos de la cuenta anna.k@files"));
@@ -113,6 +116,7 @@ fn forwarded_letters_count() {
 fn a_letter_cut_off_says_so() {
     let problems = ["cut off", "base64 with errors", "is not text and was not read"];
     let letter = check("truncated.eml", "registro@juzgado.example", &problems);
+    assert!(letter.has_unread && letter.is_broken);
     assert!(letter.text.contains("198.51.100.23"));
     assert_eq!(letter.attachments[1].bytes, b"%PDF-1.4\n% a fo");
 }

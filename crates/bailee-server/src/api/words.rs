@@ -98,6 +98,7 @@ words! {
     Flag for core::demand::Flag {
         WrongEntity "wrong-entity" ScopeUnreadable "scope-unreadable" Unmatched "unmatched"
         UnknownInstrument "unknown-instrument" Damaged "damaged"
+        AttachmentUnread "attachment-unread"
     }
     /// Where a demand stands.
     DemandStatus for core::demand::DemandStatus {

@@ -41,6 +41,29 @@ fn nested(depth: usize) -> Vec<u8> {
     raw.into_bytes()
 }
 
+/// Nearly every order comes as an enclosure: a flag for it must not be the one for what is broken.
+#[test]
+fn an_enclosure_that_is_no_text_is_told_from_a_letter_that_is_broken() {
+    let house = in_memory();
+    let mail = |end: &str| {
+        format!(
+            "From: court@law.example\r\nSubject: order\r\nMIME-Version: 1.0\r\n\
+             Content-Type: multipart/mixed; boundary=\"b\"\r\n\r\n--b\r\n\
+             Content-Type: text/plain\r\n\r\nAs enclosed.\r\n--b\r\n\
+             Content-Type: application/pdf; name=\"order.pdf\"\r\n\r\n%PDF-1.7\r\n{end}"
+        )
+    };
+    let flags = |raw: String| {
+        let id = demand(take(&house, raw.as_bytes()).unwrap()).0;
+        house.with_state(|s| s.demands.get(id).unwrap().flags.clone()).unwrap()
+    };
+    let whole = flags(mail("--b--\r\n"));
+    assert!(whole.contains(&Flag::AttachmentUnread), "{whole:?}");
+    assert!(whole.contains(&Flag::ScopeUnreadable) && !whole.contains(&Flag::Damaged), "{whole:?}");
+    let cut = flags(mail(""));
+    assert!(cut.contains(&Flag::AttachmentUnread) && cut.contains(&Flag::Damaged), "{cut:?}");
+}
+
 #[test]
 fn whatever_arrives_is_a_demand_with_its_exact_bytes() {
     let dir = tempfile::tempdir().unwrap();

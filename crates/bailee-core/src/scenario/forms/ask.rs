@@ -166,6 +166,7 @@ fn letter(scene: &Scene<'_>, slots: &Slots) -> Result<Vec<Step>, Unclear> {
         text,
         silent: slots.has("silent").then_some(true),
         damaged: slots.has("damaged"),
+        unread: false,
     };
     one(By::System, Action::ReceiveDemand(demand))
 }
