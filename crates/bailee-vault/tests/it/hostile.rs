@@ -148,7 +148,8 @@ fn nobody_waits_for_a_large_file_that_is_not_taken_or_is_damaged_in_its_middle()
     assert!(matches!(given, Err(VaultError::Destination { .. })), "{given:?}");
     for name in objects.list("").unwrap().into_iter().filter(|name| name.contains("/data/")) {
         let mut pack = objects.get(&name).unwrap();
-        pack[3 << 20] ^= 1;
+        let middle = pack.len() / 2; // workers share the chunks as it comes: some are small
+        pack[middle] ^= 1;
         objects.delete(&name).unwrap();
         objects.put(&name, &pack).unwrap();
     }
