@@ -38,6 +38,16 @@ pub enum KeepError {
     /// The core says no, or the log does not answer.
     #[error(transparent)]
     Command(#[from] Failure),
+    /// What is kept already is no source.
+    #[error("{asset} is {snapshot}, a snapshot of {of}")]
+    IsSnapshot {
+        /// What was to be preserved.
+        asset: AssetId,
+        /// What it is.
+        snapshot: SnapshotId,
+        /// What that was taken of.
+        of: AssetId,
+    },
     /// A house in memory has no vault key.
     #[error("this house has no directory, so no vault")]
     NoVault,
@@ -144,10 +154,15 @@ pub fn preserve(
     progress: &mut dyn Progress,
 ) -> Result<Kept, KeepError> {
     let found = house.with_state(|s| {
-        let account = s.assets.get(asset)?.accounts.first().copied();
-        Some((tenant(s, asset), unit(asset, custody::open_unit(s, asset, account))))
+        let known = s.assets.get(asset)?;
+        let taken = known.snapshot.and_then(|id| Some((id, s.snapshots.get(id)?.source)));
+        let account = known.accounts.first().copied();
+        Some((tenant(s, asset), unit(asset, custody::open_unit(s, asset, account)), taken))
     })?;
-    let (tenant, unit) = found.ok_or_else(|| KeepError::NotFound(asset.to_string()))?;
+    let (tenant, unit, taken) = found.ok_or_else(|| KeepError::NotFound(asset.to_string()))?;
+    if let Some((snapshot, of)) = taken {
+        return Err(KeepError::IsSnapshot { asset, snapshot, of });
+    }
     let vault = vault(house)?;
     let taken = house.clock().now();
     let preserved = vault.preserve_with(&tenant, &unit, &source, unchanged, progress)?;

@@ -44,7 +44,8 @@ impl Vault {
     /// `Source-Organization`.
     ///
     /// # Errors
-    /// [`VaultError::UnknownSnapshot`]; damage; [`VaultError::Destination`]. After an error the
+    /// [`VaultError::UnknownSnapshot`]; damage; [`VaultError::Occupied`] and
+    /// [`VaultError::Destination`]. After an error the
     /// directory is not a bag.
     pub fn export_bag(
         &self,
@@ -148,12 +149,14 @@ impl Tag {
 
 impl<'a> Bag<'a> {
     fn create(dest: &'a Path) -> Result<Self, VaultError> {
+        let occupied = || VaultError::Occupied { path: dest.display().to_string() };
+        if dest.exists() && !dest.is_dir() {
+            return Err(occupied());
+        }
         std::fs::create_dir_all(dest).map_err(failed(dest, "create it"))?;
         let mut items = std::fs::read_dir(dest).map_err(failed(dest, "list it"))?;
         if items.next().is_some() {
-            let detail = "it is not empty: name a new or empty directory".to_owned();
-            let path = dest.display().to_string();
-            return Err(VaultError::Destination { path, doing: "use it", detail });
+            return Err(occupied());
         }
         let data = dest.join("data");
         std::fs::create_dir(&data).map_err(failed(&data, "create it"))?;

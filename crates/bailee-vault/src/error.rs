@@ -160,6 +160,12 @@ pub enum VaultError {
         /// The system's own words.
         detail: String,
     },
+    /// Something is there where a new or empty directory is needed.
+    #[error("{path} is not empty, or no directory: name a new or empty directory")]
+    Occupied {
+        /// The path.
+        path: String,
+    },
     /// A hold pins the snapshot.
     #[error("snapshot {id} must be kept: {reason}")]
     Pinned {

@@ -22,6 +22,14 @@ pub(crate) fn serve(args: &ServeArgs, reach: &Reach) -> Result<(), Trouble> {
     let swap = bailee_server::secrecy::swap_in_clear();
     let swap = swap.map_err(|e| Trouble::io("read the list of swap areas", &e))?;
     swap.iter().for_each(|area| print::remark(&print::swap(area)));
+    if !args.listen.ip().is_loopback() {
+        print::remark(&format!(
+            "WARNING: it listens on {} without TLS: whoever is on the way can read tokens, letters \
+             and data. Listen on 127.0.0.1 behind a proxy with TLS, or only inside a network that \
+             nobody else is in",
+            args.listen
+        ));
+    }
     let ready = move |address| {
         print::remark(&format!("{origin} answers on http://{address}; SIGTERM or ^C stops it"));
     };
@@ -35,11 +43,11 @@ pub(crate) fn serve(args: &ServeArgs, reach: &Reach) -> Result<(), Trouble> {
 pub(crate) fn completions(args: &CompletionsArgs) -> Result<(), Trouble> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "bailee", &mut script);
-    print::out(&String::from_utf8_lossy(&script))
+    print::product(&String::from_utf8_lossy(&script))
 }
 
 /// One manual page for each command.
-pub(crate) fn man(args: &ManArgs) -> Result<(), Trouble> {
+pub(crate) fn man(args: &ManArgs, style: Style) -> Result<(), Trouble> {
     let io =
         |e: io::Error| Trouble::io(format!("write manual pages to {}", args.dir.display()), &e);
     std::fs::create_dir_all(&args.dir).map_err(io)?;
@@ -47,7 +55,10 @@ pub(crate) fn man(args: &ManArgs) -> Result<(), Trouble> {
     let page = |path: &Path| path.extension() == Some(OsStr::new("1"));
     let entries = std::fs::read_dir(&args.dir).map_err(io)?;
     let pages = entries.flatten().filter(|entry| page(&entry.path())).count();
-    print::out(&format!("{pages} pages in {}\n", args.dir.display()))
+    match style {
+        Style::Json => print::json(&json!({ "pages": pages, "dir": args.dir })),
+        Style::Words => print::out(&format!("{pages} pages in {}\n", args.dir.display())),
+    }
 }
 
 /// Versions of the program and of what it writes.
@@ -62,10 +73,6 @@ pub(crate) fn version(style: Style) -> Result<(), Trouble> {
 
 /// What the demo says went wrong.
 pub(crate) fn broken(error: anyhow::Error) -> Trouble {
-    let gone = error.downcast_ref::<io::Error>();
-    if gone.is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe) {
-        return Trouble::Unread;
-    }
     let change = "run it again with --keep DIR and look into the directory";
     Trouble::failed("demo_failed", "the demo", format!("{error:#}"), change)
 }

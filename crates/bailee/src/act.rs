@@ -3,24 +3,23 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use bailee_server::api::Received;
 use bailee_server::api::expired::Settled;
 use bailee_server::api::words::Verb;
 use bailee_server::settling;
 use serde_json::json;
 
-use crate::cli::ask::{Ask, ListArgs, read};
+use crate::cli::ask::{Ask, ListArgs};
 use crate::cli::clearance::GateVerb;
-use crate::cli::prove::{IntakeArgs, OutArgs};
+use crate::cli::prove::OutArgs;
 use crate::cli::{Cli, Command, Late, Reach};
 use crate::client::encoded;
-use crate::door::{Bundle, Door, Letter, read_id};
+use crate::door::{Bundle, Door, read_id};
 use crate::print::{self, Style};
 use crate::save::save;
 use crate::trouble::Trouble;
 use crate::{
-    about, cat, demo, export, init, keep, keys, let_go, monitor, mount, probe, prune, reindex,
-    rule, scenario, scrub, stamps, verify, volumes, witness,
+    about, cat, demo, export, init, intake, keep, keys, let_go, monitor, mount, probe, prune,
+    reindex, rule, scenario, scrub, stamps, verify, volumes, witness,
 };
 
 /// Does what was typed.
@@ -67,7 +66,7 @@ pub(crate) fn page(name: &str, part: &ListArgs) -> String {
 fn special(command: Command, reach: &Reach, style: Style) -> Result<(), Trouble> {
     match command {
         Command::Init(Late(args)) => init::init(&args, reach, style),
-        Command::Intake(Late(args)) => intake(args, reach, style),
+        Command::Intake(Late(args)) => intake::intake(args, reach, style),
         Command::Snapshot(Late(verb)) => keep::snapshot(verb, reach, style),
         Command::Duty(Late(verb)) => rule::duty(verb, reach, style),
         Command::Token(Late(verb)) => rule::token(verb, reach, style),
@@ -116,7 +115,7 @@ fn special(command: Command, reach: &Reach, style: Style) -> Result<(), Trouble>
         Command::Monitor(Late(args)) => monitor::monitor(&args, reach, style),
         Command::Scenario(Late(verb)) => scenario::run(&verb, style),
         Command::Completions(Late(args)) => about::completions(&args),
-        Command::Man(Late(args)) => about::man(&args),
+        Command::Man(Late(args)) => about::man(&args, style),
         Command::Version => about::version(style),
         _ => unreachable!("`act` has done every other command"),
     }
@@ -130,51 +129,6 @@ fn status(reach: &Reach, style: Style) -> Result<(), Trouble> {
         print::remark(&print::swap(area));
     }
     print::thing(&value, style)
-}
-
-fn intake(args: IntakeArgs, reach: &Reach, style: Style) -> Result<(), Trouble> {
-    let raw = read(&args.file)?;
-    let (instrument, silent) = (args.instrument, args.silent.then_some(true));
-    let letter = Letter { raw, instrument, silent, scope: args.scope.scope() };
-    let door = Door::open(reach)?;
-    let received = door.intake(&letter)?;
-    let saved = match (&received, &args.receipt) {
-        (Received::Demand { demand, .. }, Some(path)) => {
-            save(path, |out| door.receipt(&letter, demand, out))?
-        }
-        _ => None,
-    };
-    // With the receipt on standard output, the answer is a remark.
-    let to_pipe = args.receipt.is_some() && saved.is_none();
-    let text = match style {
-        Style::Json => format!("{:#}\n", json!({ "received": received, "saved": saved })),
-        Style::Words => in_words(&received, saved.as_ref()),
-    };
-    if to_pipe {
-        print::remark(text.trim_end());
-        return Ok(());
-    }
-    print::out(&text)
-}
-
-fn in_words(received: &Received, saved: Option<&PathBuf>) -> String {
-    let mut text = match received {
-        Received::Demand { demand, position, again: true, .. } => {
-            format!("{demand}  this very letter is on record already, at entry {position}\n")
-        }
-        Received::Demand { demand, position, .. } => format!(
-            "{demand}  recorded at entry {position}; what it asks to keep is frozen until a \
-             person has decided\n"
-        ),
-        Received::Report { notice, evidence } => {
-            format!("{notice}  a mail system reports: {evidence}\n")
-        }
-        Received::Page { duty } => format!("{duty}  a mail system reports on the page about it\n"),
-    };
-    if let Some(path) = saved {
-        text.push_str(&format!("receipt  {}\n", path.display()));
-    }
-    text
 }
 
 fn take(kind: Bundle, id: &str, out: &OutArgs, reach: &Reach, style: Style) -> Result<(), Trouble> {

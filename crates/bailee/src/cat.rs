@@ -1,11 +1,11 @@
 //! `bailee cat`: a file of a snapshot, or a range of it, to standard output.
 //!
 //! Invariants: every byte is authentic before it is written. The exit code is 0 only if every byte
-//! asked for was written, or nobody reads any more. Damage, and what the medium never gave, end
-//! the output there and say the range, in the same words here and through a service; an answer
-//! that is cut is an error. Out of scope: the file's SHA-256 (`snapshot verify`).
+//! asked for was written: a reader that leaves before (`| head`) ends it quietly with 3. Damage,
+//! and what the medium never gave, end the output there and say the range, in the same words here
+//! and through a service; an answer that is cut is an error. Out of scope: the file's SHA-256
+//! (`snapshot verify`).
 
-use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 
 use bailee_server::core::id::SnapshotId;
@@ -15,6 +15,7 @@ use bailee_server::span::{self, Halt, Span};
 use crate::cli::Reach;
 use crate::cli::keep::CatArgs;
 use crate::door::{Door, read_id};
+use crate::print::Product;
 use crate::transfer;
 use crate::trouble::Trouble;
 
@@ -22,7 +23,7 @@ use crate::trouble::Trouble;
 pub(crate) fn cat(args: &CatArgs, reach: &Reach) -> Result<(), Trouble> {
     let span = args.range.as_deref().map(str::parse).transpose().map_err(wrong)?;
     let span = span.unwrap_or(Span::WHOLE);
-    let (door, mut out) = (Door::open(reach)?, io::stdout().lock());
+    let (door, mut out) = (Door::open(reach)?, Product::open());
     match &door {
         Door::Here(here) => {
             let snapshot: SnapshotId = read_id(&args.snapshot)?;
@@ -38,7 +39,7 @@ pub(crate) fn cat(args: &CatArgs, reach: &Reach) -> Result<(), Trouble> {
             transfer::cat(client, (&args.snapshot, args.path.as_bytes(), span), &mut out)?;
         }
     }
-    out.flush().map_err(|e| Trouble::unread(&e))
+    out.end()
 }
 
 fn wrong(detail: String) -> Trouble {

@@ -1,7 +1,8 @@
 //! The client: the same requests over HTTP.
 //!
-//! Invariants: the token goes to the named server only, so redirects are not followed; an answer is
-//! read up to a limit; a problem the server states is passed on word for word; anything that is no
+//! Invariants: the token goes to the named server only, so redirects are not followed, and in clear
+//! to no other machine unless that was asked for; an answer is read up to a limit; a problem the
+//! server states is passed on word for word, but for what to do about a token; anything that is no
 //! answer of Bailee is a failure, never taken for a yes. TLS is rustls over aws-lc.
 //!
 //! Out of scope: retries, but for a receipt that is about to be signed. Requests are recognised
@@ -25,6 +26,7 @@ use ureq::{Agent, Body, RequestBuilder, SendBody};
 
 use crate::cli::Reach;
 use crate::door::{Bundle, Letter};
+use crate::token::{TOKEN, in_clear, token};
 use crate::trouble::Trouble;
 
 /// Longest answer read, bytes (bundles are streamed and have no limit).
@@ -77,6 +79,12 @@ impl Client {
         if !base.starts_with("http://") && !base.starts_with("https://") {
             let change = "write it like https://custody.example.org";
             return Err(Trouble::usage(format!("--server {url}"), "is not a URL", change));
+        }
+        if !reach.insecure_http && in_clear(&base) {
+            let change = "put TLS in front of it and write https://; inside a network that nobody \
+                          else is in, --insecure-http";
+            let detail = "goes to another machine in clear, the token and all data with it";
+            return Err(Trouble::usage(format!("--server {url}"), detail, change));
         }
         let roots = match &reach.ca {
             None => RootCerts::WebPki,
@@ -283,7 +291,7 @@ impl Client {
             request = request.header("authorization", authorization);
         }
         let request = request.config().timeout_recv_response(Some(answer)).build();
-        request.call().map_err(|e| self.silent(&e, LOOK))
+        request.call().map_err(|e| self.unreachable(format!("no answer: {e}"), LOOK))
     }
 
     fn post(
@@ -306,8 +314,16 @@ impl Client {
         request
     }
 
+    /// No answer to what may have changed something.
     fn silent(&self, error: &ureq::Error, change: &str) -> Trouble {
-        let detail = format!("no answer: {error}; whether anything was recorded is unknown");
+        if unheard(error) {
+            return self.unreachable(format!("no connection: {error}; nothing was sent"), LOOK);
+        }
+        let unknown = "whether anything was recorded is unknown";
+        self.unreachable(format!("no answer: {error}; {unknown}"), change)
+    }
+
+    fn unreachable(&self, detail: String, change: &str) -> Trouble {
         Trouble::failed("server_unreachable", &self.base, detail, change)
     }
 
@@ -325,9 +341,22 @@ impl Client {
         let stated: Option<Problem> =
             limited(response).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
         match stated {
+            Some(problem) if status == 401 => {
+                Problem { change: TOKEN.to_owned(), ..problem }.into()
+            }
             Some(problem) => problem.into(),
             None => not_ours(&self.base, &format!("HTTP status {status} without a problem")),
         }
+    }
+}
+
+/// True if the server never heard of it.
+fn unheard(error: &ureq::Error) -> bool {
+    match error {
+        ureq::Error::Io(e) => e.kind() == io::ErrorKind::ConnectionRefused,
+        ureq::Error::HostNotFound | ureq::Error::ConnectionFailed => true,
+        ureq::Error::Timeout(at) => matches!(at, ureq::Timeout::Resolve | ureq::Timeout::Connect),
+        _ => false,
     }
 }
 
@@ -340,23 +369,6 @@ fn limited(mut response: Response<Body>) -> io::Result<Vec<u8>> {
 fn not_ours(base: &str, what: &dyn std::fmt::Display) -> Trouble {
     let detail = format!("answered what is no answer of this version of Bailee: {what}");
     Trouble::failed("strange_answer", base, detail, LOOK)
-}
-
-/// The token, from a file or from the environment; never from an argument.
-fn token(reach: &Reach) -> Result<Option<String>, Trouble> {
-    let text = match &reach.token_file {
-        Some(path) => {
-            let read = std::fs::read_to_string(path);
-            read.map_err(|e| Trouble::io(format!("read the token {}", path.display()), &e))?
-        }
-        None => std::env::var("BAILEE_TOKEN").unwrap_or_default(),
-    };
-    let text = text.trim();
-    if text.chars().any(|c| !c.is_ascii_graphic()) {
-        let change = "give the one line that `bailee token issue` printed";
-        return Err(Trouble::usage("the token", "is not one word of plain text", change));
-    }
-    Ok((!text.is_empty()).then(|| text.to_owned()))
 }
 
 /// The certificates in a PEM file.

@@ -232,7 +232,6 @@ where
     I: std::str::FromStr<Err = bailee_server::core::id::BadId>,
 {
     text.parse().map_err(|e: bailee_server::core::id::BadId| {
-        let problem = Problem::bad_request("the id", e.to_string());
-        problem.into()
+        Problem::bad_request("the id", e.to_string()).into()
     })
 }

@@ -1,10 +1,11 @@
 //! `bailee export`: a snapshot in a form that needs no vault to be read.
 //!
 //! Invariants: the key of volumes comes from a file, never from an argument; what has no place in
-//! the form is said by name. An archive on standard output is all that goes there.
+//! the form is said by name. An archive on standard output is all that goes there, and a reader
+//! that leaves before its end has no archive: 3, quietly.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 use bailee_server::api::kept;
@@ -18,7 +19,7 @@ use crate::cli::Reach;
 use crate::cli::keep::{ExportArgs, Form};
 use crate::door::{Door, read_id};
 use crate::print::progress::Bar;
-use crate::print::{self, Style};
+use crate::print::{self, Product, Style};
 use crate::transfer;
 use crate::trouble::Trouble;
 use crate::volumes::volume;
@@ -43,25 +44,40 @@ fn vault_says(e: VaultError) -> Trouble {
 
 /// An archive; nothing to print if it went to standard output.
 fn archive(args: &ExportArgs, door: &Door) -> Result<Option<Value>, Trouble> {
-    let (mut out, file) = output(&args.to)?;
-    let mut bar = Bar::new();
-    let written = match door {
-        Door::Here(here) => {
-            let (tenant, id) = keeping::locate(&here.house, read_id(&args.snapshot)?)?;
-            let vault = keeping::vault(&here.house)?;
-            let report = vault.export_tar(&tenant, &id, &mut out, &mut bar);
-            report.map(|report| kept::exported(&report)).map_err(vault_says)
+    if args.to == Path::new("-") {
+        let mut out = Product::open();
+        let written = pack(args, door, &mut out);
+        if out.left() {
+            return Err(Trouble::Unread);
         }
-        Door::There(client) => transfer::tar(client, &args.snapshot, &mut out, &mut bar),
-    };
-    drop(bar);
-    let Some(file) = file else {
         let value = written?;
+        out.end()?;
         let left_out = value["left_out"].as_array().into_iter().flatten();
         left_out.for_each(|line| print::remark(&line.to_string()));
         return Ok(None);
-    };
+    }
+    let file = File::create_new(&args.to).map_err(|e| match e.kind() {
+        ErrorKind::AlreadyExists => {
+            Trouble::usage(args.to.display(), "is there already", "name a new file")
+        }
+        _ => Trouble::io(format!("create {}", args.to.display()), &e),
+    })?;
+    let written = pack(args, door, &mut &file);
     durable(&args.to, &file, written).map(Some)
+}
+
+/// Writes the archive; what is in it.
+fn pack(args: &ExportArgs, door: &Door, out: &mut dyn Write) -> Result<Value, Trouble> {
+    let mut bar = Bar::new();
+    match door {
+        Door::Here(here) => {
+            let (tenant, id) = keeping::locate(&here.house, read_id(&args.snapshot)?)?;
+            let vault = keeping::vault(&here.house)?;
+            let report = vault.export_tar(&tenant, &id, out, &mut bar);
+            report.map(|report| kept::exported(&report)).map_err(vault_says)
+        }
+        Door::There(client) => transfer::tar(client, &args.snapshot, out, &mut bar),
+    }
 }
 
 fn bag(args: &ExportArgs, door: &Door) -> Result<Value, Trouble> {
@@ -92,16 +108,6 @@ fn sealed(args: &ExportArgs, door: &Door) -> Result<Value, Trouble> {
     value["set"] = json!(set.set.to_string());
     value["volumes"] = set.volumes.iter().map(volume).collect();
     Ok(value)
-}
-
-/// Where an archive goes; the file, if it is one.
-fn output(to: &Path) -> Result<(Box<dyn Write>, Option<File>), Trouble> {
-    if to == Path::new("-") {
-        return Ok((Box::new(std::io::stdout().lock()), None));
-    }
-    let fail = |e| Trouble::io(format!("create {}", to.display()), &e);
-    let file = File::create_new(to).map_err(fail)?;
-    Ok((Box::new(file.try_clone().map_err(fail)?), Some(file)))
 }
 
 /// An archive is on disk, with its name, or it is not there at all.

@@ -4,9 +4,11 @@
 //! code is 1 then, though the rest is done.
 
 use std::ffi::OsStr;
-use std::io::IsTerminal;
+use std::io::{Cursor, IsTerminal, Read};
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileTypeExt;
+use std::path::Path;
 
 use bailee_server::api::{kept, upkeep};
 use bailee_server::core::id::{AssetId, SnapshotId};
@@ -65,6 +67,13 @@ fn source(args: &PreserveArgs) -> Result<Source, Trouble> {
         return Ok(Source::Tar(Input::new(path.display().to_string(), file)));
     }
     let meta = std::fs::metadata(&path).map_err(failed)?;
+    let kind = meta.file_type();
+    if kind.is_fifo() || kind.is_socket() {
+        let what = if kind.is_fifo() { "is a pipe" } else { "is a socket" };
+        let detail = format!("{what}, and neither directory, file nor device");
+        let change = "pipe what comes out of it: bailee preserve A-1 - --stdin-name NAME < PIPE";
+        return Err(Trouble::usage(path.display(), detail, change));
+    }
     Ok(match (args.device, meta.is_dir(), meta.is_file()) {
         (true, true, _) => {
             let change = "leave --device out for a directory";
@@ -85,9 +94,21 @@ fn piped(args: &PreserveArgs) -> Result<Source, Trouble> {
         return Err(Trouble::usage("-", "is neither a device nor a terminal to type at", change));
     }
     let own = stdin.as_fd().try_clone_to_owned();
-    let file = own.map_err(|e| Trouble::io("read standard input".to_owned(), &e))?;
-    let input = Input::new(args.stdin_name.as_str(), std::fs::File::from(file));
-    Ok(if args.tar { Source::Tar(input) } else { Source::Stream(input) })
+    let failed = |e| Trouble::io("read standard input".to_owned(), &e);
+    let mut file = std::fs::File::from(own.map_err(failed)?);
+    let name = args.stdin_name.as_str();
+    if args.tar {
+        return Ok(Source::Tar(Input::new(name, file)));
+    }
+    // A dump whose program never started is an empty stream, and nobody means to keep that.
+    let mut first = Vec::new();
+    Read::by_ref(&mut file).take(1).read_to_end(&mut first).map_err(failed)?;
+    if first.is_empty() && !args.allow_empty {
+        let change = "look whether what writes it ran; --allow-empty keeps it as it is";
+        let detail = "ended before its first byte; nothing was kept";
+        return Err(Trouble::refused("empty_stream", name, detail, change));
+    }
+    Ok(Source::Stream(Input::new(name, Cursor::new(first).chain(file))))
 }
 
 /// Gives data back.
@@ -108,11 +129,24 @@ pub(crate) fn restore(args: &RestoreArgs, reach: &Reach, style: Style) -> Result
         }
     };
     drop(bar);
-    print::thing(&kept::restored(&args.snapshot, &args.into, &report), style)?;
-    if report.files == 0 && report.is_complete() {
-        print::remark("no file of the snapshot was asked for");
+    if report.is_complete() {
+        matched(args.only.as_deref(), &args.into)?;
     }
+    print::thing(&kept::restored(&args.snapshot, &args.into, &report), style)?;
     if report.is_complete() { Ok(()) } else { Err(Trouble::Said(1)) }
+}
+
+/// A pattern that nothing has matched is a no: what was asked for is not there.
+pub(crate) fn matched(only: Option<&str>, into: &Path) -> Result<(), Trouble> {
+    let Some(only) = only else { return Ok(()) };
+    let failed = |e| Trouble::io(format!("list {}", into.display()), &e);
+    if std::fs::read_dir(into).map_err(failed)?.next().is_some() {
+        return Ok(());
+    }
+    let change =
+        "write it as the paths begin: 'photos/**' for a directory, '**/*.pdf' at any depth";
+    let detail = "matches nothing that is kept there; nothing was given back";
+    Err(Trouble::refused("nothing_matched", format!("--only {only}"), detail, change))
 }
 
 /// Shows snapshots, or reads one back.
@@ -157,5 +191,5 @@ fn map(snapshot: &str, path: &OsStr, reach: &Reach, style: Style) -> Result<(), 
         let (about, change) = ("the map", "update both sides");
         Trouble::failed("strange_answer", about, "is not what is read here", change)
     })?;
-    print::out(&rescue_map(&content))
+    print::product(&rescue_map(&content))
 }

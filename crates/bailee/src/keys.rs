@@ -42,7 +42,7 @@ pub(crate) fn keys(verb: KeysVerb, reach: &Reach, style: Style) -> Result<(), Tr
             let reason = reason.read()?;
             ordinary(Request::CancelRotation { rotation, reason }.into(), reach, style)
         }
-        KeysVerb::Policy => policy(reach),
+        KeysVerb::Policy => policy(reach, style),
         KeysVerb::Announce { change, out } => announce(&change, &out, reach, style),
         KeysVerb::Continue(args) => go_on(args, reach, style),
         KeysVerb::Vault(verb) => vault_key(verb, reach, style),
@@ -150,8 +150,12 @@ fn propose(
     print::answer(&Answer::from(&done), style)
 }
 
-fn policy(reach: &Reach) -> Result<(), Trouble> {
-    print::out(&Door::open(reach)?.policy()?)
+fn policy(reach: &Reach, style: Style) -> Result<(), Trouble> {
+    let text = Door::open(reach)?.policy()?;
+    match style {
+        Style::Json => print::product(&format!("{:#}\n", json!({ "policy": text }))),
+        Style::Words => print::product(&text),
+    }
 }
 
 fn announce(change: &str, out: &OutArgs, reach: &Reach, style: Style) -> Result<(), Trouble> {

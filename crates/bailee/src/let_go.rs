@@ -78,7 +78,7 @@ pub(crate) fn clearance(verb: ClearanceVerb, reach: &Reach, style: Style) -> Res
                 Door::Here(here) => letting_go::token(&here.house, read_id(&clearance)?)?,
                 Door::There(client) => client.token(&clearance)?,
             };
-            return print::out(&token);
+            return print::product(&token);
         }
         ClearanceVerb::Reserve(ReserveArgs { disposition, asset, subject }) => {
             let subject = read_subject(&subject)?;

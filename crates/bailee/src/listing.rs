@@ -36,7 +36,7 @@ pub(crate) fn files(
     let items = listed["items"].as_array().map_or(&[][..], Vec::as_slice);
     match style {
         Style::Json => print::json(&listed)?,
-        Style::Words => print::out(&items.iter().map(line).collect::<String>())?,
+        Style::Words => print::product(&items.iter().map(line).collect::<String>())?,
     }
     if items.is_empty() && only.is_some() {
         print::remark("nothing in the snapshot matches");

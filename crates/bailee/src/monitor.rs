@@ -3,7 +3,8 @@
 //! Invariants: one line for each look, on standard output, as words or as JSON; an alarm that was
 //! told before is printed again and not told again to `--on-alarm`; what comes from the log reaches
 //! the command only through its environment and standard input, never its words. Exit codes with
-//! `--once`: 0, 1 for an alarm, 3 for a log that could not be read and is not silent yet.
+//! `--once`: 0, 1 for an alarm, 3 for a log that could not be read and is not silent yet. Without
+//! it, a reader of the lines that left ends it with 3, after the alarm of that look was raised.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -84,12 +85,14 @@ fn look(monitor: &mut Monitor, args: &MonitorArgs, style: Style) -> Result<u8, T
             (line, before.chain(words(&silent)).collect(), code)
         }
     };
-    match style {
-        Style::Json => print::out(&format!("{line}\n"))?,
-        Style::Words => print::out(&in_words(&line))?,
-    }
+    let text = match style {
+        Style::Json => format!("{line}\n"),
+        Style::Words => in_words(&line),
+    };
+    // One look has an exit code. For ever, the lines are all there is.
+    let heard = if args.once { print::out(&text) } else { print::product(&text) };
     raise(monitor, args, &words, &line).map_err(|error| trouble(args, &error))?;
-    Ok(code)
+    heard.map(|()| code)
 }
 
 fn looked(monitor: &Monitor, look: &Look, at: u64) -> Value {

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use bailee_server::api::Problem;
 use bailee_server::core::id::SnapshotId;
 use bailee_server::keeping;
 use bailee_server::mount::{self, Ended, MountError, Said};
@@ -57,7 +58,8 @@ fn trouble(dir: &Path, error: &MountError) -> Trouble {
     let (about, change) = (dir.display(), "make an empty directory and mount on that");
     match error {
         MountError::NoDirectory(_) | MountError::NotEmpty(_) => {
-            Trouble::refused("not_an_empty_directory", about, error, change)
+            let (about, error) = (about.to_string(), error.to_string());
+            Problem::new(400, "not_an_empty_directory", about, error, change).into()
         }
         MountError::System { .. } => {
             let change = "be root, or install fuse3; in a container, let it have /dev/fuse";

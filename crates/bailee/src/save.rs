@@ -8,6 +8,7 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Seek, Write};
 use std::path::{Path, PathBuf};
 
+use crate::print::Product;
 use crate::trouble::Trouble;
 
 /// Writes a file through `fill`; says where it is, `None` for standard output.
@@ -23,11 +24,9 @@ pub(crate) fn save(
         fill(&mut whole)?;
         let mut whole = whole.into_inner().map_err(|e| io(e.into_error()))?;
         whole.rewind().map_err(io)?;
-        let mut out = io::stdout().lock();
-        io::copy(&mut whole, &mut out)
-            .and_then(|_| out.flush())
-            .map_err(|e| Trouble::unread(&e))?;
-        return Ok(None);
+        let mut out = Product::open();
+        io::copy(&mut whole, &mut out).map_err(|e| Trouble::unread(&e))?;
+        return out.end().map(|()| None);
     }
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".part");

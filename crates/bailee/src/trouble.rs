@@ -2,8 +2,9 @@
 //!
 //! Invariants: 1 is a no (refused, blocked, not verified), 2 wrong use, 3 a failure; each says what
 //! happened, to which thing, and what to do next. With `--json` the same goes out as RFC 9457
-//! problem details. A reader that went away (`| head`) is no trouble: it ends the program quietly.
-
+//! problem details. A reader that went away never makes a no a 0: an answer keeps its own exit
+//! code, read or not, and what is itself the product (data, receipts, tokens) was not handed over,
+//! which is a failure. That one is quiet, because `| head` is no mistake.
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
@@ -22,8 +23,8 @@ pub(crate) enum Trouble {
     /// It was said already; this is the exit code.
     #[error("exit code {0}")]
     Said(u8),
-    /// Nobody reads any more.
-    #[error("nobody reads any more")]
+    /// The reader left before all that was asked for was written.
+    #[error("the reader left before the end")]
     Unread,
 }
 
@@ -69,7 +70,7 @@ impl Trouble {
         Trouble::refused(error.code(), path, error, change)
     }
 
-    /// Writing an answer failed: quietly, if nobody reads it.
+    /// Writing a product failed: quietly, if its reader left.
     pub(crate) fn unread(error: &io::Error) -> Trouble {
         match error.kind() {
             ErrorKind::BrokenPipe => Trouble::Unread,
@@ -80,7 +81,7 @@ impl Trouble {
     /// Says it on standard error and gives the exit code.
     pub(crate) fn tell(&self, json: bool) -> ExitCode {
         let problem = match self {
-            Trouble::Unread => return ExitCode::SUCCESS,
+            Trouble::Unread => return ExitCode::from(3),
             Trouble::Said(code) => return ExitCode::from(*code),
             Trouble::Problem(problem) => problem,
         };
@@ -127,8 +128,43 @@ fn in_words(problem: &Problem) -> String {
 
 impl<P: Into<Problem>> From<P> for Trouble {
     fn from(problem: P) -> Trouble {
-        Trouble::Problem(Box::new(problem.into()))
+        Trouble::Problem(Box::new(typed(problem.into())))
     }
+}
+
+/// What to type instead, where the problem speaks to programs that send requests.
+fn typed(problem: Problem) -> Problem {
+    if problem.code != "bad_request" {
+        return problem;
+    }
+    let like = problem.detail.rsplit_once(" is not an id like ").map(|(_, like)| like);
+    let change = match like.and_then(|like| Some((like, listed(like.strip_suffix("-1")?)?))) {
+        Some((like, list)) => format!("write an id like {like} (bailee {list})"),
+        None => "correct it; put --help behind the command: it shows what can be typed".to_owned(),
+    };
+    Problem { change, ..problem }
+}
+
+/// The command that lists what has ids of these letters.
+fn listed(letters: &str) -> Option<&'static str> {
+    Some(match letters {
+        "P" => "party list",
+        "E" => "entity list",
+        "AC" => "account list",
+        "A" => "asset list",
+        "M" => "matter list",
+        "D" => "demand list",
+        "H" => "hold list",
+        "N" => "notice list",
+        "O" => "objection list",
+        "X" => "disposition list",
+        "C" => "clearance list",
+        "S" => "snapshot list",
+        "Y" => "duty list",
+        "T" => "token list",
+        "R" => "keys show",
+        _ => return None,
+    })
 }
 
 #[cfg(test)]

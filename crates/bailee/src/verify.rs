@@ -2,7 +2,7 @@
 //!
 //! Invariants: the claims are told apart, none is summed up as "valid"; keys and roots that came
 //! out of the bundle itself are named as such; every file is told of, also after one that does not
-//! hold; exit 1 if anything contradicts any of them.
+//! hold or cannot be read; exit 3 if one could not be read, else 1 if anything contradicts any.
 
 use std::fs::File;
 use std::io::Cursor;
@@ -41,11 +41,19 @@ struct Verdict {
 pub(crate) fn verify(args: &VerifyArgs, style: Style) -> Result<(), Trouble> {
     let reader = Reader::of(args)?;
     let mut all = Vec::new();
-    let mut hold = true;
+    let (mut hold, mut unread) = (true, false);
     for path in &args.files {
-        let verdict = file(path, &reader)?;
-        hold &= verdict.holds;
         let name = print::safe(&path.display().to_string());
+        let verdict = match file(path, &reader) {
+            Ok(verdict) => verdict,
+            Err(trouble) => {
+                trouble.tell(style == Style::Json);
+                unread = true;
+                all.push(json!({ "file": name, "holds": null, "report": null }));
+                continue;
+            }
+        };
+        hold &= verdict.holds;
         match style {
             Style::Words => print::out(&format!("{name}\n{}\n", indented(&verdict.words)))?,
             Style::Json => all.push(json!({
@@ -56,7 +64,11 @@ pub(crate) fn verify(args: &VerifyArgs, style: Style) -> Result<(), Trouble> {
     if style == Style::Json {
         print::json(&Value::Array(all))?;
     }
-    if hold { Ok(()) } else { Err(Trouble::Said(1)) }
+    match (unread, hold) {
+        (true, _) => Err(Trouble::Said(3)),
+        (false, true) => Ok(()),
+        (false, false) => Err(Trouble::Said(1)),
+    }
 }
 
 pub(crate) fn read_key(vkey: &str) -> Result<Verifier, Trouble> {

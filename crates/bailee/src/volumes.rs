@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 use crate::cli::Reach;
 use crate::cli::volumes::{CheckArgs, RestoreArgs, VolumesVerb};
 use crate::door::Door;
+use crate::keep::matched;
 use crate::print::progress::Bar;
 use crate::print::{self, Style};
 use crate::trouble::Trouble;
@@ -81,13 +82,13 @@ fn restore(args: &RestoreArgs, style: Style) -> Result<(), Trouble> {
     let to = (&*args.into, only.as_ref());
     let given = restore_volumes(&paths, &key, to, &mut bar).map_err(trouble)?;
     drop(bar);
+    if given.is_complete() {
+        matched(args.only.as_deref(), &args.into)?;
+    }
     let mut value = told(&given);
     value["into"] = json!(args.into);
     value["not_restored"] = problems(&given.not_restored);
     print::thing(&value, style)?;
-    if given.files == 0 && given.is_complete() {
-        print::remark("no file of the volumes was asked for");
-    }
     done(&given)
 }
 

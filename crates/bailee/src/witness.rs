@@ -5,6 +5,7 @@
 
 use std::path::Path;
 
+use bailee_server::core::Time;
 use bailee_server::witness::{self, Init, OnRecord, Witness, WitnessError};
 use serde_json::{Value, json};
 
@@ -100,7 +101,10 @@ fn in_words(record: &OnRecord) -> String {
     let OnRecord { origin, size, time, fork, .. } = record;
     let mut text = match record.note {
         None => format!("log   {origin}: nothing cosigned yet\n"),
-        Some(_) => format!("log   {origin}: {size} leaves cosigned, at {time} (Unix seconds)\n"),
+        Some(_) => {
+            let time = Time::from_unix(i64::try_from(*time).unwrap_or(i64::MAX));
+            format!("log   {origin}: {size} leaves cosigned, at {time}\n")
+        }
     };
     if let Some(proof) = fork {
         text.push_str("FORKED: it has signed both of these\n");

@@ -172,8 +172,9 @@ impl From<HouseError> for Problem {
                 Problem::new(409, "already_a_house", "this directory", detail, change)
             }
             HouseError::Lock(_) => {
-                let change = "stop the other process, or give the command to it with --server";
-                Problem::new(409, "house_in_use", "this directory", detail, change)
+                let change = "stop the other process, or give the command to it with --server; \
+                     if it is a command, try again when it has ended";
+                Problem::new(503, "house_in_use", "this directory", detail, change)
             }
             HouseError::Config { .. } => {
                 Problem::new(422, "bad_settings", "bailee.toml", detail, "correct the file")
@@ -227,6 +228,7 @@ fn answer(error: &VaultError) -> (u16, &'static str) {
         | VaultError::UnknownUnit { .. }
         | VaultError::UnknownSnapshot { .. }
         | VaultError::UnknownPath { .. } => (404, Code::NotFound.as_str()),
+        VaultError::Occupied { .. } => (400, "not_an_empty_directory"),
         VaultError::BadName { .. }
         | VaultError::BadRange { .. }
         | VaultError::Volume { .. }
@@ -251,8 +253,16 @@ impl From<KeepError> for Problem {
             KeepError::House(error) => error.into(),
             KeepError::Vault(error) => {
                 let (status, code) = answer(&error);
-                let change = "act on what the vault says; nothing counts as kept until verified";
+                let change = match error {
+                    VaultError::Occupied { .. } => "name a new or empty directory",
+                    _ => "act on what the vault says; nothing counts as kept until verified",
+                };
                 Problem::new(status, code, "the vault", error.to_string(), change)
+            }
+            KeepError::IsSnapshot { asset, snapshot, of } => {
+                let change = "preserve the asset it was taken of; what is kept does not change";
+                let detail = format!("is {snapshot}, a snapshot of {of}");
+                Problem::new(422, Code::WrongKind.as_str(), asset.to_string(), detail, change)
             }
             KeepError::NoVault => {
                 let change = "use a house with a directory";
@@ -307,6 +317,8 @@ mod tests {
     fn what_is_not_understood_and_what_fails_have_other_exit_codes() {
         assert_eq!(Problem::bad_request("hold", "\"X\" is not an id").exit_code(), 2);
         assert_eq!(Problem::from(Failure::Unknown("disk".into())).exit_code(), 3);
+        let occupied = VaultError::Occupied { path: "out".into() };
+        assert_eq!(Problem::from(KeepError::from(occupied)).exit_code(), 2);
         assert_eq!(Problem::from(Failure::Unavailable("closing".into())).exit_code(), 3);
     }
 

@@ -95,7 +95,8 @@ impl Vault {
     /// Restores a snapshot, or the part of it that `filter` matches, into `dest`.
     ///
     /// # Errors
-    /// [`VaultError::Destination`] if `dest` is not empty or cannot be written;
+    /// [`VaultError::Occupied`] if `dest` is not empty;
+    /// [`VaultError::Destination`] if it cannot be written;
     /// [`VaultError::UnknownSnapshot`]; damage of the manifest. Damage of single files is in the
     /// report, as is what this user may not restore.
     pub fn restore(

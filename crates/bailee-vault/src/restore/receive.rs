@@ -48,7 +48,8 @@ const WAITING: usize = WRITERS + 2;
 /// side.
 ///
 /// # Errors
-/// [`VaultError::Destination`] if `dest` is not empty or cannot be written;
+/// [`VaultError::Occupied`] if `dest` is not empty;
+/// [`VaultError::Destination`] if it cannot be written;
 /// [`VaultError::Transfer`] if the stream is cut or not in form. Damage of single files is in the
 /// report, as is what this user may not restore.
 pub fn receive(

@@ -48,15 +48,15 @@ impl Target {
             Ok(()) | Err(Errno::EXIST) => {}
             Err(e) => return Err(fail("create it")(e)),
         }
-        let root = openat(CWD, dest, DIRECTORY, Mode::empty()).map_err(fail("open it"))?;
+        let occupied = || VaultError::Occupied { path: dest.display().to_string() };
+        let root = match openat(CWD, dest, DIRECTORY, Mode::empty()) {
+            Err(Errno::NOTDIR | Errno::LOOP) => return Err(occupied()),
+            opened => opened.map_err(fail("open it"))?,
+        };
         for item in Dir::read_from(&root).map_err(fail("list it"))? {
             let item = item.map_err(fail("list it"))?;
             if !matches!(item.file_name().to_bytes(), b"." | b"..") {
-                return Err(VaultError::Destination {
-                    path: dest.display().to_string(),
-                    doing: "use it",
-                    detail: "it is not empty: name a new or empty directory".to_owned(),
-                });
+                return Err(occupied());
             }
         }
         Ok(Self { root, last: None })

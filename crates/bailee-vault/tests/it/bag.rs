@@ -79,7 +79,7 @@ fn a_damaged_snapshot_gives_no_bag_and_a_full_directory_is_left_alone() {
     let (objects, vault) = memory_vault();
     let kept = vault.preserve("t", "A-1", &Source::Tree(from.clone()), &mut ()).unwrap();
     let refused = vault.export_bag("t", &kept.id, ("o", &from), &mut ());
-    assert!(matches!(refused, Err(VaultError::Destination { .. })), "{refused:?}");
+    assert!(matches!(refused, Err(VaultError::Occupied { .. })), "{refused:?}");
     assert_eq!(std::fs::read_dir(&from).unwrap().count(), 1);
     let pack = objects.list("").unwrap().into_iter().find(|n| n.contains("/data/")).unwrap();
     let mut bytes = objects.get(&pack).unwrap();

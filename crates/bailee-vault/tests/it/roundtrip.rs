@@ -265,7 +265,7 @@ fn ranges_and_filters_and_links_to_filtered_files() {
         (to.join("z/two").metadata().unwrap(), to.join("z/three").metadata().unwrap());
     assert_eq!(two.ino(), three.ino(), "the links are still links of each other");
     let again = vault.restore("t", &report.id, &to, None);
-    assert!(matches!(again, Err(VaultError::Destination { .. })), "never into a full directory");
+    assert!(matches!(again, Err(VaultError::Occupied { .. })), "never into a full directory");
 }
 
 /// What was told of how far it is.

@@ -32,6 +32,9 @@ pub(crate) struct PreserveArgs {
     /// What to call standard input: the file it is kept as, or the archive it is
     #[arg(long, value_name = "NAME", default_value = "stdin")]
     pub(crate) stdin_name: String,
+    /// Keep standard input also if not one byte comes
+    #[arg(long, conflicts_with = "tar")]
+    pub(crate) allow_empty: bool,
     /// Read every byte again, also of files that did not change since the last snapshot
     #[arg(long)]
     pub(crate) rehash: bool,

@@ -79,6 +79,14 @@ pub(crate) struct Reach {
     /// Certificates (PEM) that --server is trusted by, instead of the public ones
     #[arg(long, global = true, env = "BAILEE_CA", value_name = "FILE")]
     pub(crate) ca: Option<PathBuf>,
+    /// Speak http:// to another machine too: token and data can be read on the way
+    #[arg(
+        long,
+        global = true,
+        env = "BAILEE_INSECURE_HTTP",
+        value_parser = clap::builder::FalseyValueParser::new()
+    )]
+    pub(crate) insecure_http: bool,
     /// Who is speaking, on a directory; with --server the token says it
     #[arg(long = "as", global = true, env = "BAILEE_AS", value_name = "P-1")]
     pub(crate) speaker: Option<String>,

@@ -2,18 +2,22 @@
 //!
 //! Invariants: standard output has answers only, remarks and progress go to standard error, so
 //! that pipes work; a secret that was made is alone on standard output; control characters that
-//! came in with a letter never reach a terminal.
+//! came in with a letter never reach a terminal. What a command answers, its exit code says too, so
+//! [`out`] goes on without a reader; a [`Product`] that was not taken whole is a failure.
 
+mod product;
 pub(crate) mod progress;
 mod table;
 mod thing;
 
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 
 use bailee_server::api::Answer;
 use serde_json::Value;
 
 use crate::trouble::Trouble;
+
+pub(crate) use product::Product;
 
 /// How answers are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,10 +28,21 @@ pub(crate) enum Style {
     Json,
 }
 
-/// Writes to standard output; a reader that went away is not an error.
+/// Writes an answer, or a part of one, to standard output. If nobody reads it, the exit code is
+/// what is left of it, and that is not worked out here.
 pub(crate) fn out(text: &str) -> Result<(), Trouble> {
     let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|e| Trouble::unread(&e))
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(e) if e.kind() != ErrorKind::BrokenPipe => Err(Trouble::io("write the answer", &e)),
+        _ => Ok(()),
+    }
+}
+
+/// Writes what was asked for itself to standard output: all of it, or it is a failure.
+pub(crate) fn product(text: &str) -> Result<(), Trouble> {
+    let mut out = Product::open();
+    out.put(text.as_bytes())?;
+    out.end()
 }
 
 /// Writes a remark to standard error.
@@ -81,15 +96,18 @@ pub(crate) fn table(items: &[Value]) -> Result<(), Trouble> {
 /// What a request led to. A token is alone on standard output.
 pub(crate) fn answer(answer: &Answer, style: Style) -> Result<(), Trouble> {
     if style == Style::Json {
-        let value = serde_json::to_value(answer);
-        return json(&value.unwrap_or(Value::Null));
+        let value = serde_json::to_value(answer).unwrap_or(Value::Null);
+        return match answer.token {
+            None => json(&value),
+            Some(_) => product(&format!("{value:#}\n")),
+        };
     }
     let mut lines = String::new();
     for entry in &answer.entries {
         let (position, event, about) = (entry.position, &entry.event, entry.about.join(" "));
         lines.push_str(&format!("entry {position:<6} {event:<22} {about}\n"));
     }
-    if answer.entries.is_empty() {
+    if answer.entries.is_empty() && answer.new.is_empty() && answer.token.is_none() {
         lines.push_str("nothing to record: it is so already\n");
     }
     if !answer.new.is_empty() {
@@ -99,7 +117,7 @@ pub(crate) fn answer(answer: &Answer, style: Style) -> Result<(), Trouble> {
         None => out(&lines),
         Some(token) => {
             remark(lines.trim_end());
-            out(&format!("{}\n", token.trim_end()))
+            product(&format!("{}\n", token.trim_end()))
         }
     }
 }

@@ -8,7 +8,11 @@ use super::table::{is_empty, table};
 /// Members that come first.
 const FIRST: &[&str] = &["id", "origin", "kind", "status", "label", "name", "title"];
 
-/// Members with their values, one a line; members without anything are left out.
+/// Longest list of words that stays on one line, characters.
+const WIDEST: usize = 72;
+
+/// Members with their values, one a line; a long list has lines of its own. Members without
+/// anything are left out.
 pub(super) fn lines(value: &Value) -> String {
     match value {
         Value::Object(members) => object(members),
@@ -31,7 +35,12 @@ fn object(members: &Map<String, Value>) -> String {
             continue;
         }
         text.push_str(&format!("{name}\n"));
-        for line in lines(value).lines() {
+        let words = value.as_array().filter(|items| items.iter().all(|item| !nested(item)));
+        let inner: String = match words {
+            Some(items) => items.iter().map(|item| format!("{}\n", scalar(item))).collect(),
+            None => lines(value),
+        };
+        for line in inner.lines() {
             text.push_str(&format!("  {line}\n"));
         }
     }
@@ -42,7 +51,10 @@ fn object(members: &Map<String, Value>) -> String {
 fn nested(value: &Value) -> bool {
     match value {
         Value::Object(_) => true,
-        Value::Array(items) => items.iter().any(|item| item.is_object() || item.is_array()),
+        Value::Array(items) => {
+            let deep = items.iter().any(|item| item.is_object() || item.is_array());
+            deep || items.len() > 1 && scalar(value).chars().count() > WIDEST
+        }
         _ => false,
     }
 }
@@ -63,6 +75,14 @@ pub(super) fn scalar(value: &Value) -> String {
 mod tests {
     use super::lines;
     use serde_json::json;
+
+    #[test]
+    fn a_long_list_has_a_line_for_each() {
+        let object = "objects/vault/t/00aa/k/11bb/22cc";
+        let value = json!({ "ids": ["A-1", "A-2"], "destroyed": [object, object, object] });
+        let each = format!("  {object}\n").repeat(3);
+        assert_eq!(lines(&value), format!("ids        A-1, A-2\ndestroyed\n{each}"));
+    }
 
     #[test]
     fn members_stand_below_each_other_and_nested_ones_come_last() {

@@ -39,6 +39,9 @@ fn a_letter_blocks_the_gate_and_its_receipt_verifies_until_a_byte_changes() {
     assert_eq!(said.code, 1, "{said:?}");
     assert!(said.out.contains("PROBLEM   bag/data/receipt.txt"), "{said:?}");
     assert!(said.out.contains("PROVEN    log"), "the good one is told of too: {said:?}");
+    let said = room.run(&["verify", "nofile", text(&receipt)]);
+    assert!(said.code == 3 && said.err.contains("nofile"), "{said:?}");
+    assert!(said.out.contains("PROVEN    log"), "the good one is told of too: {said:?}");
 }
 
 #[test]
@@ -53,6 +56,51 @@ fn a_letter_sent_twice_is_one_demand() {
     assert_eq!(again["received"]["again"], true);
     let demands = room.run(&["--json", "demand", "list"]).json();
     assert_eq!(demands["items"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn what_is_said_to_be_frozen_is_frozen_and_whether_it_is_is_for_staff() {
+    let room = Room::with_house();
+    room.furnish();
+    let letters = ["a", "b", "c", "d", "e"].map(|name| {
+        let text = match name {
+            "a" | "b" | "c" => LETTER.replace("Vos Photography", "somebody unknown"),
+            _ => LETTER.to_owned(),
+        };
+        room.file(name, text.replace("<1@", &format!("<{name}@")).as_bytes())
+    });
+    let [unknown, of_staff, of_intake, known, matched] = letters.each_ref().map(|l| text(l));
+    let said = room.run(&["intake", unknown]).ok();
+    assert!(said.contains("nothing is frozen") && said.contains("demand match D-1"), "{said}");
+    let (operator, intake) = (token(&room, "P-2", "operator"), token(&room, "P-2", "intake"));
+    let server = Server::start(&room);
+    let said = server.run(&operator, &["intake", of_staff]).ok();
+    assert!(said.contains("nothing is frozen") && said.contains("demand match D-2"), "{said}");
+    let said = server.run(&operator, &["intake", known]).ok();
+    assert!(said.contains("frozen until a person has decided"), "{said}");
+    let plain = |letter| {
+        let said = server.run(&intake, &["intake", letter]);
+        assert_eq!((said.code, said.err.as_str()), (0, ""), "{said:?}");
+        said.out
+            .split_once(" at entry ")
+            .map(|(_, rest)| rest.trim_start_matches(|c: char| c.is_ascii_digit()).to_owned())
+    };
+    let (none, some) = (plain(of_intake), plain(matched));
+    assert_eq!(none, some, "who may only hand in cannot tell them apart");
+    assert!(none.is_some_and(|words| words.starts_with("; receipt: ")));
+}
+
+#[test]
+fn a_letter_larger_than_any_house_takes_is_refused_before_it_is_sent() {
+    let room = Room::with_house();
+    let huge = room.path("huge.eml");
+    fs::File::create(&huge).unwrap().set_len((128 << 20) + 1).unwrap();
+    let here = room.run(&["intake", text(&huge)]);
+    let there = room.run(&["--server", "http://127.0.0.1:9", "intake", text(&huge)]);
+    for said in [here, there] {
+        assert!(said.code == 2 && said.err.contains("body_too_large"), "{said:?}");
+        assert!(said.err.contains("huge.eml") && said.err.contains("--exhibit"), "{said:?}");
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod asking;
 #[path = "../../../bailee-ledger/tests/it/authority.rs"]
 mod authority;
 mod bucket;
+mod clear;
 mod drill;
 mod erasing;
 mod keys;
@@ -34,6 +35,7 @@ mod tls;
 #[allow(dead_code, clippy::unwrap_used, reason = "the server's tests use all of it")]
 #[path = "../../../bailee-server/tests/it/tsa.rs"]
 mod tsa;
+mod unread;
 mod vault_keys;
 mod vault_token;
 mod wire;

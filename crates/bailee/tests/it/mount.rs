@@ -313,7 +313,7 @@ fn only_an_empty_directory_is_mounted_on() {
     let full = room.path("data");
     for (on, why) in [(full, "is not empty"), (room.path("absent"), "no directory")] {
         let said = room.run(&["mount", "S-1", text(&on)]);
-        assert_eq!(said.code, 1, "{said:?}");
+        assert_eq!(said.code, 2, "{said:?}");
         assert!(said.err.contains(text(&on)) && said.err.contains(why), "{said:?}");
     }
     fs::create_dir(room.path("look")).unwrap();

@@ -1,9 +1,11 @@
 //! Data that comes through a pipe: a stream, and an archive that real tar wrote.
 
 use std::fs;
+use std::os::unix::net::UnixListener;
 use std::process::Command;
 
 use crate::room::{Room, Said, text};
+use crate::wire::{Server, token};
 
 fn piped(room: &Room, args: &[&str], input: &[u8]) -> Said {
     Said::of(room.pipe(&[&["--as", "P-2", "--json", "preserve", "A-1"], args].concat(), input))
@@ -50,4 +52,48 @@ fn an_archive_cut_short_is_refused_and_not_in_the_log() {
     assert_eq!(room.run(&["snapshot", "show", "S-1"]).code, 1);
     let said = piped(&room, &["-", "--device"], b"");
     assert_eq!(said.code, 2, "{said:?}");
+}
+
+#[test]
+fn nothing_at_all_is_kept_only_if_it_is_asked_for() {
+    let room = Room::with_house();
+    room.furnish();
+    let none = piped(&room, &["-", "--stdin-name", "vos.sql"], b"");
+    assert!(none.code == 1 && none.err.contains("empty_stream"), "{none:?}");
+    assert!(none.err.contains("vos.sql") && none.err.contains("--allow-empty"), "{none:?}");
+    assert_eq!(room.run(&["snapshot", "show", "S-1"]).code, 1, "nothing was recorded");
+    let empty = piped(&room, &["-", "--allow-empty"], b"");
+    assert_eq!((empty.code, &empty.json()["bytes"]), (0, &0.into()), "{empty:?}");
+
+    let operator = token(&room, "P-2", "operator");
+    let server = Server::start(&room);
+    let none = server.run(&operator, &["preserve", "A-1", "-"]);
+    assert!(none.code == 1 && none.err.contains("empty_stream"), "{none:?}");
+    let empty = server.run(&operator, &["--json", "preserve", "A-1", "-", "--allow-empty"]);
+    assert_eq!((empty.code, &empty.json()["bytes"]), (0, &0.into()), "{empty:?}");
+}
+
+#[test]
+fn a_pipe_with_a_name_a_socket_and_a_snapshot_are_no_sources() {
+    let room = Room::with_house();
+    room.furnish();
+    let made = Command::new("mkfifo").arg(room.path("fifo")).status().unwrap();
+    assert!(made.success());
+    let _socket = UnixListener::bind(room.path("socket")).unwrap();
+    for (name, what) in [("fifo", "is a pipe"), ("socket", "is a socket")] {
+        for more in [&[][..], &["--device"]] {
+            let said = room.run_as("P-2", &[&["preserve", "A-1", name], more].concat());
+            assert!(said.code == 2 && said.err.contains(what), "{said:?}");
+            assert!(said.err.contains(name), "{said:?}");
+        }
+    }
+    let data = room.file("data", b"letters");
+    room.run_as("P-2", &["preserve", "A-1", text(&data)]).ok();
+    let copy = room.run_as("P-2", &["preserve", "A-2", text(&data)]);
+    assert!(copy.code == 1 && copy.err.contains("wrong_kind"), "{copy:?}");
+    assert!(copy.err.contains("A-2") && copy.err.contains("S-1, a snapshot of A-1"), "{copy:?}");
+    let operator = token(&room, "P-2", "operator");
+    let server = Server::start(&room);
+    let there = server.run(&operator, &["preserve", "A-2", text(&data)]);
+    assert!(there.code == 1 && there.err.contains("wrong_kind"), "{there:?}");
 }

@@ -36,6 +36,22 @@ fn later(block: &str) -> String {
 }
 
 #[test]
+fn the_first_commands_after_init_work_as_they_stand_in_the_operators_page() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/operating.md");
+    let page = fs::read_to_string(page).unwrap();
+    let all = blocks(&page);
+    let first = |what: &str| all.iter().find(|block| block.contains(what)).expect(what);
+    let names = first("BAILEE_AS=P-2").replace("export BAILEE_DIR=/var/lib/bailee/house", "export");
+    let names = names.replace("sudo -u bailee -s\n", "");
+    assert!(names.contains("BAILEE_AS=P-2") && !names.contains("sudo"), "{names}");
+    let room = Room::with_house();
+    let said = shell(&room, &format!("{names}{}stat -c %a agent.token", first("token issue")));
+    assert_eq!((said.code, said.out.trim()), (0, "600"), "{said:?}");
+    let token = fs::read_to_string(room.path("agent.token")).unwrap();
+    assert!(token.starts_with("bailee_"), "not a token");
+}
+
+#[test]
 fn the_commands_of_the_runbook_work_as_they_stand_there() {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/keys.md");
     let page = fs::read_to_string(page).unwrap();

@@ -4,6 +4,7 @@ use std::io::Read;
 use std::process::Stdio;
 
 use crate::room::{Room, text};
+use crate::wire::Server;
 
 #[test]
 fn a_house_is_made_once() {
@@ -48,6 +49,67 @@ fn wrong_use_is_two_and_says_what_would_be_right() {
     let said = room.run(&["matter", "open", "Without a speaker"]);
     assert_eq!(said.code, 2, "{said:?}");
     assert!(said.err.contains("--as"), "{said:?}");
+}
+
+#[test]
+fn what_is_no_id_is_answered_with_what_lists_them() {
+    let room = Room::with_house();
+    for (line, list) in [
+        (&["--as", "Ada", "matter", "open", "x"][..], "write an id like P-1 (bailee party list)"),
+        (&["gate", "check", "X-77"], "write an id like A-1 (bailee asset list)"),
+        (&["receipt", "M-1"], "write an id like D-1 (bailee demand list)"),
+    ] {
+        let said = room.run(line);
+        assert!(said.code == 2 && said.err.contains(list), "{said:?}");
+        assert!(!said.err.contains("openapi"), "{said:?}");
+    }
+}
+
+#[test]
+fn a_house_in_use_is_no_refusal_and_nobody_there_has_recorded_nothing() {
+    let room = Room::with_house();
+    let server = Server::start(&room);
+    let busy = room.run(&["check"]);
+    assert!(busy.code == 3 && busy.err.contains("house_in_use"), "{busy:?}");
+    assert!(busy.err.contains("try again"), "{busy:?}");
+    let none = server.run("", &["party", "list"]);
+    assert!(none.code == 1 && none.err.contains("--token-file FILE"), "{none:?}");
+    assert!(none.err.contains("$BAILEE_TOKEN") && !none.err.contains("Bearer"), "{none:?}");
+    let url = server.url().to_owned();
+    drop(server);
+    let (read, write) = (&["party", "list"][..], &["matter", "open", "x"][..]);
+    for line in [read, write] {
+        let said = room.run(&[&["--server", &url], line].concat());
+        assert!(said.code == 3 && said.err.contains("server_unreachable"), "{said:?}");
+        assert!(!said.err.contains("unknown"), "{said:?}");
+    }
+    assert!(room.run(&[&["--server", &url], write].concat()).err.contains("nothing was sent"));
+}
+
+#[test]
+fn what_is_there_already_is_not_written_over_and_nothing_is_no_part() {
+    let room = Room::with_house();
+    room.furnish();
+    let data = room.file("data", b"letters");
+    room.run_as("P-2", &["preserve", "A-1", text(&data)]).ok();
+    std::fs::create_dir(room.path("full")).unwrap();
+    room.file("full/mine", b"mine");
+    for line in [
+        &["restore", "S-1", "full"][..],
+        &["restore", "S-1", "data"],
+        &["export", "S-1", "--form", "bag", "--to", "full"],
+        &["export", "S-1", "--form", "bag", "--to", "data"],
+        &["export", "S-1", "--form", "tar", "--to", "data"],
+        &["export", "S-1", "--form", "tar", "--to", "full"],
+    ] {
+        let said = room.run(line);
+        assert!(said.code == 2 && said.err.contains("name a new"), "{line:?}: {said:?}");
+    }
+    assert_eq!(std::fs::read(&data).unwrap(), b"letters");
+    let none = room.run(&["restore", "S-1", "part", "--only", "nomatch*"]);
+    assert!(none.code == 1 && none.err.contains("nothing_matched"), "{none:?}");
+    assert!(none.out.is_empty() && none.err.contains("nomatch*"), "{none:?}");
+    room.run(&["restore", "S-1", "some", "--only", "da*"]).ok();
 }
 
 #[test]
@@ -125,6 +187,8 @@ fn completions_manual_pages_and_version_come_without_a_house() {
     room.run(&["man", text(&man)]).ok();
     let page = std::fs::read_to_string(man.join("bailee-gate-check.1")).unwrap();
     assert!(page.contains("EXAMPLE") || page.contains("clear (exit 0)"), "{page}");
+    let pages = room.run(&["--json", "man", text(&man)]).json();
+    assert!(pages["pages"].as_u64() > Some(50), "{pages}");
     assert!(room.run(&["version"]).ok().starts_with("bailee "));
 }
 

@@ -62,6 +62,7 @@ impl<'a> Server<'a> {
     /// The binary, asked to speak to `url`.
     pub(crate) fn command(&self, url: &str, token: &str, args: &[&str]) -> Command {
         let file = self.room.file("a.token", token.as_bytes());
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("it is ours");
         let head = ["--server", url, "--token-file", text(&file)];
         let all: Vec<&str> = head.iter().chain(args).copied().collect();
         self.room.command(&all)
@@ -171,6 +172,7 @@ fn what_others_pin_is_had_from_a_running_service() {
     room.run_as("P-1", &["keys", "approve", "R-1"]).ok();
     let here = room.run(&["keys", "policy"]).ok();
     assert_ne!(here, old, "a new key counts");
+    assert_eq!(room.run(&["--json", "keys", "policy"]).json()["policy"], here);
     let (reader, intake) = (token(&room, "P-2", "reader"), token(&room, "P-2", "intake"));
     let server = Server::start(&room);
     assert_eq!(server.run(&reader, &["keys", "policy"]).ok(), here);
