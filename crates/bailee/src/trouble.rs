@@ -5,6 +5,7 @@
 //! problem details. A reader that went away never makes a no a 0: an answer keeps its own exit
 //! code, read or not, and what is itself the product (data, receipts, tokens) was not handed over,
 //! which is a failure. That one is quiet, because `| head` is no mistake.
+
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
