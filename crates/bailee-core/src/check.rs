@@ -248,6 +248,10 @@ fn private(s: &State, found: &mut Found) {
 
 /// The state's own indices against a scan of its tables.
 fn indexed(s: &State, found: &mut Found) {
+    for (id, duty) in s.duties.iter() {
+        let listed = duty.discharged != s.open_duties.contains(&id);
+        found.unless(listed, 0, id, "is open and not listed, or listed and not open");
+    }
     let mut identifiers = BTreeMap::<Key, AssetId>::new();
     for (id, asset) in s.assets.iter() {
         for identifier in &asset.identifiers {

@@ -107,6 +107,8 @@ pub struct State {
     pub(crate) pending: BTreeSet<Intent>,
     /// Clearances reserved or begun.
     pub(crate) open_clearances: BTreeSet<ClearanceId>,
+    /// Duties that nobody has discharged.
+    pub(crate) open_duties: BTreeSet<DutyId>,
     /// Day -> assets let go of on it, by clearance reserved (rate limits).
     pub(crate) let_go: BTreeMap<i64, Vec<AssetId>>,
     /// Token hash -> token.
@@ -133,6 +135,11 @@ impl State {
     pub fn token(&self, hash: &[u8; 32]) -> Option<&Token> {
         let token = self.tokens.get(*self.token_hashes.get(hash)?)?;
         (!token.revoked).then_some(token)
+    }
+
+    /// Duties that nobody has discharged, in order.
+    pub fn open_duties(&self) -> impl ExactSizeIterator<Item = DutyId> + '_ {
+        self.open_duties.iter().copied()
     }
 
     /// Whose the token was, if it is void.

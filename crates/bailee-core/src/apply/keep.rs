@@ -45,6 +45,7 @@ pub(super) fn apply(s: &mut State, r: &Record) -> Applied {
         Event::DutyRaised { duty, kind } => {
             let new = Duty { kind: *kind, paged: false, discharged: false };
             s.pending.insert(Intent::PageHuman(*duty));
+            s.open_duties.insert(*duty);
             push(&mut s.duties, *duty, new)
         }
         Event::DutyPaged { duty } => {
@@ -54,6 +55,7 @@ pub(super) fn apply(s: &mut State, r: &Record) -> Applied {
         }
         Event::DutyDischarged { duty } => {
             row(&mut s.duties, *duty)?.discharged = true;
+            s.open_duties.remove(duty);
             Ok(())
         }
         Event::TokenIssued { token, party, scope, hash } => {

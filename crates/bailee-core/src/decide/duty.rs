@@ -21,8 +21,8 @@ pub(super) fn paged(s: &State, duty: DutyId) -> Decision {
 
 /// The act that a duty asks for discharges it, in the same append: who did that act has done it.
 pub(super) fn done(s: &State, by_act: impl Fn(DutyKind) -> bool) -> impl Iterator<Item = Fact> {
-    let open = s.duties.iter().filter(move |(_, duty)| !duty.discharged && by_act(duty.kind));
-    open.map(|(duty, _)| Event::DutyDischarged { duty }.into())
+    let asked = move |duty: &DutyId| s.duties.get(*duty).is_some_and(|open| by_act(open.kind));
+    s.open_duties().filter(asked).map(|duty| Event::DutyDischarged { duty }.into())
 }
 
 pub(super) fn discharge(s: &State, duty: DutyId, reason: &Reason) -> Decision {

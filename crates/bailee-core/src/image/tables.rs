@@ -243,5 +243,5 @@ state! {
     objections dispositions clearances snapshots accesses meters duties tokens ring engines
     refusals
     identifiers wanted addresses phrases first_words letters waiting
-    agenda pending open_clearances let_go token_hashes volume_sets
+    agenda pending open_clearances open_duties let_go token_hashes volume_sets
 }

@@ -97,11 +97,7 @@ impl Metrics {
                     "Holds that block",
                     open(s.holds.iter().filter(|(_, one)| one.in_force()).count()),
                 ),
-                (
-                    "bailee_duties_open",
-                    "Things a human has to do",
-                    open(s.duties.iter().filter(|(_, one)| !one.discharged).count()),
-                ),
+                ("bailee_duties_open", "Things a human has to do", open(s.open_duties().len())),
                 (
                     "bailee_clearances_open",
                     "Clearances reserved or begun",

@@ -296,8 +296,8 @@ fn tried(scene: &Scene<'_>, slots: &Slots) -> Result<Answer, Unclear> {
 }
 
 fn open_duties(scene: &Scene<'_>) -> Vec<String> {
-    let open = scene.state.duties.iter().filter(|(_, duty)| !duty.discharged);
-    open.map(|(_, duty)| tell::duty(duty.kind)).collect()
+    let open = scene.state.open_duties().filter_map(|duty| scene.state.duties.get(duty));
+    open.map(|duty| tell::duty(duty.kind)).collect()
 }
 
 fn duty(scene: &Scene<'_>, slots: &Slots) -> Result<Answer, Unclear> {

@@ -60,7 +60,7 @@ pub(super) fn status(house: &House) -> Result<Value, Problem> {
         let probed = s.engines.get(&engine);
         let open = s.demands.iter().filter(|(_, demand)| demand.is_open()).count();
         let in_force = s.holds.iter().filter(|(_, hold)| hold.in_force()).count();
-        let duties = s.duties.iter().filter(|(_, duty)| !duty.discharged).count();
+        let duties = s.open_duties().len();
         let clearances = s.clearances.iter().filter(|(_, one)| one.is_open()).count();
         json!({
             "origin": house.config().origin,
