@@ -35,6 +35,8 @@ pub struct Problem {
     pub detail: String,
     /// What would change the answer.
     pub change: String,
+    /// Seconds after which it may be another, for `Retry-After`; the words say it too.
+    pub after: Option<u32>,
 }
 
 /// A problem as it is written.
@@ -60,12 +62,12 @@ pub(crate) struct Form {
 
 impl From<Form> for Problem {
     fn from(Form { status, code, about, detail, change, .. }: Form) -> Problem {
-        Problem { status, code, about, detail, change }
+        Problem { status, code, about, detail, change, after: None }
     }
 }
 
 impl From<Problem> for Form {
-    fn from(Problem { status, code, about, detail, change }: Problem) -> Form {
+    fn from(Problem { status, code, about, detail, change, .. }: Problem) -> Form {
         let (kind, title) = (format!("urn:bailee:problem:{code}"), code.replace('_', " "));
         Form { kind, title, status, code, about, detail, change }
     }
@@ -86,6 +88,7 @@ impl Problem {
             about: about.into(),
             detail: detail.into(),
             change: change.to_owned(),
+            after: None,
         }
     }
 

@@ -17,14 +17,12 @@ use bailee_core::party::person;
 use serde::{Deserialize, Serialize};
 
 use crate::api::Problem;
-use crate::api::problem::PROBLEM_JSON;
 use crate::house::House;
 use crate::http::auth::Caller;
-use crate::http::reply::Reply;
 
 const HOUR: i64 = 3_600;
 /// Seconds after which one that is under way may have come to its end.
-const SOON: i64 = 10;
+const SOON: u32 = 10;
 
 /// `[bundles]` of the settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,46 +88,26 @@ impl Drop for Turn {
     }
 }
 
-/// Not now.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Later {
-    problem: Problem,
-    seconds: i64,
-}
-
-impl Later {
-    /// The refusal as an answer that says when to come again.
-    pub(crate) fn reply(self) -> Result<Reply, Problem> {
-        let reply = Reply::json(self.problem.status, &self.problem)?;
-        let reply = Reply { media: PROBLEM_JSON, ..reply };
-        Ok(reply.with("retry-after", self.seconds.to_string()))
-    }
-}
-
 impl Askers {
     /// A place for one more bundle of this caller.
     pub(crate) fn turn(
         self: &Arc<Askers>,
         house: &House,
         caller: Option<Caller>,
-    ) -> Result<Result<Turn, Later>, Problem> {
+    ) -> Result<Turn, Problem> {
         let missing =
             || Problem::failure("house_failed", "the request", "came in without a caller");
         let caller = caller.ok_or_else(missing)?;
         let person = house.with_state(|s| person(&s.parties, caller.party))?;
         let Bundles { per_hour, at_once } = house.config().bundles;
-        let per_hour = if caller.of_house { u32::MAX } else { per_hour };
-        let now = house.clock().now().unix();
-        let settings = Bundles { per_hour, at_once };
-        let later = self.enter(person, settings, now).err();
-        Ok(match later {
-            None => Ok(Turn { askers: self.clone(), person }),
-            Some((detail, seconds)) => Err(later_of(caller.party, &detail, seconds)),
-        })
+        let most = Bundles { per_hour: if caller.of_house { u32::MAX } else { per_hour }, at_once };
+        let entered = self.enter(person, most, house.clock().now().unix());
+        entered.map_err(|(detail, seconds)| later(caller.party, &detail, seconds))?;
+        Ok(Turn { askers: self.clone(), person })
     }
 
     /// Error: what is so, and in how many seconds it may be otherwise.
-    fn enter(&self, person: PartyId, most: Bundles, now: i64) -> Result<(), (String, i64)> {
+    fn enter(&self, person: PartyId, most: Bundles, now: i64) -> Result<(), (String, u32)> {
         let mut known = self.known();
         known.retain(|_, had| {
             had.times.retain(|time| now - time < HOUR);
@@ -143,7 +121,8 @@ impl Askers {
         if had.times.len() >= most.per_hour as usize {
             let first = had.times.front().copied().unwrap_or(now);
             let text = format!("has had {} bundles within an hour, and no more", had.times.len());
-            return Err((text, (first + HOUR - now).max(1)));
+            let seconds = u32::try_from(first + HOUR - now).unwrap_or(0).max(1);
+            return Err((text, seconds));
         }
         had.times.push_back(now);
         had.under_way += 1;
@@ -155,10 +134,10 @@ impl Askers {
     }
 }
 
-fn later_of(party: PartyId, detail: &str, seconds: i64) -> Later {
+fn later(party: PartyId, detail: &str, seconds: u32) -> Problem {
     let change = format!("come again in {seconds} seconds; a bundle that you have stays good");
     let problem = Problem::new(429, "too_many_bundles", party.to_string(), detail, &change);
-    Later { problem, seconds }
+    Problem { after: Some(seconds), ..problem }
 }
 
 #[cfg(test)]

@@ -158,8 +158,8 @@ pub(crate) fn take_in(shared: &Shared, ask: &Ask) -> Result<Reply, Problem> {
     let status = if again { 200 } else { 201 };
     let place = format!("/v1/demands/{demand}");
     // The receipt of a letter that was here before counts as one that is asked for by itself.
-    let turn = again.then(|| shared.bundles.turn(&shared.house, ask.caller).ok()?.ok());
-    let may = turn.as_ref().is_none_or(Option::is_some);
+    let turn = again.then(|| shared.bundles.turn(&shared.house, ask.caller));
+    let may = turn.as_ref().is_none_or(Result::is_ok);
     let mut bundle = Vec::new();
     if may && ask.accepts(ZIP) && receipt::demand(&shared.house, demand, &mut bundle).is_ok() {
         let reply = Reply { status, ..Reply::bytes(ZIP, bundle) };
@@ -213,10 +213,7 @@ pub(crate) fn receipt_of(shared: &Shared, ask: &Ask) -> Result<Reply, Problem> {
         Some(caller) if caller.of_house || is_own(&shared.house, caller, from)? => {}
         _ => return Err(missing()),
     }
-    let _turn = match shared.bundles.turn(&shared.house, ask.caller)? {
-        Ok(turn) => turn,
-        Err(later) => return later.reply(),
-    };
+    let _turn = shared.bundles.turn(&shared.house, ask.caller)?;
     let mut bundle = Vec::new();
     receipt::demand(&shared.house, id, &mut bundle)?;
     Ok(zip(bundle, &format!("{id}.bailee.zip")))
@@ -244,10 +241,7 @@ pub(crate) fn matter_bundle(shared: &Shared, ask: &Ask) -> Result<Reply, Problem
             (format!("{id}-{party}.bailee.zip"), audience)
         }
     };
-    let turn = match shared.bundles.turn(&shared.house, ask.caller)? {
-        Ok(turn) => turn,
-        Err(later) => return later.reply(),
-    };
+    let turn = shared.bundles.turn(&shared.house, ask.caller)?;
     let house = shared.house.clone();
     let stream = Stream::begin(move |out| {
         let _turn = turn;

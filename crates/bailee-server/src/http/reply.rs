@@ -113,10 +113,10 @@ pub(crate) fn problem(problem: &Problem) -> Response<Body> {
             let how = HeaderValue::from_static("Bearer realm=\"bailee\"");
             response.headers_mut().insert(WWW_AUTHENTICATE, how);
         }
-        503 => {
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
-        }
         _ => {}
+    }
+    if let Some(seconds) = problem.after.or((problem.status == 503).then_some(1)) {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
     response
 }
