@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 
 use crate::error::VaultError;
 use crate::export::ExportReport;
-use crate::manifest::{Content, DeviceKind, Meta, Node, Stored};
+use crate::manifest::{Content, Meta, Node, Stored};
 use crate::names::SnapshotId;
 use crate::preserve::{Progress, path_of};
 use crate::read::{Bytes, Fetch, TOGETHER, Take, read_file};
@@ -332,7 +332,7 @@ fn escaped(bytes: &[u8], also: &[u8]) -> String {
 fn json_of(stored: &Stored) -> Value {
     let text = |bytes: &[u8]| escaped(bytes, b"=\"\\");
     let entry = &stored.entry;
-    let mut value = json!({ "path": text(&entry.path), "kind": kind(&entry.node) });
+    let mut value = json!({ "path": text(&entry.path), "kind": entry.node.kind() });
     match &entry.node {
         Node::HardLink { target } | Node::Symlink { target, .. } => {
             value["target"] = json!(text(target));
@@ -360,20 +360,6 @@ fn json_of(stored: &Stored) -> Value {
         value["xattrs"] = json!(pairs.collect::<Vec<_>>());
     }
     value
-}
-
-fn kind(node: &Node) -> &'static str {
-    match node {
-        Node::File { .. } => "file",
-        Node::Directory { .. } => "directory",
-        Node::Symlink { .. } => "symlink",
-        Node::HardLink { .. } => "hardlink",
-        Node::Fifo { .. } => "fifo",
-        Node::Socket { .. } => "socket",
-        Node::Device { kind: DeviceKind::Character, .. } => "character-device",
-        Node::Device { kind: DeviceKind::Block, .. } => "block-device",
-        Node::Unreadable { .. } => "unreadable",
-    }
 }
 
 #[cfg(test)]

@@ -143,10 +143,15 @@ pub(crate) fn matched(only: Option<&str>, into: &Path) -> Result<(), Trouble> {
     if std::fs::read_dir(into).map_err(failed)?.next().is_some() {
         return Ok(());
     }
+    Err(nothing_matched(only))
+}
+
+/// The no to a pattern.
+pub(crate) fn nothing_matched(only: &str) -> Trouble {
     let change =
         "write it as the paths begin: 'photos/**' for a directory, '**/*.pdf' at any depth";
-    let detail = "matches nothing that is kept there; nothing was given back";
-    Err(Trouble::refused("nothing_matched", format!("--only {only}"), detail, change))
+    let detail = "matches nothing that is kept there";
+    Trouble::refused("nothing_matched", format!("--only {only}"), detail, change)
 }
 
 /// Shows snapshots, or reads one back.

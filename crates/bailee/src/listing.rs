@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::cli::Reach;
 use crate::client::{Client, encoded};
 use crate::door::{Door, read_id};
+use crate::keep::nothing_matched;
 use crate::print::{self, Style, safe};
 use crate::trouble::Trouble;
 
@@ -34,15 +35,11 @@ pub(crate) fn files(
         Door::There(client) => read(there(&client, snapshot, only)?),
     }?;
     let items = listed["items"].as_array().map_or(&[][..], Vec::as_slice);
-    match style {
-        Style::Json => print::json(&listed)?,
-        Style::Words => print::product(&items.iter().map(line).collect::<String>())?,
+    match only {
+        Some(only) if items.is_empty() => Err(nothing_matched(only)),
+        _ if style == Style::Json => print::product(&format!("{listed:#}\n")),
+        _ => print::product(&items.iter().map(line).collect::<String>()),
     }
-    if items.is_empty() && only.is_some() {
-        print::remark("nothing in the snapshot matches");
-        return Err(Trouble::Said(1));
-    }
-    Ok(())
 }
 
 fn there(

@@ -8,7 +8,8 @@ use std::io::{self, Write};
 
 use bailee_core::Time;
 use bailee_ledger::to_hex;
-use bailee_vault::{Content, DeviceKind, Entry, Node, Pattern};
+use bailee_store::https;
+use bailee_vault::{Content, Entry, Node, Pattern};
 use serde_json::{Map, Value, json};
 
 /// Writes the entries that `only` matches as one JSON document: `snapshot`, and `items`.
@@ -34,7 +35,7 @@ pub fn write(
 fn item(entry: &Entry) -> Value {
     let mut item = Map::new();
     let mut say = |name: &str, value: Value| drop(item.insert(name.to_owned(), value));
-    say("kind", json!(kind(&entry.node)));
+    say("kind", json!(entry.node.kind()));
     path("path", &entry.path, &mut say);
     if let Some(meta) = entry.meta() {
         say("mode", json!(format!("{:04o}", meta.mode)));
@@ -68,23 +69,7 @@ fn file(content: &Content, say: &mut dyn FnMut(&str, Value)) {
 fn path(name: &str, bytes: &[u8], say: &mut dyn FnMut(&str, Value)) {
     say(name, json!(String::from_utf8_lossy(bytes)));
     if std::str::from_utf8(bytes).is_err() {
-        let plain = |b: &u8| b.is_ascii_graphic() && *b != b'%';
-        let one = |b: &u8| if plain(b) { char::from(*b).to_string() } else { format!("%{b:02X}") };
-        say(&format!("{name}_percent"), json!(bytes.iter().map(one).collect::<String>()));
-    }
-}
-
-fn kind(node: &Node) -> &'static str {
-    match node {
-        Node::File { .. } => "file",
-        Node::Directory { .. } => "directory",
-        Node::Symlink { .. } => "symlink",
-        Node::HardLink { .. } => "hardlink",
-        Node::Fifo { .. } => "fifo",
-        Node::Socket { .. } => "socket",
-        Node::Device { kind: DeviceKind::Character, .. } => "character-device",
-        Node::Device { kind: DeviceKind::Block, .. } => "block-device",
-        Node::Unreadable { .. } => "unreadable",
+        say(&format!("{name}_percent"), json!(https::encoded(bytes, b"/-._")));
     }
 }
 

@@ -48,7 +48,7 @@ impl Stream {
             // Nobody listens any more: then nobody misses it.
             _ = pieces.sender.blocking_send(made.map(|()| None));
         };
-        let started = thread::Builder::new().name("bundle".into()).spawn(maker);
+        let started = thread::Builder::new().name("answer".into()).spawn(maker);
         started.map_err(|e| stopped(&e.to_string()))?;
         match rest.blocking_recv() {
             Some(Ok(Some(first))) => Ok(Stream { first: Some(first), rest, ended: false }),

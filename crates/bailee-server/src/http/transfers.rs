@@ -92,8 +92,10 @@ pub(crate) fn map(shared: &Shared, ask: &Ask) -> Result<Reply, Problem> {
 /// What is in a snapshot, written while it leaves.
 pub(crate) fn files(shared: &Shared, ask: &Ask) -> Result<Reply, Problem> {
     let (snapshot, only) = (ask.id::<SnapshotId>()?, only(ask)?);
+    let place = giving(shared)?;
     let entries = keeping::entries(&shared.house, snapshot)?;
     let stream = Stream::begin(move |out| {
+        let _place = place;
         let written = listing::write(&snapshot.to_string(), &entries, only.as_ref(), out);
         written.map_err(|e| lost(&e))
     })?;

@@ -6,7 +6,7 @@ use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bailee_core::asset::AssetKind;
+use bailee_core::asset::{AssetKind, Identifier};
 use bailee_core::id::{AccountId, AssetId, DemandId, DispositionId, EntityId, PartyId};
 use bailee_core::notice::Evidence;
 use bailee_core::party::{Channel, ChannelKind, Role, Who};
@@ -264,6 +264,20 @@ pub(crate) fn keep_a_film(
     let source = Source::Tree(tree.clone());
     keeping::preserve(house, asset, source, Unchanged::Skip, by, &mut ()).unwrap();
     tree
+}
+
+/// A drive of these accounts, known by these identifiers.
+pub(crate) fn drive(n: u32, accounts: Vec<AccountId>, identifiers: Vec<Identifier>) -> NewAsset {
+    NewAsset {
+        kind: AssetKind::Drive,
+        label: format!("drive {n}"),
+        accounts,
+        identifiers,
+        part_of: None,
+        copy_of: Vec::new(),
+        place: "rack 1".into(),
+        bytes: 4096,
+    }
 }
 
 pub(crate) fn next_asset(house: &House) -> AssetId {

@@ -1,9 +1,9 @@
 //! An agent on another machine: gate, clearance, certificate; and a demand that arrives between.
 
-use bailee_core::asset::{AssetKind, Identifier, IdentifierKind};
+use bailee_core::Action;
+use bailee_core::asset::{Identifier, IdentifierKind};
 use bailee_core::disposition::DispositionKind;
 use bailee_core::id::{AccountId, AssetId, DispositionId};
-use bailee_core::{Action, NewAsset};
 use bailee_ledger::clearance::{self, Act, Expect, Terms};
 use bailee_ledger::{Trust, Verifier, verify_bundle};
 use bailee_sanitize::{
@@ -14,7 +14,7 @@ use bailee_server::api::words::TokenScope;
 use serde_json::json;
 
 use crate::common::{
-    because, letter_with, make_ready, on_disk, pass_days, people, register_account, yes,
+    because, drive, letter_with, make_ready, on_disk, pass_days, people, register_account, yes,
 };
 use crate::http::{Served, checked, token};
 
@@ -79,16 +79,8 @@ fn stage() -> Stage {
     let people = people(&house);
     register_account(&house, &people);
     let identity = bailee_ledger::to_hex(&identity().digest());
-    let drive = NewAsset {
-        kind: AssetKind::Drive,
-        label: "drive 1".into(),
-        accounts: vec![AccountId(1)],
-        identifiers: vec![Identifier { kind: IdentifierKind::Identity, value: identity }],
-        part_of: None,
-        copy_of: Vec::new(),
-        place: "rack 1".into(),
-        bytes: 4096,
-    };
+    let identity = Identifier { kind: IdentifierKind::Identity, value: identity };
+    let drive = drive(1, vec![AccountId(1)], vec![identity]);
     yes(&house, people.ada, Action::RegisterAsset(drive));
     yes(&house, people.ada, Action::TerminateAccount { account: AccountId(1) });
     pass_days(&house, 2);

@@ -3,13 +3,13 @@
 
 use std::path::Path;
 
-use bailee_core::asset::{AssetKind, Identifier, IdentifierKind};
+use bailee_core::asset::{Identifier, IdentifierKind};
 use bailee_core::disposition::DispositionKind;
 use bailee_core::id::{
     AccountId, AssetId, DemandId, DispositionId, HoldId, NoticeId, ObjectionId, PartyId,
 };
 use bailee_core::party::Role;
-use bailee_core::{Action, By, NewAsset, Reason, Triage};
+use bailee_core::{Action, By, Reason, Triage};
 use bailee_post::Letter;
 use bailee_server::intake::{self, Cover};
 use bailee_server::{House, keeping};
@@ -17,8 +17,8 @@ use bailee_store::{Exhibit, digest};
 use bailee_vault::{Source, Unchanged};
 
 use crate::common::{
-    People, because, demand, letter_with, on_disk, party, people, register_account, take, verified,
-    yes,
+    People, because, demand, drive, letter_with, on_disk, party, people, register_account, take,
+    verified, yes,
 };
 
 const ASKED: &str = "Keep everything of otto store, drive 1.\r\n";
@@ -36,16 +36,8 @@ fn stage() -> Stage {
     let house = on_disk(&dir.path().join("house"));
     let people = people(&house);
     register_account(&house, &people);
-    let drive = NewAsset {
-        kind: AssetKind::Drive,
-        label: "drive 1".into(),
-        accounts: vec![AccountId(1)],
-        identifiers: vec![Identifier { kind: IdentifierKind::Serial, value: "SN-0001".into() }],
-        part_of: None,
-        copy_of: Vec::new(),
-        place: "rack 1".into(),
-        bytes: 4096,
-    };
+    let serial = Identifier { kind: IdentifierKind::Serial, value: "SN-0001".into() };
+    let drive = drive(1, vec![AccountId(1)], vec![serial]);
     yes(&house, people.ada, Action::RegisterAsset(drive));
     let owner = house.with_state(|s| s.party_at("otto@people.example")).unwrap().unwrap();
     Stage { house, people, owner, dir }

@@ -1,16 +1,15 @@
 //! What was refused is in the log: who wanted what destroyed or freed, and every reason why not.
 
-use bailee_core::asset::AssetKind;
 use bailee_core::disposition::DispositionKind;
 use bailee_core::id::{AccountId, AssetId, ClearanceId, DispositionId, HoldId, PartyId};
 use bailee_core::refused::Asked;
-use bailee_core::{Action, By, Event, NewAsset, check};
+use bailee_core::{Action, By, Event, check};
 use bailee_server::api::words::TokenScope;
 use bailee_server::api::{Request, perform};
 use bailee_server::{House, api};
 
 use crate::common::{
-    because, letter_with, no, on_disk, people, register_account, reopened, take, yes,
+    because, drive, letter_with, no, on_disk, people, register_account, reopened, take, yes,
 };
 use crate::http::{Served, token};
 
@@ -41,16 +40,7 @@ fn what_was_refused_is_in_the_log_once_a_day_with_every_reason() {
     let people = people(&house);
     register_account(&house, &people);
     let owner = house.with_state(|s| s.party_at("otto@people.example")).unwrap().unwrap();
-    let drive = NewAsset {
-        kind: AssetKind::Drive,
-        label: "drive 1".into(),
-        accounts: vec![AccountId(1)],
-        identifiers: Vec::new(),
-        part_of: None,
-        copy_of: Vec::new(),
-        place: "rack 1".into(),
-        bytes: 4096,
-    };
+    let drive = drive(1, vec![AccountId(1)], Vec::new());
     yes(&house, people.ada, Action::RegisterAsset(drive));
     take(&house, &letter_with(1, "Keep everything of otto store.\r\n")).unwrap();
     let (kind, assets) = (DispositionKind::Sanitize, vec![AssetId(1)]);

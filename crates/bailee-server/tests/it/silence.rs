@@ -8,19 +8,18 @@
 use std::collections::BTreeMap;
 use std::io::Cursor;
 
-use bailee_core::asset::AssetKind;
 use bailee_core::demand::Scope;
 use bailee_core::disposition::DispositionKind;
 use bailee_core::id::{AccountId, AssetId, EntityId, MatterId, NoticeId, PartyId};
 use bailee_core::party::Role;
-use bailee_core::{Action, By, NewAsset, Triage};
+use bailee_core::{Action, By, Triage};
 use bailee_ledger::zip::Archive;
 use bailee_server::House;
 use bailee_server::api::words::TokenScope;
 use bailee_server::intake::{self, Cover};
 use serde_json::json;
 
-use crate::common::{because, demand, letter_with, on_disk, party, people, take, yes};
+use crate::common::{because, demand, drive, letter_with, on_disk, party, people, take, yes};
 use crate::http::{Served, token};
 
 /// A house of two owners, Otto's and Bea's drives, a matter over both, a silent order over one of
@@ -36,16 +35,7 @@ fn house(dir: &std::path::Path, secret: AccountId) -> (House, PartyId) {
         let (entity, label, law) = (EntityId(1), format!("{name} store"), "NL".into());
         let account = Action::RegisterAccount { owner, entity, label, law, retention_days: 1 };
         yes(&house, people.ada, account);
-        let drive = NewAsset {
-            kind: AssetKind::Drive,
-            label: format!("drive {n}"),
-            accounts: vec![AccountId(n)],
-            identifiers: Vec::new(),
-            part_of: None,
-            copy_of: Vec::new(),
-            place: "rack 1".into(),
-            bytes: 4096,
-        };
+        let drive = drive(n, vec![AccountId(n)], Vec::new());
         yes(&house, people.ada, Action::RegisterAsset(drive));
     }
     yes(&house, people.cora, Action::OpenMatter { title: "Requester against both".into() });

@@ -123,6 +123,23 @@ pub struct Content {
     pub unreadable: Vec<(u64, u64)>,
 }
 
+impl Node {
+    /// What it is, in one word that listings and bags use.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::File { .. } => "file",
+            Self::Directory { .. } => "directory",
+            Self::Symlink { .. } => "symlink",
+            Self::HardLink { .. } => "hardlink",
+            Self::Fifo { .. } => "fifo",
+            Self::Socket { .. } => "socket",
+            Self::Device { kind: DeviceKind::Character, .. } => "character-device",
+            Self::Device { kind: DeviceKind::Block, .. } => "block-device",
+            Self::Unreadable { .. } => "unreadable",
+        }
+    }
+}
+
 impl Entry {
     /// Metadata, where the node has some.
     pub fn meta(&self) -> Option<&Meta> {

@@ -121,42 +121,6 @@ fn a_damaged_file_does_not_stay_when_the_destination_fails_behind_it() {
     }
 }
 
-/// Takes so many bytes, and then is gone.
-struct Gone(usize);
-
-impl std::io::Write for Gone {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0 = self.0.checked_sub(bytes.len()).ok_or(std::io::ErrorKind::BrokenPipe)?;
-        Ok(bytes.len())
-    }
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-#[test]
-fn nobody_waits_for_a_large_file_that_is_not_taken_or_is_damaged_in_its_middle() {
-    let dir = tempfile::tempdir().unwrap();
-    let from = dir.path().join("from");
-    std::fs::create_dir(&from).unwrap();
-    // So large that all threads fetch it together.
-    std::fs::write(from.join("a"), noise(9, 40 << 20)).unwrap();
-    let (objects, vault) = memory_vault();
-    let kept = vault.preserve("t", "A-1", &Source::Tree(from), &mut ()).unwrap();
-    let mut gone = Gone(4 << 20);
-    let given = vault.give("t", &kept.id, None, ("example.org", &mut gone));
-    assert!(matches!(given, Err(VaultError::Destination { .. })), "{given:?}");
-    for name in objects.list("").unwrap().into_iter().filter(|name| name.contains("/data/")) {
-        let mut pack = objects.get(&name).unwrap();
-        let middle = pack.len() / 2; // workers share the chunks as it comes: some are small
-        pack[middle] ^= 1;
-        objects.delete(&name).unwrap();
-        objects.put(&name, &pack).unwrap();
-    }
-    let report = vault.restore("t", &kept.id, &dir.path().join("to"), None).unwrap();
-    assert_eq!((report.files, report.damaged.len()), (0, 1), "{report:?}");
-}
-
 #[test]
 fn a_stream_without_what_its_kind_has_is_no_snapshot() {
     let dir = tempfile::tempdir().unwrap();

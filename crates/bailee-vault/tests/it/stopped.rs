@@ -48,18 +48,24 @@ impl Write for Leaves {
 }
 
 #[test]
-fn damage_in_the_first_chunks_ends_everything_that_reads_a_large_file() {
-    let (objects, vault, id) = kept();
-    for name in objects.list("").unwrap().into_iter().filter(|name| name.contains("/data/")) {
-        let mut bytes = objects.get(&name).unwrap();
-        bytes[5000] ^= 1;
-        objects.delete(&name).unwrap();
-        objects.put(&name, &bytes).unwrap();
+fn damage_at_the_beginning_or_in_the_middle_ends_everything_that_reads_a_large_file() {
+    for place in [|_| 5000, |size: usize| size / 2] {
+        let (objects, vault, id) = kept();
+        for name in objects.list("").unwrap().into_iter().filter(|name| name.contains("/data/")) {
+            let mut bytes = objects.get(&name).unwrap();
+            let at = place(bytes.len());
+            bytes[at] ^= 1;
+            objects.delete(&name).unwrap();
+            objects.put(&name, &bytes).unwrap();
+        }
+        check_it_ends(Arc::new(vault), id);
     }
-    let vault = Arc::new(vault);
+}
+
+/// Everything that reads the film ends, and none of it takes the film for whole.
+fn check_it_ends(vault: Arc<Vault>, id: SnapshotId) {
     let again = Arc::clone(&vault);
-    let verified = ended(move || again.verify("t", &id)).unwrap();
-    assert!(!verified.is_intact());
+    assert!(!ended(move || again.verify("t", &id)).unwrap().is_intact());
     let again = Arc::clone(&vault);
     let dir = tempfile::tempdir().unwrap();
     let dest = dir.path().join("back");
