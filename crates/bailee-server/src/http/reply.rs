@@ -108,12 +108,9 @@ pub(crate) fn problem(problem: &Problem) -> Response<Body> {
     let body = serde_json::to_vec(problem).unwrap_or_default();
     let reply = Reply { status: problem.status, ..Reply::bytes(PROBLEM_JSON, body) };
     let mut response = Response::from(reply);
-    match problem.status {
-        401 => {
-            let how = HeaderValue::from_static("Bearer realm=\"bailee\"");
-            response.headers_mut().insert(WWW_AUTHENTICATE, how);
-        }
-        _ => {}
+    if problem.status == 401 {
+        let how = HeaderValue::from_static("Bearer realm=\"bailee\"");
+        response.headers_mut().insert(WWW_AUTHENTICATE, how);
     }
     if let Some(seconds) = problem.after.or((problem.status == 503).then_some(1)) {
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
