@@ -210,6 +210,11 @@ fn lost(unit: &Unit) -> VaultError {
     VaultError::MissingChunk { chunk, unit, unread: Vec::new() }
 }
 
+/// Files that go to a thread at once: to wake one costs what a small file costs.
+const SMALL_TOGETHER: usize = 16;
+/// Bytes beyond which no further file goes with them: the others wait for work.
+const ENOUGH: u64 = 512 * 1024;
+
 /// Spreads files over all cores: small ones in parallel, each large one by all cores together.
 /// `feed` hands files over in its own order; `work` is called once for each, with what its thread
 /// keeps between files.
@@ -218,27 +223,34 @@ pub(crate) fn spread<'e, T: Send, D: Default>(
     work: impl Fn(T, &'e Stored, Fetch, &mut D) + Sync,
 ) {
     let threads = 2 * thread::available_parallelism().map_or(2, usize::from);
-    let (sender, receiver) = bounded::<(T, &Stored)>(4 * threads);
+    let (sender, receiver) = bounded::<Vec<(T, &Stored)>>(2 * threads);
     thread::scope(|scope| {
         for _ in 0..threads {
             let (receiver, work) = (receiver.clone(), &work);
             scope.spawn(move || {
                 let mut desk = D::default();
-                for (item, stored) in receiver {
+                for (item, stored) in receiver.into_iter().flatten() {
                     work(item, stored, Fetch::Alone, &mut desk);
                 }
             });
         }
         drop(receiver);
-        let mut desk = D::default();
+        let (mut desk, mut together, mut bytes) = (D::default(), Vec::new(), 0);
+        let send = |files| sender.send(files).expect("workers run until the sender is dropped");
         feed(&mut |item, stored| {
             let size = stored.entry.content().map_or(0, |c| c.size);
             if size > TOGETHER {
-                work(item, stored, Fetch::Together(threads), &mut desk);
-            } else {
-                sender.send((item, stored)).expect("workers run until the sender is dropped");
+                send(std::mem::take(&mut together));
+                return work(item, stored, Fetch::Together(threads), &mut desk);
+            }
+            together.push((item, stored));
+            bytes += size;
+            if together.len() == SMALL_TOGETHER || bytes >= ENOUGH {
+                send(std::mem::take(&mut together));
+                bytes = 0;
             }
         });
+        send(together);
         drop(sender);
     });
 }

@@ -11,8 +11,9 @@
 //! 5. On return the file system was told to sync; it is told along the way as well, so that the
 //!    disk does not idle until the end. Large files are written past the page cache.
 //!
-//! Order: directories, files, links top-down; then directory metadata bottom-up, because writing
-//! into a directory moves its times and may need its permissions.
+//! Order: directories top-down by one thread, the files in them by all others; then links; then
+//! directory metadata bottom-up, because writing into a directory moves its times and may need its
+//! permissions.
 
 mod give;
 mod plan;
@@ -22,7 +23,7 @@ mod target;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use bailee_store::direct::{Room, Writer};
@@ -39,6 +40,7 @@ use crate::verify::Problem;
 use plan::Plan;
 pub use receive::receive;
 pub(crate) use receive::{Arriving, drain};
+use target::Spot;
 pub(crate) use target::{Target, apply};
 
 /// What is said of a file whose content ended in its middle; the error of the restore names it.
@@ -72,17 +74,32 @@ impl RestoreReport {
     }
 }
 
-/// A file that is created and waits for its content.
-struct Waiting<'e> {
-    file: File,
+/// A file that is to be made.
+struct Due<'e> {
+    spot: Spot,
     meta: &'e Meta,
     content: &'e Content,
     /// Where it is in the destination; another name than its own if a link stands for it.
     path: &'e [u8],
 }
 
-/// Takes files in the order they are created, which is that of [`Plan::contents`].
-type HandOver<'a, 'e> = dyn FnMut(Waiting<'e>, &'e Stored) -> Result<(), VaultError> + 'a;
+impl<'e> Due<'e> {
+    fn make(self) -> Result<Waiting<'e>, VaultError> {
+        let Self { spot, meta, content, path } = self;
+        Ok(Waiting { file: spot.file(path, meta)?, meta, content, path })
+    }
+}
+
+/// A file that is created and waits for its content.
+struct Waiting<'e> {
+    file: File,
+    meta: &'e Meta,
+    content: &'e Content,
+    path: &'e [u8],
+}
+
+/// Takes files in the order of [`Plan::contents`].
+type HandOver<'a, 'e> = dyn FnMut(Due<'e>, &'e Stored) -> Result<(), VaultError> + 'a;
 
 /// What a restoring thread keeps between files.
 #[derive(Default)]
@@ -134,15 +151,23 @@ impl Vault {
         let report = Mutex::new(RestoreReport::default());
         let flusher = target.flusher()?;
         let mut outcome = Ok(());
+        let unmade = OnceLock::new();
         spread(
             |hand_over| {
-                outcome = plan.create(&mut target, &report, &mut |waiting, stored| {
-                    hand_over(waiting, stored);
-                    Ok(())
+                outcome = plan.create(&mut target, &report, &mut |due, stored| {
+                    hand_over(due, stored);
+                    if unmade.get().is_some() { Err(stopped()) } else { Ok(()) }
                 });
             },
-            |waiting: Waiting<'_>, stored, fetch, Bench { desk, room }: &mut Bench| {
-                let content = waiting.content;
+            |due: Due<'_>, stored, fetch, Bench { desk, room }: &mut Bench| {
+                let content = due.content;
+                if unmade.get().is_some() {
+                    return; // the destination takes no more
+                }
+                let waiting = match due.make() {
+                    Ok(waiting) => waiting,
+                    Err(e) => return drop(unmade.set(e)), // the first one is told
+                };
                 let mut read = |take: &mut Take<'_>| {
                     read_file(&unit, &table, stored, content, (fetch, &mut *desk), take)
                         .map_err(|e| e.to_string())
@@ -151,7 +176,7 @@ impl Vault {
                 flusher.wrote(content.size);
             },
         );
-        match outcome {
+        match unmade.into_inner().map_or(outcome, Err) {
             Ok(()) => finish(&plan, &mut target, report, began),
             Err(error) => Err(abandon(&plan, &mut target, report, (None, error))),
         }
@@ -166,6 +191,7 @@ fn finish(
     began: Instant,
 ) -> Result<RestoreReport, VaultError> {
     let mut report = report.into_inner().unwrap_or_else(PoisonError::into_inner);
+    plan.link(target)?;
     plan.remove_damaged(target, &mut report)?;
     plan.finish_directories(target, &mut report)?;
     target.sync()?;
@@ -203,6 +229,12 @@ fn abandon(
         detail.push_str(&format!("; {e}"));
     }
     error
+}
+
+/// A thread of ours stopped, for a reason that is told elsewhere, or for a bug.
+fn stopped() -> VaultError {
+    let (path, detail) = ("(restore)".to_owned(), "a thread stopped".to_owned());
+    VaultError::Destination { path, doing: "write it", detail }
 }
 
 /// How far all threads are.

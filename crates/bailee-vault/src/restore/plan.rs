@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 
 use super::target::{self, Target};
-use super::{HandOver, RestoreReport, Waiting, note};
+use super::{Due, HandOver, RestoreReport, note};
 use crate::error::VaultError;
 use crate::manifest::{Entry, Node, Stored, parent};
 use crate::pattern::Pattern;
@@ -74,7 +74,7 @@ impl<'e> Plan<'e> {
         self.stand_ins.get(target).copied().unwrap_or(target)
     }
 
-    /// Creates everything, handing files over as they are created.
+    /// Creates directories and special nodes, and hands files over that are to be made in them.
     pub(super) fn create(
         &self,
         target: &mut Target,
@@ -87,17 +87,15 @@ impl<'e> Plan<'e> {
                 Node::Directory { .. } if path.is_empty() => {}
                 Node::Directory { .. } => target.directory(path)?,
                 Node::File { meta, content } => {
-                    let file = target.file(path)?;
-                    hand_over(Waiting { file, meta, content, path }, stored)?;
+                    hand_over(Due { spot: target.spot(path)?, meta, content, path }, stored)?;
                 }
                 Node::HardLink { target: first } if self.standing(first) == path.as_slice() => {
                     let Some(original) = self.files.get(first.as_slice()) else { continue };
                     if let Node::File { meta, content } = &original.entry.node {
-                        let file = target.file(path)?;
-                        hand_over(Waiting { file, meta, content, path }, original)?;
+                        hand_over(Due { spot: target.spot(path)?, meta, content, path }, original)?;
                     }
                 }
-                Node::HardLink { target: first } => target.link(self.standing(first), path)?,
+                Node::HardLink { .. } => {} // when all files are made
                 Node::Unreadable { reason } => {
                     note(report, path, &format!("it was unreadable when preserved: {reason}"));
                 }
@@ -107,6 +105,20 @@ impl<'e> Plan<'e> {
                 | Node::Device { .. } => {
                     target.special(path, node, &mut |what| note(report, path, what))?;
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives files their other names.
+    pub(super) fn link(&self, target: &mut Target) -> Result<(), VaultError> {
+        for stored in &self.chosen {
+            let Entry { path, node: Node::HardLink { target: first } } = &stored.entry else {
+                continue;
+            };
+            let first = self.standing(first);
+            if first != path.as_slice() {
+                target.link(first, path)?;
             }
         }
         Ok(())

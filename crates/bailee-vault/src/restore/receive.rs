@@ -23,7 +23,7 @@ use aws_lc_rs::digest::{Context, SHA256};
 use bailee_store::direct::Room;
 use crossbeam_channel::{Receiver, SendError, Sender, bounded};
 
-use super::{BROKE_OFF, Far, Plan, RestoreReport, Target, Waiting, abandon, fill};
+use super::{BROKE_OFF, Far, Plan, RestoreReport, Target, Waiting, abandon, fill, stopped};
 use crate::error::VaultError;
 use crate::manifest::{Content, Stored, TreeShape, check, read_all};
 use crate::names::SnapshotId;
@@ -87,7 +87,8 @@ pub fn receive(
             });
         }
         drop(jobs);
-        let created = plan.create(&mut target, &report, &mut |waiting, _| {
+        let created = plan.create(&mut target, &report, &mut |due, _| {
+            let waiting = due.make()?;
             made = Some(waiting.path);
             let pieces = begun.recv().map_err(|_| stopped())?;
             jobs_in.send((waiting, pieces)).map_err(|_| stopped())?;
@@ -106,12 +107,6 @@ pub fn receive(
         (_, Err(Broke::File(index, e))) => missing(&plan, index, (e, dest), &report),
     };
     Err(abandon(&plan, &mut target, report, (made, error)))
-}
-
-/// A thread of ours stopped: a bug, told as a failure to write.
-fn stopped() -> VaultError {
-    let (path, detail) = ("(restore)".to_owned(), "a thread stopped".to_owned());
-    VaultError::Destination { path, doing: "write it", detail }
 }
 
 /// The stream broke in this file of the plan: how many are not there.

@@ -2,13 +2,15 @@
 //!
 //! Invariants: paths were checked with the manifest and have no `..`; each component is opened
 //! with `O_NOFOLLOW | O_DIRECTORY` below the destination's own descriptor; each file is created
-//! with `O_EXCL`. Somebody who swaps a directory for a link meanwhile gets an error, not a write.
+//! with `O_EXCL`. Somebody who swaps a directory for a link meanwhile gets an error, or what was
+//! written is in the directory that was moved away: never behind the link.
 
 use std::ffi::OsStr;
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::fs::{
@@ -22,10 +24,15 @@ use crate::error::VaultError;
 use crate::manifest::{DeviceKind, Meta, Node, parent};
 use crate::preserve::path_of;
 
+/// Directories that stay open, at most, of the way down to the one used last.
+const KEPT_OPEN: usize = 32;
+
 pub(crate) struct Target {
-    root: OwnedFd,
-    /// The directory used last; consecutive entries mostly share it.
-    last: Option<(Vec<u8>, OwnedFd)>,
+    root: Arc<OwnedFd>,
+    /// The way down to the directory used last: entries in tree order share most of it.
+    way: Vec<u8>,
+    /// The directories on it, open, each with the length of its path.
+    open: Vec<(usize, Arc<OwnedFd>)>,
 }
 
 fn failed(path: &[u8], doing: &'static str) -> impl Fn(Errno) -> VaultError {
@@ -59,32 +66,35 @@ impl Target {
                 return Err(occupied());
             }
         }
-        Ok(Self { root, last: None })
+        Ok(Self { root: Arc::new(root), way: Vec::new(), open: Vec::new() })
     }
 
-    pub(crate) fn open_directory(&self, path: &[u8]) -> Result<OwnedFd, VaultError> {
+    pub(crate) fn open_directory(&mut self, path: &[u8]) -> Result<Arc<OwnedFd>, VaultError> {
         self.walk(path).map_err(failed(path, "open the directory"))
     }
 
-    fn walk(&self, path: &[u8]) -> Result<OwnedFd, Errno> {
-        let root = self.root.try_clone();
-        let mut fd = root.map_err(|e| Errno::from_io_error(&e).unwrap_or(Errno::IO))?;
-        for component in path.split(|c| *c == b'/').filter(|c| !c.is_empty()) {
-            fd = openat(&fd, component, DIRECTORY, Mode::empty())?;
+    fn walk(&mut self, path: &[u8]) -> Result<Arc<OwnedFd>, Errno> {
+        let leads = |to: &[u8]| path.strip_prefix(to).is_some_and(|r| matches!(r, [] | [b'/', ..]));
+        let kept = self.open.iter().take_while(|(len, _)| leads(&self.way[..*len])).count();
+        self.open.truncate(kept);
+        self.way.truncate(self.open.last().map_or(0, |(len, _)| *len));
+        let mut fd = self.open.last().map_or(&self.root, |(_, fd)| fd).clone();
+        for component in path[self.way.len()..].split(|c| *c == b'/').filter(|c| !c.is_empty()) {
+            fd = Arc::new(openat(&fd, component, DIRECTORY, Mode::empty())?);
+            if self.open.len() < KEPT_OPEN {
+                if !self.way.is_empty() {
+                    self.way.push(b'/');
+                }
+                self.way.extend_from_slice(component);
+                self.open.push((self.way.len(), fd.clone()));
+            }
         }
         Ok(fd)
     }
 
     /// The directory a path lies in, and its last component.
-    fn within<'p>(&mut self, path: &'p [u8]) -> Result<(&OwnedFd, &'p OsStr), VaultError> {
-        let above = parent(path).unwrap_or_default();
-        let name = if above.is_empty() { path } else { &path[above.len() + 1..] };
-        if self.last.as_ref().is_none_or(|(known, _)| known != above) {
-            let fd = self.open_directory(above)?;
-            self.last = Some((above.to_vec(), fd));
-        }
-        let fd = self.last.as_ref().map_or(&self.root, |(_, fd)| fd);
-        Ok((fd, OsStr::from_bytes(name)))
+    fn within<'p>(&mut self, path: &'p [u8]) -> Result<(Arc<OwnedFd>, &'p OsStr), VaultError> {
+        Ok((self.open_directory(parent(path).unwrap_or_default())?, name_of(path)))
     }
 
     pub(crate) fn directory(&mut self, path: &[u8]) -> Result<(), VaultError> {
@@ -92,20 +102,19 @@ impl Target {
         mkdirat(fd, name, Mode::RWXU).map_err(failed(path, "create the directory"))
     }
 
-    pub(crate) fn file(&mut self, path: &[u8]) -> Result<File, VaultError> {
-        let (fd, name) = self.within(path)?;
-        let flags =
-            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = openat(fd, name, flags, Mode::RUSR | Mode::WUSR);
-        file.map(File::from).map_err(failed(path, "create the file"))
+    /// Where a file is going to be made.
+    pub(super) fn spot(&mut self, path: &[u8]) -> Result<Spot, VaultError> {
+        Ok(Spot(self.within(path)?.0))
+    }
+
+    pub(crate) fn file(&mut self, path: &[u8], meta: &Meta) -> Result<File, VaultError> {
+        self.spot(path)?.file(path, meta)
     }
 
     pub(crate) fn link(&mut self, first: &[u8], path: &[u8]) -> Result<(), VaultError> {
-        let above = parent(first).unwrap_or_default();
-        let old = self.open_directory(above)?;
-        let old_name = if above.is_empty() { first } else { &first[above.len() + 1..] };
-        let (fd, name) = self.within(path)?;
-        linkat(&old, OsStr::from_bytes(old_name), fd, name, AtFlags::empty())
+        let (old, old_name) = self.within(first)?;
+        let (new, name) = self.within(path)?;
+        linkat(old, old_name, new, name, AtFlags::empty())
             .map_err(failed(path, "create the hard link"))
     }
 
@@ -118,10 +127,10 @@ impl Target {
         miss: &mut dyn FnMut(&str),
     ) -> Result<(), VaultError> {
         let (fd, name) = self.within(path)?;
-        let make = |kind, device| mknodat(fd, name, kind, Mode::RUSR | Mode::WUSR, device);
+        let make = |kind, device| mknodat(&fd, name, kind, Mode::RUSR | Mode::WUSR, device);
         let (made, meta) = match node {
             Node::Symlink { meta, target } => {
-                (symlinkat(OsStr::from_bytes(target), fd, name), meta)
+                (symlinkat(OsStr::from_bytes(target), &fd, name), meta)
             }
             Node::Fifo { meta } => (make(FileType::Fifo, 0), meta),
             Node::Socket { meta } => (make(FileType::Socket, 0), meta),
@@ -135,7 +144,7 @@ impl Target {
             _ => return Ok(()),
         };
         match made {
-            Ok(()) => apply_named(fd, name, node, meta, miss),
+            Ok(()) => apply_named(&fd, name, node, meta, miss),
             Err(Errno::PERM | Errno::ACCESS) => {
                 miss("it is a special node that only root may create");
             }
@@ -145,10 +154,9 @@ impl Target {
     }
 
     /// Removes what may not have been made yet.
-    pub(crate) fn remove(&self, path: &[u8]) -> Result<(), VaultError> {
-        let above = parent(path).unwrap_or_default();
-        let name = if above.is_empty() { path } else { &path[above.len() + 1..] };
-        match self.walk(above).and_then(|fd| unlinkat(fd, name, AtFlags::empty())) {
+    pub(crate) fn remove(&mut self, path: &[u8]) -> Result<(), VaultError> {
+        let above = self.walk(parent(path).unwrap_or_default());
+        match above.and_then(|fd| unlinkat(fd, name_of(path), AtFlags::empty())) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
             Err(e) => Err(failed(path, "remove the damaged file")(e)),
         }
@@ -165,6 +173,26 @@ impl Target {
     pub(crate) fn sync(&self) -> Result<(), VaultError> {
         syncfs(&self.root).map_err(failed(b".", "sync the file system"))
     }
+}
+
+/// An open directory that a file is going to be made in, by whichever thread.
+pub(super) struct Spot(Arc<OwnedFd>);
+
+impl Spot {
+    /// Makes it, with the permissions it is going to have but for writing by others: nobody else
+    /// may enter the directories of a restore before it ends.
+    pub(super) fn file(&self, path: &[u8], meta: &Meta) -> Result<File, VaultError> {
+        let flags =
+            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = openat(&self.0, name_of(path), flags, Mode::from_raw_mode(meta.mode & 0o755));
+        file.map(File::from).map_err(failed(path, "create the file"))
+    }
+}
+
+/// The last component of a path.
+fn name_of(path: &[u8]) -> &OsStr {
+    let start = path.iter().rposition(|c| *c == b'/').map_or(0, |at| at + 1);
+    OsStr::from_bytes(&path[start..])
 }
 
 /// See [`Target::flusher`].
@@ -249,4 +277,43 @@ fn apply_named(
         tell(miss, &format!("mode {:04o}", meta.mode), set);
     }
     tell(miss, "times", utimensat(directory, name, &times(meta), flags));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Deeper than directories stay open, names that begin alike, up and down again.
+    #[test]
+    fn each_path_leads_to_its_own_directory() {
+        let dest = tempfile::tempdir().unwrap();
+        let mut target = Target::open(dest.path()).unwrap();
+        let deep = vec!["d"; KEPT_OPEN + 8].join("/");
+        let mut paths: Vec<String> =
+            (0..deep.len()).step_by(2).map(|at| deep[..=at].to_owned()).collect();
+        paths.extend(["a", "a/b", "ab", "ab/b", "a/bc", "a/b/c"].map(str::to_owned));
+        for path in &paths {
+            target.directory(path.as_bytes()).unwrap();
+        }
+        let turns = [0, paths.len() - 1, KEPT_OPEN + 7, 3, KEPT_OPEN + 2, KEPT_OPEN - 1];
+        for path in turns.into_iter().chain((0..paths.len()).rev()).map(|at| &paths[at]) {
+            let name = format!("{path}/f");
+            drop(target.file(name.as_bytes(), &Meta::default()).unwrap());
+            assert!(target.open.len() <= KEPT_OPEN);
+            std::fs::remove_file(dest.path().join(name)).expect("it is where its path says");
+        }
+    }
+
+    #[test]
+    fn a_link_in_the_place_of_a_directory_is_not_followed() {
+        let (dest, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let mut target = Target::open(dest.path()).unwrap();
+        target.directory(b"a").unwrap();
+        target.directory(b"b").unwrap();
+        std::fs::remove_dir(dest.path().join("a")).unwrap();
+        std::os::unix::fs::symlink(outside.path(), dest.path().join("a")).unwrap();
+        let refused = target.file(b"a/f", &Meta::default());
+        assert!(matches!(refused, Err(VaultError::Destination { .. })), "{refused:?}");
+        assert_eq!(std::fs::read_dir(outside.path()).unwrap().count(), 0);
+    }
 }

@@ -328,7 +328,7 @@ impl<'a> Giver<'a> {
         (path, meta): (Vec<u8>, &Meta),
         (body, said): (Body, Option<[u8; 32]>),
     ) -> Result<(), VaultError> {
-        let file = self.target.as_mut().map(|target| target.file(&path)).transpose()?;
+        let file = self.target.as_mut().map(|target| target.file(&path, meta)).transpose()?;
         let (size, data) = (body.size, body.data());
         let hash = Proof::of_lengths(size.saturating_sub(data), data) == Proof::Sha256;
         let said = said.filter(|_| hash);
@@ -365,7 +365,7 @@ impl<'a> Giver<'a> {
     /// Metadata of directories, links of what is lost, and onto the disk.
     pub(super) fn finish(mut self) -> Result<Given, VaultError> {
         self.name_links();
-        if let Some(target) = &self.target {
+        if let Some(target) = &mut self.target {
             for (path, meta) in self.directories.iter().rev() {
                 let Some(meta) = meta else { continue };
                 let directory = target.open_directory(path)?;
