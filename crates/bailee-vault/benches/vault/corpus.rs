@@ -1,17 +1,20 @@
-//! Corpora, each with a second version: a source-like tree, incompressible media with shifted
-//! duplicates, a file-system image.
+//! Corpora, each with a second version: a source tree with media beside it, incompressible media
+//! with shifted duplicates, a file-system image of both.
+//!
+//! The source tree is that of every crate the workspace locks, as it was published: the same for
+//! everybody who has the same `Cargo.lock`. Text made of random words was measured before; it takes
+//! a compressor half as long again as what people write, and no tool is for it.
 
-use std::io::Write;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const TEXT_FILES: usize = 12_000;
+/// Of the mix, half of it: about as much as the source tree has.
+const MIX_MEDIA_FILES: usize = 9;
 const MEDIA_FILES: usize = 12;
 const MEDIA_BYTES: usize = 25_000_000;
-const WORDS: &str = "fn let match return self vault chunk offset buffer result error index length \
-                     count string option vector struct impl public module because whether \
-                     invariant";
+/// Crates that other systems need are left out: what is measured is the same there.
+const PLATFORM: &str = "x86_64-unknown-linux-gnu";
 
 /// Something to preserve, below a directory of its own.
 pub(crate) struct Corpus {
@@ -67,22 +70,6 @@ fn next(state: &mut u64) -> u64 {
     *state
 }
 
-fn prose(state: &mut u64, len: usize) -> Vec<u8> {
-    let words: Vec<&str> = WORDS.split_whitespace().collect();
-    let mut out = Vec::with_capacity(len + 64);
-    while out.len() < len {
-        let r = next(state);
-        let word = words[usize::try_from(r % words.len() as u64).unwrap()];
-        match r >> 32 & 15 {
-            0 => out.extend_from_slice(b"\n    "),
-            1 => write!(out, "{word}_{:x} ", r >> 48).unwrap(),
-            2 => write!(out, "{word}({}); ", r >> 54).unwrap(),
-            _ => write!(out, "{word} ").unwrap(),
-        }
-    }
-    out
-}
-
 fn noise(seed: u64, len: usize) -> Vec<u8> {
     let (mut state, mut out) = (seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1, Vec::new());
     out.reserve(len + 8);
@@ -93,23 +80,68 @@ fn noise(seed: u64, len: usize) -> Vec<u8> {
     out
 }
 
-fn source(root: &Path, n: usize) -> PathBuf {
-    root.join(format!("src/{:03}/file{n}.rs", n / 60))
+/// Where each crate's source is: name and version, directory.
+fn crates() -> Vec<(String, PathBuf)> {
+    let mut metadata = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    metadata.args(["metadata", "--format-version", "1", "--locked", "--offline"]);
+    let out = metadata.args(["--filter-platform", PLATFORM]).output().unwrap();
+    let said = String::from_utf8_lossy(&out.stderr);
+    assert!(out.status.success(), "the source tree is that of the crates: {said}; cargo fetch");
+    let metadata: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
+    let published = |package: &&serde_json::Value| package["source"].is_string();
+    let mut crates: Vec<_> = metadata["packages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(published)
+        .map(|package| {
+            let manifest = Path::new(package["manifest_path"].as_str().unwrap());
+            let directory = manifest.parent().unwrap().to_owned();
+            (directory.file_name().unwrap().to_str().unwrap().to_owned(), directory)
+        })
+        .collect();
+    crates.sort();
+    crates
 }
 
-fn text(root: &Path) {
-    let mut state = 0x1234_5678_9abc_def1;
-    for n in 0..TEXT_FILES {
-        let path = source(root, n);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        let len = 2000 + usize::try_from(next(&mut state) % 46_000).unwrap();
-        std::fs::write(path, prose(&mut state, len)).unwrap();
+/// Copies what is below a directory; links and the like are left out.
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for item in std::fs::read_dir(from).unwrap() {
+        let item = item.unwrap();
+        let (kind, to) = (item.file_type().unwrap(), to.join(item.file_name()));
+        if kind.is_dir() {
+            copy(&item.path(), &to);
+        } else if kind.is_file() {
+            std::fs::write(to, std::fs::read(item.path()).unwrap()).unwrap();
+        }
     }
 }
 
+fn source(root: &Path) {
+    for (name, directory) in crates() {
+        copy(&directory, &root.join("src").join(name));
+    }
+}
+
+/// Every file below, in order of its path.
+fn files(root: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for item in std::fs::read_dir(root).unwrap() {
+        let path = item.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
 fn mix(root: &Path) {
-    text(root);
-    media(root, 6);
+    source(root);
+    media(root, MIX_MEDIA_FILES);
 }
 
 /// Every fourth file is the one before, shifted by a few bytes.
@@ -125,13 +157,13 @@ fn media(root: &Path, files: usize) {
     }
 }
 
+/// A change in every twentieth file, and one more to keep.
 fn mix_again(root: &Path) {
-    let mut state = 99;
-    for n in (0..TEXT_FILES).step_by(20) {
-        let mut content = std::fs::read(source(root, n)).unwrap();
-        let at = content.len() / 2;
-        content.splice(at..at, prose(&mut state, 200));
-        std::fs::write(source(root, n), content).unwrap();
+    for path in files(&root.join("src")).iter().step_by(20) {
+        let mut content = std::fs::read(path).unwrap();
+        let (at, line) = (content.len() / 2, content[..content.len().min(200)].to_vec());
+        content.splice(at..at, line);
+        std::fs::write(path, content).unwrap();
     }
     std::fs::write(root.join("media/new.mp4"), noise(5, MEDIA_BYTES)).unwrap();
 }
@@ -147,7 +179,7 @@ fn media_again(root: &Path) {
 fn image(root: &Path) {
     let tree = root.with_file_name("tree");
     std::fs::create_dir_all(&tree).unwrap();
-    text(&tree);
+    source(&tree);
     media(&tree, 4);
     let image = root.join("disk.img");
     let file = std::fs::File::create(&image).unwrap();
