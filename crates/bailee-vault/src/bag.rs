@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 use aws_lc_rs::digest::{Context, SHA256};
 use serde_json::{Value, json};
 
+use crate::chunk::Desk;
 use crate::error::VaultError;
 use crate::export::ExportReport;
 use crate::manifest::{Content, Meta, Node, Stored};
@@ -27,7 +28,6 @@ use crate::names::SnapshotId;
 use crate::preserve::{Progress, path_of};
 use crate::read::{Bytes, Fetch, TOGETHER, Take, read_file};
 use crate::restore::Arriving;
-use crate::unit::Desk;
 use crate::vault::{Absent, Vault};
 use crate::verify::Problem;
 use bailee_ledger::to_hex;

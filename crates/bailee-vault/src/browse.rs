@@ -13,13 +13,14 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
+use crate::chunk::Desk;
 use crate::error::VaultError;
 use crate::manifest::{Entry, Extent, Stored};
 use crate::names::SnapshotId;
 use crate::open::located;
 use crate::pack::ChunkId;
 use crate::stay::lock;
-use crate::unit::{Desk, Unit};
+use crate::unit::Unit;
 use crate::vault::{Absent, Vault};
 
 /// Chunks of plain text that are kept, the last used: at most 16 MiB.

@@ -7,11 +7,11 @@
 use std::ops::Range;
 use std::path::PathBuf;
 
+use crate::chunk::Desk;
 use crate::error::VaultError;
 use crate::manifest::{Extent, Stored};
 use crate::names::SnapshotId;
 use crate::preserve::path_of;
-use crate::unit::Desk;
 use crate::vault::{Absent, Vault};
 
 /// A file that is hit.

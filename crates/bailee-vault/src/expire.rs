@@ -189,6 +189,9 @@ impl Vault {
             self.objects.delete(&name)?;
             report.snapshots += 1;
         }
+        for name in self.objects.list(&names::doubts(&tenant.tag, &unit))? {
+            self.objects.delete(&name)?;
+        }
         for kind in [Kind::Draft, Kind::Index, Kind::Sorted, Kind::MetaPack, Kind::DataPack] {
             for name in self.objects.list(&names::of_kind(&tenant.tag, &unit, kind))? {
                 if matches!(kind, Kind::MetaPack | Kind::DataPack) {

@@ -25,6 +25,7 @@ use std::sync::{Arc, Mutex};
 use bailee_ledger::to_hex;
 use bailee_store::{ObjectError, Objects};
 
+use crate::doubt::Doubts;
 use crate::error::VaultError;
 use crate::key::Secret;
 use crate::names::{self, Tag};
@@ -172,6 +173,8 @@ pub(crate) struct Table {
     known: HashSet<Tag>,
     /// Packs whose chunks do not count as there.
     condemned: HashSet<Tag>,
+    /// Packs that gave wrong bytes.
+    doubts: Doubts,
     /// Tenant and unit, once they are said: packs are looked for before they are counted on.
     unit: Option<(Tag, Tag)>,
     /// Packs that were looked for, and whether they are there.
@@ -188,8 +191,8 @@ impl Table {
     pub(crate) fn new(objects: Arc<dyn Objects>) -> Self {
         let (known, condemned, sorted) = (HashSet::new(), HashSet::new(), Vec::new());
         let (unit, looked, old, entries) = (None, Mutex::default(), Vec::new(), Vec::new());
-        let unread = Vec::new();
-        Self { objects, known, condemned, unit, looked, sorted, old, entries, unread }
+        let (doubts, unread) = (Doubts::default(), Vec::new());
+        Self { objects, known, condemned, doubts, unit, looked, sorted, old, entries, unread }
     }
 
     /// Names a segment that is damaged and left out.
@@ -203,9 +206,10 @@ impl Table {
         VaultError::MissingChunk { chunk, unit, unread }
     }
 
-    /// Says whose packs these are.
-    pub(crate) fn in_unit(&mut self, tenant: Tag, unit: Tag) {
+    /// Says whose packs these are, and which of them are doubted.
+    pub(crate) fn in_unit(&mut self, (tenant, unit): (Tag, Tag), doubts: Doubts) {
         self.unit = Some((tenant, unit));
+        self.doubts = doubts;
     }
 
     /// Leaves these packs out.
@@ -243,21 +247,32 @@ impl Table {
 
     /// Where a chunk lies. A segment that fails on the way is an error only if no other knows. An
     /// old segment that somebody put back may name packs that are gone: one that is there comes
-    /// before them, and if none is, what comes is the first, so that reading says which is missing.
+    /// before them, one that is not doubted before one that is, and if none is there, what comes is
+    /// the first, so that reading says which is missing.
     pub(crate) fn find(&self, id: &ChunkId) -> Result<Option<(PackRow, Slot)>, VaultError> {
         let first = self.look(id, &self.condemned)?;
-        if first.is_none_or(|(row, _)| self.is_there(&row)) {
+        if first.is_none_or(|(row, _)| self.is_sound(&row)) {
             return Ok(first);
         }
-        let (mut next, mut without) = (first, self.condemned.clone());
-        while let Some((row, _)) = next {
-            if self.is_there(&row) {
-                return Ok(next);
-            }
+        let places = self.places(id)?;
+        let sound = places.iter().find(|(row, _)| self.is_sound(row));
+        let there = || places.iter().find(|(row, _)| self.is_there(row));
+        Ok(sound.or_else(there).copied().or(first))
+    }
+
+    /// Everywhere a chunk lies.
+    pub(crate) fn places(&self, id: &ChunkId) -> Result<Vec<(PackRow, Slot)>, VaultError> {
+        let (mut places, mut without) = (Vec::new(), self.condemned.clone());
+        while let Some((row, slot)) = self.look(id, &without)? {
+            places.push((row, slot));
             without.insert(row.id);
-            next = self.look(id, &without)?;
         }
-        Ok(first)
+        Ok(places)
+    }
+
+    /// Whether a pack is there and never gave wrong bytes.
+    fn is_sound(&self, row: &PackRow) -> bool {
+        self.is_there(row) && !self.doubts.has(&row.id)
     }
 
     /// Whether the store has a pack: asked once. After some questions all packs are listed, which
@@ -323,5 +338,10 @@ impl Table {
     /// counts as absent: it is stored again.
     pub(crate) fn has(&self, id: &ChunkId) -> bool {
         self.find(id).is_ok_and(|found| found.is_some_and(|(row, _)| self.is_there(&row)))
+    }
+
+    /// The same, and in a pack that is not doubted.
+    pub(crate) fn trusts(&self, id: &ChunkId) -> bool {
+        self.find(id).is_ok_and(|found| found.is_some_and(|(row, _)| self.is_sound(&row)))
     }
 }

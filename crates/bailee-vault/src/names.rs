@@ -72,6 +72,9 @@ pub(crate) const ROOT: &str = "vault/";
 pub(crate) const KEKS: &str = "vault/kek/";
 pub(crate) const TENANTS: &str = "vault/t/";
 
+/// The folder of a unit's doubts.
+pub(crate) const DOUBT: &str = "doubt";
+
 pub(crate) fn config(kek: &Tag) -> String {
     format!("{KEKS}{}", to_hex(kek))
 }
@@ -112,6 +115,14 @@ pub(crate) fn of_kind(tenant: &Tag, unit_tag: &Tag, kind: Kind) -> String {
 }
 pub(crate) fn object(tenant: &Tag, unit: &Tag, kind: Kind, id: &Tag) -> String {
     format!("{}{}", of_kind(tenant, unit, kind), to_hex(id))
+}
+
+/// The prefix of a unit's doubts.
+pub(crate) fn doubts(tenant: &Tag, unit_tag: &Tag) -> String {
+    format!("{}{DOUBT}/", unit(tenant, unit_tag))
+}
+pub(crate) fn is_doubt(name: &str) -> bool {
+    name.rsplit('/').nth(1) == Some(DOUBT)
 }
 
 /// The id at the end of an object's name.

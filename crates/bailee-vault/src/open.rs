@@ -17,10 +17,11 @@ use std::sync::Arc;
 
 use bailee_store::ObjectError;
 
+use crate::chunk::Desk;
 use crate::error::VaultError;
 use crate::manifest::{Content, Extent, Node, Stored, tree_order};
 use crate::names::SnapshotId;
-use crate::unit::{Desk, Unit};
+use crate::unit::Unit;
 use crate::vault::{Absent, Vault};
 
 /// A regular file of a snapshot. Opening reads the manifest, once; reading reads chunks only.

@@ -146,8 +146,8 @@ fn forward(
     let mut safe = HashSet::new();
     if !live.is_empty() {
         let condemned = lock(&unit.condemned).clone();
-        let stays =
-            |id: &Tag| there.contains(id) && !leaving.contains(id) && !condemned.contains_key(id);
+        let goes = |id: &Tag| leaving.contains(id) || condemned.contains_key(id);
+        let stays = |id: &Tag| there.contains(id) && !goes(id) && !unit.doubts.has(id);
         let fresh = unit.stays.fresh(); // may be deleted if their session fails
         unit.each_segment(&mut |segment| {
             let packs = segment.packs.iter().map(|(row, slots)| (row.id, slots));
@@ -166,7 +166,8 @@ fn forward(
             continue;
         }
         match forward.pack(&candidate.row, wanted) {
-            Ok(()) | Err(VaultError::Damaged { .. }) => {}
+            Ok(()) => {}
+            Err(e @ VaultError::Damaged { .. }) => unit.doubt(&candidate.row, &e),
             Err(VaultError::Store(ObjectError::NotFound { .. })) => {}
             Err(e) => return Err(e),
         }
@@ -196,7 +197,9 @@ pub(crate) fn finish(unit: &Unit, report: &mut ExpireReport) -> Result<(), Vault
     }
     lock(&unit.retired).clear();
     for row in condemned.values() {
-        unit.objects.delete(&unit.object(row.kind, &row.id))?;
+        let name = unit.object(row.kind, &row.id);
+        unit.objects.delete(&name)?;
+        unit.doubts.forget(&*unit.objects, (row.id, &name))?;
         lock(&unit.condemned).remove(&row.id);
         report.packs += 1;
         report.freed_bytes += row.size;

@@ -15,6 +15,7 @@ use std::thread;
 use aws_lc_rs::digest::{Context, SHA256};
 use crossbeam_channel::{Receiver, Sender, bounded};
 
+use crate::chunk::Desk;
 use crate::error::VaultError;
 use crate::index::Table;
 use crate::manifest::{Content, Entry, Extent, Stored};
@@ -23,7 +24,7 @@ use crate::pack::ChunkId;
 use crate::preserve::hash_zeros;
 use crate::proof::Proof;
 use crate::root::finish;
-use crate::unit::{Desk, Unit};
+use crate::unit::Unit;
 use crate::vault::{Absent, Vault};
 use bailee_ledger::to_hex;
 

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 
 use bailee_store::{ObjectError, Objects};
 
+use crate::doubt;
 use crate::error::VaultError;
 use crate::index::PackRow;
 use crate::scrub::rows;
@@ -50,6 +51,7 @@ pub fn repair_packs(
                 objects.delete(&name)?;
                 objects.put(&name, &pack)?;
                 if hash_object(objects, &name, row) == Ok(true) {
+                    doubt::clear(objects, &name)?;
                     report.packs += 1;
                     report.bytes += row.size;
                     continue;

@@ -11,16 +11,17 @@
 //! A scrub proves that packs are what the index says, not that the index is authentic: that takes
 //! the key (`verify.rs`). Damage is put right by `repair.rs`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::ops::Bound;
 use std::path::PathBuf;
 
 use bailee_ledger::to_hex;
 use bailee_store::{ObjectError, Objects, Slot, SlotError};
 
+use crate::doubt;
 use crate::error::VaultError;
 use crate::index::{self, PackRow};
-use crate::names;
+use crate::names::{self, Tag};
 use crate::seal::Kind;
 use crate::sorted;
 use crate::verify::{Problem, ScrubReport, hash_object};
@@ -88,6 +89,7 @@ pub fn scrub_some(
 ) -> Result<ScrubRun, VaultError> {
     let mut report = ScrubReport { packs: 0, bytes: 0, problems: Vec::new() };
     let rows = rows(objects, &mut report.problems)?;
+    let doubted = doubt::all(objects)?;
     let of_bytes: u64 = rows.values().map(|row| row.size).sum();
     let most = match budget {
         Budget::Everything => u64::MAX,
@@ -102,7 +104,7 @@ pub fn scrub_some(
         if spent >= most && last.is_some() {
             break;
         }
-        check(objects, name, row, &mut report)?;
+        check(objects, (name, row), &doubted, &mut report)?;
         rounds_ended += u64::from(rows.last_key_value().is_some_and(|(end, _)| end == name));
         (spent, unsaved, last) = (spent + row.size, unsaved + row.size, Some(name));
         if unsaved >= KEPT_EVERY {
@@ -116,15 +118,19 @@ pub fn scrub_some(
     Ok(ScrubRun { report, of_bytes, rounds_ended })
 }
 
-/// Hashes one pack. One that is missing is looked for in the index again: a prune may be at work.
+/// Hashes one pack, and says in the store whether it is to be doubted. One that is missing is
+/// looked for in the index again: a prune may be at work.
 pub(crate) fn check(
     objects: &dyn Objects,
-    name: &str,
-    row: &PackRow,
+    (name, row): (&str, &PackRow),
+    doubted: &HashSet<Tag>,
     report: &mut ScrubReport,
 ) -> Result<(), VaultError> {
     let what = match hash_object(objects, name, row) {
         Ok(true) => {
+            if doubted.contains(&row.id) {
+                doubt::clear(objects, name)?;
+            }
             report.packs += 1;
             report.bytes += row.size;
             return Ok(());
@@ -137,6 +143,10 @@ pub(crate) fn check(
         return Ok(());
     }
     report.packs += 1;
+    if !missing && !doubted.contains(&row.id) {
+        // One that cannot be written down is found again by the next who reads.
+        drop(doubt::put(objects, name, &what));
+    }
     report.problems.push(Problem { path: PathBuf::from(name), what });
     Ok(())
 }

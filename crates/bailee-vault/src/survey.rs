@@ -38,8 +38,8 @@ pub(crate) struct Candidate {
 /// What was found.
 #[derive(Default)]
 pub(crate) struct Survey {
-    /// Packs that are dead enough to go, or gone already: an old segment that was put back names
-    /// such, and no copy of a chunk may be taken for safe in one.
+    /// Packs that are dead enough to go, or doubted, or gone already: an old segment that was put
+    /// back names such. No copy of a chunk may be taken for safe in one.
     pub(crate) candidates: Vec<Candidate>,
     /// Packs that no segment names, nobody writes, and no snapshot lay in.
     pub(crate) orphans: Vec<(Kind, Tag)>,
@@ -155,7 +155,8 @@ impl Indexes<'_, '_> {
                     survey.there.insert(row.id);
                 }
                 let live = self.live(&slots);
-                if !again && !self.fresh.contains(&row.id) && is_dead(live, &slots) {
+                let goes = is_dead(live, &slots) || unit.doubts.has(&row.id);
+                if !again && !self.fresh.contains(&row.id) && goes {
                     survey.candidates.push(Candidate { row, slots });
                 }
             }

@@ -1,50 +1,32 @@
-//! A custody unit: its keys, its chunk table, and authenticated reads of its chunks.
+//! A custody unit: its keys and its chunk table. Reading its chunks is in `chunk.rs`.
 //!
 //! Invariants
 //! 1. Deduplication never leaves a unit (docs/decisions/0010): destroying the unit's key destroys
 //!    all of its data and nothing of any other unit.
-//! 2. A chunk is served only if its record is authentic and its keyed BLAKE3 is its id.
-//! 3. The table is replaced whole; readers keep the one they have.
+//! 2. The table is replaced whole; readers keep the one they have.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use bailee_ledger::to_hex;
-use bailee_store::direct::Room;
-use bailee_store::{Objects, Ranges};
+use bailee_store::Objects;
 
+use crate::chunk::{Desk, OpenPack};
 use crate::chunker::Cutter;
+use crate::doubt::Doubts;
 use crate::error::VaultError;
 use crate::index::{PackRow, Segment, Table};
 use crate::key::Secret;
 use crate::manifest::{Stored, check, read_all};
 use crate::names::{self, SnapshotId, Tag};
-use crate::pack::{ChunkId, open_record, read_directory};
-use crate::seal::{HEADER, Kind, Place, Seal};
+use crate::pack::ChunkId;
+use crate::seal::{Kind, Place};
 use crate::snapshot::Snapshot;
 use crate::sorted::Sorted;
 use crate::stay::{Stay, Stays, lock};
 
-/// Packs kept open: 4 GiB of data, and up to two descriptors each.
-const OPEN_PACKS: usize = 128;
-
 /// A segment, or why it cannot be used.
 type Read = Result<Segment, VaultError>;
 type Opened = Result<Arc<Sorted>, VaultError>;
-
-/// A pack that is being read from.
-struct OpenPack {
-    seal: Seal,
-    ranges: Option<Box<dyn Ranges>>,
-}
-
-/// What one reading thread keeps between chunks, so that memory is touched once.
-#[derive(Default)]
-pub(crate) struct Desk {
-    room: Room,
-    /// The chunk read last.
-    pub(crate) plain: Vec<u8>,
-}
 
 pub(crate) struct Unit {
     pub(crate) objects: Arc<dyn Objects>,
@@ -55,7 +37,8 @@ pub(crate) struct Unit {
     chunk_key: Secret,
     pub(crate) cutter: Cutter,
     table: RwLock<Arc<Table>>,
-    open: Mutex<HashMap<Tag, Arc<OpenPack>>>,
+    /// Packs that are being read from.
+    pub(crate) open: Mutex<HashMap<Tag, Arc<OpenPack>>>,
     /// Shared by preserving, reading and pruning; exclusive for erasing, reindexing and merging.
     pub(crate) gate: RwLock<()>,
     /// Held by whoever prunes.
@@ -69,14 +52,13 @@ pub(crate) struct Unit {
     pub(crate) condemned: Mutex<HashMap<Tag, PackRow>>,
     /// Names of segments that tables leave out, for the same reason.
     pub(crate) retired: Mutex<HashSet<String>>,
+    /// Packs that gave wrong bytes.
+    pub(crate) doubts: Doubts,
     /// Packs that snapshots name and a prune has rewritten.
     rewritten: Mutex<HashSet<Tag>>,
     /// A table is made by one thread at a time, so that an older one never comes last.
     reloading: Mutex<()>,
 }
-
-/// What takes the chunks of a pack.
-pub(crate) type TakeChunk<'a> = dyn FnMut(ChunkId, &[u8]) -> Result<(), VaultError> + 'a;
 
 impl Unit {
     pub(crate) fn load(
@@ -105,6 +87,7 @@ impl Unit {
             stays: Stays::default(),
             condemned: Mutex::default(),
             retired: Mutex::default(),
+            doubts: Doubts::default(),
             rewritten: Mutex::default(),
             reloading: Mutex::default(),
             objects,
@@ -262,7 +245,9 @@ impl Unit {
     pub(crate) fn reload(&self) -> Result<(), VaultError> {
         let _one = lock(&self.reloading);
         let mut table = Table::new(Arc::clone(&self.objects));
-        table.in_unit(self.place.tenant, self.place.unit);
+        let Place { tenant, unit, .. } = self.place;
+        self.doubts.load(&*self.objects, &names::doubts(&tenant, &unit))?;
+        table.in_unit((tenant, unit), self.doubts.clone());
         table.without(lock(&self.condemned).keys().copied().collect());
         for (name, opened) in self.sorted(&self.table())? {
             match opened {
@@ -279,80 +264,6 @@ impl Unit {
         *self.table.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(table);
         self.open.lock().unwrap_or_else(PoisonError::into_inner).clear();
         Ok(())
-    }
-
-    fn open_pack(&self, kind: Kind, pack: Tag, name: &str) -> Result<Arc<OpenPack>, VaultError> {
-        let ready = self.open.lock().unwrap_or_else(PoisonError::into_inner).get(&pack).cloned();
-        if let Some(ready) = ready {
-            return Ok(ready);
-        }
-        let ranges = self.objects.ranges(name)?;
-        let header = match &ranges {
-            Some(ranges) => ranges.read(0..HEADER as u64, &mut Room::default())?.to_vec(),
-            None => self.objects.get_range(name, 0..HEADER as u64)?,
-        };
-        let seal = Seal::open(&self.dek, &self.place(kind, pack), name, &header)?;
-        let opened = Arc::new(OpenPack { seal, ranges });
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if open.len() >= OPEN_PACKS {
-            open.clear();
-        }
-        open.insert(pack, Arc::clone(&opened));
-        Ok(opened)
-    }
-
-    /// One chunk, authentic, in `desk.plain`.
-    pub(crate) fn chunk(
-        &self,
-        table: &Table,
-        id: &ChunkId,
-        len: u32,
-        desk: &mut Desk,
-    ) -> Result<(), VaultError> {
-        let (row, slot) = table.find(id)?.ok_or_else(|| table.missing(id, &self.name))?;
-        let name = self.object(row.kind, &row.id);
-        let pack = self.open_pack(row.kind, row.id, &name)?;
-        let Desk { room, plain } = desk;
-        if let Some(ranges) = &pack.ranges {
-            open_record(&pack.seal, &name, &slot.info, ranges.read(slot.range(), room)?, plain)?;
-        } else {
-            let mut sealed = self.objects.get_range(&name, slot.range())?;
-            open_record(&pack.seal, &name, &slot.info, &mut sealed, plain)?;
-        }
-        if plain.len() == len as usize && self.chunk_id(plain) == *id {
-            Ok(())
-        } else {
-            plain.clear();
-            Err(VaultError::damaged(&name, format!("chunk {} is not what its id says", to_hex(id))))
-        }
-    }
-
-    /// Reads a pack whole and hands out the chunks of it that are `wanted`, each authentic and what
-    /// its id says. Gives the pack's size.
-    pub(crate) fn records(
-        &self,
-        (kind, id): (Kind, Tag),
-        wanted: impl Fn(&ChunkId) -> bool,
-        take: &mut TakeChunk<'_>,
-    ) -> Result<u64, VaultError> {
-        let (name, place) = (self.object(kind, &id), self.place(kind, id));
-        let mut pack = self.objects.get(&name)?;
-        let slots = read_directory(self.key(), &place, &name, &pack)?;
-        let seal = Seal::open(self.key(), &place, &name, &pack)?;
-        let (size, mut plain) = (pack.len() as u64, Vec::new());
-        for slot in slots.iter().filter(|slot| wanted(&slot.info.id)) {
-            let range = slot.range();
-            let at = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
-            let sealed = pack.get_mut(at(range.start)..at(range.end));
-            let sealed =
-                sealed.ok_or_else(|| VaultError::damaged(&name, "its directory does not fit"))?;
-            open_record(&seal, &name, &slot.info, sealed, &mut plain)?;
-            if self.chunk_id(&plain) != slot.info.id {
-                return Err(VaultError::damaged(&name, "a chunk is not what its id says"));
-            }
-            take(slot.info.id, &plain)?;
-        }
-        Ok(size)
     }
 
     /// The manifest of a snapshot: authentic, checked, and matching the root.

@@ -13,6 +13,8 @@ use aws_lc_rs::digest::{Context, SHA256};
 use bailee_store::direct::Room;
 use bailee_store::{ObjectError, Objects};
 
+use crate::chunk::Desk;
+use crate::doubt;
 use crate::error::VaultError;
 use crate::index::{PackHash, PackRow};
 use crate::names::SnapshotId;
@@ -20,7 +22,6 @@ use crate::preserve::path_of;
 use crate::read::{read_file, spread};
 use crate::root::finish;
 use crate::scrub::{check, rows};
-use crate::unit::Desk;
 use crate::vault::{Absent, Vault};
 
 /// Bytes hashed at a time.
@@ -120,8 +121,9 @@ impl Vault {
 /// Store failures while listing; what is wrong with single objects is in the report.
 pub fn scrub_packs(objects: &dyn Objects) -> Result<ScrubReport, VaultError> {
     let mut report = ScrubReport { packs: 0, bytes: 0, problems: Vec::new() };
+    let doubted = doubt::all(objects)?;
     for (name, row) in rows(objects, &mut report.problems)? {
-        check(objects, &name, &row, &mut report)?;
+        check(objects, (&name, &row), &doubted, &mut report)?;
     }
     Ok(report)
 }

@@ -17,6 +17,7 @@ mod holes;
 use std::io::Write;
 use std::path::PathBuf;
 
+use crate::chunk::Desk;
 use crate::error::VaultError;
 use crate::index::Table;
 use crate::manifest::{Content, DeviceKind, Meta, Node, Stored};
@@ -24,7 +25,7 @@ use crate::names::SnapshotId;
 use crate::preserve::{Progress, path_of};
 use crate::proof::Proof;
 use crate::read::{Bytes, Fetch, TOGETHER, read_proven};
-use crate::unit::{Desk, Unit};
+use crate::unit::Unit;
 use crate::vault::{Absent, Tenant, Vault};
 use crate::verify::Problem;
 use header::{BLOCK, Header, Sparse};

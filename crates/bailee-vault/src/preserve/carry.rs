@@ -5,6 +5,7 @@
 //! in condemned packs only; its copy is in a pack of this session, which is fresh.
 
 use super::work::Session;
+use crate::chunk::Desk;
 use crate::error::VaultError;
 use crate::forward::Forward;
 use crate::manifest::{Extent, Stored};
@@ -12,7 +13,6 @@ use crate::pack::ChunkId;
 use crate::seal::Kind;
 use crate::snapshot::Snapshot;
 use crate::stay::lock;
-use crate::unit::Desk;
 
 /// Copies forward all that the snapshot needs and the unit's table does not offer any more.
 pub(super) fn carry(

@@ -7,13 +7,13 @@
 use std::io::Write;
 
 use super::{Plan, damage_of};
+use crate::chunk::Desk;
 use crate::error::VaultError;
 use crate::manifest::{Extent, Node, Stored, TreeShape, write_all};
 use crate::names::SnapshotId;
 use crate::pattern::Pattern;
 use crate::read::{Bytes, Fetch, TOGETHER, read_file};
 use crate::transfer::{FrameWriter, Kind, MOST, unsent};
-use crate::unit::Desk;
 use crate::vault::{Absent, Vault};
 use crate::wire::Writer;
 

@@ -28,13 +28,13 @@ use std::time::Instant;
 
 use bailee_store::direct::{Room, Writer};
 
+use crate::chunk::Desk;
 use crate::error::VaultError;
 use crate::manifest::{Content, Meta, Stored};
 use crate::names::SnapshotId;
 use crate::pattern::Pattern;
 use crate::preserve::{Progress, path_of};
 use crate::read::{Bytes, Take, read_file, spread};
-use crate::unit::Desk;
 use crate::vault::{Absent, Vault};
 use crate::verify::Problem;
 use plan::Plan;

@@ -10,6 +10,7 @@ mod canary;
 mod clear;
 mod compact;
 mod crash;
+mod doubt;
 mod export;
 mod format;
 mod holes;
