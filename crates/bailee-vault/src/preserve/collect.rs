@@ -5,7 +5,8 @@
 //! draft of the files whose chunks are all durable: an interrupted copy is neither stored nor, but
 //! for its last eighth and the file it stopped in, read twice.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
+use std::thread;
 
 use crossbeam_channel::Receiver;
 
@@ -18,7 +19,7 @@ use crate::error::VaultError;
 use crate::index::{PackRow, Segment};
 use crate::key::random;
 use crate::manifest::{Extent, Node, Stored, write_all};
-use crate::names;
+use crate::names::{self, SnapshotId};
 use crate::pack::ChunkId;
 use crate::pack::Slot;
 use crate::seal::Kind;
@@ -45,8 +46,8 @@ pub(super) struct Collector<'a> {
     files: u64,
     bytes: u64,
     unchanged: (u64, u64),
-    packs: usize,
-    /// Chunks this session has made durable.
+    /// Packs this session has made durable, and what is in them.
+    packs: Vec<names::Tag>,
     durable: HashSet<ChunkId>,
     /// Files in no draft yet, and the drafts put so far.
     undrafted: Vec<usize>,
@@ -74,7 +75,7 @@ impl<'a> Collector<'a> {
             files: 0,
             bytes: 0,
             unchanged: (0, 0),
-            packs: 0,
+            packs: Vec::new(),
             durable: HashSet::new(),
             undrafted: Vec::new(),
             drafts: Vec::new(),
@@ -156,13 +157,12 @@ impl<'a> Collector<'a> {
 
     fn packed(&mut self, row: PackRow, slots: Vec<Slot>) -> Result<(), VaultError> {
         self.stored_bytes += row.size;
-        self.packs += 1;
+        self.packs.push(row.id);
+        self.durable.extend(slots.iter().map(|slot| slot.info.id));
         self.segment.packs.push((row, slots));
-        if self.segment.packs.len() < (self.packs / 8).clamp(2, SEGMENT_PACKS) {
+        if self.segment.packs.len() < (self.packs.len() / 8).clamp(2, SEGMENT_PACKS) {
             return Ok(());
         }
-        let ids = self.segment.packs.iter().flat_map(|(_, slots)| slots);
-        self.durable.extend(ids.map(|slot| slot.info.id));
         self.flush_segment()?;
         self.draft()
     }
@@ -246,19 +246,45 @@ impl<'a> Collector<'a> {
         })
     }
 
-    /// Stores the manifest and its index, then puts the snapshot.
+    /// Stores the manifest and its index, computes its root beside it, then puts the snapshot.
     pub(super) fn commit(
         &mut self,
         session: &Session<'_>,
         snapshot: &mut Snapshot,
         entries: &[Stored],
     ) -> Result<(), VaultError> {
-        let mut storer = Storer::new(session, Kind::MetaPack)?;
+        let (manifest, root) = thread::scope(|scope| {
+            let root = scope.spawn(|| snapshot.root_over(entries));
+            let manifest = self.put_manifest(session, entries);
+            (manifest, root.join().expect("hashing does not panic"))
+        });
+        (snapshot.manifest, snapshot.info.root) = (manifest?, root);
+        snapshot.info.id = SnapshotId::of_root(&root);
+        self.unit.reload()?;
+        carry(session, snapshot, entries)?;
+        let _switch = lock(&self.unit.switch);
+        carry(session, snapshot, entries)?; // what was condemned meanwhile
+        snapshot.packs = self.packs_of(snapshot, entries)?;
+        let id = snapshot.info.id;
+        let object = snapshot.seal(self.unit.key(), &self.unit.place(Kind::Snapshot, id.0))?;
+        lock(&self.unit.taken).insert(id); // before: the store may put it and not say so
+        self.unit.objects.put(&names::snapshot(&self.unit.tenant_tag(), &id), &object)?;
+        self.stored_bytes += object.len() as u64;
+        Ok(())
+    }
+
+    /// The chunks of the manifest, stored and indexed.
+    fn put_manifest(
+        &mut self,
+        session: &Session<'_>,
+        entries: &[Stored],
+    ) -> Result<Vec<(ChunkId, u32)>, VaultError> {
+        let (mut storer, mut chunks) = (Storer::new(session, Kind::MetaPack)?, Vec::new());
         for piece in write_all(entries).chunks(MANIFEST_PIECE) {
             storer.laps.begin();
             let (id, full) = storer.store(piece)?;
             let len = u32::try_from(piece.len()).expect("a piece has at most 1 MiB");
-            snapshot.manifest.push((id, len));
+            chunks.push((id, len));
             if let Some(pack) = full {
                 self.packed(put_pack(self.unit, &pack, &session.alive)?, pack.slots)?;
             }
@@ -267,17 +293,28 @@ impl<'a> Collector<'a> {
             self.packed(put_pack(self.unit, &pack, &session.alive)?, pack.slots)?;
         }
         self.flush_segment()?;
-        self.unit.reload()?;
-        carry(session, snapshot, entries)?;
-        let _switch = lock(&self.unit.switch);
-        carry(session, snapshot, entries)?; // what was condemned meanwhile
-        snapshot.packs = packs_of(self.unit, snapshot, entries)?;
-        let id = snapshot.info.id;
-        let object = snapshot.seal(self.unit.key(), &self.unit.place(Kind::Snapshot, id.0))?;
-        lock(&self.unit.taken).insert(id); // before: the store may put it and not say so
-        self.unit.objects.put(&names::snapshot(&self.unit.tenant_tag(), &id), &object)?;
-        self.stored_bytes += object.len() as u64;
-        Ok(())
+        Ok(chunks)
+    }
+
+    /// Every pack the snapshot's manifest and content lie in, sorted: those of this session, and
+    /// where the table has what was stored before.
+    fn packs_of(
+        &self,
+        snapshot: &Snapshot,
+        entries: &[Stored],
+    ) -> Result<Vec<names::Tag>, VaultError> {
+        let table = self.unit.table();
+        let data = entries.iter().flat_map(|s| &s.extents).filter_map(|e| match e {
+            Extent::Data(id, _) => Some(id),
+            Extent::Zeros(_) | Extent::Unreadable(_) | Extent::Identity(..) => None,
+        });
+        let mut packs: BTreeSet<names::Tag> = self.packs.iter().copied().collect();
+        let all = data.chain(snapshot.manifest.iter().map(|(id, _)| id));
+        for id in all.filter(|id| !self.durable.contains(*id)) {
+            let (row, _) = table.find(id)?.ok_or_else(|| table.missing(id, &self.unit.name))?;
+            packs.insert(row.id);
+        }
+        Ok(packs.into_iter().collect())
     }
 
     pub(super) fn stored_bytes(&self) -> u64 {
@@ -289,23 +326,4 @@ impl<'a> Collector<'a> {
 fn of_source(e: &VaultError) -> bool {
     use VaultError::{Archive, Source, Transfer};
     matches!(e, Archive { .. } | Source { .. } | Transfer { .. })
-}
-
-/// Every pack the snapshot's manifest and content lie in, sorted.
-fn packs_of(
-    unit: &Unit,
-    snapshot: &Snapshot,
-    entries: &[Stored],
-) -> Result<Vec<names::Tag>, VaultError> {
-    let table = unit.table();
-    let data = entries.iter().flat_map(|s| &s.extents).filter_map(|e| match e {
-        Extent::Data(id, _) => Some(id),
-        Extent::Zeros(_) | Extent::Unreadable(_) | Extent::Identity(..) => None,
-    });
-    let mut packs = std::collections::BTreeSet::new();
-    for id in data.chain(snapshot.manifest.iter().map(|(id, _)| id)) {
-        let (row, _) = table.find(id)?.ok_or_else(|| table.missing(id, &unit.name))?;
-        packs.insert(row.id);
-    }
-    Ok(packs.into_iter().collect())
 }

@@ -246,8 +246,6 @@ impl Vault {
         let mut snapshot = empty_snapshot(&unit, source, taken_at)?;
         let (files, bytes) = totals(&entries);
         (snapshot.info.files, snapshot.info.bytes) = (files, bytes);
-        snapshot.info.root = snapshot.root_over(&entries);
-        snapshot.info.id = SnapshotId::of_root(&snapshot.info.root);
         collector.commit(&session, &mut snapshot, &entries)?;
         collector.drop_drafts(&previous);
         let unchanged = collector.unchanged();
@@ -386,8 +384,6 @@ mod tests {
         let mut collector = Collector::new(&session, (&source, 0), &mut nobody);
         let mut snapshot = empty_snapshot(&unit, &source, 0).unwrap();
         snapshot.info.kind = kind;
-        snapshot.info.root = snapshot.root_over(&entries);
-        snapshot.info.id = SnapshotId::of_root(&snapshot.info.root);
         collector.commit(&session, &mut snapshot, &entries).unwrap();
         snapshot.info.id
     }
