@@ -31,6 +31,7 @@ mod pages;
 mod paper;
 pub mod probing;
 mod projection;
+mod provider;
 pub mod pruning;
 mod publish;
 pub mod receipt;

@@ -10,6 +10,8 @@
 //!    that of bundles), stay out of the letter, and a person has to deliver it; so do documents
 //!    that are too large for a letter.
 //! 3. What was erased is in no letter that is written afterwards.
+//! 4. Each ends with who wrote it and where an answer goes (provider.rs); a proposal says how to
+//!    object, and until when.
 //!
 //! Out of scope: where a letter goes, and when (steward.rs).
 
@@ -18,12 +20,13 @@ use std::fmt::Write as _;
 use bailee_core::demand::{DemandStatus, Papers};
 use bailee_core::disposition::{Disposition, DispositionKind};
 use bailee_core::hold::HoldStatus;
-use bailee_core::id::{AssetId, DemandId, DispositionId, ObjectionId, PartyId};
+use bailee_core::id::{AssetId, DemandId, DispositionId, NoticeId, ObjectionId, PartyId};
 use bailee_core::notice::{About, Notice};
 use bailee_core::{Event, Record, State, coverage, disclosure, view};
-use bailee_post::Attachment;
+use bailee_post::{Attachment, Mailbox};
 
 use crate::house::{House, HouseError};
+use crate::provider::Provider;
 use crate::receipt;
 use crate::steward::post;
 
@@ -37,32 +40,39 @@ pub(crate) struct Said {
     pub(crate) subject: String,
     pub(crate) text: String,
     pub(crate) papers: Vec<Attachment>,
+    /// Where answers go, if not to the sender of the letter.
+    pub(crate) reply_to: Option<Mailbox>,
     /// Why a person has to deliver it, if one has to.
     pub(crate) by_hand: Option<&'static str>,
 }
 
 /// What the notice says to its reader.
-pub(crate) fn say(house: &House, notice: &Notice) -> Result<Said, HouseError> {
-    let to = notice.to;
-    let (subject, text) = match notice.about {
-        About::Disposition(id) => {
-            let (subject, text) = house.with_state(|s| proposal(s, to, id))?;
-            return Ok(Said { subject, text, papers: Vec::new(), by_hand: None });
+pub(crate) fn say(house: &House, id: NoticeId, notice: &Notice) -> Result<Said, HouseError> {
+    let (to, config) = (notice.to, house.config());
+    let (provider, about) = house.with_state(|s| match notice.about {
+        About::Disposition(of) => (Provider::of(s, config, to), of.to_string()),
+        About::Objection(of) => (Provider::of(s, config, to), of.to_string()),
+        About::Decision(of) => {
+            let entity = s.demands.get(of).and_then(|demand| demand.entity);
+            (Provider::addressed(s, config, entity), of.to_string())
         }
-        About::Decision(id) => (format!("decision on {id}"), String::new()),
-        About::Objection(id) => (format!("decision on {id}"), String::new()),
-    };
-    let mut said = Said { subject, text, papers: Vec::new(), by_hand: None };
+    })?;
+    let reference = format!("{id} ({about})");
     let record = entry(house, notice.rests_on)?;
     let event = record.as_ref().map(|record| &record.fact.event);
-    said.text = match notice.about {
-        About::Decision(id) => house.with_state(|s| decision(s, id, event))?,
-        About::Objection(id) => house.with_state(|s| answer(s, id, event))?,
-        About::Disposition(_) => said.text,
-    };
+    let (subject, text) = house.with_state(|s| match notice.about {
+        About::Disposition(of) => {
+            (format!("proposal {of}"), proposal(s, to, of, &provider, &reference))
+        }
+        About::Decision(of) => (format!("decision on {of}"), decision(s, of, event)),
+        About::Objection(of) => (format!("decision on {of}"), answer(s, of, event)),
+    })?;
+    let reply_to = provider.reply_to(config);
+    let mut said = Said { subject, text, papers: Vec::new(), reply_to, by_hand: None };
     if let Some(record) = record.filter(|record| is_written(&record.fact.event)) {
         reasons(house, to, &record, &mut said)?;
     }
+    said.text.push_str(&provider.signature(&reference));
     Ok(said)
 }
 
@@ -84,17 +94,22 @@ fn is_written(event: &Event) -> bool {
     }
 }
 
-fn proposal(s: &State, to: PartyId, id: DispositionId) -> (String, String) {
-    let subject = format!("proposal {id}");
-    let Some(found) = s.dispositions.get(id) else { return (subject, String::new()) };
+fn proposal(
+    s: &State,
+    to: PartyId,
+    id: DispositionId,
+    provider: &Provider,
+    reference: &str,
+) -> String {
+    let Some(found) = s.dispositions.get(id) else { return String::new() };
     let known = theirs_to_know(s, to, &found.assets);
+    let days = found.waiting_days.max(s.policy.waiting_days);
     let mut text = format!(
         "It is proposed to end the keeping of the assets listed below ({id}).\n\n{}\n\nNothing \
-         happens before delivery of this notice is proven to everyone owed one, and {} days after \
-         that.\nYou may object, with reasons; an objection stops it until it is decided in \
-         writing.\n\n",
+         happens before delivery of this notice is proven to everyone owed one, and {days} days \
+         after that.\n\n{}\n\n",
         becomes(s, found, to, known.is_empty()),
-        found.waiting_days.max(s.policy.waiting_days)
+        provider.objections(reference, days)
     );
     if known.len() < found.assets.len() {
         text.push_str("Only what concerns you is listed.\n\n");
@@ -103,7 +118,7 @@ fn proposal(s: &State, to: PartyId, id: DispositionId) -> (String, String) {
         let label = s.assets.get(asset).map(|a| a.label.to_string()).unwrap_or_default();
         _ = writeln!(text, "{asset}  {label}");
     }
-    (subject, text)
+    text
 }
 
 /// What is to become of the data. `unnamed`: the reader knows none of the assets.
@@ -155,7 +170,7 @@ fn decision(s: &State, id: DemandId, event: Option<&Event>) -> String {
         ),
         (Some(DemandStatus::Refused), None) => format!("Your demand {id} is refused.\n"),
         _ => format!(
-            "Your demand {id} is not clear to us: please write what it covers.\n\nWhatever it asks \
+            "Your demand {id} is not clear to us: please answer, and write what it covers.\n\nWhatever it asks \
              to keep stays frozen until it is decided.\n"
         ),
     }

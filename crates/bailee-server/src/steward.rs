@@ -20,6 +20,7 @@ use crate::erasing;
 use crate::house::{House, HouseError};
 use crate::notices;
 use crate::pages;
+use crate::provider::Provider;
 use crate::receipt;
 use crate::runner::Failure;
 
@@ -134,12 +135,18 @@ pub(crate) fn intent_of_message_id(house: &House, id: &str) -> Option<Intent> {
     (message_id(house, &intent.to_string()) == id).then_some(intent)
 }
 
-fn head(house: &House, intent: Intent, to: Mailbox, subject: String) -> Head {
+fn head(
+    house: &House,
+    intent: Intent,
+    to: Mailbox,
+    reply_to: Option<Mailbox>,
+    subject: String,
+) -> Head {
     Head {
         date_unix: house.clock().now().unix(),
         message_id: message_id(house, &intent.to_string()),
         from: Mailbox { name: None, email: house.config().mail_from.clone() },
-        reply_to: None,
+        reply_to,
         to: vec![to],
         subject,
         in_reply_to: None,
@@ -149,15 +156,19 @@ fn head(house: &House, intent: Intent, to: Mailbox, subject: String) -> Head {
 fn send_receipt(house: &House, intent: Intent, id: DemandId) -> Result<(), HouseError> {
     let mut bundle = Vec::new();
     receipt::demand(house, id, &mut bundle).map_err(|e| post("build a receipt", &e))?;
-    let to = house.with_state(|s| s.demands.get(id).map(|d| addressee(s, d.from, 0)))?;
-    if let (Some(outbox), Some(to)) = (outbox(house)?, to) {
+    let to = house.with_state(|s| {
+        let demand = s.demands.get(id)?;
+        let provider = Provider::addressed(s, house.config(), demand.entity);
+        Some((addressee(s, demand.from, 0), provider))
+    })?;
+    if let (Some(outbox), Some((to, provider))) = (outbox(house)?, to) {
         let by_hand = by_hand(&to, written_by_a_program(house, id)?);
-        let mail = receipt_mail(house, intent, id, &to, by_hand, &bundle)
+        let mail = receipt_mail(house, (intent, id), (&to, &provider), by_hand, &bundle)
             // The sender's own address cannot stand in a letter: a person has to deliver it.
             .or_else(|_| {
                 let nameless = Addressee { name: String::new(), channel: None };
                 let why = Some("its sender's address cannot stand in a letter");
-                receipt_mail(house, intent, id, &nameless, why, &bundle)
+                receipt_mail(house, (intent, id), (&nameless, &provider), why, &bundle)
             });
         let mail = mail.map_err(|e| post("compose a receipt", &e))?;
         outbox.put(&intent.to_string(), &mail).map_err(|e| post("put a receipt", &e))?;
@@ -180,9 +191,8 @@ fn by_hand(to: &Addressee, automatic: bool) -> Option<&'static str> {
 
 fn receipt_mail(
     house: &House,
-    intent: Intent,
-    id: DemandId,
-    to: &Addressee,
+    (intent, id): (Intent, DemandId),
+    (to, provider): (&Addressee, &Provider),
     by_hand: Option<&str>,
     bundle: &[u8],
 ) -> Result<Vec<u8>, ComposeError> {
@@ -204,9 +214,11 @@ fn receipt_mail(
     _ = write!(
         text,
         "We have received your letter and recorded it as {id}.\n\nThe attached file proves it. \
-         Keep it as it is; anyone can verify it offline.\n"
+         Keep it as it is; anyone can verify it offline.\n{}",
+        provider.signature(&id.to_string())
     );
-    let head = head(house, intent, mailbox, format!("Receipt of {id}"));
+    let reply_to = provider.reply_to(house.config());
+    let head = head(house, intent, mailbox, reply_to, format!("Receipt of {id}"));
     compose_receipt(&head, &text, &format!("{id}.bailee.zip"), bundle)
 }
 
@@ -235,7 +247,7 @@ fn send_notice(house: &House, intent: Intent, id: NoticeId, attempt: u8) -> Resu
         return report(house, Action::RecordEvidence { notice: id, attempt, evidence, reason });
     };
     if let Some(outbox) = outbox(house)? {
-        let said = notices::say(house, &found)?;
+        let said = notices::say(house, id, &found)?;
         let how = match kind {
             ChannelKind::Email => said.by_hand.map(|_| "mail".to_owned()),
             ChannelKind::Post | ChannelKind::Portal | ChannelKind::Service => {
@@ -251,7 +263,7 @@ fn send_notice(house: &House, intent: Intent, id: NoticeId, attempt: u8) -> Resu
             ),
         };
         let to = Mailbox { name: Some(to.name), email };
-        let head = head(house, intent, to, format!("{id}: {}", said.subject));
+        let head = head(house, intent, to, said.reply_to, format!("{id}: {}", said.subject));
         let mail = notice(&head, &text, &said.papers);
         let mail = mail.map_err(|e| post("compose a notice", &e))?;
         outbox.put(&intent.to_string(), &mail).map_err(|e| post("put a notice", &e))?;
@@ -263,7 +275,7 @@ fn page(house: &House, intent: Intent, id: DutyId) -> Result<(), HouseError> {
     let said = house.with_state(|s| s.duties.get(id).map(|duty| pages::say(s, id, duty)))?;
     if let (Some(outbox), Some(pages::Said { subject, text })) = (outbox(house)?, said) {
         let to = Mailbox { name: None, email: house.config().operations.clone() };
-        let head = head(house, intent, to, subject);
+        let head = head(house, intent, to, None, subject);
         let mail = notice(&head, &text, &[]).map_err(|e| post("compose a page", &e))?;
         outbox.put(&intent.to_string(), &mail).map_err(|e| post("put a page", &e))?;
     }

@@ -253,3 +253,83 @@ fn a_proposal_names_the_transferee_until_that_one_is_erased() {
     }
     assert!(stage.house.with_state(|s| s.holds.get(HoldId(1)).is_none()).unwrap());
 }
+
+/// The lines of a letter as one, however its mail wrapped them.
+fn flat(letter: &Letter) -> String {
+    letter.text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn every_letter_says_who_wrote_it_and_a_proposal_how_to_object_and_until_when() {
+    let stage = stage();
+    let demand = stage.asked();
+    let contact = stage.house.config().mail_from.clone();
+    let name = stage.house.with_state(|s| s.entities.iter().next().unwrap().1.name.clone());
+    let signed = format!("{} (NL) Log: {}", name.unwrap(), stage.house.config().origin);
+    let receipt = flat(&stage.letter("receipt-D-1"));
+    assert!(receipt.contains(&signed), "{receipt}");
+    assert!(receipt.contains(&format!("Answers: {contact}, naming D-1")), "{receipt}");
+
+    let notice = stage.house.with_state(|s| s.notices.next()).unwrap();
+    stage.decide(stage.people.cora, demand, Triage::Refuse, "No such duty exists.");
+    let refusal = flat(&stage.notice(notice));
+    assert!(refusal.contains(&signed), "{refusal}");
+    let answers = format!("Answers: {contact}, naming {notice} (D-1)");
+    assert!(refusal.contains(&answers), "{refusal}");
+
+    let gone = stage.propose(DispositionKind::Sanitize, AssetId(1), None);
+    let told = flat(&stage.told(gone, stage.owner));
+    assert!(told.contains(&signed), "{told}");
+    let days = stage.house.with_state(|s| s.policy.waiting_days).unwrap();
+    let how = format!("reply to this letter or write to {contact}, naming N-2 ({gone})");
+    assert!(told.contains(&how), "{told}");
+    assert!(told.contains(&format!("{days} days at least from the delivery")), "{told}");
+}
+
+#[test]
+fn an_entity_is_named_to_those_who_deal_with_it_and_has_its_own_address() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("house");
+    drop(on_disk(&path));
+    let file = path.join("bailee.toml");
+    let settings = std::fs::read_to_string(&file).unwrap();
+    let own = "[entities]\n\"us@host.example\" = \"E-2\"\n";
+    std::fs::write(&file, settings.replace("[entities]\n", own)).unwrap();
+    let house = House::open(&path, bailee_server::Clock::Wall).unwrap();
+    let people = people(&house);
+    register_account(&house, &people);
+    let entity = Action::RegisterEntity { name: "Host Inc.".into(), country: "US".into() };
+    yes(&house, people.ada, entity);
+
+    let raw = String::from_utf8(letter_with(1, ASKED)).unwrap();
+    let head = raw.find("To: ").unwrap();
+    let end = head + raw[head..].find("\r\n").unwrap();
+    let to_us = format!("{}To: us@host.example{}", &raw[..head], &raw[end..]);
+    demand(take(&house, to_us.as_bytes()).unwrap());
+    demand(take(&house, &letter_with(2, ASKED)).unwrap());
+    assert!(house.settle().is_empty());
+
+    let to_one = sent(&path, "receipt-D-1");
+    assert!(flat(&to_one).contains("Host Inc. (US)"), "{}", to_one.text);
+    assert!(flat(&to_one).contains("Answers: us@host.example, naming D-1"), "{}", to_one.text);
+    let raw = std::fs::read_to_string(path.join("outbox/receipt-D-1.eml")).unwrap();
+    assert!(raw.contains("Reply-To: <us@host.example>"), "{raw}");
+    // Whose data it is, is nobody's to learn from a letter.
+    let to_none = sent(&path, "receipt-D-2");
+    assert!(!to_none.text.contains("Host"), "{}", to_none.text);
+    assert!(to_none.text.contains(&house.config().mail_from), "{}", to_none.text);
+
+    let (kind, assets, reason) = (DispositionKind::Sanitize, vec![AssetId(1)], because());
+    yes(&house, people.ada, Action::RegisterAsset(drive(1, vec![AccountId(1)], Vec::new())));
+    let propose = Action::ProposeDisposition { kind, assets, to: None, reason };
+    yes(&house, people.ada, propose);
+    let owner = house.with_state(|s| s.party_at("otto@people.example")).unwrap().unwrap();
+    assert!(house.settle().is_empty());
+    let notices = house.with_state(|s| {
+        let all = s.notices.iter().filter(|(_, notice)| notice.to == owner);
+        all.map(|(id, _)| id).collect::<Vec<_>>()
+    });
+    let told = sent(&path, &format!("notice-{}-0", notices.unwrap()[0]));
+    let text = flat(&told);
+    assert!(!text.contains("Host Inc.") && text.contains("(NL)"), "{text}");
+}
