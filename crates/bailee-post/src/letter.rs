@@ -11,10 +11,12 @@
 //! Not proven here: that the sender is who `from` says, or that `date_unix` is true.
 //! Out of scope: authentication, meaning (which accounts a letter names).
 
+use std::borrow::Cow;
+
 use mail_parser::{Address as ParsedAddress, HeaderName, HeaderValue, Message};
 
 use crate::mime::{Part, Parts, describe, parse_head, split_head, values};
-use crate::text::{cut, decode, from_html, one_line, says_the_same};
+use crate::text::{cut, decode, from_html, legible, one_line, says_the_same};
 
 /// Bytes of text that are kept.
 pub const MAX_TEXT: usize = 1 << 20;
@@ -89,9 +91,15 @@ impl Letter {
         let mut parts = Parts::of(raw);
         let mut letter = Letter::default();
         let (head, _) = split_head(raw);
-        match parse_head(head) {
+        let readable = legible(head);
+        match parse_head(&readable) {
             Some(message) => letter.read_head(&message, &mut parts),
             None => parts.problem("the letter has no header".to_owned()),
+        }
+        // Which charset it is, is a guess: what the subject names may be another word.
+        let unsaid = |head| parse_head(head).is_some_and(|message| is_garbled(&message));
+        if matches!(readable, Cow::Owned(_)) && unsaid(head) {
+            parts.problem("the subject does not say its charset; read as Latin-1".to_owned());
         }
         for part in std::mem::take(&mut parts.parts) {
             letter.read_part(part, &mut parts);
@@ -153,7 +161,8 @@ impl Letter {
 
     /// A forwarded letter: its parts follow by themselves, its header is shown here.
     fn read_forwarded(&mut self, head: &[u8], parts: &mut Parts) {
-        let Some(message) = parse_head(head) else { return };
+        let head = legible(head);
+        let Some(message) = parse_head(&head) else { return };
         let from = addresses(&values(&message, &HeaderName::From)).addresses;
         let from: Vec<String> = from.into_iter().map(|address| address.email).collect();
         let subject = one_line(message.subject().unwrap_or_default());
@@ -220,6 +229,10 @@ fn addresses(fields: &[&HeaderValue<'_>]) -> Addresses {
         }
     }
     read
+}
+
+fn is_garbled(message: &Message<'_>) -> bool {
+    message.subject().is_some_and(|subject| subject.contains(char::REPLACEMENT_CHARACTER))
 }
 
 /// RFC 5322, 3.6: each of these fields at most once.

@@ -17,6 +17,7 @@ use std::borrow::Cow;
 
 use mail_parser::{HeaderName, HeaderValue, Message, MessageParser, MimeHeaders};
 
+use crate::text::legible;
 use crate::transfer::{decode_base64, decode_quoted_printable};
 
 /// Bytes of a letter that are read; the rest is named as unread. The exhibit keeps all.
@@ -219,7 +220,8 @@ struct Fields {
 
 impl Fields {
     fn of(head: &[u8], default: &str) -> Fields {
-        let message = parse_head(head);
+        let head = legible(head);
+        let message = parse_head(&head);
         let part = message.as_ref().map(Message::root_part);
         let content = part.and_then(|part| part.content_type());
         let media_type = match content.map(|content| (content.ctype(), content.subtype())) {

@@ -6,6 +6,8 @@
 //!
 //! Out of scope: how text is shown (direction, fonts, look-alike letters).
 
+use std::borrow::Cow;
+
 use mail_parser::decoders::charsets::map::charset_decoder;
 use mail_parser::decoders::html::html_to_text;
 
@@ -67,6 +69,21 @@ fn latin1(bytes: &[u8]) -> String {
         |decoder| decoder(bytes),
     );
     printable(&text)
+}
+
+/// A header block in UTF-8: what is not is taken for Latin-1, a line at a time. RFC 2047 asks for
+/// other words there; programs that write letters of tickets and forms do not always know.
+pub(crate) fn legible(head: &[u8]) -> Cow<'_, [u8]> {
+    if std::str::from_utf8(head).is_ok() {
+        return Cow::Borrowed(head);
+    }
+    let decoder = charset_decoder(b"windows-1252");
+    let line = |line: &[u8]| match (std::str::from_utf8(line), decoder) {
+        (Ok(text), _) => text.to_owned(),
+        (Err(_), Some(decoder)) => decoder(line),
+        (Err(_), None) => line.iter().map(|byte| char::from(*byte)).collect(),
+    };
+    Cow::Owned(head.split_inclusive(|byte| *byte == b'\n').map(line).collect::<String>().into())
 }
 
 /// Line ends become `\n`; every other control character but the tab is shown as unreadable.

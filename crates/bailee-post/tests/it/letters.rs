@@ -65,6 +65,34 @@ fn a_plain_request_without_mime() {
 }
 
 #[test]
+fn a_header_in_raw_latin_1_is_legible_and_its_subject_counts_as_doubtful() {
+    let raw = b"From: Ren\xe9e M\xfcller <renee@client.example>\r\nTo: legal@host.example\r\n\
+        Subject: Daten von B\xe4cker \x80 5\r\n\r\nhello\r\n";
+    let letter = Letter::read(raw);
+    assert_eq!(letter.from[0].name.as_deref(), Some("Ren\u{e9}e M\u{fc}ller"));
+    assert_eq!(letter.from[0].email, "renee@client.example");
+    assert_eq!(letter.subject, "Daten von B\u{e4}cker \u{20ac} 5");
+    assert_eq!(letter.problems, ["the subject does not say its charset; read as Latin-1"]);
+    assert!(letter.is_broken);
+
+    // A name alone freezes nothing wider; UTF-8 beside it stays what it is.
+    let raw = b"From: Ren\xe9e <renee@client.example>\r\nSubject: \xc3\xa4pfel\r\n\r\nhello\r\n";
+    let letter = Letter::read(raw);
+    assert_eq!(
+        (letter.from[0].name.as_deref(), &*letter.subject),
+        (Some("Ren\u{e9}e"), "\u{e4}pfel")
+    );
+    assert!(letter.problems.is_empty(), "{:?}", letter.problems);
+
+    let raw = b"Subject: out\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\
+        Content-Type: message/rfc822\r\n\r\nFrom: a@x.example\r\nSubject: caf\xe9\r\n\r\nhi\r\n\
+        --b\r\nContent-Type: application/pdf; name=\"caf\xe9.pdf\"\r\n\r\n%PDF\r\n--b--\r\n";
+    let letter = Letter::read(raw);
+    assert!(letter.text.contains("Subject: caf\u{e9}"), "{}", letter.text);
+    assert_eq!(letter.attachments[0].name.as_deref(), Some("caf\u{e9}.pdf"));
+}
+
+#[test]
 fn an_owner_s_latin_1_answer() {
     let letter = check("owner-2026-03-02.eml", "joerg.mueller@kunde.example", &[]);
     assert_eq!(letter.subject, "Bitte nicht löschen - Kundennummer K-88231");
@@ -74,7 +102,8 @@ fn an_owner_s_latin_1_answer() {
 
 #[test]
 fn undeclared_bytes_are_read_and_named() {
-    let problems = ["the subject has characters", "a part (text/plain) is not in the charset"];
+    let problems =
+        ["the subject does not say its charset", "a part (text/plain) is not in the charset"];
     let letter = check("latin1-undeclared.eml", "renee@client.example", &problems);
     assert_eq!(letter.from[0].name.as_deref(), Some("Renée d\u{2019}Arc"));
     assert!(letter.text.contains("les données du compte C-100 jusqu'à l'été"));
