@@ -22,6 +22,7 @@ mod apply;
 pub mod asset;
 mod check;
 mod command;
+mod counted;
 pub mod coverage;
 pub mod custody;
 mod decide;
@@ -57,6 +58,7 @@ pub mod wire;
 pub use apply::{Misfit, apply};
 pub use check::{Violation, check};
 pub use command::{Action, Command, Continue, NewAsset, NewDemand, Reason, Triage};
+pub use counted::counted;
 pub use decide::{
     Decision, LONGEST_EXHIBIT_NAME, LONGEST_NOTE, MOST_EXHIBITS, decide, owed, radius,
 };

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bailee_core::Time;
+use bailee_core::counted;
 
 use crate::house::House;
 use crate::runner::Failure;
@@ -72,7 +73,7 @@ pub(crate) fn remark(house: &House) -> Result<Option<String>, Failure> {
         return Ok(None);
     }
     let far = match ahead / 86_400 {
-        0 | 1 => format!("{} hours", ahead.div_ceil(3_600)),
+        0 | 1 => counted(ahead.div_ceil(3_600), "hour"),
         days => format!("{days} days"),
     };
     Ok(Some(format!(

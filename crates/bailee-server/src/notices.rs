@@ -170,8 +170,8 @@ fn decision(s: &State, id: DemandId, event: Option<&Event>) -> String {
         ),
         (Some(DemandStatus::Refused), None) => format!("Your demand {id} is refused.\n"),
         _ => format!(
-            "Your demand {id} is not clear to us: please answer, and write what it covers.\n\nWhatever it asks \
-             to keep stays frozen until it is decided.\n"
+            "Your demand {id} is not clear to us: please answer, and write what it covers.\n\n\
+             Whatever it asks to keep stays frozen until it is decided.\n"
         ),
     }
 }

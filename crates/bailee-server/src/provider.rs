@@ -11,8 +11,8 @@
 
 use std::collections::BTreeSet;
 
-use bailee_core::State;
 use bailee_core::id::{EntityId, PartyId};
+use bailee_core::{State, counted};
 use bailee_post::Mailbox;
 
 use crate::config::Config;
@@ -78,13 +78,12 @@ impl Provider {
     pub(crate) fn objections(&self, reference: &str, days: u32) -> String {
         let days = match days {
             0 => "Write at once: there is no waiting period after the delivery".to_owned(),
-            1 => "There is one day at least from the delivery of this letter".to_owned(),
-            days => format!("There are {days} days at least from the delivery of this letter"),
+            days => format!("You have {} at least from its delivery", counted(days, "day")),
         };
         format!(
-            "You may object, with reasons: reply to this letter or write to {}, naming {reference}. \
-             {days}; an objection to what is done already comes too late. An objection stops it \
-             until it is decided in writing.",
+            "You may object, with reasons: reply to this letter or write to {}, naming \
+             {reference}. {days}; an objection to what is done already comes too late. An \
+             objection stops it until it is decided in writing.",
             self.contact
         )
     }

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::io::Write;
 use std::str::FromStr;
 
+use bailee_core::counted;
 use bailee_core::id::{BadId, ClearanceId, DemandId, MatterId, PartyId, RotationId};
 use bailee_core::{Event, Record, wire};
 use bailee_ledger::Policy;
@@ -223,7 +224,10 @@ fn said_of(attested: &Attested, policy: &Policy) -> String {
             .to_owned();
     }
     if missing.is_empty() {
-        return format!("\nThe quorum {quorum} of its witnesses has cosigned {size} entries.\n");
+        return format!(
+            "\nThe quorum {quorum} of its witnesses has cosigned {}.\n",
+            counted(size, "entry")
+        );
     }
     format!(
         "\nMISSING: the quorum {quorum} of witnesses. Not cosigned by {} when this was written.\n\

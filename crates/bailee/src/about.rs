@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::io;
 use std::path::Path;
 
+use bailee_server::core::counted;
 use bailee_server::{Clock, House, http};
 use clap::CommandFactory;
 use serde_json::json;
@@ -57,7 +58,9 @@ pub(crate) fn man(args: &ManArgs, style: Style) -> Result<(), Trouble> {
     let pages = entries.flatten().filter(|entry| page(&entry.path())).count();
     match style {
         Style::Json => print::json(&json!({ "pages": pages, "dir": args.dir })),
-        Style::Words => print::out(&format!("{pages} pages in {}\n", args.dir.display())),
+        Style::Words => {
+            print::out(&format!("{} in {}\n", counted(pages, "page"), args.dir.display()))
+        }
     }
 }
 

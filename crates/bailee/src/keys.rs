@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use bailee_server::api::words::KeyEnd;
 use bailee_server::api::{Answer, Request};
+use bailee_server::core::counted;
 use bailee_server::keys::escrow::Recipient;
 use bailee_server::keys::{self, Secrets, lost, rotate};
 use bailee_server::store::DirLock;
@@ -123,9 +124,10 @@ fn vault_key(verb: VaultKeyVerb, reach: &Reach, style: Style) -> Result<(), Trou
                 return print::json(&json);
             }
             print::out(&format!(
-                "the vault's key is {}; it opens {} tenants' roots; {destroyed} copies under \
-                 other keys were destroyed\n",
-                done.kek, done.tenants
+                "the vault's key is {}; it opens {} of tenants; destroyed: {} under other keys\n",
+                done.kek,
+                counted(done.tenants, "root"),
+                counted(destroyed, "copy")
             ))?;
             if to.is_none() {
                 print::remark("copies of the old key, counsel's too, open nothing any more");

@@ -11,6 +11,7 @@ use bailee_server::api::erased::Erased;
 use bailee_server::api::expired::Expired;
 use bailee_server::api::words::Verb;
 use bailee_server::api::{Answer, Request};
+use bailee_server::core::counted;
 use bailee_server::letting_go::{self, Order};
 use bailee_server::sanitize::{Identity, Particulars, Phase, Progress};
 use serde_json::{Value, json};
@@ -47,7 +48,10 @@ fn in_words(asset: &str, clear: bool, verdict: &Value) -> String {
     let position = &verdict["position"];
     let mut lines = match clear {
         true => format!("{asset} is CLEAR, as of position {position}\n"),
-        false => format!("{asset} is BLOCKED for {count} reason(s), as of position {position}\n"),
+        false => format!(
+            "{asset} is BLOCKED for {}, as of position {position}\n",
+            counted(count, "reason")
+        ),
     };
     for reason in reasons {
         let (code, about) = (text(&reason["code"]), text(&reason["about"]));

@@ -5,6 +5,7 @@
 use std::io;
 
 use bailee_server::api::listing;
+use bailee_server::core::counted;
 use bailee_server::keeping::{self, KeepError};
 use bailee_server::vault::Pattern;
 use serde_json::Value;
@@ -82,7 +83,7 @@ fn line(item: &Value) -> String {
         line += "  (changed while it was read)";
     }
     if let Some(bytes) = item["never_read"].as_u64() {
-        line += &format!("  ({bytes} bytes were never read)");
+        line += &format!("  (never read: {})", counted(bytes, "byte"));
     }
     line + "\n"
 }

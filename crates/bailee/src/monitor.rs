@@ -115,7 +115,7 @@ fn in_words(line: &Value) -> String {
     let text = |value: &Value| print::safe(value.as_str().unwrap_or_default());
     let mut words = match &line["failed"] {
         Value::Null => format!(
-            "{}: {} leaves ({} before), compared with {} witness(es)\n",
+            "{}: size {} ({} before), compared with witnesses: {}\n",
             text(&line["log"]),
             line["size"],
             line["before"],

@@ -4,6 +4,7 @@
 //! and is said by name. Exit code 0: every unit was pruned, and no kept snapshot lacks anything.
 
 use bailee_server::api::expired::pruned;
+use bailee_server::core::counted;
 use bailee_server::vault::Sweep;
 use bailee_server::{House, documents, pruning};
 use serde_json::{Value, json};
@@ -30,9 +31,9 @@ pub(crate) fn prune(args: &PruneArgs, reach: &Reach, style: Style) -> Result<(),
         let verb = if args.dry_run { "would be freed at most" } else { "freed" };
         let (packs, freed) = (number("packs"), number("freed_bytes"));
         let (packs, freed) = (packs.unwrap_or_default(), freed.unwrap_or_default());
-        print::out(&format!("{} in {packs} packs {verb}\n", print::bytes(freed)))?;
+        print::out(&format!("{} in {} {verb}\n", print::bytes(freed), counted(packs, "pack")))?;
         if let Some(unnamed @ 1..) = number("unnamed_documents") {
-            print::out(&format!("{unnamed} documents that no entry names\n"))?;
+            print::out(&format!("{} that no entry names\n", counted(unnamed, "document")))?;
         }
         for one in items.iter().filter(|one| one.get("refused").is_some()) {
             let text = |name: &str| print::safe(one[name].as_str().unwrap_or_default());

@@ -6,6 +6,7 @@
 use std::path::Path;
 
 use bailee_server::core::Time;
+use bailee_server::core::counted;
 use bailee_server::witness::{self, Init, OnRecord, Witness, WitnessError};
 use serde_json::{Value, json};
 
@@ -28,9 +29,9 @@ pub(crate) fn witness(verb: &WitnessVerb, style: Style) -> Result<(), Trouble> {
             let name = witness.keys()[0].name().to_owned();
             let count = witness.origins().len();
             let ready = move |address| {
+                let logs = counted(count, "log");
                 print::remark(&format!(
-                    "{name} watches {count} log(s) and answers on http://{address}; SIGTERM or ^C \
-                     stops it"
+                    "{name} watches {logs} and answers on http://{address}; SIGTERM or ^C stops it"
                 ));
             };
             witness::serve(witness, *listen, ready).map_err(|e| {
@@ -103,7 +104,7 @@ fn in_words(record: &OnRecord) -> String {
         None => format!("log   {origin}: nothing cosigned yet\n"),
         Some(_) => {
             let time = Time::from_unix(i64::try_from(*time).unwrap_or(i64::MAX));
-            format!("log   {origin}: {size} leaves cosigned, at {time}\n")
+            format!("log   {origin}: size {size} cosigned, at {time}\n")
         }
     };
     if let Some(proof) = fork {

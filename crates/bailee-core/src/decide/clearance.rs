@@ -9,6 +9,7 @@ use super::disposition::{Approvals, check_receiver, open, radius, unaccepted, un
 use super::{Decision, find, reasoned};
 use crate::asset::IdentifierKind;
 use crate::command::Reason;
+use crate::counted;
 use crate::coverage;
 use crate::demand::Digest;
 use crate::disposition::{Clearance, ClearanceStatus, Disposition, DispositionKind};
@@ -76,7 +77,7 @@ fn ask_gate(
         Some(reason) => {
             let more = match verdict.reasons.len() - 1 {
                 0 => String::new(),
-                n => format!(" (and {n} more reasons against {asset})"),
+                n => format!(" (and {} against {asset})", counted(n, "more reason")),
             };
             let text = format!("{}{more}", reason.text);
             Err(Refusal::new(reason.code, &reason.about, text))
@@ -146,7 +147,7 @@ fn check_rate(s: &State, asset: AssetId, now: Time) -> Result<(), Refusal> {
     let today: &[AssetId] = s.let_go.get(&now.day()).map_or(&[], Vec::as_slice);
     let limit = s.policy.daily_limit;
     if today.len() >= limit as usize {
-        let text = format!("has reached {limit} assets");
+        let text = format!("has reached {}", counted(limit, "asset"));
         return Err(Refusal::new(Code::RateLimited, "today", text));
     }
     let limit = s.policy.daily_limit_per_owner;
@@ -156,7 +157,7 @@ fn check_rate(s: &State, asset: AssetId, now: Time) -> Result<(), Refusal> {
     for owner in coverage::owners(s, asset) {
         let theirs = today.iter().filter(|id| coverage::owners(s, **id).contains(&owner));
         if theirs.count() >= limit as usize {
-            let text = format!("has lost {limit} assets today");
+            let text = format!("has lost {} today", counted(limit, "asset"));
             return Err(Refusal::new(Code::RateLimited, owner, text));
         }
     }

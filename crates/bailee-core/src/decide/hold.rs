@@ -7,6 +7,7 @@ use super::demand::{open_matter, resolve, revoke_reached};
 use super::disposition::{Approvals, hold_radius};
 use super::{Decision, find, papers, reasoned};
 use crate::command::Reason;
+use crate::counted;
 use crate::demand::Scope;
 use crate::event::{Event, Fact};
 use crate::hold::{Basis, EndReason, Hold, HoldStatus};
@@ -114,7 +115,7 @@ pub(super) fn extend(s: &State, hold: HoldId, n: u8, reason: &Reason, now: Time)
         return Err(Refusal::new(Code::NotExtendable, about, "has no extension"));
     };
     if found.extensions >= instrument.max_extensions {
-        let text = format!("was extended {} times, the most there is", found.extensions);
+        let text = format!("was extended {}, the most there is", counted(found.extensions, "time"));
         return Err(Refusal::new(Code::ExtensionExhausted, about, text));
     }
     // The clock runs on from the start, so that day counting does not drift at each extension.

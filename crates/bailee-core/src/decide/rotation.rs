@@ -6,6 +6,7 @@
 
 use super::{Decision, find, papers, reasoned};
 use crate::command::{Continue, Reason};
+use crate::counted;
 use crate::event::Event;
 use crate::id::{PartyId, RotationId};
 use crate::party::{Role, person};
@@ -122,7 +123,7 @@ pub(super) fn go_on(s: &State, to: &Continue, reason: &Reason) -> Decision {
         return Err(Refusal::new(Code::BadValue, before, "is not the name of this log"));
     }
     if *size > s.head {
-        let text = format!("covers {size} entries of {}", s.head);
+        let text = format!("covers {} of {}", counted(*size, "entry"), s.head);
         return Err(Refusal::new(Code::BadValue, "the checkpoint", text));
     }
     if *key == *keys.ed25519 || s.ring.knows(&keys.ed25519) {

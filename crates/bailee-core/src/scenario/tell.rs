@@ -62,17 +62,6 @@ pub(super) fn money(minor: u64, currency: &str) -> String {
     format!("{currency} {}.{:02}", minor / 100, minor % 100)
 }
 
-/// `1 asset`, `630 assets`.
-pub(super) fn counted(count: impl TryInto<u64>, one: &str) -> String {
-    let count: u64 = count.try_into().unwrap_or(u64::MAX);
-    let (stem, ending) = match (count, one.strip_suffix('y')) {
-        (1, _) => (one, ""),
-        (_, Some(stem)) => (stem, "ies"),
-        (_, None) => (one, "s"),
-    };
-    format!("{count} {stem}{ending}")
-}
-
 /// In the largest unit that leaves no remainder.
 fn bytes(bytes: u64) -> String {
     let units = [("PB", 15), ("TB", 12), ("GB", 9), ("MB", 6), ("KB", 3)];

@@ -13,7 +13,7 @@ pub(crate) fn documents(opened: usize, exhibits: usize, broken: bool) -> Claim {
         (ClaimState::NotShown, "no section of any entry is opened in this bundle".to_owned())
     } else {
         let text = format!(
-            "{opened} opened section(s) and {exhibits} document(s) are exactly what the leaves \
+            "sections opened: {opened}, documents: {exhibits}; each is exactly what the leaves \
              commit to"
         );
         (ClaimState::Proven, text)

@@ -104,7 +104,7 @@ impl<R: Read + Seek> Check<'_, R> {
         }
         if tokens.len() > 1 {
             let (times, time) = (tokens.len() - 1, utc(last.time));
-            text.push_str(&format!(", renewed {times} time(s), last at {time}"));
+            text.push_str(&format!(", renewals: {times}, the last at {time}"));
         }
         if self.trust.now.is_some_and(|now| now > last.expires) {
             let expired = utc(last.expires);

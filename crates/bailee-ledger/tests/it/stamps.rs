@@ -63,7 +63,7 @@ fn an_authority_says_when_and_whose_roots_count_is_said() {
     assert_eq!((stamp.name.as_str(), stamp.tokens.len()), ("tsa.example", 2));
     let said = format!("{} says that the checkpoint existed at 20", stamp.tokens[0].authority);
     assert!(text.starts_with(&said) && said.contains("tsa"), "{offered}");
-    assert!(text.contains("renewed 1 time(s)"), "{offered}");
+    assert!(text.contains("renewals: 1, the last"), "{offered}");
     assert!(text.ends_with("(roots read from this bundle, NOT pinned)"), "{offered}");
 
     let pinned = trust().with_roots(Roots::from_pem(&roots(&authority)).unwrap());

@@ -12,6 +12,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bailee_core::counted;
 use bailee_core::id::PartyId;
 use bailee_core::party::person;
 use serde::{Deserialize, Serialize};
@@ -115,12 +116,16 @@ impl Askers {
         });
         let had = known.entry(person).or_default();
         if had.under_way >= most.at_once {
-            let text = format!("has {} bundles under way, and no more at once", had.under_way);
+            let text =
+                format!("has {} under way, and no more at once", counted(had.under_way, "bundle"));
             return Err((text, SOON));
         }
         if had.times.len() >= most.per_hour as usize {
             let first = had.times.front().copied().unwrap_or(now);
-            let text = format!("has had {} bundles within an hour, and no more", had.times.len());
+            let text = format!(
+                "has had {} within an hour, and no more",
+                counted(had.times.len(), "bundle")
+            );
             let seconds = u32::try_from(first + HOUR - now).unwrap_or(0).max(1);
             return Err((text, seconds));
         }
@@ -135,7 +140,8 @@ impl Askers {
 }
 
 fn later(party: PartyId, detail: &str, seconds: u32) -> Problem {
-    let change = format!("come again in {seconds} seconds; a bundle that you have stays good");
+    let change =
+        format!("come again in {}; a bundle that you have stays good", counted(seconds, "second"));
     let problem = Problem::new(429, "too_many_bundles", party.to_string(), detail, &change);
     Problem { after: Some(seconds), ..problem }
 }

@@ -11,6 +11,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use bailee_core::counted;
 use bailee_ledger::tile::{TileKind, encode_entries, hash_tile};
 use bailee_ledger::{Checkpoint, Leaf, TileId};
 use bailee_store::Entry;
@@ -100,7 +101,7 @@ fn keep_back(house: &House, entries: &[Entry]) -> Result<(), Problem> {
     if house.clock().now().unix() <= until {
         return Ok(());
     }
-    let detail = format!("are older than the {days} days for which entries are served");
+    let detail = format!("are older than {}, for which entries are served", counted(days, "day"));
     let change = "prove with hash tiles and receipts; ask the operator for older entries";
     Err(Problem::new(410, "pruned", "these entries", detail, change))
 }

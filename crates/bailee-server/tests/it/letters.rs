@@ -283,7 +283,7 @@ fn every_letter_says_who_wrote_it_and_a_proposal_how_to_object_and_until_when() 
     let days = stage.house.with_state(|s| s.policy.waiting_days).unwrap();
     let how = format!("reply to this letter or write to {contact}, naming N-2 ({gone})");
     assert!(told.contains(&how), "{told}");
-    assert!(told.contains(&format!("{days} days at least from the delivery")), "{told}");
+    assert!(told.contains(&format!("You have {days} days at least from its delivery")), "{told}");
 }
 
 #[test]

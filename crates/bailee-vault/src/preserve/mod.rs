@@ -352,7 +352,8 @@ fn oddities(entries: &[Stored]) -> Oddities {
         if !content.unreadable.is_empty() {
             let bytes: u64 = content.unreadable.iter().map(|(_, n)| n).sum();
             let ranges = content.unreadable.len();
-            let reason = format!("the medium did not give {bytes} bytes in {ranges} range(s)");
+            let places = if ranges == 1 { "one place" } else { "several places" };
+            let reason = format!("the medium did not give {bytes} bytes, in {places}");
             unreadable.push((path_of(&entry.path), reason));
         }
     }

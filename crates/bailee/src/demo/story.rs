@@ -192,7 +192,7 @@ pub(super) fn refuse(stage: &mut Stage, case: &Case) -> Result<()> {
     let parties = notices.len();
     stage.say(
         "2013-01-07",
-        &format!("Re-provisioning is announced to all {parties} parties owed it."),
+        &format!("Re-provisioning is announced to all parties owed it: {parties}."),
     );
     stage.say(
         "",
@@ -283,7 +283,7 @@ pub(super) fn let_go(
     }
     stage.say(
         "2013-02-04",
-        &format!("{disposition}: delivery to all {} parties is proven.", all.len()),
+        &format!("{disposition}: delivery to all parties ({}) is proven.", all.len()),
     );
     approvals(stage, case, disposition)?;
     let subject = Identity::of_path(&medium.disk)?.digest();

@@ -92,7 +92,7 @@ fn counsel_runs_a_witness_and_the_receipt_proves_it() {
     assert!(status["logs"][0]["size"].as_u64().unwrap() > 0, "{status}");
     assert_eq!(status["logs"][0]["fork"], serde_json::Value::Null);
     let words = room.run(&["witness", "status", text(&dir)]).ok();
-    assert!(words.contains("leaves cosigned, at 20") && words.contains("Z\n"), "{words}");
+    assert!(words.contains(" cosigned, at 20") && words.contains("Z\n"), "{words}");
     fs::remove_file(dir.join("witness.sqlite")).unwrap();
     let lost = room.run(&["witness", "status", text(&dir)]);
     assert_eq!(lost.code, 1, "{lost:?}");

@@ -9,6 +9,7 @@ use super::super::slot::Slots;
 use super::super::tell;
 use super::ask::last_basis;
 use super::status;
+use crate::counted;
 use crate::coverage;
 use crate::gate::{self, Verb};
 use crate::hold::EndReason;
@@ -101,7 +102,7 @@ pub(super) const FORMS: &[Form] = &[
             let matter = scene.state.matters.get(scene.names.matter(slots.name("matter"))?);
             let letters = matter.map_or(0, |matter| matter.correspondence.len());
             let wanted = slots.number("count").unwrap_or_default();
-            Ok(Answer::of(tell::counted(wanted, "letter"), tell::counted(letters, "letter")))
+            Ok(Answer::of(counted(wanted, "letter"), counted(letters, "letter")))
         }),
     },
     Form {

@@ -1,6 +1,7 @@
 //! Events in words. One line each; ids as they are cited.
 
-use super::{bytes, counted, duty, flag, money};
+use super::{bytes, duty, flag, money};
+use crate::counted;
 use crate::demand::{AccessStatus, Scope};
 use crate::disposition::Radius;
 use crate::engine::Outcome;
@@ -14,8 +15,12 @@ pub(crate) fn told(fact: &Fact) -> String {
     let name = fact.who.as_ref().map_or("", |who| who.name.as_str());
     match &fact.event {
         Event::PolicySet { policy: p } => format!(
-            "policy: waiting {} days, cooling {}, silence {}; {} assets a day, {} per owner",
-            p.waiting_days, p.cooling_days, p.silence_days, p.daily_limit, p.daily_limit_per_owner
+            "policy: waiting {}, cooling {}, silence {}; {} a day, {} per owner",
+            counted(p.waiting_days, "day"),
+            p.cooling_days,
+            p.silence_days,
+            counted(p.daily_limit, "asset"),
+            p.daily_limit_per_owner
         ),
         Event::InstrumentsLoaded { catalogue } => {
             format!("instruments {} loaded: {}", catalogue.version, catalogue.instruments.len())
@@ -197,7 +202,8 @@ fn told_of_keeping(fact: &Fact) -> String {
 fn told_of_keys(event: &Event) -> String {
     match event {
         Event::RotationProposed { rotation, overlap_days, .. } => {
-            format!("{rotation}: new keys for the log, beside the old ones for {overlap_days} days")
+            let days = counted(*overlap_days, "day");
+            format!("{rotation}: new keys for the log, beside the old ones for {days}")
         }
         Event::RotationBegun { rotation, until } => {
             format!("{rotation} begun: both pairs of keys sign, until {until} at least")
