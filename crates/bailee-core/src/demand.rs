@@ -95,12 +95,15 @@ pub enum Medium {
     /// Paper.
     #[n(1)]
     Post,
-    /// The portal or API.
+    /// The portal, a form or the API.
     #[n(2)]
     Portal,
-    /// By word of mouth.
+    /// By word of mouth, on the telephone too.
     #[n(3)]
     Oral,
+    /// Facsimile.
+    #[n(4)]
+    Fax,
 }
 
 /// What a human should look at first.

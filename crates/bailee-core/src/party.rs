@@ -52,6 +52,9 @@ pub enum ChannelKind {
     /// In person or by bailiff.
     #[n(3)]
     Service,
+    /// Telephone or fax, by number.
+    #[n(4)]
+    Phone,
 }
 
 /// A channel with its address.

@@ -75,18 +75,41 @@ pub fn take(house: &House, raw: Vec<u8>, cover: Cover, by: By) -> Result<Taken, 
     {
         return Ok(taken);
     }
-    let letter = Letter::read(&raw);
+    let mut letter = Letter::read(&raw);
+    let media = document(&raw);
+    if media.is_some() {
+        // A scan is whole, and for a person to read. What looks like words in it still counts.
+        (letter.is_broken, letter.has_unread) = (false, true);
+    }
     let exhibit = Exhibit { digest: digest(&raw), bytes: raw };
-    let demand = demand(house, &letter, &exhibit, cover);
+    let media = media.unwrap_or("message/rfc822");
+    let demand = demand(house, &letter, (&exhibit, media), cover);
     submit(house, Command { by, action: Action::ReceiveDemand(demand) }, exhibit)
 }
 
+/// What the bytes are, if they are the scan of a document and no message.
+fn document(raw: &[u8]) -> Option<&'static str> {
+    let begins: [(&[u8], &str); 5] = [
+        (b"%PDF-", "application/pdf"),
+        (b"\x89PNG\r\n", "image/png"),
+        (b"\xff\xd8\xff", "image/jpeg"),
+        (b"II*\0", "image/tiff"),
+        (b"MM\0*", "image/tiff"),
+    ];
+    begins.into_iter().find(|(begin, _)| raw.starts_with(begin)).map(|(_, media)| media)
+}
+
 /// The demand that a letter is.
-fn demand(house: &House, letter: &Letter, exhibit: &Exhibit, cover: Cover) -> NewDemand {
+fn demand(
+    house: &House,
+    letter: &Letter,
+    (exhibit, media): (&Exhibit, &str),
+    cover: Cover,
+) -> NewDemand {
     let paper = Paper {
         digest: exhibit.digest,
         size: exhibit.bytes.len() as u64,
-        media: "message/rfc822".into(),
+        media: media.into(),
         name: one_line(&letter.subject, "letter"),
     };
     let mut text = format!("{}\n{}", letter.subject, letter.text);

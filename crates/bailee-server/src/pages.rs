@@ -57,8 +57,9 @@ fn triage(s: &State, demand: DemandId) -> Asked {
         "A letter came in and is {demand}. {}\n\nRead it, and decide (counsel, to refuse):\n  \
          bailee demand show {demand}\n  bailee demand accept {demand} --matter M-1\n  \
          bailee demand clarify {demand} --note '...'\n  \
-         bailee demand refuse {demand} --note '...'",
-        frozen(s, demand)
+         bailee demand refuse {demand} --note '...'{}",
+        frozen(s, demand),
+        nameless(s, demand)
     );
     Asked { ask: format!("decide on {demand}"), body }
 }
@@ -69,8 +70,9 @@ fn unmatched(s: &State, demand: DemandId) -> Asked {
          Find out what it means and say so, or ask its sender, or refuse it (counsel):\n  \
          bailee demand show {demand}\n  bailee demand match {demand} --account AC-1\n  \
          bailee demand clarify {demand} --note '...'\n  \
-         bailee demand refuse {demand} --note '...'",
-        frozen(s, demand)
+         bailee demand refuse {demand} --note '...'{}",
+        frozen(s, demand),
+        nameless(s, demand)
     );
     Asked { ask: format!("find out what {demand} means"), body }
 }
@@ -157,6 +159,19 @@ fn frozen(s: &State, demand: DemandId) -> String {
     match named.is_empty() {
         true => format!("Its hold {id} stands and freezes nothing that is here yet."),
         false => format!("Frozen by its hold {id}: {}.", named.join(", ")),
+    }
+}
+
+/// What to do first about a sender whom nothing reaches: a scan, a note of a call.
+fn nameless(s: &State, demand: DemandId) -> String {
+    let from = s.demands.get(demand).map(|found| found.from);
+    match from.and_then(|id| Some((id, s.parties.get(id)?))) {
+        Some((id, party)) if party.channels().is_empty() && party.erased.is_none() => format!(
+            "\n\nIts sender is {id} and left no address that a program could read. Say who it is, \
+             so that it can be answered:\n  \
+             bailee party change {id} NAME --email ADDRESS --post ADDRESS"
+        ),
+        _ => String::new(),
     }
 }
 

@@ -250,6 +250,7 @@ fn send_notice(house: &House, intent: Intent, id: NoticeId, attempt: u8) -> Resu
         let said = notices::say(house, id, &found)?;
         let how = match kind {
             ChannelKind::Email => said.by_hand.map(|_| "mail".to_owned()),
+            ChannelKind::Phone => Some("fax or telephone".to_owned()),
             ChannelKind::Post | ChannelKind::Portal | ChannelKind::Service => {
                 Some(format!("{kind:?}").to_lowercase())
             }

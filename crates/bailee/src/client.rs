@@ -25,7 +25,8 @@ use ureq::typestate::WithBody;
 use ureq::{Agent, Body, RequestBuilder, SendBody};
 
 use crate::cli::Reach;
-use crate::door::{Bundle, Letter};
+use crate::door::Bundle;
+use crate::letter::Letter;
 use crate::token::{TOKEN, in_clear, token};
 use crate::trouble::Trouble;
 
@@ -197,25 +198,9 @@ impl Client {
     }
 
     fn hand_in(&self, letter: &Letter, accept: &str) -> Result<Response<Body>, Trouble> {
-        let silent = letter.silent.map(|silent| silent.to_string());
-        let scope = &letter.scope;
-        let each = |name, all: &[String]| all.iter().map(move |one| (name, one.clone())).collect();
-        let said: [Vec<(&str, String)>; 8] = [
-            letter.instrument.iter().map(|code| ("instrument", code.clone())).collect(),
-            silent.into_iter().map(|silent| ("silent", silent)).collect(),
-            each("account", &scope.accounts),
-            each("asset", &scope.assets),
-            each("identifier", &scope.identifiers),
-            each("category", &scope.categories),
-            scope.from.iter().map(|from| ("from", from.clone())).collect(),
-            scope.to.iter().map(|to| ("to", to.clone())).collect(),
-        ];
-        let said = said.concat().into_iter();
-        let query = said.map(|(name, value)| format!("{name}={}", encoded(&value)));
-        let query: Vec<String> = query.collect();
-        let path = match query.is_empty() {
-            true => "/v1/intake".to_owned(),
-            false => format!("/v1/intake?{}", query.join("&")),
+        let path = match letter.query() {
+            query if query.is_empty() => "/v1/intake".to_owned(),
+            query => format!("/v1/intake?{query}"),
         };
         self.post(&path, "message/rfc822", accept, &letter.raw)
     }

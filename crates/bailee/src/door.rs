@@ -8,7 +8,7 @@
 use std::fs::File;
 use std::io::Write;
 
-use bailee_server::api::parts::Scope;
+use bailee_server::api::parts::Who;
 use bailee_server::api::{self, Answer, CheckReport, Problem, Received, Request};
 use bailee_server::core::By;
 use bailee_server::core::disclosure::Audience;
@@ -19,6 +19,7 @@ use serde_json::Value;
 
 use crate::cli::Reach;
 use crate::client::{Client, encoded};
+use crate::letter::Letter;
 use crate::print;
 use crate::trouble::Trouble;
 
@@ -35,18 +36,6 @@ pub(crate) struct Here {
     /// It.
     pub(crate) house: House,
     by: Option<PartyId>,
-}
-
-/// A letter and what its sender says about it.
-pub(crate) struct Letter {
-    /// Its exact bytes.
-    pub(crate) raw: Vec<u8>,
-    /// The legal form it claims to be.
-    pub(crate) instrument: Option<String>,
-    /// Whether the owner may learn of it.
-    pub(crate) silent: Option<bool>,
-    /// What it names, as filled in a form.
-    pub(crate) scope: Scope,
 }
 
 /// A bundle somebody takes away.
@@ -121,7 +110,9 @@ impl Door {
                 let by = here.by.map_or(By::System, By::Party);
                 let (instrument, silent) = (letter.instrument.clone(), letter.silent);
                 let scope = letter.scope.clone().into_core()?;
-                let cover = Cover { instrument, silent, scope, ..Cover::default() };
+                let from = letter.sender.clone().map(Who::sender).transpose()?;
+                let medium = letter.medium.map(Into::into);
+                let cover = Cover { instrument, silent, medium, from, scope };
                 let taken = intake::take(&here.house, letter.raw.clone(), cover, by)?;
                 here.settle();
                 Ok(Received::from(&taken))

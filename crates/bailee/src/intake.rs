@@ -14,7 +14,8 @@ use serde_json::{Value, json};
 
 use crate::cli::Reach;
 use crate::cli::prove::IntakeArgs;
-use crate::door::{Door, Letter};
+use crate::door::Door;
+use crate::letter::Letter;
 use crate::print::{self, Style};
 use crate::save::save;
 use crate::trouble::Trouble;
@@ -23,7 +24,8 @@ use crate::trouble::Trouble;
 pub(crate) fn intake(args: IntakeArgs, reach: &Reach, style: Style) -> Result<(), Trouble> {
     let raw = read(&args.file)?;
     let (instrument, silent) = (args.instrument, args.silent.then_some(true));
-    let letter = Letter { raw, instrument, silent, scope: args.scope.scope() };
+    let (medium, sender) = (args.medium, args.sender.who());
+    let letter = Letter { raw, instrument, silent, medium, sender, scope: args.scope.scope() };
     let door = Door::open(reach)?;
     let received = door.intake(&letter)?;
     let saved = match (&received, &args.receipt) {

@@ -20,6 +20,7 @@ mod intake;
 mod keep;
 mod keys;
 mod let_go;
+mod letter;
 mod listing;
 mod log;
 mod monitor;

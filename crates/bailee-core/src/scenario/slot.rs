@@ -208,7 +208,8 @@ fn money(currency: &str, amount: &str) -> Option<Slot> {
     Some(Slot::Money(minor, currency.to_owned()))
 }
 
-/// `<a@b>` is electronic mail; `<post: …>`, `<portal: …>` and `<service: …>` say what they are.
+/// `<a@b>` is electronic mail; `<post: …>`, `<portal: …>`, `<service: …>` and `<phone: …>` say
+/// what they are.
 fn channels(tokens: &[Token]) -> Option<(Slot, usize)> {
     let mut found = Vec::new();
     for token in tokens {
@@ -217,6 +218,7 @@ fn channels(tokens: &[Token]) -> Option<(Slot, usize)> {
             Some(("post", address)) => (ChannelKind::Post, address),
             Some(("portal", address)) => (ChannelKind::Portal, address),
             Some(("service", address)) => (ChannelKind::Service, address),
+            Some(("phone", number)) => (ChannelKind::Phone, number),
             Some(("mailto", address)) => (ChannelKind::Email, address),
             Some(_) => return None,
             None => (ChannelKind::Email, text.as_str()),

@@ -135,6 +135,26 @@ pub struct Who {
     pub channels: Vec<Channel>,
 }
 
+impl Who {
+    /// As the sender of a demand: everything on one line, nothing empty.
+    ///
+    /// # Errors
+    /// `bad_request` for a name or an address with nothing in it, or with control characters.
+    pub fn sender(self) -> Result<core::party::Who, Problem> {
+        let addresses = self.channels.iter().map(|channel| &channel.address);
+        for text in std::iter::once(&self.name).chain(addresses) {
+            let wrong = text.trim().is_empty() || text.contains(char::is_control);
+            if wrong || text.len() > LONGEST_NAME {
+                let detail = format!(
+                    "{text:?} is no name or address: on one line, of at most {LONGEST_NAME} bytes"
+                );
+                return Err(Problem::bad_request("sender", detail));
+            }
+        }
+        self.core(&mut Desk::default(), "sender")
+    }
+}
+
 /// A hard identifier.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

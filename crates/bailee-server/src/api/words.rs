@@ -75,7 +75,7 @@ words! {
     }
     /// How a party can be reached.
     ChannelKind for core::party::ChannelKind {
-        Email "email" Post "post" Portal "portal" Service "service"
+        Email "email" Post "post" Portal "portal" Service "service" Phone "phone"
     }
     /// What kind of thing an asset is.
     AssetKind for core::asset::AssetKind {
@@ -92,7 +92,7 @@ words! {
     }
     /// How a demand came in.
     Medium for core::demand::Medium {
-        Email "email" Post "post" Portal "portal" Oral "oral"
+        Email "email" Post "post" Portal "portal" Oral "oral" Fax "fax"
     }
     /// What a human should look at first.
     Flag for core::demand::Flag {

@@ -8,13 +8,14 @@ use axum::http::header::CONTENT_TYPE;
 use bailee_core::demand::Medium;
 
 use crate::api::Problem;
-use crate::api::parts::Scope;
+use crate::api::parts::{Channel, Scope, Who};
 use crate::api::words;
 use crate::http::handlers::{Ask, Shared};
 use crate::intake::Cover;
 
-/// A letter names its sender itself, however it came in (`medium`, else by what it is); for any
-/// other upload it is the party whose token it came with.
+/// A sender that is named is believed as a letter's is. A letter names its sender itself, however
+/// it came in (`medium`, else by what it is); for any other upload it is the party whose token it
+/// came with.
 pub(crate) fn cover(shared: &Shared, ask: &Ask) -> Result<Cover, Problem> {
     let silent = match ask.said("silent", "bailee-silent").as_deref() {
         None => None,
@@ -34,14 +35,35 @@ pub(crate) fn cover(shared: &Shared, ask: &Ask) -> Result<Cover, Problem> {
         instrument: ask.said("instrument", "bailee-instrument"),
         silent,
         medium: Some(told.map_or(by_itself, Into::into)),
-        from: None,
+        from: sender(ask)?,
         scope: scope(ask)?.into_core()?,
     };
-    if let (false, Some(caller)) = (letter, ask.caller) {
+    if let (None, false, Some(caller)) = (&cover.from, letter, ask.caller) {
         let party = |s: &bailee_core::State| s.parties.get(caller.party)?.who.clone();
         cover.from = shared.house.with_state(party)?;
     }
     Ok(cover)
+}
+
+/// The sender, with the ways to reach it, best first.
+fn sender(ask: &Ask) -> Result<Option<bailee_core::party::Who>, Problem> {
+    let kinds = [
+        ("sender-email", words::ChannelKind::Email),
+        ("sender-post", words::ChannelKind::Post),
+        ("sender-phone", words::ChannelKind::Phone),
+    ];
+    let channels = kinds
+        .into_iter()
+        .flat_map(|(name, kind)| ask.all_said(name).map(move |address| Channel { kind, address }));
+    let channels: Vec<Channel> = channels.collect();
+    let name = ask.all_said("sender").next();
+    match (name, channels.is_empty()) {
+        (None, true) => Ok(None),
+        (None, false) => {
+            Err(Problem::bad_request("sender", "is missing: an address needs somebody's name"))
+        }
+        (Some(name), _) => Who { name, channels }.sender().map(Some),
+    }
 }
 
 /// What a form names; each list has its parameter as often as it needs.

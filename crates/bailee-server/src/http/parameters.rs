@@ -51,9 +51,17 @@ pub(crate) fn of(route: &Route) -> &'static [Parameter] {
             (
                 "medium",
                 OrHeader,
-                "How it came in: email, post, portal, oral; or header Bailee-Medium",
+                "How it came in: email, post, fax, portal, oral; or header Bailee-Medium",
             ),
             ("silent", OrHeader, "true: the owner must not learn of it; or header Bailee-Silent"),
+            (
+                "sender",
+                Once,
+                "Who sent it, if the document does not say it so that a program reads it",
+            ),
+            ("sender-email", Often, "Where its sender is reached by mail; may be repeated"),
+            ("sender-post", Often, "Where its sender is reached by post; may be repeated"),
+            ("sender-phone", Often, "Its sender's telephone or fax; may be repeated"),
             ("account", Often, "Everything of this account (AC-1); may be repeated"),
             ("asset", Often, "This asset (A-1), its parts and copies; may be repeated"),
             ("identifier", Often, "A hard identifier, known here or not yet; may be repeated"),

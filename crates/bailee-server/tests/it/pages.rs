@@ -5,7 +5,7 @@ use bailee_core::{Action, Reason, Triage};
 use bailee_post::Letter;
 use bailee_server::House;
 
-use crate::common::{letter_with, on_disk, people, register_account, take, yes};
+use crate::common::{demand, letter_with, on_disk, people, register_account, take, yes};
 
 fn page(house: &House, duty: DutyId) -> Letter {
     assert!(house.settle().is_empty());
@@ -42,11 +42,18 @@ fn a_page_says_what_is_frozen_and_what_to_type_and_names_nobody() {
     assert!(told.text.contains("bailee demand match D-2"), "{}", told.text);
     assert!(told.text.contains("freezes nothing that is here yet"), "{}", told.text);
 
+    // Nobody can be answered whose address is on a scan only.
+    assert!(!told.text.contains("party change"), "{}", told.text);
+    let scan = take(&house, b"%PDF-1.7 a scan of otto store").unwrap();
+    let from = house.with_state(|s| s.demands.get(demand(scan).0).unwrap().from).unwrap();
+    let told = page(&house, DutyId(3));
+    assert!(told.text.contains(&format!("bailee party change {from} NAME")), "{}", told.text);
+
     // Decided before the page left: it says that nothing is left to do.
     take(&house, &letter_with(3, "Keep everything of account otto store.\r\n")).unwrap();
     let reason = Reason { note: "seen".into(), exhibits: Vec::new() };
     let triage = Triage::Accept(None);
-    yes(&house, people.cora, Action::DecideDemand { demand: DemandId(3), triage, reason });
-    let told = page(&house, DutyId(3));
-    assert!(told.text.contains("Y-3 is discharged already"), "{}", told.text);
+    yes(&house, people.cora, Action::DecideDemand { demand: DemandId(4), triage, reason });
+    let told = page(&house, DutyId(4));
+    assert!(told.text.contains("Y-4 is discharged already"), "{}", told.text);
 }

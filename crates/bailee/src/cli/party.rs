@@ -71,6 +71,9 @@ pub(crate) struct WhoArgs {
     /// Where a bailiff finds it
     #[arg(long = "service", value_name = "ADDRESS")]
     services: Vec<String>,
+    /// Telephone or fax; may be repeated
+    #[arg(long = "phone", value_name = "NUMBER")]
+    phones: Vec<String>,
 }
 
 impl WhoArgs {
@@ -80,6 +83,7 @@ impl WhoArgs {
             (ChannelKind::Post, self.posts),
             (ChannelKind::Portal, self.portals),
             (ChannelKind::Service, self.services),
+            (ChannelKind::Phone, self.phones),
         ];
         let each = kinds.into_iter().flat_map(|(kind, addresses)| {
             addresses.into_iter().map(move |address| Channel { kind, address })

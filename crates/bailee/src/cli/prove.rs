@@ -3,6 +3,8 @@
 
 use std::path::PathBuf;
 
+use bailee_server::api::parts::{Channel, Who};
+use bailee_server::api::words::{ChannelKind, Medium};
 use clap::{ArgAction, Args};
 
 use super::ask::ScopeArgs;
@@ -11,7 +13,9 @@ use super::ask::ScopeArgs;
 #[derive(Debug, Args)]
 #[command(
     after_long_help = "EXAMPLES\n  bailee intake letter.eml --receipt letter.bailee.zip\n  bailee \
-                       intake form.pdf --account AC-1 --identifier WD-12345 --category photos"
+                       intake form.pdf --account AC-1 --identifier WD-12345 --category photos\n  \
+                       bailee intake scan.pdf --medium post --sender 'R. Counsel' --sender-post \
+                       'Court Street 1, Delft'"
 )]
 pub(crate) struct IntakeArgs {
     /// The raw message as it came (or any other document); `-` is standard input
@@ -22,11 +26,49 @@ pub(crate) struct IntakeArgs {
     /// The owner must not learn of it
     #[arg(long)]
     pub(crate) silent: bool,
+    /// How it came in: email, post, fax, portal (a form), oral (on the telephone too)
+    #[arg(long, value_name = "MEDIUM")]
+    pub(crate) medium: Option<Medium>,
+    #[command(flatten)]
+    pub(crate) sender: SenderArgs,
     #[command(flatten)]
     pub(crate) scope: ScopeArgs,
     /// Write the receipt here; `-` is standard output
     #[arg(long, value_name = "OUT.bailee.zip")]
     pub(crate) receipt: Option<PathBuf>,
+}
+
+/// Who sent it, where the document does not say it so that a program reads it.
+#[derive(Debug, Args)]
+pub(crate) struct SenderArgs {
+    /// Who sent it, if it is no mail: a scan, a fax, the note of a call
+    #[arg(long = "sender", value_name = "NAME")]
+    name: Option<String>,
+    /// Where its sender is reached by mail; may be repeated
+    #[arg(long = "sender-email", value_name = "ADDRESS", requires = "name")]
+    emails: Vec<String>,
+    /// Where its sender is reached by post; may be repeated
+    #[arg(long = "sender-post", value_name = "ADDRESS", requires = "name")]
+    posts: Vec<String>,
+    /// Its sender's telephone or fax; may be repeated
+    #[arg(long = "sender-phone", value_name = "NUMBER", requires = "name")]
+    phones: Vec<String>,
+}
+
+impl SenderArgs {
+    /// Name and channels, best first.
+    pub(crate) fn who(self) -> Option<Who> {
+        let kinds = [
+            (ChannelKind::Email, self.emails),
+            (ChannelKind::Post, self.posts),
+            (ChannelKind::Phone, self.phones),
+        ];
+        let each = kinds.into_iter().flat_map(|(kind, addresses)| {
+            addresses.into_iter().map(move |address| Channel { kind, address })
+        });
+        let channels = each.collect();
+        self.name.map(|name| Who { name, channels })
+    }
 }
 
 /// Whose receipt.

@@ -218,3 +218,52 @@ fn a_large_exhibit_is_handed_in_by_itself_here_and_through_the_server() {
     room.run(&["verify", text(&bundle)]).ok();
     assert_eq!(room.run(&["--json", "prune"]).json()["unnamed_documents"], 0);
 }
+
+#[test]
+fn a_scan_has_a_medium_and_a_sender_who_is_answered_by_post() {
+    let room = Room::with_house();
+    room.furnish();
+    let scan = b"%PDF-1.7 a scan of a letter on paper";
+    let here = room.file("here.pdf", scan);
+    let there = room.file("there.pdf", b"%PDF-1.7 a fax");
+    let by_post = ["--sender", "R. Counsel", "--sender-post", "Court Street 1, Delft"];
+    let by_fax = ["--sender", "F. Lawyer", "--sender-phone", "+31 15 555 0100"];
+    let line = |file, medium, sender: [&'static str; 4]| {
+        let args = ["--json", "intake", file, "--medium", medium, "--account", "AC-1"];
+        args.into_iter().chain(sender).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let typed = line(text(&here), "post", by_post);
+    let typed: Vec<&str> = typed.iter().map(String::as_str).collect();
+    let told = room.run(&typed).json();
+    assert_eq!(told["received"]["demand"], "D-1", "{told}");
+    let nobody = room.run(&["intake", text(&here), "--sender-post", "Court Street 1"]);
+    assert!(nobody.code == 2 && nobody.err.contains("--sender"), "{nobody:?}");
+    let empty = room.run(&["intake", text(&here), "--sender", " "]);
+    assert!(empty.code == 2 && empty.err.contains("no name"), "{empty:?}");
+
+    let operator = token(&room, "P-2", "operator");
+    let server = Server::start(&room);
+    let typed = line(text(&there), "fax", by_fax);
+    let typed: Vec<&str> = typed.iter().map(String::as_str).collect();
+    assert_eq!(server.run(&operator, &typed).json()["received"]["demand"], "D-2");
+    drop(server);
+    room.run(&["settle"]).ok();
+
+    let shown = |what: &str, id: &str| room.run(&["--json", what, "show", id]).json();
+    for (id, medium, kind, address) in [
+        ("D-1", "post", "post", "Court Street 1, Delft"),
+        ("D-2", "fax", "phone", "+31 15 555 0100"),
+    ] {
+        let demand = shown("demand", id);
+        assert_eq!(demand["medium"], medium, "{demand}");
+        assert_eq!(demand["flags"], serde_json::json!(["scope-unreadable", "attachment-unread"]));
+        assert_eq!(demand["exhibits"][0]["media"], "application/pdf", "{demand}");
+        let sender = shown("party", demand["from"].as_str().unwrap());
+        let channel = serde_json::json!([{ "kind": kind, "address": address }]);
+        assert_eq!(sender["channels"], channel, "{sender}");
+        let receipt = room.path(&format!("house/outbox/receipt-{id}.eml"));
+        let receipt = fs::read_to_string(receipt).unwrap();
+        assert!(receipt.contains("For a person to hand over"), "{receipt}");
+        assert!(receipt.contains(address), "{receipt}");
+    }
+}

@@ -13,7 +13,7 @@ use crate::party::Who;
 pub(super) const FORMS: &[Form] = &[
     Form {
         pattern: "{sort=letter/order/request} from {sender:name} [{channels}] [to {entity:name}] \
-                  [by {medium=email/post/portal/word}] [as {instrument:name}] [for {names}] \
+                  [by {medium=email/post/portal/fax/word}] [as {instrument:name}] [for {names}] \
                   [identifier {identifier:names}] [in {silent=silence}] [{damaged=damaged}] {text}",
         example: "letter from \"Counsel for Megaupload\" <counsel@example.org> to \"Host B.V.\": \
                   \"Please keep all data of Megaupload\"",
@@ -159,6 +159,7 @@ fn letter(scene: &Scene<'_>, slots: &Slots) -> Result<Vec<Step>, Unclear> {
             "post" => Medium::Post,
             "portal" => Medium::Portal,
             "word" => Medium::Oral,
+            "fax" => Medium::Fax,
             _ => Medium::Email,
         },
         scope: wanted,

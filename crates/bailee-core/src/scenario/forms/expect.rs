@@ -290,6 +290,7 @@ fn tried(scene: &Scene<'_>, slots: &Slots) -> Result<Answer, Unclear> {
         Some(ChannelKind::Post) => "post",
         Some(ChannelKind::Portal) => "portal",
         Some(ChannelKind::Service) => "service",
+        Some(ChannelKind::Phone) => "phone",
         None => "nothing",
     };
     let got: Vec<&str> = notice.attempts.iter().map(|attempt| kind(attempt.channel)).collect();

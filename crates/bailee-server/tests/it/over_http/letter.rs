@@ -42,6 +42,7 @@ pub(super) fn query(new: &NewDemand) -> String {
         Medium::Post => Some("post"),
         Medium::Portal => Some("portal"),
         Medium::Oral => Some("oral"),
+        Medium::Fax => Some("fax"),
     };
     pairs.extend(medium.map(|medium| ("medium", medium.to_owned())));
     pairs.extend(new.scope.accounts.iter().map(|id| ("account", id.to_string())));
