@@ -18,7 +18,9 @@ use bailee_core::demand::{Exhibit, Medium, Scope};
 use bailee_core::gate::{self, Verb};
 use bailee_core::id::{AccountId, AssetId, EntityId, MatterId, PartyId};
 use bailee_core::party::Role;
-use bailee_core::{Action, Command, NewAsset, NewDemand, Record, Replay, State, Time, run, wire};
+use bailee_core::{
+    Action, Command, NewAsset, NewDemand, Reason, Record, Replay, State, Time, run, wire,
+};
 use common::{catalogue, must, who};
 
 /// As the binary.
@@ -116,6 +118,7 @@ fn mix() -> impl Iterator<Item = Action> {
                     instrument: "letter".into(),
                     matter: Some(MatterId(1)),
                     silent: None,
+                    reason: Reason::default(),
                 },
                 _ => Action::ReceiveDemand(letter(n)),
             });

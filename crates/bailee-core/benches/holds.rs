@@ -17,7 +17,7 @@ use bailee_core::demand::{Exhibit, Medium, Scope};
 use bailee_core::gate::{self, Verb};
 use bailee_core::id::{AccountId, AssetId, EntityId, MatterId, PartyId, SnapshotId};
 use bailee_core::party::Role;
-use bailee_core::{Action, NewAsset, NewDemand, Record, State, Time, wire};
+use bailee_core::{Action, NewAsset, NewDemand, Reason, Record, State, Time, wire};
 use common::{catalogue, must, who};
 
 /// As the binary.
@@ -38,6 +38,7 @@ fn main() {
         instrument: "letter".into(),
         matter: Some(MatterId(1)),
         silent: None,
+        reason: Reason::default(),
     };
     place(&mut state, "hold-1M-objects", now, hold);
     place(&mut state, "letter-1M-objects", now, |n| Action::ReceiveDemand(letter(n)));

@@ -193,6 +193,7 @@ pub enum Action {
         instrument: String,
         matter: Option<MatterId>,
         silent: Option<bool>,
+        reason: Reason,
     },
     AddBasis {
         hold: HoldId,

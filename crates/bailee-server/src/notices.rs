@@ -28,7 +28,6 @@ use bailee_post::{Attachment, Mailbox};
 use crate::house::{House, HouseError};
 use crate::provider::Provider;
 use crate::receipt;
-use crate::steward::post;
 
 /// Most bytes of documents in one letter; mail systems refuse much more.
 const MOST_PAPERS: u64 = 8 << 20;
@@ -58,7 +57,8 @@ pub(crate) fn say(house: &House, id: NoticeId, notice: &Notice) -> Result<Said, 
         }
     })?;
     let reference = format!("{id} ({about})");
-    let record = entry(house, notice.rests_on)?;
+    let record = notice.rests_on.map(|position| receipt::record(house, position));
+    let record = record.transpose()?.flatten();
     let event = record.as_ref().map(|record| &record.fact.event);
     let (subject, text) = house.with_state(|s| match notice.about {
         About::Disposition(of) => {
@@ -74,14 +74,6 @@ pub(crate) fn say(house: &House, id: NoticeId, notice: &Notice) -> Result<Said, 
     }
     said.text.push_str(&provider.signature(&reference));
     Ok(said)
-}
-
-/// The entry that a notice tells of.
-fn entry(house: &House, position: Option<u64>) -> Result<Option<Record>, HouseError> {
-    let Some(position) = position else { return Ok(None) };
-    let entry = house.entries(position, 1)?.pop();
-    let record = entry.map(|entry| receipt::read(position, &entry)).transpose();
-    record.map_err(|e| post("read a decision", &e))
 }
 
 /// True for decisions whose words are written for the reader of the notice. What goes with an

@@ -272,3 +272,12 @@ pub(crate) fn read(position: u64, entry: &Entry) -> Result<Record, wire::BadEntr
     let sections = [0, 1, 2].map(|n: usize| entry.sections[n].as_ref().map(|s| s.bytes.as_slice()));
     wire::decode(position, sections)
 }
+
+/// The record at that position, if there is one; what was erased is not in it.
+pub(crate) fn record(house: &House, position: u64) -> Result<Option<Record>, HouseError> {
+    let entry = house.entries(position, 1)?.pop();
+    entry.map(|entry| read(position, &entry)).transpose().map_err(|e| HouseError::Io {
+        doing: format!("read entry {position}"),
+        detail: e.to_string(),
+    })
+}

@@ -22,8 +22,8 @@ pub(super) fn place(
     s: &State,
     scope: &Scope,
     instrument: &str,
-    matter: Option<MatterId>,
-    silent: Option<bool>,
+    (matter, silent): (Option<MatterId>, Option<bool>),
+    reason: &Reason,
     now: Time,
 ) -> Decision {
     let instrument = known(s, instrument)?;
@@ -49,7 +49,7 @@ pub(super) fn place(
         demand: None,
         gag_until: instrument.gag_until(silent, now),
     };
-    let mut facts = vec![Fact::of(event)];
+    let mut facts = vec![reasoned(event, reason)];
     facts.extend(revoked);
     Ok(facts)
 }

@@ -80,8 +80,8 @@ pub fn decide(state: &State, command: &Command, now: Time) -> Decision {
         Action::FileCorrespondence { matter, from, reason } => {
             matter::file(s, *matter, *from, reason)
         }
-        Action::PlaceHold { scope, instrument, matter, silent } => {
-            hold::place(s, scope, instrument, *matter, *silent, now)
+        Action::PlaceHold { scope, instrument, matter, silent, reason } => {
+            hold::place(s, scope, instrument, (*matter, *silent), reason, now)
         }
         Action::AddBasis { hold, instrument, reason } => {
             hold::add_basis(s, *hold, instrument, reason, now)

@@ -39,6 +39,7 @@ fn of(action: &Action) -> Option<&Reason> {
     match action {
         Action::DecideDemand { reason, .. }
         | Action::FileCorrespondence { reason, .. }
+        | Action::PlaceHold { reason, .. }
         | Action::AddBasis { reason, .. }
         | Action::ExtendBasis { reason, .. }
         | Action::EndBasis { reason, .. }
@@ -78,7 +79,6 @@ fn of(action: &Action) -> Option<&Reason> {
         | Action::ReceiptSent { .. }
         | Action::OpenMatter { .. }
         | Action::CloseMatter { .. }
-        | Action::PlaceHold { .. }
         | Action::ApproveRelease { .. }
         | Action::RecordSnapshot { .. }
         | Action::VerifySnapshot { .. }

@@ -4,7 +4,7 @@ use bailee_core::gate::{self, Verb};
 use bailee_core::hold::{EndReason, HoldStatus};
 use bailee_core::id::*;
 use bailee_core::instrument::{Ends, Instrument, Privacy};
-use bailee_core::{Action, Code, DutyKind, Event, NewAsset, NewDemand, Record, Time};
+use bailee_core::{Action, Code, DutyKind, Event, NewAsset, NewDemand, Reason, Record, Time};
 
 use crate::house::*;
 
@@ -192,6 +192,7 @@ fn a_closed_matter_takes_no_new_hold() {
         instrument: "letter".into(),
         matter: Some(matter),
         silent: None,
+        reason: Reason::default(),
     };
     house.yes(STAFF, place.clone());
     assert_eq!(house.no(STAFF, Action::CloseMatter { matter }), Code::MatterNeedsHolds);

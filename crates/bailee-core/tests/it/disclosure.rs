@@ -394,7 +394,10 @@ fn a_gag_that_ends_opens_the_hold() {
     let (mut house, asset, ..) = asked();
     let scope = on_assets(&[asset]);
     let (instrument, matter, silent) = ("letter".to_owned(), Some(M1), Some(true));
-    house.yes(STAFF, Action::PlaceHold { scope, instrument, matter, silent });
+    house.yes(
+        STAFF,
+        Action::PlaceHold { scope, instrument, matter, silent, reason: reason("D-1 is silent.") },
+    );
     let holds =
         |house: &House| to(house, OWNER).iter().filter(|line| line.ends_with("HoldPlaced")).count();
     assert_eq!(holds(&house), 1);

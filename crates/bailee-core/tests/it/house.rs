@@ -301,14 +301,32 @@ impl House {
     pub(crate) fn hold(&mut self, scope: Scope, instrument: &str) -> HoldId {
         let hold = self.state.holds.next();
         let instrument = instrument.into();
-        self.yes(STAFF, Action::PlaceHold { scope, instrument, matter: None, silent: None });
+        self.yes(
+            STAFF,
+            Action::PlaceHold {
+                scope,
+                instrument,
+                matter: None,
+                silent: None,
+                reason: Reason::default(),
+            },
+        );
         hold
     }
 
     pub(crate) fn silent_hold(&mut self, scope: Scope, instrument: &str) -> HoldId {
         let hold = self.state.holds.next();
         let (instrument, silent) = (instrument.into(), Some(true));
-        self.yes(STAFF, Action::PlaceHold { scope, instrument, matter: None, silent });
+        self.yes(
+            STAFF,
+            Action::PlaceHold {
+                scope,
+                instrument,
+                matter: None,
+                silent,
+                reason: Reason::default(),
+            },
+        );
         hold
     }
 

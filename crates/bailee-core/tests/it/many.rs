@@ -2,7 +2,7 @@
 //! object, and every one of them is blocked by it from then on.
 
 use bailee_core::id::AssetId;
-use bailee_core::{Action, Code, Command, Event, Record, State, check, run, wire};
+use bailee_core::{Action, Code, Command, Event, Reason, Record, State, check, run, wire};
 
 use crate::house::*;
 
@@ -43,6 +43,7 @@ fn an_entry_that_holds_ten_thousand_objects_is_as_long_as_one_that_holds_two() {
             instrument: "letter".into(),
             matter: None,
             silent: None,
+            reason: Reason::default(),
         },
         Action::ReceiveDemand(crate::house::letter(letter, text)),
     ] {

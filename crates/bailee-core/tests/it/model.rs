@@ -245,7 +245,7 @@ impl Play {
             0 => {
                 let scope = self.scope(b, c, a / 16);
                 let silent = (one_in(5, a)).then_some(true);
-                Action::PlaceHold { scope, instrument, matter, silent }
+                Action::PlaceHold { scope, instrument, matter, silent, reason }
             }
             1 => Action::AddBasis { hold, instrument, reason },
             2 => Action::ExtendBasis { hold, basis, reason },

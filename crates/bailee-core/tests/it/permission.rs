@@ -83,7 +83,7 @@ fn table() -> Vec<(May, Action)> {
         (House, Action::OpenMatter { title: "x".into() }),
         (House, Action::CloseMatter { matter }),
         (House, Action::FileCorrespondence { matter, from: OWNER, reason: r() }),
-        (House, Action::PlaceHold { scope: Scope::default(), instrument: "letter".into(), matter: None, silent: None }),
+        (House, Action::PlaceHold { scope: Scope::default(), instrument: "letter".into(), matter: None, silent: None, reason: r() }),
         (House, Action::AddBasis { hold, instrument: "letter".into(), reason: r() }),
         (House, Action::ExtendBasis { hold, basis: 0, reason: r() }),
         (House, Action::RecordSnapshot { source: asset, root: [0; 32], vault_id: "v".into(), bytes: 0, unreadable: 0, taken: bailee_core::Time(0) }),

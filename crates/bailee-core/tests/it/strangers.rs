@@ -146,7 +146,7 @@ impl Tale {
                     _ => Scope { identifiers: vec!["SN0099X".into()], ..on_assets(&[asset]) },
                 };
                 let silent = pick(&[None, Some(true)], a / 8);
-                Action::PlaceHold { scope, instrument, matter, silent }
+                Action::PlaceHold { scope, instrument, matter, silent, reason }
             }
             2 => Action::AddBasis { hold, instrument, reason },
             3 => Action::EndBasis { hold, basis: 0, reason },

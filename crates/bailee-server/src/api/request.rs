@@ -119,6 +119,8 @@ requests! {
         instrument: String,
         #[serde(default)] matter: Option<String>,
         #[serde(default)] silent: Option<bool>,
+        /// Why; for the house and its counsel.
+        #[serde(default)] reason: Reason,
     }
     /// Adds a legal basis with its clock.
     AddBasis { hold: String, instrument: String, #[serde(default)] reason: Reason }

@@ -344,7 +344,9 @@ fn who_has_no_part_gets_the_answer_of_a_matter_that_is_not_there() {
     yes(&case.house, case.people.cora, Action::OpenMatter { title: "secret".into() });
     let scope = bailee_core::demand::Scope { assets: vec![AssetId(1)], ..Default::default() };
     let (instrument, matter, silent) = ("letter".into(), Some(MatterId(2)), Some(true));
-    yes(&case.house, case.people.cora, Action::PlaceHold { scope, instrument, matter, silent });
+    let reason = Reason::default();
+    let place = Action::PlaceHold { scope, instrument, matter, silent, reason };
+    yes(&case.house, case.people.cora, place);
     assert_eq!(no(MatterId(2), case.owner), 0);
     assert_eq!(no(MatterId(2), PartyId(99)), 0);
 }

@@ -20,7 +20,8 @@ pub(crate) enum HoldVerb {
         hold: String,
     },
     /// Place one of the house's own
-    #[command(after_long_help = "EXAMPLE\n  bailee hold place --account AC-1 --instrument letter")]
+    #[command(after_long_help = "EXAMPLE\n  bailee hold place --account AC-1 --instrument letter \
+                                 --note 'Proceedings are announced'")]
     Place(PlaceArgs),
     /// Add a legal basis
     #[command(after_long_help = "EXAMPLE\n  bailee hold add-basis H-1 --instrument letter --note \
@@ -79,6 +80,8 @@ pub(crate) struct PlaceArgs {
     /// The owner must not learn of it
     #[arg(long)]
     silent: bool,
+    #[command(flatten)]
+    reason: ReasonArgs,
 }
 
 /// A hold and why.
@@ -112,6 +115,7 @@ impl HoldVerb {
                 instrument: new.instrument,
                 matter: new.matter,
                 silent: new.silent.then_some(true),
+                reason: new.reason.read()?,
             }
             .into(),
             HoldVerb::AddBasis { about, instrument } => {

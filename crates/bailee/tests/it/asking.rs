@@ -267,3 +267,26 @@ fn a_scan_has_a_medium_and_a_sender_who_is_answered_by_post() {
         assert!(receipt.contains(address), "{receipt}");
     }
 }
+
+#[test]
+fn why_a_hold_was_placed_is_kept_in_the_log_and_shown_with_it() {
+    let room = Room::with_house();
+    room.furnish();
+    let (note, later) = ("Proceedings are announced", "The bailiff called");
+    room.run_as("P-2", &["hold", "place", "--account", "AC-1", "--note", note]).ok();
+    room.run_as("P-2", &["hold", "place", "--account", "AC-1"]).ok();
+    let operator = token(&room, "P-2", "operator");
+    let server = Server::start(&room);
+    server.run(&operator, &["hold", "place", "--asset", "A-1", "--note", later]).ok();
+    for (hold, said) in [("H-1", note), ("H-3", later)] {
+        let shown = server.run(&operator, &["--json", "hold", "show", hold]).json();
+        assert_eq!(shown["note"], said, "{shown}");
+    }
+    drop(server);
+    let words = room.run(&["hold", "show", "H-1"]).ok();
+    assert!(words.contains(note), "{words}");
+    assert!(room.run(&["--json", "hold", "show", "H-2"]).json()["note"].is_null());
+    let long = "x".repeat(64 * 1024 + 1);
+    let refused = room.run_as("P-2", &["hold", "place", "--account", "AC-1", "--note", &long]);
+    assert!(refused.code == 1 && refused.err.contains("reason_too_long"), "{refused:?}");
+}

@@ -67,7 +67,7 @@ pub(super) const FORMS: &[Form] = &[
     },
     Form {
         pattern: "{who} holds {names} as {instrument:name} [in matter {matter:name}] \
-                  [in {silent=silence}]",
+                  [in {silent=silence}] [{text}]",
         example: "Cora holds Megaupload as internal in matter \"Megaupload\"",
         meaning: Act(|scene, slots| {
             let scope = scope(scene, slots.names("names"))?;
@@ -76,7 +76,7 @@ pub(super) const FORMS: &[Form] = &[
     },
     Form {
         pattern: "{who} holds identifier {identifier:names} as {instrument:name} \
-                  [in matter {matter:name}]",
+                  [in matter {matter:name}] [{text}]",
         example: "Cora holds identifier WD-1234 as internal",
         meaning: Act(|scene, slots| {
             let identifiers = expand(slots.names("identifier"))?;
@@ -215,7 +215,8 @@ fn place(scene: &Scene<'_>, slots: &Slots, scope: Scope) -> Result<Vec<Step>, Un
     let instrument = slots.name("instrument").to_owned();
     let silent = slots.has("silent").then_some(true);
     let matter = matter(scene, slots)?;
-    one(actor(scene, slots)?, Action::PlaceHold { scope, instrument, matter, silent })
+    let reason = reason(slots);
+    one(actor(scene, slots)?, Action::PlaceHold { scope, instrument, matter, silent, reason })
 }
 
 /// The last basis of the hold that rests on the instrument.

@@ -2,8 +2,10 @@
 //!
 //! Invariants: read from memory, durable to its last entry; `position` says up to which entry; a
 //! list is in id order and a page ends with the id to go on after; nothing secret (token hashes,
-//! salts, keys) and no words of letters are in any of it. These are the house's own views: who may
-//! ask is the door's question. A data owner's view is [`mine`], which silent holds never reach.
+//! salts, keys) and no words of letters are in any of it. Why the house placed a hold is read from
+//! its entry, for that hold alone: what was erased is not shown. These are the house's own views:
+//! who may ask is the door's question. A data owner's view is [`mine`], which silent holds never
+//! reach.
 
 mod ask;
 mod engine;
@@ -24,6 +26,7 @@ use serde_json::{Value, json};
 use crate::api::problem::Problem;
 use crate::api::words;
 use crate::house::House;
+use crate::receipt;
 use crate::stamping;
 pub use engine::finding;
 
@@ -53,10 +56,21 @@ pub fn show(house: &House, what: &str) -> Result<Value, Problem> {
         "engines" => return engine::list(house, &page),
         _ => {}
     }
-    house.with_state(|s| list(s, name, &page).or_else(|| one(s, name)))?.unwrap_or_else(|| {
+    let found = house.with_state(|s| list(s, name, &page).or_else(|| one(s, name)))?;
+    let mut shown = found.unwrap_or_else(|| {
         let detail = format!("{name:?} is neither an id like A-12 nor the name of a list");
         Err(Problem::bad_request("what to show", detail))
-    })
+    })?;
+    if let Some(position) = shown.get("position_placed").and_then(Value::as_u64) {
+        shown["note"] = json!(note(house, position)?);
+    }
+    Ok(shown)
+}
+
+/// The words of the act at that place in the log, if there are any.
+fn note(house: &House, position: u64) -> Result<Option<String>, Problem> {
+    let papers = receipt::record(house, position)?.and_then(|record| record.fact.papers);
+    Ok(papers.map(|papers| papers.note).filter(|note| !note.is_empty()))
 }
 
 /// What is stamped by which authority until when, and what is missing.

@@ -138,12 +138,15 @@ fn ask(action: &Action) -> Option<Request> {
             from: from.to_string(),
             reason: reason(why),
         },
-        Action::PlaceHold { scope: wanted, instrument, matter, silent } => Request::PlaceHold {
-            scope: scope(wanted),
-            instrument: instrument.clone(),
-            matter: text(matter),
-            silent: *silent,
-        },
+        Action::PlaceHold { scope: wanted, instrument, matter, silent, reason: why } => {
+            Request::PlaceHold {
+                scope: scope(wanted),
+                instrument: instrument.clone(),
+                matter: text(matter),
+                silent: *silent,
+                reason: reason(why),
+            }
+        }
         Action::AddBasis { hold, instrument, reason: why } => Request::AddBasis {
             hold: hold.to_string(),
             instrument: instrument.clone(),
