@@ -60,7 +60,8 @@ pub use check::{Violation, check};
 pub use command::{Action, Command, Continue, NewAsset, NewDemand, Reason, Triage};
 pub use counted::counted;
 pub use decide::{
-    Decision, LONGEST_EXHIBIT_NAME, LONGEST_NOTE, MOST_EXHIBITS, decide, owed, radius,
+    Decision, LONGEST_EXHIBIT_NAME, LONGEST_NOTE, MOST_EXHIBITS, decide, names_something, owed,
+    radius,
 };
 pub use event::{By, Event, Fact, Record};
 pub use image::{ImageError, from_image, to_image};

@@ -9,7 +9,9 @@ use bailee_core::demand::{Exhibit as Paper, Medium};
 use bailee_core::id::{DemandId, DutyId, NoticeId};
 use bailee_core::notice::Evidence;
 use bailee_core::party::{Channel, ChannelKind, Who};
-use bailee_core::{Action, By, Code, Command, Event, Intent, NewDemand, Reason, State};
+use bailee_core::{
+    Action, By, Code, Command, Event, Intent, NewDemand, Reason, State, names_something,
+};
 use bailee_post::{Letter, RecipientStatus, Report, dsn};
 use bailee_store::{Exhibit, digest};
 
@@ -62,6 +64,13 @@ pub struct Cover {
     pub from: Option<Who>,
     /// What it names, as filled in a form.
     pub scope: bailee_core::demand::Scope,
+}
+
+/// Refuses a form that names what is not there, by its name: for people who can say it again.
+/// From everybody else a form is taken as it is, and flagged: a demand is never lost, and whoever
+/// may only hand letters in is not told what is here.
+pub fn check_form(house: &House, scope: &bailee_core::demand::Scope) -> Result<(), Failure> {
+    Ok(house.with_state(|s| names_something(s, scope))??)
 }
 
 /// Takes a raw RFC 5322 message, or any other bytes.

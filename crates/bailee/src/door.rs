@@ -110,6 +110,7 @@ impl Door {
                 let by = here.by.map_or(By::System, By::Party);
                 let (instrument, silent) = (letter.instrument.clone(), letter.silent);
                 let scope = letter.scope.clone().into_core()?;
+                intake::check_form(&here.house, &scope)?;
                 let from = letter.sender.clone().map(Who::sender).transpose()?;
                 let medium = letter.medium.map(Into::into);
                 let cover = Cover { instrument, silent, medium, from, scope };

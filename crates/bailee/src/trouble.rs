@@ -135,6 +135,12 @@ impl<P: Into<Problem>> From<P> for Trouble {
 
 /// What to type instead, where the problem speaks to programs that send requests.
 fn typed(problem: Problem) -> Problem {
+    if problem.code == "not_found"
+        && let Some((letters, _)) = problem.about.split_once('-')
+        && let Some(list) = listed(letters)
+    {
+        return Problem { change: format!("check the id (bailee {list})"), ..problem };
+    }
     if problem.code != "bad_request" {
         return problem;
     }

@@ -163,8 +163,9 @@ fn instrument<'a>(
     }
 }
 
-/// What the demand means here. If it names nothing that is known, the sender's own accounts are
-/// the widest plausible scope; if it has none, the demand is unmatched.
+/// What the demand means here. A form that names what is not there counts as one that cannot be
+/// read: a slip of the pen must not let go. If it names nothing that is known, the sender's own
+/// accounts are the widest plausible scope; if it has none, the demand is unmatched.
 fn read_scope(
     s: &State,
     new: &NewDemand,
@@ -174,7 +175,9 @@ fn read_scope(
 ) -> Scope {
     let mut scope = resolve(s, &new.scope);
     scope.widen(&matching::named(s, words));
-    let unreadable = new.damaged || new.unread || words.len() >= matching::LONGEST_LETTER - 4;
+    let unknown = names_something(s, &new.scope).is_err();
+    let unreadable =
+        new.damaged || new.unread || unknown || words.len() >= matching::LONGEST_LETTER - 4;
     if unreadable || scope.matches_nothing() {
         let accounts_before = scope.accounts.len();
         widen_to_accounts(s, &mut scope, from);
@@ -194,6 +197,24 @@ fn widen_to_accounts(s: &State, scope: &mut Scope, from: PartyId) {
     let own = s.accounts.iter().filter(|(_, account)| account.owner == from).map(|(id, _)| id);
     let accounts = named.chain(own).collect();
     scope.widen(&Scope { accounts, ..Scope::default() });
+}
+
+/// Refuses, by its name, what somebody who can say it again names and nothing can be: a free id, an
+/// identifier without a letter or a digit. A demand is never refused for it (`read_scope`).
+pub fn names_something(s: &State, scope: &Scope) -> Result<(), Refusal> {
+    if let Some(account) = scope.accounts.iter().find(|id| s.accounts.get(**id).is_none()) {
+        return Err(Refusal::not_found(account));
+    }
+    if let Some(asset) = scope.assets.iter().find(|id| s.assets.get(**id).is_none()) {
+        return Err(Refusal::not_found(asset));
+    }
+    match scope.identifiers.iter().find(|value| normal(value).is_empty()) {
+        None => Ok(()),
+        Some(value) => {
+            let text = "has no letter and no digit, and would never match anything";
+            Err(Refusal::new(Code::BadValue, format!("identifier {value:?}"), text))
+        }
+    }
 }
 
 /// Keeps what exists; identifiers that are known here become assets, others are kept as wanted.
@@ -287,6 +308,7 @@ pub(super) fn match_to(s: &State, demand: DemandId, scope: &Scope) -> Decision {
     if !find(&s.holds, found.hold)?.in_force() {
         return Err(Refusal::new(Code::HoldNotInForce, found.hold, "is over"));
     }
+    names_something(s, scope)?;
     let more = resolve(s, scope);
     if more == Scope::default() {
         return Err(Refusal::new(Code::BadValue, demand, "cannot be matched to nothing"));

@@ -3,7 +3,7 @@
 //! Invariants (rules 2, 7, 8): nothing here unblocks anything at once: a release needs two persons
 //! besides the proposer, counsel among them, and then cools; the end of a basis leaves the hold.
 
-use super::demand::{open_matter, resolve, revoke_reached};
+use super::demand::{names_something, open_matter, resolve, revoke_reached};
 use super::disposition::{Approvals, hold_radius};
 use super::{Decision, find, papers, reasoned};
 use crate::command::Reason;
@@ -27,6 +27,7 @@ pub(super) fn place(
     now: Time,
 ) -> Decision {
     let instrument = known(s, instrument)?;
+    names_something(s, scope)?;
     if let Some(matter) = matter {
         open_matter(s, matter)?;
     }

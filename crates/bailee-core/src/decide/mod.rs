@@ -25,6 +25,7 @@ mod tick;
 mod volume;
 
 pub(crate) use clearance::verb;
+pub use demand::names_something;
 pub use disposition::{owed, radius};
 pub use reason::{LONGEST_EXHIBIT_NAME, LONGEST_NOTE, MOST_EXHIBITS};
 

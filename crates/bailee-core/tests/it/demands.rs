@@ -273,3 +273,26 @@ fn an_identifier_is_the_same_with_and_without_punctuation_in_letter_and_registry
     let later = house.asset(serial("lto0042", 2));
     assert_eq!(house.gate(later), [Code::HoldProvisional]);
 }
+
+#[test]
+fn a_form_that_names_what_is_not_there_freezes_the_widest_scope_and_a_person_is_told_what() {
+    let mut house = House::new();
+    let asset = house.server(1);
+    let bare = Scope { identifiers: vec![" -- ".into()], ..Scope::default() };
+    let wrong = [
+        (on_accounts(&[AccountId(99)]), Code::NotFound),
+        (on_assets(&[asset, AssetId(99)]), Code::NotFound),
+        (bare, Code::BadValue),
+    ];
+    for (n, (scope, code)) in wrong.into_iter().enumerate() {
+        let form = letter("Otto Owner", &format!("as filled in, {n}"));
+        let (demand, hold) = house.demand(NewDemand { scope: scope.clone(), ..form });
+        assert_eq!(flags(&house, demand), [Flag::ScopeUnreadable], "{n}");
+        assert!(house.state.holds.get(hold).unwrap().scope.accounts.contains(&MEGA), "{n}");
+        let (instrument, matter, silent) = ("letter".to_owned(), None, None);
+        let (wanted, reason) = (scope.clone(), because());
+        let place = Action::PlaceHold { scope: wanted, instrument, matter, silent, reason };
+        assert_eq!(house.no(STAFF, place), code, "{n}");
+        assert_eq!(house.no(STAFF, Action::MatchDemand { demand, scope }), code, "{n}");
+    }
+}

@@ -334,7 +334,8 @@ impl Naive {
             .filter(|n| hold.assets.contains(n) || self.named_by(*n, &hold.letter))
             .collect();
         // What cannot be read, or names nothing, freezes accounts (rule 1).
-        if new.damaged || (named.is_empty() && hold.accounts.is_empty()) {
+        if new.damaged || self.is_slip(&new.scope) || (named.is_empty() && hold.accounts.is_empty())
+        {
             for asset in named {
                 hold.accounts.extend(self.accounts_of(asset));
             }
@@ -372,6 +373,14 @@ impl Naive {
     }
 
     /// Adds what somebody asked for by form.
+    /// A form in which something is not there, or nothing.
+    fn is_slip(&self, scope: &Scope) -> bool {
+        let free = |n: u32, len: usize| n == 0 || n as usize > len;
+        scope.accounts.iter().any(|id| free(id.0, self.accounts.len()))
+            || scope.assets.iter().any(|id| free(id.0, self.assets.len()))
+            || scope.identifiers.iter().any(|value| bare(value).is_empty())
+    }
+
     fn ask(&self, hold: &mut Hold, scope: &Scope) {
         let known = |n: u32, len: usize| n > 0 && n as usize <= len;
         let accounts = scope.accounts.iter().map(|id| id.0);

@@ -5,13 +5,14 @@
 //! not come this far (parameters.rs).
 
 use axum::http::header::CONTENT_TYPE;
+use bailee_core::TokenScope;
 use bailee_core::demand::Medium;
 
 use crate::api::Problem;
 use crate::api::parts::{Channel, Scope, Who};
 use crate::api::words;
 use crate::http::handlers::{Ask, Shared};
-use crate::intake::Cover;
+use crate::intake::{self, Cover};
 
 /// A sender that is named is believed as a letter's is. A letter names its sender itself, however
 /// it came in (`medium`, else by what it is); for any other upload it is the party whose token it
@@ -38,6 +39,9 @@ pub(crate) fn cover(shared: &Shared, ask: &Ask) -> Result<Cover, Problem> {
         from: sender(ask)?,
         scope: scope(ask)?.into_core()?,
     };
+    if ask.caller.is_some_and(|caller| caller.scope == TokenScope::Operator) {
+        intake::check_form(&shared.house, &cover.scope)?;
+    }
     if let (None, false, Some(caller)) = (&cover.from, letter, ask.caller) {
         let party = |s: &bailee_core::State| s.parties.get(caller.party)?.who.clone();
         cover.from = shared.house.with_state(party)?;

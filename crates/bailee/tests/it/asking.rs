@@ -290,3 +290,34 @@ fn why_a_hold_was_placed_is_kept_in_the_log_and_shown_with_it() {
     let refused = room.run_as("P-2", &["hold", "place", "--account", "AC-1", "--note", &long]);
     assert!(refused.code == 1 && refused.err.contains("reason_too_long"), "{refused:?}");
 }
+
+#[test]
+fn what_is_typed_and_names_nothing_is_named_and_what_comes_from_outside_is_a_demand() {
+    let room = Room::with_house();
+    room.furnish();
+    let form = room.file("form.pdf", b"%PDF-1.7 a form");
+    let (operator, intake) = (token(&room, "P-2", "operator"), token(&room, "P-2", "intake"));
+    let lines = [
+        &["hold", "place", "--account", "AC-99"][..],
+        &["intake", text(&form), "--account", "AC-1", "--account", "AC-99"],
+    ];
+    let check = |said: crate::room::Said| {
+        assert!(said.code == 1 && said.err.contains("AC-99: does not exist"), "{said:?}");
+        assert!(said.err.contains("bailee account list"), "{said:?}");
+    };
+    for line in lines {
+        check(room.run_as("P-2", line));
+    }
+    let bare = ["hold", "place", "--identifier", " - "];
+    let said = room.run_as("P-2", &bare);
+    assert!(said.code == 1 && said.err.contains("has no letter and no digit"), "{said:?}");
+    let server = Server::start(&room);
+    for line in lines {
+        check(server.run(&operator, line));
+    }
+    server.run(&intake, lines[1]).ok();
+    let demands = server.run(&operator, &["--json", "demand", "list"]).json();
+    let flags = serde_json::json!(["scope-unreadable", "attachment-unread"]);
+    assert_eq!(demands["items"][0]["flags"], flags, "{demands}");
+    assert_eq!(demands["items"].as_array().unwrap().len(), 1, "{demands}");
+}
