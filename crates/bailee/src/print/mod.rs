@@ -5,6 +5,7 @@
 //! came in with a letter never reach a terminal. What a command answers, its exit code says too, so
 //! [`out`] goes on without a reader; a [`Product`] that was not taken whole is a failure.
 
+mod money;
 mod product;
 pub(crate) mod progress;
 mod table;
@@ -69,7 +70,7 @@ pub(crate) fn json(value: &Value) -> Result<(), Trouble> {
 pub(crate) fn thing(value: &Value, style: Style) -> Result<(), Trouble> {
     match style {
         Style::Json => json(value),
-        Style::Words => out(&thing::lines(value)),
+        Style::Words => out(&thing::lines(&money::readable(value))),
     }
 }
 
@@ -81,7 +82,8 @@ pub(crate) fn list(value: &Value, style: Style) -> Result<(), Trouble> {
     if style == Style::Json {
         return json(value);
     }
-    out(&table::table(items))?;
+    let items: Vec<Value> = items.iter().map(money::readable).collect();
+    out(&table::table(&items))?;
     if let Some(next) = value.get("next").and_then(Value::as_str) {
         remark(&format!("more: --after {next}"));
     }

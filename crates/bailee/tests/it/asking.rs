@@ -321,3 +321,27 @@ fn what_is_typed_and_names_nothing_is_named_and_what_comes_from_outside_is_a_dem
     assert_eq!(demands["items"][0]["flags"], flags, "{demands}");
     assert_eq!(demands["items"].as_array().unwrap().len(), 1, "{demands}");
 }
+
+#[test]
+fn money_has_its_currency_for_people_and_is_whole_minor_units_for_programs() {
+    let room = Room::with_house();
+    room.furnish();
+    room.run_as("P-2", &["matter", "open", "Vos"]).ok();
+    let book = |amount, currency| {
+        let args = ["cost", "book", "M-1", "--what", "media", "--amount", amount];
+        room.run_as("P-2", &[&args[..], &["--currency", currency]].concat()).ok();
+    };
+    book("19905", "EUR");
+    book("700", "JPY");
+    let start = ["cost", "start", "M-1", "--what", "servers", "--units", "3", "--daily", "50"];
+    room.run_as("P-2", &[&start[..], &["--currency", "EUR"]].concat()).ok();
+    let words = room.run(&["cost", "show", "M-1"]).ok();
+    assert!(words.contains("EUR 199.05, JPY 700"), "{words}");
+    let json = room.run(&["--json", "cost", "show", "M-1"]).json();
+    assert_eq!(json["costs_minor"], serde_json::json!({ "EUR": 19_905, "JPY": 700 }), "{json}");
+    assert_eq!(json["cost_items"][0]["amount_minor"], 19_905, "{json}");
+    let meters = room.run(&["cost", "list"]).ok();
+    assert!(meters.contains("EUR 0.50") && !meters.contains("MINOR"), "{meters}");
+    let json = room.run(&["--json", "cost", "list"]).json();
+    assert_eq!(json["items"][0]["daily_minor"], 50, "{json}");
+}

@@ -113,7 +113,7 @@ pub(super) fn matter(s: &State, id: MatterId, matter: &Matter) -> Value {
         "title": matter.title,
         "demands": ids(&matter.demands),
         "holds": holds.map(|(id, _)| id.to_string()).collect::<Vec<_>>(),
-        "costs": totals,
+        "costs_minor": totals,
         "closed": matter.closed,
     })
 }
@@ -124,7 +124,7 @@ pub(super) fn matter_in_full(s: &State, id: MatterId, found: &Matter) -> Value {
         json!({
             "what": cost.what,
             "milli_units": cost.milli_units,
-            "amount": cost.amount,
+            "amount_minor": cost.amount,
             "currency": cost.currency,
             "at": at(cost.at),
         })

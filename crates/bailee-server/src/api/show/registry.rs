@@ -48,7 +48,7 @@ pub(super) fn meter(_: &State, id: MeterId, meter: &Meter) -> Value {
         "matter": meter.matter.to_string(),
         "what": meter.what,
         "units": meter.units,
-        "daily": meter.daily,
+        "daily_minor": meter.daily,
         "currency": meter.currency,
         "booked_until": at(meter.until),
         "running": meter.running,
