@@ -6,8 +6,8 @@
 
 use std::cell::Cell;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
-use std::sync::{Arc, Mutex};
 
 use axum::http::HeaderMap;
 use axum::http::header::ACCEPT;
@@ -29,6 +29,7 @@ use crate::http::cover::cover;
 use crate::http::incoming::Flow;
 use crate::http::metrics::Metrics;
 use crate::http::openapi;
+use crate::http::places::Places;
 use crate::http::reply::{JSON, Reply, TEXT, ZIP};
 use crate::http::stream::Stream;
 use crate::intake::{self, Taken};
@@ -43,11 +44,11 @@ pub(crate) struct Shared {
     /// Wakes the thread that settles.
     pub(crate) nudge: SyncSender<()>,
     /// Held by the one request that reads the whole log or vault.
-    pub(crate) upkeep: Mutex<()>,
+    pub(crate) upkeep: Arc<Places>,
     /// Held by the one request that brings a source.
-    pub(crate) preserving: Mutex<()>,
+    pub(crate) preserving: Arc<Places>,
     /// Places for those that take a snapshot.
-    pub(crate) giving: Arc<Semaphore>,
+    pub(crate) giving: Arc<Places>,
     /// Places for those that hand a document in.
     pub(crate) handing_in: Semaphore,
     /// Who has asked for bundles.
@@ -303,7 +304,12 @@ pub(crate) fn readyz(shared: &Shared, _: &Ask) -> Result<Reply, Problem> {
 }
 
 pub(crate) fn metrics(shared: &Shared, _: &Ask) -> Result<Reply, Problem> {
-    let text = shared.metrics.text(&shared.house)?;
+    let kinds = [
+        ("giving", &*shared.giving),
+        ("preserving", &*shared.preserving),
+        ("upkeep", &*shared.upkeep),
+    ];
+    let text = shared.metrics.text(&shared.house, &kinds)?;
     Ok(Reply::bytes("text/plain; version=0.0.4; charset=utf-8", text.into_bytes()))
 }
 

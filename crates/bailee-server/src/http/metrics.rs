@@ -17,6 +17,7 @@ use crate::attest::Watched;
 use crate::clock;
 use crate::house::House;
 use crate::http::listen::Connections;
+use crate::http::places::{self, Places};
 use crate::http::routes::ROUTES;
 
 /// Pending intents counted.
@@ -68,10 +69,11 @@ impl Metrics {
         self.spent[route].fetch_add(micros, Ordering::Relaxed);
     }
 
-    /// Everything as text.
-    pub(crate) fn text(&self, house: &House) -> Result<String, Problem> {
+    /// Everything as text. `kinds`: the places of what takes long.
+    pub(crate) fn text(&self, house: &House, kinds: &[(&str, &Places)]) -> Result<String, Problem> {
         let mut out = String::new();
         self.write_requests(&mut out);
+        places::write_metrics(&mut out, kinds);
         let signed = house.checkpoint().and_then(|note| Checkpoint::parse(note.text()).ok());
         let signed = signed.map_or(0, |checkpoint| checkpoint.size);
         let ahead = clock::ahead(house)?;

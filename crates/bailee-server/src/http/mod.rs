@@ -25,6 +25,7 @@ pub(crate) mod listen;
 pub(crate) mod metrics;
 pub mod openapi;
 mod parameters;
+mod places;
 pub(crate) mod reply;
 pub mod routes;
 mod server;

@@ -12,9 +12,9 @@
 use std::cell::Cell;
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -31,6 +31,7 @@ use crate::http::handlers::{Ask, Shared};
 use crate::http::incoming::Flow;
 use crate::http::listen::{self, GRACE, ServeError, Stop, system};
 use crate::http::metrics::Metrics;
+use crate::http::places::Places;
 use crate::http::reply::{Reply, problem};
 use crate::http::routes::{Method, ROUTES, Route, filled_in};
 use crate::http::transfers::GIVEN;
@@ -80,9 +81,9 @@ pub fn serve_until(
         house: house.clone(),
         metrics: Metrics::new(house.config().serving.patience()),
         nudge,
-        upkeep: Mutex::default(),
-        preserving: Mutex::default(),
-        giving: Arc::new(Semaphore::new(GIVEN)),
+        upkeep: Places::new(1),
+        preserving: Places::new(1),
+        giving: Places::new(GIVEN),
         handing_in: Semaphore::new(LARGE_BODIES),
         bundles: Arc::default(),
         ending: stop.subscribe(),

@@ -7,16 +7,14 @@
 //! service.
 
 use std::io::{BufWriter, Write};
-use std::sync::atomic::Ordering;
-use std::sync::{MutexGuard, TryLockError};
 
 use bailee_core::id::{AssetId, SnapshotId};
 use bailee_vault::{Input, Pattern, Plain, PlainWriter, Source, SourceKind, Unchanged, VaultError};
-use tokio::sync::OwnedSemaphorePermit;
 
 use crate::api::{Problem, kept, listing};
 use crate::http::handlers::{Ask, Shared};
 use crate::http::incoming::Incoming;
+use crate::http::places::Place;
 use crate::http::reply::{BYTES, JSON, Reply};
 use crate::http::stream::Stream;
 use crate::http::upkeep::person;
@@ -26,17 +24,12 @@ use crate::span::{self, Halt, Span};
 /// Snapshots that are given out at a time: each keeps all processors busy.
 pub(crate) const GIVEN: usize = 4;
 
-/// The one place for a source that is preserved.
-fn place(shared: &Shared) -> Result<MutexGuard<'_, ()>, Problem> {
-    match shared.preserving.try_lock() {
-        Ok(place) => Ok(place),
-        // One that panicked is over, and made no snapshot.
-        Err(TryLockError::Poisoned(place)) => Ok(place.into_inner()),
-        Err(TryLockError::WouldBlock) => {
-            let detail = "preserves another source now, one at a time";
-            Err(Problem::new(503, "busy", "the service", detail, "ask again when that is kept"))
-        }
-    }
+/// The one place for a source that is preserved. One that panicked is over, and made no snapshot.
+fn place(shared: &Shared) -> Result<Place, Problem> {
+    shared.preserving.take().ok_or_else(|| {
+        let detail = "preserves another source now, one at a time";
+        Problem::new(503, "busy", "the service", detail, "ask again when that is kept")
+    })
 }
 
 pub(crate) fn preserve(shared: &Shared, ask: &Ask) -> Result<Reply, Problem> {
@@ -126,9 +119,8 @@ fn form(ask: &Ask) -> Result<Form, Problem> {
 }
 
 /// One of the places for what leaves: whoever has it may have a whole manifest in memory.
-fn giving(shared: &Shared) -> Result<OwnedSemaphorePermit, Problem> {
-    shared.giving.clone().try_acquire_owned().map_err(|_| {
-        shared.metrics.connections.turned_away.fetch_add(1, Ordering::Relaxed);
+fn giving(shared: &Shared) -> Result<Place, Problem> {
+    shared.giving.take().ok_or_else(|| {
         let detail = format!("gives out {GIVEN} snapshots now, as many as it does at a time");
         Problem::new(503, "busy", "the service", detail, "ask again when one of them has left")
     })

@@ -5,8 +5,6 @@
 //! `busy`. A finding is an answer (200), never a problem: whoever asks reads `good`, `intact`,
 //! `problems` or `bad`. An answer that does not arrive says nothing; asking again is harmless.
 
-use std::sync::{MutexGuard, TryLockError};
-
 use bailee_core::By;
 use bailee_core::id::{PartyId, SnapshotId};
 
@@ -14,18 +12,16 @@ use crate::api::upkeep::{self, Scrub, Share};
 use crate::api::{Problem, check as check_all, finding};
 use crate::http::body::busy;
 use crate::http::handlers::{Ask, Shared};
+use crate::http::places::Place;
 use crate::http::reply::Reply;
 use crate::{keeping, probing};
 
 /// The one place for what reads a lot.
-pub(crate) fn place(shared: &Shared) -> Result<MutexGuard<'_, ()>, Problem> {
-    match shared.upkeep.try_lock() {
-        Ok(place) => Ok(place),
-        // One that panicked is over. Most only read; what an expiry or a pruning left half done,
-        // the vault finishes with the next.
-        Err(TryLockError::Poisoned(place)) => Ok(place.into_inner()),
-        Err(TryLockError::WouldBlock) => Err(busy()),
-    }
+///
+/// One that panicked is over. Most only read; what an expiry or a pruning left half done, the vault
+/// finishes with the next.
+pub(crate) fn place(shared: &Shared) -> Result<Place, Problem> {
+    shared.upkeep.take().ok_or_else(busy)
 }
 
 pub(crate) fn person(ask: &Ask) -> Result<PartyId, Problem> {

@@ -347,6 +347,12 @@ fn numbers_for_prometheus_are_numbers() {
     let answered = "bailee_http_requests_total{method=\"GET\",route=\"/livez\",class=\"2xx\"} 1";
     assert!(text.lines().any(|line| line == answered), "{text}");
     assert!(text.contains("\nbailee_holds_in_force 0\n"), "{text}");
+    for what in ["giving", "preserving", "upkeep"] {
+        for name in ["under_way", "under_way_oldest_seconds", "turned_away_total"] {
+            let line = format!("\nbailee_{name}{{what=\"{what}\"}} 0\n");
+            assert!(text.contains(&line), "{line}: {text}");
+        }
+    }
     for line in text.lines().filter(|line| !line.starts_with('#')) {
         let (_, value) = line.rsplit_once(' ').unwrap();
         assert!(value.parse::<f64>().is_ok(), "{line}");

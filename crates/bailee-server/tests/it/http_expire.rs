@@ -161,6 +161,10 @@ fn many_at_once_are_one_expiry_and_the_others_are_busy_or_the_same() {
     for answer in answers.iter().filter(|answer| answer.status != 201) {
         assert_eq!((answer.status, answer.code().as_str()), (503, "busy"));
     }
+    let busy = answers.len() - done.len();
+    let line = format!("bailee_turned_away_total{{what=\"upkeep\"}} {busy}\n");
+    let metrics = stage.served.get("/metrics", &stage.operator).text();
+    assert!(metrics.contains(&line), "{line}: {metrics}");
     let (house, _dir) = stage.end();
     assert_eq!(reservations(&house), 1);
 }
