@@ -27,10 +27,7 @@ const PID_BYTES: u64 = 20;
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
     /// Somebody else works in the directory.
-    #[error(
-        "{dir} is in use by {holder}: stop it, or give the command to it with --server",
-        dir = dir.display(), holder = holder(pid)
-    )]
+    #[error("{dir} is in use by {holder}", dir = dir.display(), holder = holder(pid))]
     Held {
         /// The directory.
         dir: PathBuf,

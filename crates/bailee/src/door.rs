@@ -60,6 +60,13 @@ impl Door {
         }
     }
 
+    /// Opens the house itself, for what only works where it is and while nothing serves it.
+    pub(crate) fn open_here(reach: &Reach, what: &str) -> Result<Door, Trouble> {
+        let door = Door::open(reach).map_err(|trouble| trouble.only_here(what))?;
+        door.here(what)?;
+        Ok(door)
+    }
+
     /// Records a request.
     pub(crate) fn perform(&self, request: Request) -> Result<Answer, Trouble> {
         for (digest, path) in request.ahead()? {

@@ -26,7 +26,10 @@ use crate::volumes::volume;
 
 /// Writes a snapshot out.
 pub(crate) fn export(args: &ExportArgs, reach: &Reach, style: Style) -> Result<(), Trouble> {
-    let door = Door::open(reach)?;
+    let door = match args.form {
+        Form::Volumes => Door::open_here(reach, "`export --form volumes`")?,
+        Form::Tar | Form::Bag => Door::open(reach)?,
+    };
     let written = match args.form {
         Form::Tar => archive(args, &door)?,
         Form::Bag => Some(bag(args, &door)?),
@@ -94,7 +97,7 @@ fn bag(args: &ExportArgs, door: &Door) -> Result<Value, Trouble> {
     }
 }
 
-/// Sealed volumes, whose key stays on the machine that seals them.
+/// Sealed volumes, whose key stays on the machine that seals them: it has no way through a server.
 fn sealed(args: &ExportArgs, door: &Door) -> Result<Value, Trouble> {
     let here = door.here("`export --form volumes`")?;
     let snapshot: SnapshotId = read_id(&args.snapshot)?;

@@ -143,7 +143,7 @@ fn propose(
     reach: &Reach,
     style: Style,
 ) -> Result<(), Trouble> {
-    let door = Door::open(reach)?;
+    let door = Door::open_here(reach, "`keys rotate`")?;
     let here = door.here("`keys rotate`")?;
     let (reason, exhibits) = reason.read_whole()?.into_core()?;
     let by = here.speaker()?;

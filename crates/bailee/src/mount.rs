@@ -24,7 +24,7 @@ use crate::trouble::Trouble;
 /// Mounts, and returns when nothing is mounted any more.
 pub(crate) fn mount(args: &MountArgs, reach: &Reach, style: Style) -> Result<(), Trouble> {
     mount::check(&args.on).map_err(|e| trouble(&args.on, &e))?;
-    let door = Door::open(reach)?;
+    let door = Door::open_here(reach, "`mount`")?;
     let here = door.here("`mount`")?;
     let snapshot: SnapshotId = read_id(&args.snapshot)?;
     let opened = keeping::browse(&here.house, snapshot)?;

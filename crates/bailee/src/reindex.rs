@@ -14,7 +14,7 @@ use crate::trouble::Trouble;
 
 /// Indexes what no readable index names.
 pub(crate) fn reindex(reach: &Reach, style: Style) -> Result<(), Trouble> {
-    let door = Door::open(reach)?;
+    let door = Door::open_here(reach, "`reindex`")?;
     let report = keeping::reindex(&door.here("`reindex`")?.house)?;
     let problems: Vec<Value> = report
         .problems

@@ -79,6 +79,25 @@ impl Trouble {
         }
     }
 
+    /// For what has no way through a server: a house in use has to be left first.
+    pub(crate) fn only_here(self, what: &str) -> Trouble {
+        match self {
+            Trouble::Problem(problem) if problem.code == "house_in_use" => {
+                let change = format!(
+                    "stop it (or wait, if it is a command), and give this command again: {what} \
+                     works on the data directory itself and not through --server"
+                );
+                Trouble::Problem(Box::new(Problem { change, ..*problem }))
+            }
+            other => other,
+        }
+    }
+
+    /// True if what was typed, or given, is not what the command takes.
+    pub(crate) fn is_wrong_use(&self) -> bool {
+        matches!(self, Trouble::Problem(problem) if problem.exit_code() == 2)
+    }
+
     /// Says it on standard error and gives the exit code.
     pub(crate) fn tell(&self, json: bool) -> ExitCode {
         let problem = match self {

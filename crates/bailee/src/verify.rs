@@ -2,7 +2,9 @@
 //!
 //! Invariants: the claims are told apart, none is summed up as "valid"; keys and roots that came
 //! out of the bundle itself are named as such; every file is told of, also after one that does not
-//! hold or cannot be read; exit 3 if one could not be read, else 1 if anything contradicts any.
+//! hold or cannot be read; exit 3 if one could not be read, else 1 if anything contradicts any,
+//! else 2 if one is nothing that can be verified, or not without a key. A ZIP is taken for a
+//! bundle: one that is none does not hold.
 
 use std::fs::File;
 use std::io::Cursor;
@@ -26,6 +28,8 @@ use crate::trouble::Trouble;
 const ZIP: &[u8] = b"PK";
 /// Begin of a clearance token.
 const TOKEN: &[u8] = b"bailee/clearance/";
+/// Begin of the lines that sign a checkpoint, with the empty line before them.
+const SIGNATURE: &[u8] = "\n\n\u{2014} ".as_bytes();
 /// Longest file that is read at once, bytes: a matter of letters is, one with its films is not.
 const IN_MEMORY: u64 = 16 << 20;
 
@@ -41,14 +45,17 @@ struct Verdict {
 pub(crate) fn verify(args: &VerifyArgs, style: Style) -> Result<(), Trouble> {
     let reader = Reader::of(args)?;
     let mut all = Vec::new();
-    let (mut hold, mut unread) = (true, false);
+    let (mut hold, mut unread, mut wrong) = (true, false, false);
     for path in &args.files {
         let name = print::safe(&path.display().to_string());
         let verdict = match file(path, &reader) {
             Ok(verdict) => verdict,
             Err(trouble) => {
                 trouble.tell(style == Style::Json);
-                unread = true;
+                match trouble.is_wrong_use() {
+                    true => wrong = true,
+                    false => unread = true,
+                }
                 all.push(json!({ "file": name, "holds": null, "report": null }));
                 continue;
             }
@@ -64,10 +71,11 @@ pub(crate) fn verify(args: &VerifyArgs, style: Style) -> Result<(), Trouble> {
     if style == Style::Json {
         print::json(&Value::Array(all))?;
     }
-    match (unread, hold) {
-        (true, _) => Err(Trouble::Said(3)),
-        (false, true) => Ok(()),
-        (false, false) => Err(Trouble::Said(1)),
+    match (unread, hold, wrong) {
+        (true, ..) => Err(Trouble::Said(3)),
+        (false, false, _) => Err(Trouble::Said(1)),
+        (false, true, true) => Err(Trouble::Said(2)),
+        (false, true, false) => Ok(()),
     }
 }
 
@@ -120,7 +128,7 @@ fn file(path: &Path, reader: &Reader) -> Result<Verdict, Trouble> {
     let bytes = ask::read(path)?;
     Ok(match bytes.starts_with(ZIP) {
         true => bundle(Cursor::new(bytes), &reader.trust),
-        false => signed_text(&bytes, reader.key.as_ref()),
+        false => signed_text(path, &bytes, reader.key.as_ref())?,
     })
 }
 
@@ -151,19 +159,27 @@ fn fails(member: &str, what: String) -> Verdict {
 }
 
 /// A checkpoint or a clearance token: nothing in it says which key to believe.
-fn signed_text(bytes: &[u8], key: Option<&Verifier>) -> Verdict {
+fn signed_text(path: &Path, bytes: &[u8], key: Option<&Verifier>) -> Result<Verdict, Trouble> {
     let token = bytes.starts_with(TOKEN);
+    let wrong = |detail, change| Err(Trouble::usage(path.display(), detail, change));
+    if !token && !bytes.windows(SIGNATURE.len()).any(|window| window == SIGNATURE) {
+        let change = "give a receipt, bundle or certificate (*.bailee.zip), a signed checkpoint \
+                      or a clearance token; a document that is in a bundle is verified with it";
+        return wrong("is nothing that can be verified: no bundle, and nobody signed it", change);
+    }
     let Some(key) = key else {
-        let what = match token {
-            true => "a clearance token is verified under the clearance key: give it with --key",
-            false => {
-                "neither a bundle nor verifiable without a key; for a signed checkpoint give the \
-                 log's key with --key"
-            }
+        return match token {
+            true => wrong(
+                "is a clearance token, and nothing in it says which key to believe",
+                "give the clearance key with --key",
+            ),
+            false => wrong(
+                "is a signed checkpoint, and nothing in it says which key to believe",
+                "give the log's key with --key",
+            ),
         };
-        return fails("(whole file)", what.to_owned());
     };
-    match token {
+    Ok(match token {
         true => match clearance::open(bytes, key) {
             Ok(terms) => token_holds(&terms, key),
             Err(error) => fails("(token)", error.to_string()),
@@ -172,7 +188,7 @@ fn signed_text(bytes: &[u8], key: Option<&Verifier>) -> Verdict {
             Ok((checkpoint, _)) => checkpoint_holds(&checkpoint, key),
             Err(error) => fails("(checkpoint)", error.to_string()),
         },
-    }
+    })
 }
 
 fn checkpoint_holds(checkpoint: &Checkpoint, key: &Verifier) -> Verdict {

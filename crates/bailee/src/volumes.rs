@@ -55,7 +55,7 @@ fn check(args: &CheckArgs, reach: &Reach, style: Style) -> Result<(), Trouble> {
 
 /// What the log says of these volumes, and whether it is what was read.
 fn compare(given: &Given, reach: &Reach) -> Result<(Value, bool), Trouble> {
-    let door = Door::open(reach)?;
+    let door = Door::open_here(reach, "`volumes check --log`")?;
     let house = &door.here("`volumes check --log`")?.house;
     let set = given.volumes.set;
     let Some(logged) = set.map(|set| logged(house, set)).transpose()?.flatten() else {

@@ -66,7 +66,10 @@ fn failed(path: &Path, doing: &'static str) -> impl Fn(std::io::Error) -> VaultE
 pub(super) fn shelf(moves: &impl Moves, directory: &Path) -> Result<(), VaultError> {
     let there = match moves.create_dir(directory) {
         Ok(()) => false,
-        Err(e) if e.kind() == ErrorKind::AlreadyExists => true,
+        Err(e) if e.kind() == ErrorKind::AlreadyExists && directory.is_dir() => true,
+        Err(e) if e.kind() == ErrorKind::AlreadyExists => {
+            return Err(VaultError::Occupied { path: directory.display().to_string() });
+        }
         Err(e) => return Err(failed(directory, "create it")(e)),
     };
     let above = directory.parent().filter(|above| !above.as_os_str().is_empty());

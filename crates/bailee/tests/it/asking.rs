@@ -127,7 +127,8 @@ fn a_checkpoint_is_verified_under_a_pinned_key_only() {
     let verified = room.run(&["verify", text(&checkpoint), "--key", &key]);
     assert_eq!(verified.code, 0, "{verified:?}");
     assert!(verified.out.contains("checkpoint of log log.example.org/2026"), "{verified:?}");
-    assert_eq!(room.run(&["verify", text(&checkpoint)]).code, 1);
+    let blind = room.run(&["verify", text(&checkpoint)]);
+    assert!(blind.code == 2 && blind.err.contains("--key"), "{blind:?}");
     let wrong = status["clearance_key"].as_str().unwrap().to_owned();
     assert_eq!(room.run(&["verify", text(&checkpoint), "--key", &wrong]).code, 1);
 }
@@ -266,6 +267,26 @@ fn a_scan_has_a_medium_and_a_sender_who_is_answered_by_post() {
         assert!(receipt.contains("For a person to hand over"), "{receipt}");
         assert!(receipt.contains(address), "{receipt}");
     }
+}
+
+#[test]
+fn what_is_no_proof_is_wrong_use_and_what_contradicts_one_is_a_no() {
+    let room = Room::with_house();
+    let letter = room.file("letter.eml", LETTER.as_bytes());
+    let receipt = room.path("letter.bailee.zip");
+    room.run(&["intake", text(&letter), "--receipt", text(&receipt)]).ok();
+    let said = room.run(&["verify", text(&letter)]);
+    assert!(said.code == 2 && said.err.contains("letter.eml"), "{said:?}");
+    assert!(said.err.contains("is nothing that can be verified"), "{said:?}");
+    assert!(said.err.contains("*.bailee.zip"), "{said:?}");
+    let both = room.run(&["--json", "verify", text(&letter), text(&receipt)]);
+    assert_eq!((both.code, both.json()[1]["holds"].as_bool()), (2, Some(true)), "{both:?}");
+    let mut bytes = fs::read(&receipt).unwrap();
+    let middle = bytes.len() / 2;
+    bytes.truncate(middle);
+    let cut = room.file("cut.bailee.zip", &bytes);
+    assert_eq!(room.run(&["verify", text(&letter), text(&cut)]).code, 1);
+    assert_eq!(room.run(&["verify", "nofile", text(&letter), text(&cut)]).code, 3);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use crate::room::{Room, Said, text};
+use crate::wire::{Server, token};
 
 /// A room with volumes of one snapshot in `tape` and their key in `shelf.key`.
 fn shelf() -> (Room, Vec<PathBuf>) {
@@ -54,6 +55,33 @@ fn volumes_are_checked_and_restored_without_a_house() {
     assert!(fs::read(root.join("photos/a.raw")).unwrap().len() == 200_000);
     assert!(!root.join("letter").exists());
     assert_eq!(paths.len(), 3);
+}
+
+#[test]
+fn what_is_in_the_way_of_volumes_is_named_with_what_to_do() {
+    let room = Room::with_house();
+    room.furnish();
+    let (file, key) = (room.file("file", b"is no directory"), room.path("shelf.key"));
+    room.run_as("P-2", &["preserve", "A-1", text(&file)]).ok();
+    let (tape, operator) = (room.path("tape"), token(&room, "P-2", "operator"));
+    let export = |to: &std::path::Path| {
+        let args = ["export", "S-1", "--form", "volumes", "--to", text(to), "--key", text(&key)];
+        room.run_as("P-2", &args)
+    };
+    let server = Server::start(&room);
+    let held = export(&tape);
+    assert!(held.code == 3 && held.err.contains("house_in_use"), "{held:?}");
+    assert!(held.err.contains(text(&room.house())), "{held:?}");
+    // What cannot be done through a server is not sent there.
+    assert!(held.err.contains("stop it") && held.err.contains("not through --server"), "{held:?}");
+    let other = room.run_as("P-2", &["snapshot", "list"]);
+    assert!(other.err.contains("give the command to it with --server"), "{other:?}");
+    server.run(&operator, &["snapshot", "list"]).ok();
+    drop(server);
+    let wrong = export(&file);
+    assert!(wrong.code != 0 && wrong.err.contains(text(&file)), "{wrong:?}");
+    assert!(wrong.err.contains("name a new or empty directory"), "{wrong:?}");
+    export(&tape).ok();
 }
 
 #[test]
