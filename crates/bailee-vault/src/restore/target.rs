@@ -179,8 +179,8 @@ impl Target {
 pub(super) struct Spot(Arc<OwnedFd>);
 
 impl Spot {
-    /// Makes it, with the permissions it is going to have but for writing by others: nobody else
-    /// may enter the directories of a restore before it ends.
+    /// Makes it, with the permissions it is going to have but for writing by others and set-id:
+    /// who may not read it in the end may not read it before.
     pub(super) fn file(&self, path: &[u8], meta: &Meta) -> Result<File, VaultError> {
         let flags =
             OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
