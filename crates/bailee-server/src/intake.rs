@@ -85,10 +85,13 @@ pub fn take(house: &House, raw: Vec<u8>, cover: Cover, by: By) -> Result<Taken, 
         return Ok(taken);
     }
     let mut letter = Letter::read(&raw);
-    let media = document(&raw);
+    let mut media = document(&raw);
     if media.is_some() {
         // A scan is whole, and for a person to read. What looks like words in it still counts.
         (letter.is_broken, letter.has_unread) = (false, true);
+    } else if let Some(text) = plain(&raw, &letter, cover.medium) {
+        letter = Letter { text: text.to_owned(), ..Letter::default() };
+        media = Some("text/plain");
     }
     let exhibit = Exhibit { digest: digest(&raw), bytes: raw };
     let media = media.unwrap_or("message/rfc822");
@@ -106,6 +109,19 @@ fn document(raw: &[u8]) -> Option<&'static str> {
         (b"MM\0*", "image/tiff"),
     ];
     begins.into_iter().find(|(begin, _)| raw.starts_with(begin)).map(|(_, media)| media)
+}
+
+/// The whole of it, if it is the text of no message, and said to be none: the note of a call, what
+/// somebody filled in.
+fn plain<'a>(raw: &'a [u8], letter: &Letter, medium: Option<Medium>) -> Option<&'a str> {
+    let mail = medium.is_none_or(|medium| medium == Medium::Email);
+    let headed = !letter.from.is_empty() || letter.message_id.is_some();
+    if mail || headed {
+        return None;
+    }
+    let text = std::str::from_utf8(raw).ok()?;
+    let strange = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t');
+    (!text.contains(strange)).then_some(text)
 }
 
 /// The demand that a letter is.

@@ -366,3 +366,23 @@ fn money_has_its_currency_for_people_and_is_whole_minor_units_for_programs() {
     let json = room.run(&["--json", "cost", "list"]).json();
     assert_eq!(json["items"][0]["daily_minor"], 50, "{json}");
 }
+
+#[test]
+fn the_note_of_a_call_is_read_whole_and_freezes_what_it_names() {
+    let room = Room::with_house();
+    room.furnish();
+    let said = "Caller: Officer Smit\nasks that Vos Photography be kept, a warrant follows.\n";
+    let note = room.file("call.txt", said.as_bytes());
+    let by = ["--medium", "oral", "--sender", "B. Smit", "--sender-phone", "+31 15 555 0199"];
+    room.run(&[&["intake", text(&note)][..], &by].concat()).ok();
+    let demand = room.run(&["--json", "demand", "show", "D-1"]).json();
+    assert_eq!(demand["exhibits"][0]["media"], "text/plain", "{demand}");
+    assert_eq!(demand["flags"], serde_json::json!([]), "{demand}");
+    let hold = room.run(&["--json", "hold", "show", "H-1"]).json();
+    assert_eq!(hold["scope"]["accounts"], serde_json::json!(["AC-1"]), "{hold}");
+    // As mail it is damaged: whatever it asks for more may be lost.
+    let mail = room.file("mail.txt", format!("{said}again\n").as_bytes());
+    room.run(&["intake", text(&mail)]).ok();
+    let demand = room.run(&["--json", "demand", "show", "D-2"]).json();
+    assert!(demand["flags"].as_array().unwrap().contains(&"damaged".into()), "{demand}");
+}
