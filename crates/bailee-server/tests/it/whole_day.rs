@@ -375,6 +375,9 @@ impl Stores {
         if arrows.plans.values().any(|plan| plan.crashed()) {
             return;
         }
+        // Who waits while an attempt to sign fails is told; the attempt that failed may just be
+        // ending, and it is those after it that are judged.
+        _ = house.with_state(|s| s.head).map(|head| house.checkpoint_over(head));
         // What could not be done is done in the next round.
         let left: Vec<_> = (0..3).map(|_| house.settle()).collect();
         assert!(left[2].is_empty(), "{what}: {left:?}");
