@@ -1,14 +1,20 @@
 //! Tables: one row a thing, one column a member, empty columns left out.
 //!
-//! Invariants: a column is as wide as its widest cell; ids come first; what is too long for a row
-//! is cut with `…`, and `--json` has it whole.
+//! Invariants: a column is as wide as its widest cell; ids come first, and words that make a long
+//! cell last, where they push nothing aside. What is wrong with which thing is never cut; any other
+//! cell is cut with `…` at the width of the terminal, and nowhere in a file or a pipe.
+
+use std::io::IsTerminal;
 
 use serde_json::Value;
 
 use super::thing::scalar;
 
-/// Longest cell, characters: a SHA-256 fits.
-const WIDEST: usize = 64;
+/// Longest cell that others stand behind, characters: a SHA-256 fits.
+const LONG: usize = 64;
+
+/// Members that are never cut: they say what is wrong with which thing, and what to do.
+const WHOLE: &[&str] = &["what", "object", "path", "volume", "detail", "change", "bytes"];
 
 /// Members that come first, in this order.
 const FIRST: &[&str] = &[
@@ -16,20 +22,31 @@ const FIRST: &[&str] = &[
     "from", "to", "party",
 ];
 
-/// Rows with a heading; `none` without rows.
+/// Rows with a heading, as wide as whoever reads them lets them be; `none` without rows.
 pub(super) fn table(items: &[Value]) -> String {
-    let columns = columns(items);
+    let stdout = std::io::stdout();
+    let size = if stdout.is_terminal() { rustix::termios::tcgetwinsize(stdout).ok() } else { None };
+    let columns = size.map(|size| usize::from(size.ws_col)).filter(|columns| *columns > 0);
+    table_within(items, columns.unwrap_or(usize::MAX))
+}
+
+/// The same; no cell that may be cut is wider than `most`.
+fn table_within(items: &[Value], most: usize) -> String {
+    let cell = |item: &Value, name: &str| {
+        let text = cell(item.get(name).unwrap_or(&Value::Null));
+        if WHOLE.contains(&name) { text } else { cut(text, most) }
+    };
+    let mut columns = columns(items);
+    columns.sort_by_key(|name| items.iter().any(|item| is_long(&cell(item, name))));
     if columns.is_empty() {
         return match items.is_empty() {
             true => "none\n".to_owned(),
-            false => items.iter().map(|item| format!("{}\n", cell(item))).collect(),
+            false => items.iter().map(|item| format!("{}\n", scalar(item))).collect(),
         };
     }
     let mut rows: Vec<Vec<String>> = vec![columns.iter().map(|name| heading(name)).collect()];
     for item in items {
-        rows.push(
-            columns.iter().map(|name| cell(item.get(name).unwrap_or(&Value::Null))).collect(),
-        );
+        rows.push(columns.iter().map(|name| cell(item, name)).collect());
     }
     let width = |at: usize| rows.iter().map(|row| row[at].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns.len()).map(width).collect();
@@ -73,8 +90,19 @@ pub(super) fn is_empty(value: &Value) -> bool {
     }
 }
 
+fn is_long(text: &str) -> bool {
+    text.chars().nth(LONG).is_some()
+}
+
+fn cut(text: String, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        None => text,
+        Some(_) => text.chars().take(most - 1).chain(['…']).collect(),
+    }
+}
+
 fn cell(value: &Value) -> String {
-    let text = match value {
+    match value {
         Value::Array(items) if items.iter().any(Value::is_object) => format!("{}", items.len()),
         Value::Object(members) => {
             let pairs = members.iter().filter(|(_, value)| !is_empty(value));
@@ -82,16 +110,12 @@ fn cell(value: &Value) -> String {
             pairs.collect::<Vec<_>>().join(", ")
         }
         other => scalar(other),
-    };
-    match text.char_indices().nth(WIDEST) {
-        None => text,
-        Some(_) => text.chars().take(WIDEST - 1).chain(['…']).collect(),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::table;
+    use super::{table, table_within};
     use serde_json::json;
 
     #[test]
@@ -103,9 +127,21 @@ mod tests {
     }
 
     #[test]
-    fn a_long_cell_is_cut_between_characters() {
-        let text = table(&[json!({ "name": "ö".repeat(100) })]);
-        assert_eq!(text.lines().nth(1).unwrap().chars().count(), 64);
+    fn a_long_cell_is_cut_between_characters_and_only_by_a_terminal() {
+        let items = [json!({ "name": "ö".repeat(100) })];
+        let text = table_within(&items, 80);
+        assert_eq!(text.lines().nth(1).unwrap().chars().count(), 80);
         assert!(text.ends_with("…\n"));
+        assert!(table(&items).ends_with("ö\n"), "this is no terminal");
+    }
+
+    #[test]
+    fn what_is_wrong_with_which_thing_is_whole_and_last() {
+        let (what, path) = ("is damaged ".repeat(20), "deep/".repeat(30));
+        let items = [json!({ "what": what, "path": "a", "files": 1 }), json!({ "path": path })];
+        let text = table_within(&items, 80);
+        let rows: Vec<&str> = text.lines().collect();
+        assert!(rows[0].starts_with("FILES  WHAT") && rows[0].ends_with("PATH"), "{text}");
+        assert!(text.contains(what.trim_end()) && text.contains(&path), "{text}");
     }
 }
