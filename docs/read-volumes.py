@@ -6,7 +6,8 @@
 
 Volumes may be given in any order and under any names; of two copies each frame is read from
 whichever has it. What is wrong is said on standard error, volume by volume; what is whole is
-restored all the same, a file that is not is removed and named. Exit code 0: all is there and
+restored all the same, a file that is not is removed and named, and so is what was never read of one
+when it was kept (--tar leaves that in the archive's records). Exit code 0: all is there and
 authentic. 1: something is not. 2: usage. Needs Python 3.9 and `cryptography`, nothing of Bailee.
 """
 import hashlib
@@ -30,8 +31,7 @@ def problem(text):
     print(text.encode("utf-8", "backslashreplace").decode(), file=sys.stderr)
 
 
-def attempt(what, act, *arguments, **named):
-    """What it gives; if it fails, that is said."""
+def attempt(what, act, *arguments, **named):  # what it gives; if it fails, that is said
     try:
         return act(*arguments, **named)
     except (OSError, ValueError, ArithmeticError, LookupError) as why:
@@ -93,16 +93,14 @@ class Volume:
             end = number == END_FRAME
             return problem(f"{self.path}: {'its end' if end else f'frame {number}'} is damaged")
 
-    def frames(self):
-        """Plain bytes of each data frame, of whichever copy has it; None if none does."""
+    def frames(self):  # plain bytes of each data frame, of whichever copy has it; None if none does
         end, step = self.size - ENDING - TAG, self.frame + TAG
         for number, at in enumerate(range(self.data, end, step), 1):
             opened = (copy.open_frame(number, at, min(step, end - at)) for copy in self.copies)
             yield next((plain for plain in opened if plain and len(plain) > 4), None)
 
 
-def collect(paths, key):
-    """The volumes of the set that most files belong to, by ordinal."""
+def collect(paths, key):  # the volumes of the set that most files belong to, by ordinal
     opened = list(filter(None, (attempt(path, Volume, path, key) for path in paths)))
     sets, result = [volume.set for volume in opened], {}
     main = max(sorted(set(sets)), key=sets.count, default=None)
@@ -161,8 +159,7 @@ class Restorer:
         for path, member in reversed(self.directories):
             self.attributes(path, member)
 
-    def resync(self):
-        """Goes to where the next member starts; False if none does."""
+    def resync(self):  # goes to where the next member starts; False if none does
         while self.start is None or self.start < self.at:
             self.gap = False
             if self.refill() is False:
@@ -183,8 +180,7 @@ class Restorer:
             self.left -= len(parts[-1])
         return b"".join(parts)
 
-    def next(self):
-        """The next member; None after the end of the archive."""
+    def next(self):  # the next member; None after the end of the archive
         while self.left > 0 and self.read(min(self.left, 1 << 20)):
             pass
         records = {}
@@ -265,10 +261,14 @@ class Restorer:
                     left, done = left - len(piece), done + len(piece)
                 size += left  # what is lost keeps it from being whole
             out.truncate(done)
-        if not (whole := done == size and (not check or said[8:] == digest.hexdigest())):
+        if done != size or check and said[8:] != digest.hexdigest():
             os.unlink(path)
-            problem(f"{os.fsdecode(member.name)}: it is not whole, so it was not restored")
-        return whole
+            return problem(f"{os.fsdecode(member.name)}: it is not whole, so it was not restored")
+        if never := member.pax_headers.get(b"BAILEE.unreadable", b"").decode(errors="replace"):
+            problem(f"{os.fsdecode(member.name)}: never read, zeros (offset,length): {never}")
+        if b"BAILEE.changed" in member.pax_headers:
+            print(f"{path!a}: it changed while it was preserved", file=sys.stderr)
+        return True
 
     def attributes(self, path, member):
         what, time = f"{os.fsdecode(member.name)}: could not set its ", int(member.mtime * 10**9)

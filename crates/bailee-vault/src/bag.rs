@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 
 use crate::chunk::Desk;
 use crate::error::VaultError;
-use crate::export::ExportReport;
+use crate::export::{ExportReport, damaged};
 use crate::manifest::{Content, Meta, Node, Stored};
 use crate::names::SnapshotId;
 use crate::preserve::{Progress, path_of};
@@ -65,7 +65,14 @@ impl Vault {
         let mut read = |stored: &Stored, content: &Content, take: &mut Take<'_>| {
             let fetch =
                 if content.size > TOGETHER { Fetch::Together(threads) } else { Fetch::Alone };
-            read_file(&unit, &table, stored, content, (fetch, &mut desk), take)
+            let mut untaken = false;
+            let mut take = |bytes: Bytes<'_>| take(bytes).inspect_err(|_| untaken = true);
+            let with = (fetch, &mut desk);
+            let read = read_file(&unit, &table, stored, content, with, &mut take);
+            read.map_err(|e| match untaken {
+                true => e,
+                false => damaged((&unit, &table), (stored, content), &e, &mut desk),
+            })
         };
         bag.fill(&entries, &mut read, progress)?;
         bag.finish(origin, id)
@@ -97,7 +104,10 @@ pub fn receive_bag(
                 let path = String::from_utf8_lossy(path);
                 arriving.frames.flaw(format!("{what}, in {path:?}; the bag is not whole"))
             }
-            None => VaultError::damaged(&String::from_utf8_lossy(path), what),
+            None => {
+                let path = path_of(path).display().to_string();
+                VaultError::Lost { path, detail: what }
+            }
         })
     };
     bag.fill(&entries, &mut read, progress)?;
@@ -198,8 +208,7 @@ impl<'a> Bag<'a> {
             file.set_len(content.size).map_err(failed(&path, "extend it"))?;
             self.list(&stored.entry.path, &content.sha256)?;
             self.octets += content.size;
-            self.report.bytes += content.size;
-            self.report.files += 1;
+            self.report.file(&stored.entry.path, content);
         }
         Ok(())
     }

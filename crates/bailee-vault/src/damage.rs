@@ -1,18 +1,28 @@
 //! Locating damage: which bytes of which files of a snapshot cannot be read.
 //!
-//! Invariants: every chunk of every file is read and authenticated, one that fails hides no other;
+//! Invariants: every chunk of a file is read and authenticated, one that fails hides no other;
 //! ranges are of the file, in order, merged where they touch. Ranges the medium never gave are no
-//! damage. Out of scope: putting it right (`repair.rs`).
+//! damage. A file is looked at chunk by chunk only after it did not come as it was kept; one whose
+//! chunks are all authentic then is damaged as a whole. Out of scope: putting it right
+//! (`repair.rs`).
 
+use std::fmt;
 use std::ops::Range;
 use std::path::PathBuf;
 
 use crate::chunk::Desk;
+use bailee_store::ObjectError;
+
 use crate::error::VaultError;
-use crate::manifest::{Extent, Stored};
+use crate::index::Table;
+use crate::manifest::{Content, Extent, Stored};
 use crate::names::SnapshotId;
 use crate::preserve::path_of;
+use crate::unit::Unit;
 use crate::vault::{Absent, Vault};
+
+/// Chunks in a row that a store fails to give before no more are asked for: each may take minutes.
+const SILENT: u32 = 64;
 
 /// A file that is hit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +33,19 @@ pub struct Damage {
     pub ranges: Vec<Range<u64>>,
     /// Why the first of them cannot.
     pub what: String,
+}
+
+impl Damage {
+    /// The ranges in words: first byte, and one past the last.
+    pub fn spans(&self) -> Vec<String> {
+        self.ranges.iter().map(|range| format!("{}..{}", range.start, range.end)).collect()
+    }
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "bytes {} of it cannot be given: {}", self.spans().join(", "), self.what)
+    }
 }
 
 impl Vault {
@@ -37,20 +60,55 @@ impl Vault {
         let (entries, table) = (unit.manifest(&snapshot)?, unit.table());
         let mut desk = Desk::default();
         let hit = |stored: &Stored| {
-            let (mut at, mut ranges, mut what) = (0, Vec::<Range<u64>>::new(), None);
-            for extent in &stored.extents {
-                let range = at..at + extent.len();
-                at = range.end;
-                let Extent::Data(id, len) = extent else { continue };
-                let Err(e) = unit.chunk(&table, id, *len, &mut desk) else { continue };
-                what.get_or_insert_with(|| e.to_string());
-                match ranges.last_mut().filter(|last| last.end == range.start) {
-                    Some(last) => last.end = range.end,
-                    None => ranges.push(range),
-                }
-            }
-            Some(Damage { path: path_of(&stored.entry.path), ranges, what: what? })
+            let (ranges, what) = hits((&unit, &table), stored, &mut desk)?;
+            Some(Damage { path: path_of(&stored.entry.path), ranges, what })
         };
         Ok(entries.iter().filter_map(hit).collect())
     }
+}
+
+/// What of a file that could not be given, because of `error`, is the matter.
+pub(crate) fn locate(
+    at: (&Unit, &Table),
+    (stored, content): (&Stored, &Content),
+    error: &VaultError,
+    desk: &mut Desk,
+) -> Damage {
+    let whole = || (std::iter::once(0..content.size).collect(), error.to_string());
+    let (ranges, what) = hits(at, stored, desk).unwrap_or_else(whole);
+    Damage { path: path_of(&stored.entry.path), ranges, what }
+}
+
+/// Which bytes of a file cannot be read, and why the first of them cannot; `None`: all can.
+fn hits(
+    (unit, table): (&Unit, &Table),
+    stored: &Stored,
+    desk: &mut Desk,
+) -> Option<(Vec<Range<u64>>, String)> {
+    let (mut at, mut ranges, mut what) = (0, Vec::<Range<u64>>::new(), None);
+    let (size, mut silent) = (stored.extents.iter().map(Extent::len).sum(), 0);
+    for extent in &stored.extents {
+        let mut range = at..at + extent.len();
+        at = range.end;
+        let Extent::Data(id, len) = extent else { continue };
+        let Err(e) = unit.chunk(table, id, *len, desk) else {
+            silent = 0;
+            continue;
+        };
+        let failed = matches!(e, VaultError::Store(ObjectError::Io { .. }));
+        silent = if failed { silent + 1 } else { 0 };
+        let what: &mut String = what.get_or_insert_with(|| e.to_string());
+        if silent == SILENT {
+            range.end = size;
+            what.push_str("; the store did not answer many times, the rest was not asked for");
+        }
+        match ranges.last_mut().filter(|last| last.end == range.start) {
+            Some(last) => last.end = range.end,
+            None => ranges.push(range),
+        }
+        if silent == SILENT {
+            break;
+        }
+    }
+    Some((ranges, what?))
 }

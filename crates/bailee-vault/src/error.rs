@@ -119,6 +119,14 @@ pub enum VaultError {
         /// What does not fit.
         detail: String,
     },
+    /// A file of a snapshot is not there as it was kept.
+    #[error("{path:?} is not whole: {detail}; nothing of that was served")]
+    Lost {
+        /// The file.
+        path: String,
+        /// Which bytes of it, and why.
+        detail: String,
+    },
     /// Written by a newer program.
     #[error("object {object} has format version {version}, this program reads 1: update it")]
     UnknownFormat {
@@ -163,6 +171,14 @@ pub enum VaultError {
     /// Something is there where a new or empty directory is needed.
     #[error("{path} is not empty, or no directory: name a new or empty directory")]
     Occupied {
+        /// The path.
+        path: String,
+    },
+    /// A restore into this directory was cut off.
+    #[error(
+        "{path} is what an interrupted restore left, not all of it: empty it and restore again"
+    )]
+    CutOff {
         /// The path.
         path: String,
     },

@@ -14,11 +14,11 @@ use bailee_store::direct::Room;
 use bailee_store::{ObjectError, Objects};
 
 use crate::chunk::Desk;
+use crate::damage::{Damage, locate};
 use crate::doubt;
 use crate::error::VaultError;
 use crate::index::{PackHash, PackRow};
 use crate::names::SnapshotId;
-use crate::preserve::path_of;
 use crate::read::{read_file, spread};
 use crate::root::finish;
 use crate::scrub::{check, rows};
@@ -45,8 +45,8 @@ pub struct VerifyReport {
     pub files: u64,
     /// Bytes of them that gave the recorded SHA-256.
     pub bytes: u64,
-    /// Files that did not, in tree order.
-    pub problems: Vec<Problem>,
+    /// Files that did not, in tree order, each with the bytes that are lost.
+    pub problems: Vec<Damage>,
     /// How long it took.
     pub seconds: f64,
 }
@@ -89,16 +89,15 @@ impl Vault {
         spread(
             |hand_over| files.for_each(|(i, stored, content)| hand_over((i, content), stored)),
             |(i, content), stored, fetch, desk: &mut Desk| {
-                let with = (fetch, desk);
+                let with = (fetch, &mut *desk);
                 let read = read_file(&unit, &table, stored, content, with, &mut |_| Ok(()));
+                let place = |e| locate((&unit, &table), (stored, content), &e, desk);
+                let read = read.map_err(place);
                 let mut outcome = outcome.lock().unwrap_or_else(PoisonError::into_inner);
                 outcome.0 += 1;
                 match read {
                     Ok(()) => outcome.1 += content.size,
-                    Err(e) => {
-                        let path = path_of(&stored.entry.path);
-                        outcome.2.push((i, Problem { path, what: e.to_string() }));
-                    }
+                    Err(damage) => outcome.2.push((i, damage)),
                 }
             },
         );

@@ -1,11 +1,13 @@
 //! `bailee export`: a snapshot in a form that needs no vault to be read.
 //!
 //! Invariants: the key of volumes comes from a file, never from an argument; what has no place in
-//! the form is said by name. An archive on standard output is all that goes there, and a reader
-//! that leaves before its end has no archive: 3, quietly.
+//! the form, or was never read, is said by name, and bytes that were never read are a no, as for
+//! `restore`. An archive in a file has its name only when it is whole and on disk. One on standard
+//! output is all that goes there, and a reader that leaves before its end has no archive: 3,
+//! quietly.
 
 use std::fs::File;
-use std::io::{ErrorKind, Write};
+use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
 use bailee_server::api::kept;
@@ -13,6 +15,8 @@ use bailee_server::core::id::SnapshotId;
 use bailee_server::keeping::KeepError;
 use bailee_server::vault::{Kek, VaultError};
 use bailee_server::{keeping, volumes};
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
 use serde_json::{Value, json};
 
 use crate::cli::Reach;
@@ -30,23 +34,33 @@ pub(crate) fn export(args: &ExportArgs, reach: &Reach, style: Style) -> Result<(
         Form::Volumes => Door::open_here(reach, "`export --form volumes`")?,
         Form::Tar | Form::Bag => Door::open(reach)?,
     };
-    let written = match args.form {
+    let mut value = match args.form {
         Form::Tar => archive(args, &door)?,
-        Form::Bag => Some(bag(args, &door)?),
-        Form::Volumes => Some(sealed(args, &door)?),
+        Form::Bag => bag(args, &door)?,
+        Form::Volumes => sealed(args, &door)?,
     };
-    let Some(mut value) = written else { return Ok(()) };
-    value["snapshot"] = json!(args.snapshot);
-    value["to"] = json!(args.to);
-    print::thing(&value, style)
+    if args.form == Form::Tar && args.to == Path::new("-") {
+        let left_out = value["left_out"].as_array().into_iter().flatten();
+        let word = |line: &Value, member| print::safe(line[member].as_str().unwrap_or_default());
+        left_out.for_each(|line| {
+            print::remark(&format!("{}: {}", word(line, "path"), word(line, "what")));
+        });
+    } else {
+        value["snapshot"] = json!(args.snapshot);
+        value["to"] = json!(args.to);
+        print::thing(&value, style)?;
+    }
+    // A service of before did not say.
+    let complete = value["never_read"].as_u64().unwrap_or(0) == 0;
+    if complete { Ok(()) } else { Err(Trouble::Said(1)) }
 }
 
 fn vault_says(e: VaultError) -> Trouble {
     KeepError::from(e).into()
 }
 
-/// An archive; nothing to print if it went to standard output.
-fn archive(args: &ExportArgs, door: &Door) -> Result<Option<Value>, Trouble> {
+/// An archive.
+fn archive(args: &ExportArgs, door: &Door) -> Result<Value, Trouble> {
     if args.to == Path::new("-") {
         let mut out = Product::open();
         let written = pack(args, door, &mut out);
@@ -55,18 +69,27 @@ fn archive(args: &ExportArgs, door: &Door) -> Result<Option<Value>, Trouble> {
         }
         let value = written?;
         out.end()?;
-        let left_out = value["left_out"].as_array().into_iter().flatten();
-        left_out.for_each(|line| print::remark(&line.to_string()));
-        return Ok(None);
+        return Ok(value);
     }
-    let file = File::create_new(&args.to).map_err(|e| match e.kind() {
+    if args.to.symlink_metadata().is_ok() {
+        return Err(occupied(&args.to, "name a new file"));
+    }
+    let mut name = args.to.file_name().unwrap_or_default().to_owned();
+    name.push(".part");
+    let part = args.to.with_file_name(name);
+    let file = File::create_new(&part).map_err(|e| match e.kind() {
         ErrorKind::AlreadyExists => {
-            Trouble::usage(args.to.display(), "is there already", "name a new file")
+            let change = "if no export is writing it, one was cut off there: remove it";
+            occupied(&part, change)
         }
-        _ => Trouble::io(format!("create {}", args.to.display()), &e),
+        _ => Trouble::io(format!("create {}", part.display()), &e),
     })?;
     let written = pack(args, door, &mut &file);
-    durable(&args.to, &file, written).map(Some)
+    durable((&part, &args.to), &file, written)
+}
+
+fn occupied(path: &Path, change: &str) -> Trouble {
+    Trouble::usage(path.display(), "is there already", change)
 }
 
 /// Writes the archive; what is in it.
@@ -113,19 +136,36 @@ fn sealed(args: &ExportArgs, door: &Door) -> Result<Value, Trouble> {
     Ok(value)
 }
 
-/// An archive is on disk, with its name, or it is not there at all.
-fn durable(path: &Path, file: &File, written: Result<Value, Trouble>) -> Result<Value, Trouble> {
+/// An archive is on disk, with its name, or it is not there at all: what is cut off reads as an
+/// archive to whoever does not look for its end.
+fn durable(
+    (part, path): (&Path, &Path),
+    file: &File,
+    written: Result<Value, Trouble>,
+) -> Result<Value, Trouble> {
     let above = path.parent().filter(|above| *above != Path::new("")).unwrap_or(Path::new("."));
-    let sync = || file.sync_all().and_then(|()| File::open(above)?.sync_all());
-    let kept = written.and_then(|report| {
-        sync().map_err(|e| Trouble::io(format!("sync {}", path.display()), &e))?;
-        Ok(report)
+    let failed = |e| Trouble::io(format!("write {}", path.display()), &e);
+    let named = written.and_then(|report| {
+        file.sync_all().map_err(failed)?;
+        match rename_new(part, path) {
+            Err(e) if e.kind() == ErrorKind::AlreadyExists => {
+                Err(occupied(path, "somebody made it meanwhile: name a new file"))
+            }
+            renamed => renamed.map(|()| report).map_err(failed),
+        }
     });
-    if kept.is_err() {
-        // What is cut off reads as an archive to whoever does not look for its end.
-        drop(std::fs::remove_file(path));
+    let kept = named.inspect_err(|_| drop(std::fs::remove_file(part)))?;
+    File::open(above).and_then(|directory| directory.sync_all()).map_err(failed)?;
+    Ok(kept)
+}
+
+/// Gives a file its name, if nothing has it.
+fn rename_new(part: &Path, path: &Path) -> io::Result<()> {
+    match renameat_with(CWD, part, CWD, path, RenameFlags::NOREPLACE) {
+        // A file system that cannot promise it: that nothing was there was seen before.
+        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => std::fs::rename(part, path),
+        renamed => Ok(renamed?),
     }
-    kept
 }
 
 /// The key in a file, made if there is none.

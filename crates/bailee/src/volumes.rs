@@ -87,7 +87,6 @@ fn restore(args: &RestoreArgs, style: Style) -> Result<(), Trouble> {
     }
     let mut value = told(&given);
     value["into"] = json!(args.into);
-    value["not_restored"] = problems(&given.not_restored);
     print::thing(&value, style)?;
     done(&given)
 }
@@ -149,8 +148,10 @@ fn told(given: &Given) -> Value {
         "files": given.files,
         "bytes": given.bytes,
         "complete": given.is_complete(),
+        "never_read": given.never_read,
         "problems": report.problems.iter().map(one).collect::<Vec<_>>(),
         "damaged": problems(&given.damaged),
+        "not_restored": problems(&given.not_restored),
         "by_frames": given.by_frames,
     })
 }

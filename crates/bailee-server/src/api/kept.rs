@@ -24,7 +24,7 @@ pub fn kept(kept: &Kept) -> Value {
     let report = &kept.preserved;
     let unreadable = report.unreadable.iter().map(|(path, why)| problem(path.display(), why));
     let changed = report.changed.iter().map(|path| problem(path.display(), &"changed while read"));
-    let lost = problems(&kept.verified.problems);
+    let lost = kept.verified.problems.iter().map(|damage| problem(damage.path.display(), damage));
     let all: Vec<Value> = unreadable.chain(changed).chain(lost).collect();
     json!({
         "snapshot": kept.snapshot.to_string(),
@@ -57,11 +57,13 @@ pub fn restored(snapshot: &str, into: &Path, report: &RestoreReport) -> Value {
     })
 }
 
-/// What is in an archive, and what has no place in its form.
+/// What is in an archive, and what of it has no place in its form or was never read.
 pub fn exported(report: &ExportReport) -> Value {
     json!({
         "files": report.files,
         "bytes": report.bytes,
+        "complete": report.is_complete(),
+        "never_read": report.never_read,
         "left_out": problems(&report.left_out).collect::<Vec<_>>(),
         "by_chunks": report.by_chunks.iter().map(|p| p.display().to_string()).collect::<Vec<_>>(),
     })

@@ -231,7 +231,8 @@ fn answer(error: &VaultError) -> (u16, &'static str) {
         | VaultError::UnknownUnit { .. }
         | VaultError::UnknownSnapshot { .. }
         | VaultError::UnknownPath { .. } => (404, Code::NotFound.as_str()),
-        VaultError::Occupied { .. } => (400, "not_an_empty_directory"),
+        VaultError::Occupied { .. } | VaultError::CutOff { .. } => (400, "not_an_empty_directory"),
+        VaultError::Destination { .. } => (500, "io_failed"),
         VaultError::BadName { .. }
         | VaultError::BadRange { .. }
         | VaultError::Volume { .. }
@@ -256,11 +257,22 @@ impl From<KeepError> for Problem {
             KeepError::House(error) => error.into(),
             KeepError::Vault(error) => {
                 let (status, code) = answer(&error);
-                let change = match error {
-                    VaultError::Occupied { .. } => "name a new or empty directory",
-                    _ => "act on what the vault says; nothing counts as kept until verified",
+                let (about, change) = match error {
+                    VaultError::Occupied { .. } => ("the vault", "name a new or empty directory"),
+                    VaultError::CutOff { .. } => {
+                        ("the destination", "empty it, or name another, and restore again")
+                    }
+                    VaultError::Destination { .. } => (
+                        "the destination",
+                        "make room or put right what it says, empty it, and ask again; the vault \
+                         was only read",
+                    ),
+                    _ => (
+                        "the vault",
+                        "act on what the vault says; nothing counts as kept until verified",
+                    ),
                 };
-                Problem::new(status, code, "the vault", error.to_string(), change)
+                Problem::new(status, code, about, error.to_string(), change)
             }
             KeepError::IsSnapshot { asset, snapshot, of } => {
                 let change = "preserve the asset it was taken of; what is kept does not change";
@@ -322,6 +334,13 @@ mod tests {
         assert_eq!(Problem::from(Failure::Unknown("disk".into())).exit_code(), 3);
         let occupied = VaultError::Occupied { path: "out".into() };
         assert_eq!(Problem::from(KeepError::from(occupied)).exit_code(), 2);
+        let cut_off = VaultError::CutOff { path: "out".into() };
+        assert_eq!(Problem::from(KeepError::from(cut_off)).exit_code(), 2);
+        let (path, detail) = ("out/film".to_owned(), "No space left on device".to_owned());
+        let full = VaultError::Destination { path, doing: "write it", detail };
+        let full = Problem::from(KeepError::from(full));
+        assert_eq!((full.exit_code(), full.code.as_str()), (3, "io_failed"));
+        assert!(full.detail.contains("out/film"), "{full}");
         assert_eq!(Problem::from(Failure::Unavailable("closing".into())).exit_code(), 3);
     }
 

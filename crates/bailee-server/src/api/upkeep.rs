@@ -6,7 +6,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use bailee_core::id::SnapshotId;
-use bailee_vault::{Budget, Problem, ScrubRun, VerifyReport};
+use bailee_vault::{Budget, Damage, Problem, ScrubRun, VerifyReport};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -67,8 +67,10 @@ pub fn problems(all: &[Problem]) -> Vec<Value> {
 
 /// What reading a snapshot back showed.
 pub fn read_back(snapshot: SnapshotId, report: &VerifyReport) -> Value {
-    let problem =
-        |p: &Problem| json!({ "path": p.path.display().to_string(), "what": p.what.to_string() });
+    let problem = |p: &Damage| {
+        let path = p.path.display().to_string();
+        json!({ "path": path, "bytes": p.spans(), "what": p.what })
+    };
     json!({
         "snapshot": snapshot.to_string(),
         "intact": report.is_intact(),

@@ -2,7 +2,7 @@
 //!
 //! Invariant: nothing is cut short or rounded without a record that has it whole.
 
-use crate::manifest::Meta;
+use crate::manifest::{Content, Meta};
 use bailee_ledger::to_hex;
 
 pub(super) const BLOCK: usize = 512;
@@ -12,6 +12,10 @@ const MOST_SIZE: u64 = (1 << 33) - 1;
 const MOST_ID: u32 = (1 << 21) - 1;
 /// What a comment begins with that has a file's SHA-256. Every tar passes over comments.
 pub(crate) const SHA256: &str = "SHA-256 ";
+/// The record of what the medium never gave: offset and length of each range, all apart by commas.
+pub(crate) const UNREADABLE: &str = "BAILEE.unreadable";
+/// The record, `1`, of a file that moved while it was read.
+pub(crate) const CHANGED: &str = "BAILEE.changed";
 /// What the name of a record with an extended attribute begins with.
 pub(crate) const XATTR: &[u8] = b"SCHILY.xattr.";
 
@@ -25,8 +29,8 @@ pub(super) struct Header<'a> {
     pub(super) meta: &'a Meta,
     pub(super) device: (u32, u32),
     pub(super) sparse: Option<Sparse>,
-    /// Of a file's content, holes and all.
-    pub(super) sha256: Option<&'a [u8; 32]>,
+    /// What was read of a file, holes and all.
+    pub(super) content: Option<&'a Content>,
 }
 
 /// A file with holes.
@@ -39,8 +43,8 @@ pub(super) struct Sparse {
 impl<'a> Header<'a> {
     /// The header of `size` bytes of records.
     pub(super) fn of_records(size: u64, meta: &'a Meta) -> Self {
-        let (device, sparse, sha256) = ((0, 0), None, None);
-        Self { kind: b'x', name: b"pax", link: b"", size, meta, device, sparse, sha256 }
+        let (device, sparse, content) = ((0, 0), None, None);
+        Self { kind: b'x', name: b"pax", link: b"", size, meta, device, sparse, content }
     }
 
     /// What the fields of the block cannot hold.
@@ -73,8 +77,14 @@ impl<'a> Header<'a> {
         for (name, value) in &self.meta.xattrs {
             add(&[XATTR, &keyword(name)].concat(), value);
         }
-        if let Some(sha256) = self.sha256 {
-            add(b"comment", format!("{SHA256}{}", to_hex(sha256)).as_bytes());
+        if let Some(content) = self.content {
+            add(b"comment", format!("{SHA256}{}", to_hex(&content.sha256)).as_bytes());
+            if !content.unreadable.is_empty() {
+                add(UNREADABLE.as_bytes(), numbers(&content.unreadable).as_bytes());
+            }
+            if content.changed {
+                add(CHANGED.as_bytes(), b"1");
+            }
         }
         out
     }
@@ -155,6 +165,12 @@ pub(crate) fn attribute_of(mut keyword: &[u8]) -> Vec<u8> {
         keyword = left;
     }
     out
+}
+
+/// `offset,length` of each range, one after the other.
+fn numbers(ranges: &[(u64, u64)]) -> String {
+    let pairs = ranges.iter().map(|(offset, len)| format!("{offset},{len}"));
+    pairs.collect::<Vec<_>>().join(",")
 }
 
 /// `length key=value\n`, where the length counts itself.

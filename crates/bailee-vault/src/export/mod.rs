@@ -6,8 +6,9 @@
 //!    without its end marker, so that no reader takes it for whole.
 //! 2. What a field cannot hold (long or odd names, large sizes, nanoseconds, attributes) stands in
 //!    a pax record before it; nothing is cut short or rounded in silence.
-//! 3. What tar has no form for (sockets), and what was unreadable when it was preserved, is in the
-//!    report.
+//! 3. What tar has no form for (sockets), and what was unreadable when it was preserved or changed
+//!    meanwhile, is in the report; ranges of a file that the medium never gave, and that it
+//!    changed, stand in records of this program before it, for they look like any zeros.
 //! 4. A hole takes no room: a file that has some is a sparse member as GNU tar writes it. Of a file
 //!    that is nearly all holes the SHA-256 is not computed again; the report names it.
 
@@ -18,6 +19,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use crate::chunk::Desk;
+use crate::damage::locate;
 use crate::error::VaultError;
 use crate::index::Table;
 use crate::manifest::{Content, DeviceKind, Meta, Node, Stored};
@@ -29,7 +31,7 @@ use crate::unit::Unit;
 use crate::vault::{Absent, Tenant, Vault};
 use crate::verify::Problem;
 use header::{BLOCK, Header, Sparse};
-pub(crate) use header::{SHA256, XATTR, attribute_of};
+pub(crate) use header::{CHANGED, SHA256, UNREADABLE, XATTR, attribute_of};
 use holes::Map;
 
 /// What ends an archive.
@@ -43,11 +45,30 @@ pub struct ExportReport {
     pub files: u64,
     /// Their bytes.
     pub bytes: u64,
-    /// What is not in the archive, and why.
+    /// What is not in it, or not as it was, and why.
     pub left_out: Vec<Problem>,
+    /// Bytes that the medium never gave when they were preserved: zeros stand for them, and each
+    /// range is named in `left_out`.
+    pub never_read: u64,
     /// Files that are nearly all holes: each chunk and the map of the holes were authenticated,
     /// their SHA-256 was not computed again.
     pub by_chunks: Vec<PathBuf>,
+}
+
+impl ExportReport {
+    /// Every file has all of its content.
+    pub fn is_complete(&self) -> bool {
+        self.never_read == 0
+    }
+
+    /// Counts a file that was written, and names what is not in it.
+    pub(crate) fn file(&mut self, path: &[u8], content: &Content) {
+        self.files += 1;
+        self.bytes += content.size;
+        self.never_read += content.never_read();
+        let named = content.flaws().map(|what| Problem { path: path_of(path), what });
+        self.left_out.extend(named);
+    }
 }
 
 impl Vault {
@@ -101,6 +122,17 @@ pub(crate) fn members(
         archive.file((unit, &table), (stored, content), map.as_ref(), &mut desk)?;
     }
     Ok(())
+}
+
+/// The error of a file that could not be read because of `error`: what of it is the matter.
+pub(crate) fn damaged(
+    at: (&Unit, &Table),
+    (stored, content): (&Stored, &Content),
+    error: &VaultError,
+    desk: &mut Desk,
+) -> VaultError {
+    let damage = locate(at, (stored, content), error, desk);
+    VaultError::Lost { path: damage.path.display().to_string(), detail: damage.to_string() }
 }
 
 /// Where an archive goes.
@@ -180,13 +212,22 @@ impl Archive<'_> {
             self.progress.advance(self.report.files, self.report.bytes + at);
             Ok(())
         };
-        read_proven(unit, table, (stored, content, proof), (fetch, desk), &mut take)?;
+        let mut untaken = false;
+        let mut take = |bytes: Bytes<'_>| take(bytes).inspect_err(|_| untaken = true);
+        let read =
+            read_proven(unit, table, (stored, content, proof), (fetch, &mut *desk), &mut take);
+        if let Err(e) = read {
+            return Err(if untaken {
+                e
+            } else {
+                damaged((unit, table), (stored, content), &e, desk)
+            });
+        }
         self.pad(map.map_or(content.size, Map::data))?;
         if proof == Proof::Chunks {
             self.report.by_chunks.push(path_of(&stored.entry.path));
         }
-        self.report.files += 1;
-        self.report.bytes += content.size;
+        self.report.file(&stored.entry.path, content);
         Ok(())
     }
 
@@ -235,8 +276,8 @@ impl Archive<'_> {
         let table = map.as_ref().map(Map::table).unwrap_or_default();
         let size = map.as_ref().map_or(whole, |map| table.len() as u64 + map.data());
         let meta = stored.entry.meta().unwrap_or(&nobody);
-        let (sparse, sha256) = (map.as_ref().map(|_| Sparse { whole }), content.map(|c| &c.sha256));
-        let header = Header { kind, name: &name, link, size, meta, device, sparse, sha256 };
+        let sparse = map.as_ref().map(|_| Sparse { whole });
+        let header = Header { kind, name: &name, link, size, meta, device, sparse, content };
         self.header(&header)?;
         self.write(&table)?;
         Ok(Some(map))

@@ -161,8 +161,23 @@ impl Entry {
 }
 
 impl Content {
+    /// Bytes that the medium did not give.
+    pub(crate) fn never_read(&self) -> u64 {
+        self.unreadable.iter().fold(0, |sum, (_, len)| sum.saturating_add(*len))
+    }
+
+    /// What whoever gets the content has to know of it, in words.
+    pub(crate) fn flaws(&self) -> impl Iterator<Item = String> {
+        let never = |(offset, len): &(u64, u64)| {
+            format!("bytes {offset}..{} were unreadable when preserved", offset + len)
+        };
+        let changed = "it changed while it was preserved: the copy may mix states";
+        let changed = self.changed.then(|| changed.to_owned());
+        self.unreadable.iter().map(never).chain(changed)
+    }
+
     /// Whether the ranges never read are apart, in order, and within the size.
-    fn ranges_fit(&self) -> bool {
+    pub(crate) fn ranges_fit(&self) -> bool {
         let mut at = 0;
         self.unreadable.iter().all(|(offset, len)| {
             let end = offset.checked_add(*len).filter(|end| *end <= self.size);

@@ -10,7 +10,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bailee_store::direct::Room;
 
 use crate::error::VaultError;
-use crate::split::ReadAt;
+use crate::manifest::Content;
+use crate::split::{ReadAt, Runs, runs};
 use crate::tar::{Archive, Body, Flaw, fill};
 
 /// How much is asked for at once where a reader wants less.
@@ -102,6 +103,43 @@ impl<'a, R: Read> MemberBytes<'a, R> {
 
     pub(super) fn flaw(self) -> Option<Flaw> {
         self.flaw.into_inner()
+    }
+
+    /// Hands out all of it; what was never read, as the archive says, as that.
+    pub(super) fn runs<E>(
+        &self,
+        said: &Content,
+        room: &mut Room,
+        to: &mut dyn Runs<E>,
+    ) -> Result<(), E> {
+        let mut at = 0;
+        for (offset, len) in &said.unreadable {
+            let data = offset - at;
+            if runs(self, data, room, to)? < data || !self.pass_zeros(*len, room) {
+                return Ok(()); // the flaw is known
+            }
+            to.unreadable(*len)?;
+            at = offset + len;
+        }
+        runs(self, said.size - at, room, to).map(drop)
+    }
+
+    /// Passes over zeros that stand for bytes; whether they are all there.
+    fn pass_zeros(&self, mut len: u64, room: &mut Room) -> bool {
+        while len > 0 {
+            let step = len.min(BUFFER as u64);
+            match self.read(0, usize::try_from(step).unwrap_or(BUFFER), room) {
+                Ok([]) | Err(_) => return false,
+                Ok(bytes) if bytes.iter().any(|byte| *byte != 0) => {
+                    let (archive, _) = &*self.from.borrow();
+                    let what = "there are bytes where a record says that none were ever read";
+                    *self.flaw.borrow_mut() = Some(archive.flaw(what));
+                    return false;
+                }
+                Ok(bytes) => len -= bytes.len() as u64,
+            }
+        }
+        true
     }
 }
 

@@ -6,8 +6,9 @@
 
 use std::io::Write;
 
-use super::{Plan, damage_of};
+use super::{Plan, said_of};
 use crate::chunk::Desk;
+use crate::damage::locate;
 use crate::error::VaultError;
 use crate::manifest::{Extent, Node, Stored, TreeShape, write_all};
 use crate::names::SnapshotId;
@@ -62,11 +63,15 @@ impl Vault {
                 lost |= sent.is_err();
                 sent.map_err(|e| unsent(&e))
             };
-            let read = read_file(&unit, &table, stored, content, (fetch, &mut desk), &mut take);
+            let with = (fetch, &mut desk);
+            let read = read_file(&unit, &table, stored, content, with, &mut take);
             let (kind, said) = match read {
                 Ok(()) => (Kind::Done, vec![0]),
                 Err(e) if lost => return Err(e),
-                Err(e) => (Kind::Damaged, damage_of(&e)),
+                Err(e) => {
+                    let damage = locate((&unit, &table), (stored, content), &e, &mut desk);
+                    (Kind::Damaged, said_of(&damage))
+                }
             };
             frames.put(kind, &said).map_err(|e| unsent(&e))?;
         }

@@ -5,10 +5,12 @@
 //! 2. The destination is empty or new; everything in it is created with `O_EXCL`, through
 //!    directory descriptors, without following any link: nothing outside is ever touched.
 //! 3. A file whose content does not give its SHA-256 is removed again and named, never left as
-//!    if it were whole; also if the restore fails behind it.
+//!    if it were whole; also if the restore fails behind it. While it runs, and if it is killed or
+//!    fails, a marker in the destination says that not all is there.
 //! 4. What cannot be restored (owner without being root, an attribute the file system lacks) is
 //!    named in the report; the rest goes on.
-//! 5. On return the file system was told to sync; it is told along the way as well, so that the
+//! 5. A destination that takes no more ends the restore: no file of the vault is damaged by that.
+//! 6. On return the file system was told to sync; it is told along the way as well, so that the
 //!    disk does not idle until the end. Large files are written past the page cache.
 //!
 //! Order: directories top-down by one thread, the files in them by all others; then links; then
@@ -29,6 +31,7 @@ use std::time::Instant;
 use bailee_store::direct::{Room, Writer};
 
 use crate::chunk::Desk;
+use crate::damage::{Damage, locate};
 use crate::error::VaultError;
 use crate::manifest::{Content, Meta, Stored};
 use crate::names::SnapshotId;
@@ -61,7 +64,7 @@ pub struct RestoreReport {
     /// range is named in `not_restored`.
     pub never_read: u64,
     /// Metadata or special nodes that this system or user could not restore, and things that were
-    /// unreadable when they were preserved.
+    /// unreadable when they were preserved, or changed meanwhile.
     pub not_restored: Vec<Problem>,
     /// How long it took.
     pub seconds: f64,
@@ -150,6 +153,7 @@ impl Vault {
         let far = Far { done: Mutex::new((0, 0, progress)) };
         let report = Mutex::new(RestoreReport::default());
         let flusher = target.flusher()?;
+        target.mark(&|name| plan.has(name))?;
         let mut outcome = Ok(());
         let unmade = OnceLock::new();
         spread(
@@ -169,10 +173,15 @@ impl Vault {
                     Err(e) => return drop(unmade.set(e)), // the first one is told
                 };
                 let mut read = |take: &mut Take<'_>| {
-                    read_file(&unit, &table, stored, content, (fetch, &mut *desk), take)
-                        .map_err(|e| e.to_string())
+                    let with = (fetch, &mut *desk);
+                    let read = read_file(&unit, &table, stored, content, with, take);
+                    read.map_err(|e| {
+                        locate((&unit, &table), (stored, content), &e, desk).to_string()
+                    })
                 };
-                fill(waiting, &mut read, room, (&report, &far));
+                if let Err(e) = fill(waiting, &mut read, room, (&report, &far)) {
+                    drop(unmade.set(e));
+                }
                 flusher.wrote(content.size);
             },
         );
@@ -193,6 +202,8 @@ fn finish(
     let mut report = report.into_inner().unwrap_or_else(PoisonError::into_inner);
     plan.link(target)?;
     plan.remove_damaged(target, &mut report)?;
+    target.sync()?; // all of it, before the marker goes; and that before the root gets its time
+    target.unmark()?;
     plan.finish_directories(target, &mut report)?;
     target.sync()?;
     report.not_restored.sort_by(|a, b| a.path.cmp(&b.path));
@@ -217,6 +228,13 @@ fn abandon(
     else {
         return error;
     };
+    if let Some(room) = target.room() {
+        let missing = plan.bytes().saturating_sub(report.bytes);
+        if missing > room {
+            let said = format!("; {missing} bytes of files are not there, {room} bytes are free");
+            detail.push_str(&said);
+        }
+    }
     let damaged = report.damaged.iter().filter(|one| one.what != BROKE_OFF);
     let named: BTreeSet<String> = damaged.map(|one| format!("{:?}", one.path)).collect();
     if !named.is_empty() {
@@ -259,8 +277,8 @@ fn note(report: &Mutex<RestoreReport>, path: &[u8], what: &str) {
 }
 
 /// Why a file cannot be given, as its restore would say it.
-fn damage_of(e: &VaultError) -> Vec<u8> {
-    let mut said = e.to_string().into_bytes();
+fn said_of(damage: &Damage) -> Vec<u8> {
+    let mut said = damage.to_string().into_bytes();
     said.truncate(crate::transfer::MOST);
     said
 }
@@ -268,13 +286,19 @@ fn damage_of(e: &VaultError) -> Vec<u8> {
 /// Hands out the content of one file, or says why it is not to be had.
 type ReadContent<'a> = dyn FnMut(&mut Take<'_>) -> Result<(), String> + 'a;
 
-/// Writes one file's content, then its metadata.
+/// A file that was begun and is not going to be whole: it is removed, and is not damaged.
+fn broke_off(report: &Mutex<RestoreReport>, path: &[u8]) {
+    let mut report = report.lock().unwrap_or_else(PoisonError::into_inner);
+    report.damaged.push(Problem { path: path_of(path), what: BROKE_OFF.to_owned() });
+}
+
+/// Writes one file's content, then its metadata. An error is the destination's.
 fn fill(
     Waiting { file, meta, content, path }: Waiting<'_>,
     read: &mut ReadContent<'_>,
     room: &mut Room,
     (report, far): (&Mutex<RestoreReport>, &Far<'_>),
-) {
+) -> Result<(), VaultError> {
     let fail = |doing| {
         move |e: std::io::Error| VaultError::Destination {
             path: path_of(path).display().to_string(),
@@ -283,7 +307,7 @@ fn fill(
         }
     };
     let mut to = Writer::with_room(&file, content.size, std::mem::take(room));
-    let mut ends_in_gap = true;
+    let (mut ends_in_gap, mut untaken) = (true, None);
     let came = read(&mut |bytes| {
         ends_in_gap = matches!(bytes, Bytes::Gap(_));
         let (taken, n) = match bytes {
@@ -291,27 +315,35 @@ fn fill(
             Bytes::Gap(n) => (to.skip(n), n),
         };
         far.advance(0, n);
-        taken.map_err(fail("write it"))
+        taken.map_err(|e| {
+            untaken = Some(fail("write it")(e));
+            stopped()
+        })
     });
     let end = || {
         *room = to.finish().map_err(fail("write it"))?;
         if ends_in_gap { file.set_len(content.size).map_err(fail("extend it")) } else { Ok(()) }
     };
-    let written = came.and_then(|()| end().map_err(|e| e.to_string()));
-    if let Err(what) = written {
+    let written = match (untaken, &came) {
+        (Some(e), _) => Err(e),
+        (None, Ok(())) => end(),
+        (None, Err(_)) => Ok(()),
+    };
+    if let Err(e) = written {
+        broke_off(report, path);
+        return Err(e);
+    }
+    if let Err(what) = came {
         let mut report = report.lock().unwrap_or_else(PoisonError::into_inner);
         report.damaged.push(Problem { path: path_of(path), what });
-        return;
+        return Ok(());
     }
     target::apply(&file, meta, &mut |what| note(report, path, what));
-    for (offset, len) in &content.unreadable {
-        let what = format!("bytes {offset}..{} were unreadable when preserved", offset + len);
-        note(report, path, &what);
-    }
+    content.flaws().for_each(|what| note(report, path, &what));
     far.advance(1, 0);
     let mut report = report.lock().unwrap_or_else(PoisonError::into_inner);
     report.files += 1;
     report.bytes = report.bytes.saturating_add(content.size);
-    let never: u64 = content.unreadable.iter().map(|(_, len)| len).sum();
-    report.never_read = report.never_read.saturating_add(never);
+    report.never_read = report.never_read.saturating_add(content.never_read());
+    Ok(())
 }

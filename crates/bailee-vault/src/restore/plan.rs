@@ -62,6 +62,11 @@ impl<'e> Plan<'e> {
             .filter_map(move |stored| Some((stored.entry.path.as_slice(), written(stored)?)))
     }
 
+    /// Whether something of this name comes into the destination itself.
+    pub(super) fn has(&self, name: &[u8]) -> bool {
+        self.chosen.iter().any(|stored| stored.entry.path == name)
+    }
+
     /// Bytes of all files that are written.
     pub(super) fn bytes(&self) -> u64 {
         let contents = self.contents().filter_map(|(_, stored)| stored.entry.content());

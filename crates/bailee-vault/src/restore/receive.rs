@@ -15,7 +15,7 @@
 
 use std::io::Read;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::Instant;
 
@@ -23,7 +23,8 @@ use aws_lc_rs::digest::{Context, SHA256};
 use bailee_store::direct::Room;
 use crossbeam_channel::{Receiver, SendError, Sender, bounded};
 
-use super::{BROKE_OFF, Far, Plan, RestoreReport, Target, Waiting, abandon, fill, stopped};
+use super::{BROKE_OFF, Far, Plan, RestoreReport, Target, Waiting};
+use super::{abandon, broke_off, fill, stopped};
 use crate::error::VaultError;
 use crate::manifest::{Content, Stored, TreeShape, check, read_all};
 use crate::names::SnapshotId;
@@ -69,19 +70,26 @@ pub fn receive(
     let (spare_in, spare) = bounded(WAITING * AHEAD);
     let (begun_in, begun) = bounded(1);
     let (jobs_in, jobs) = bounded::<(Waiting<'_>, Receiver<Piece>)>(0);
-    let mut made = None;
+    target.mark(&|name| plan.has(name))?;
+    let (mut made, unmade) = (None, OnceLock::new());
     let (created, came) = thread::scope(|scope| {
         let (arriving, plan) = (&mut arriving, &plan);
         let reading = scope.spawn(move || arriving.files(plan, &begun_in, &spare));
         for _ in 0..WRITERS {
             let (jobs, spare) = (jobs.clone(), spare_in.clone());
-            let (report, far, flusher) = (&report, &far, &flusher);
+            let (report, far, flusher, unmade) = (&report, &far, &flusher, &unmade);
             scope.spawn(move || {
                 let mut room = Room::default();
                 for (waiting, pieces) in jobs {
+                    if unmade.get().is_some() {
+                        broke_off(report, waiting.path); // the destination takes no more
+                        continue;
+                    }
                     let size = waiting.content.size;
                     let mut read = |take: &mut Take<'_>| hand_out(&pieces, &spare, take);
-                    fill(waiting, &mut read, &mut room, (report, far));
+                    if let Err(e) = fill(waiting, &mut read, &mut room, (report, far)) {
+                        drop(unmade.set(e)); // the first one is told
+                    }
                     flusher.wrote(size);
                 }
             });
@@ -98,7 +106,7 @@ pub fn receive(
         drop((jobs_in, begun));
         (created, reading.join().unwrap_or_else(|_| Err(Broke::Stream(stopped()))))
     });
-    let error = match (created, came) {
+    let error = match (unmade.into_inner().map_or(created, Err), came) {
         (Ok(()), Ok(())) => return super::finish(&plan, &mut target, report, began),
         (Err(e), Ok(()) | Err(Broke::Untaken)) => e,
         (Ok(()), Err(Broke::Untaken)) => stopped(),
@@ -154,23 +162,22 @@ impl<T> From<SendError<T>> for Broke {
     }
 }
 
-/// Gives a writer what comes of one file. What cannot be written is a fault of this file: the rest
-/// of it still has to pass.
+/// Gives a writer what comes of one file. What cannot be written ends it: whoever reads learns it
+/// when nobody takes the next piece.
 fn hand_out(
     pieces: &Receiver<Piece>,
     spare: &Sender<Vec<u8>>,
     take: &mut Take<'_>,
 ) -> Result<(), String> {
-    let mut taken = Ok(());
     loop {
         let piece = pieces.recv().map_err(|_| BROKE_OFF.to_owned())?;
         match piece {
             Piece::Data(data) => {
-                taken = taken.and_then(|()| take(Bytes::Data(&data)));
+                take(Bytes::Data(&data)).map_err(|e| e.to_string())?;
                 drop(spare.try_send(data)); // full: there are enough
             }
-            Piece::Gap(n) => taken = taken.and_then(|()| take(Bytes::Gap(n))),
-            Piece::Came(whole) => return taken.map_err(|e| e.to_string()).and(whole),
+            Piece::Gap(n) => take(Bytes::Gap(n)).map_err(|e| e.to_string())?,
+            Piece::Came(whole) => return whole,
         }
     }
 }

@@ -15,8 +15,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::fs::{
     AtFlags, CWD, Dir, FileType, Gid, Mode, OFlags, Timespec, Timestamps, Uid, XattrFlags, chownat,
-    fchmod, fchown, fsetxattr, fstat, futimens, linkat, lsetxattr, makedev, mkdirat, mknodat,
-    openat, symlinkat, syncfs, unlinkat, utimensat,
+    fchmod, fchown, fsetxattr, fstat, fstatvfs, futimens, linkat, lsetxattr, makedev, mkdirat,
+    mknodat, openat, symlinkat, syncfs, unlinkat, utimensat,
 };
 use rustix::io::Errno;
 
@@ -27,8 +27,15 @@ use crate::preserve::path_of;
 /// Directories that stay open, at most, of the way down to the one used last.
 const KEPT_OPEN: usize = 32;
 
+/// What lies in a destination while not all of it is there.
+pub(crate) const MARKER: &str = ".bailee-restore-incomplete";
+/// What is in it: for whoever finds it.
+const MARKED: &[u8] = b"A restore into this directory has not come to its end: not all is here.\n";
+
 pub(crate) struct Target {
     root: Arc<OwnedFd>,
+    /// What the marker is called, while it is there.
+    marker: Option<String>,
     /// The way down to the directory used last: entries in tree order share most of it.
     way: Vec<u8>,
     /// The directories on it, open, each with the length of its path.
@@ -56,17 +63,56 @@ impl Target {
             Err(e) => return Err(fail("create it")(e)),
         }
         let occupied = || VaultError::Occupied { path: dest.display().to_string() };
+        let cut_off = || VaultError::CutOff { path: dest.display().to_string() };
+        let mut there = false;
         let root = match openat(CWD, dest, DIRECTORY, Mode::empty()) {
             Err(Errno::NOTDIR | Errno::LOOP) => return Err(occupied()),
             opened => opened.map_err(fail("open it"))?,
         };
         for item in Dir::read_from(&root).map_err(fail("list it"))? {
             let item = item.map_err(fail("list it"))?;
-            if !matches!(item.file_name().to_bytes(), b"." | b"..") {
-                return Err(occupied());
+            let name = item.file_name().to_bytes();
+            if name.starts_with(MARKER.as_bytes()) {
+                return Err(cut_off());
             }
+            there |= !matches!(name, b"." | b"..");
         }
-        Ok(Self { root: Arc::new(root), way: Vec::new(), open: Vec::new() })
+        if there {
+            return Err(occupied());
+        }
+        Ok(Self { root: Arc::new(root), marker: None, way: Vec::new(), open: Vec::new() })
+    }
+
+    /// Says in the destination that not all is there yet, by a name that `taken` leaves free.
+    pub(crate) fn mark(&mut self, taken: &dyn Fn(&[u8]) -> bool) -> Result<(), VaultError> {
+        let mut name = MARKER.to_owned();
+        while taken(name.as_bytes()) {
+            name.push('_');
+        }
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        let fail = failed(name.as_bytes(), "create the marker of a restore");
+        let file = openat(&self.root, &*name, flags, Mode::from_raw_mode(0o644)).map_err(&fail)?;
+        rustix::io::write(&file, MARKED).map_err(fail)?;
+        self.marker = Some(name);
+        Ok(())
+    }
+
+    /// All is there.
+    pub(crate) fn unmark(&mut self) -> Result<(), VaultError> {
+        let Some(name) = self.marker.take() else { return Ok(()) };
+        let fail = failed(name.as_bytes(), "remove the marker of a restore");
+        unlinkat(&self.root, &*name, AtFlags::empty()).map_err(fail)
+    }
+
+    /// Whether the marker has this path.
+    pub(crate) fn is_marker(&self, path: &[u8]) -> bool {
+        self.marker.as_ref().is_some_and(|name| name.as_bytes() == path)
+    }
+
+    /// Bytes that are free where it lies, if the file system says so.
+    pub(super) fn room(&self) -> Option<u64> {
+        let stat = fstatvfs(&self.root).ok()?;
+        Some(stat.f_bavail.saturating_mul(stat.f_frsize))
     }
 
     pub(crate) fn open_directory(&mut self, path: &[u8]) -> Result<Arc<OwnedFd>, VaultError> {

@@ -28,7 +28,7 @@ use pax::Records;
 pub(crate) use sparse::MOST_PIECES;
 
 use crate::error::VaultError;
-use crate::manifest::{DeviceKind, Meta, Node};
+use crate::manifest::{Content, DeviceKind, Meta, Node};
 use crate::preserve::path_of;
 
 /// The most bytes of records that count for all members.
@@ -109,7 +109,8 @@ pub fn tar_members(name: &str, from: &mut dyn Read) -> Result<Vec<(PathBuf, u64)
 pub(crate) struct Member {
     /// As the archive has it.
     pub(crate) path: Vec<u8>,
-    /// What it is; hard links name another member, as the archive has it.
+    /// What it is; hard links name another member, as the archive has it. Of a file's content the
+    /// size, and what archives of this program say of it: whether it changed, what was never read.
     pub(crate) node: Node,
     /// Its content, if it is a file.
     pub(crate) body: Body,
@@ -206,7 +207,8 @@ impl<R: Read> Archive<R> {
         let path = records.path().unwrap_or(&header.name).to_vec();
         let named = |what: &str| format!("{:?} {what}", String::from_utf8_lossy(&path));
         let meta = records.meta(header).map_err(|what| fail(at, named(&what)))?;
-        let node = node(header, (records, &path), meta).map_err(|what| fail(at, named(what)))?;
+        let mut node =
+            node(header, (records, &path), meta).map_err(|what| fail(at, named(what)))?;
         let content = if matches!(node, Node::File { .. }) { stored } else { 0 };
         if content == 0 && !matches!(header.kind, b'1' | b'2') && stored > 0 {
             return Err(fail(at, named("has content although it is no file")));
@@ -225,6 +227,9 @@ impl<R: Read> Archive<R> {
             None => Body::whole(content),
             Some(map) => Body::sparse(map, self.left).map_err(|what| self.flaw(named(what)))?,
         };
+        if let Node::File { content, .. } = &mut node {
+            *content = records.content(body.size).map_err(|what| self.flaw(named(what)))?;
+        }
         self.holes = self.holes.saturating_add(body.holes());
         if self.holes > self.limits.holes {
             let most = self.limits.holes >> 40;
@@ -347,7 +352,7 @@ fn node(
     Ok(match header.kind {
         // Before POSIX a directory was a file whose name ends in a slash.
         b'0' | 0 if path.ends_with(b"/") => Node::Directory { meta },
-        b'0' | 0 | b'7' | b'S' => Node::File { meta, content: crate::manifest::Content::default() },
+        b'0' | 0 | b'7' | b'S' => Node::File { meta, content: Content::default() },
         b'1' => Node::HardLink { target: target() },
         b'2' => Node::Symlink { meta, target: target() },
         b'3' => device(meta, DeviceKind::Character)?,

@@ -7,8 +7,8 @@ use bailee_ledger::hash_from_hex;
 use std::collections::BTreeMap;
 
 use super::header::Header;
-use crate::export::{SHA256, XATTR, attribute_of};
-use crate::manifest::Meta;
+use crate::export::{CHANGED, SHA256, UNREADABLE, XATTR, attribute_of};
+use crate::manifest::{Content, Meta};
 
 /// Records by name. Attributes have names of any bytes.
 #[derive(Clone, Debug, Default)]
@@ -84,6 +84,22 @@ impl Records {
     pub(super) fn sha256(&self) -> Option<[u8; 32]> {
         let said = self.get("comment")?.strip_prefix(SHA256.as_bytes())?;
         hash_from_hex(std::str::from_utf8(said).ok()?)
+    }
+
+    /// What is said of a file's content of `size` bytes by archives of this program.
+    pub(super) fn content(&self, size: u64) -> Result<Content, &'static str> {
+        let bad = "has a record of bytes never read that is malformed, or leaves the file";
+        let said = self.get(UNREADABLE).unwrap_or_default().split(|byte| *byte == b',');
+        let numbers = said.filter(|number| !number.is_empty()).map(decimal);
+        let numbers: Vec<u64> = numbers.collect::<Option<_>>().ok_or(bad)?;
+        let pairs = numbers.chunks_exact(2);
+        let even = pairs.remainder().is_empty();
+        let unreadable: Vec<(u64, u64)> = pairs.map(|pair| (pair[0], pair[1])).collect();
+        let changed = self.get(CHANGED).is_some();
+        let content = Content { size, changed, unreadable, ..Content::default() };
+        let none = |(_, len): &(u64, u64)| *len == 0;
+        let fits = even && content.ranges_fit() && !content.unreadable.iter().any(none);
+        if fits { Ok(content) } else { Err(bad) }
     }
 
     /// Owner, mode, times, attributes.
@@ -165,6 +181,21 @@ mod tests {
         assert_eq!(seconds(b"9223372036854775808"), None);
         assert_eq!(seconds(b"1.x"), None);
         assert_eq!(seconds(b"--1"), None);
+    }
+
+    #[test]
+    fn ranges_never_read_lie_in_the_file_and_in_order() {
+        let read = |value: &str| {
+            let mut records = Records::default();
+            records.put(UNREADABLE, Some(value.as_bytes().to_vec()));
+            records.content(100).map(|content| content.unreadable)
+        };
+        assert_eq!(read(""), Ok(vec![]));
+        assert_eq!(read("0,1,90,10"), Ok(vec![(0, 1), (90, 10)]));
+        let most = u64::MAX;
+        for bad in ["1", "1,2,3", "90,11", "5,1,5,1", "5,0", "x,1", "+1,1", &format!("1,{most}")] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //!
 //! Invariant: it is read as it will be when nothing else is left: the files of the set and its key,
 //! each frame opened, the archive in them parsed, each file compared with its SHA-256. What comes
-//! out is what went in, by SHA-256 of each volume and by number of members, files and bytes.
+//! out is what went in, by SHA-256 of each volume and by number of members, files, bytes, and bytes
+//! that were never read.
 
 use super::give::Giver;
 use super::read::{Place, verify};
@@ -38,6 +39,11 @@ pub(super) fn difference(
     if let Some(problem) = given.damaged.first() {
         let path = problem.path.display();
         return Ok(Some(format!("what was read back is not whole: {path}: {}", problem.what)));
+    }
+    let never = (given.never_read, export.never_read);
+    if never.0 != never.1 {
+        let (read, out) = never;
+        return Ok(Some(format!("{read} bytes were read back as never read, of {out}")));
     }
     let (back, out) = ((found, given.files, given.bytes), (members, export.files, export.bytes));
     let told = |(members, files, bytes): (u64, u64, u64)| {

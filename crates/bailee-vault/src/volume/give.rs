@@ -28,7 +28,7 @@ use super::stream::{Loss, Stream};
 use super::{VolumeFacts, VolumeProblem, VolumesReport};
 use crate::error::VaultError;
 use crate::key::Kek;
-use crate::manifest::{Meta, Node, parent};
+use crate::manifest::{self, Meta, Node, parent};
 use crate::pattern::Pattern;
 use crate::preserve::{Progress, path_below, path_of};
 use crate::proof::Proof;
@@ -47,7 +47,9 @@ pub struct Given {
     pub bytes: u64,
     /// Files that are not, with what of them is lost.
     pub damaged: Vec<Problem>,
-    /// Metadata and special nodes that this system or user could not restore.
+    /// As in [`crate::RestoreReport`].
+    pub never_read: u64,
+    /// As there, too.
     pub not_restored: Vec<Problem>,
     /// Whole files that were proven by authentic frames, not by a SHA-256: they are nearly all
     /// holes, or their volumes were written before files had one there.
@@ -57,6 +59,11 @@ pub struct Given {
 impl Given {
     /// Every volume is there, every byte authentic, every file whole.
     pub fn is_complete(&self) -> bool {
+        self.is_as_written() && self.never_read == 0
+    }
+
+    /// All that was written.
+    fn is_as_written(&self) -> bool {
         self.volumes.problems.is_empty() && self.damaged.is_empty()
     }
 }
@@ -90,8 +97,9 @@ pub fn restore_volumes(
     (into, only): (&Path, Option<&Pattern>),
     progress: &mut dyn Progress,
 ) -> Result<Given, VaultError> {
-    let target = Target::open(into)?;
+    let mut target = Target::open(into)?;
     let (volumes, places) = verify(paths, key, progress)?;
+    target.mark(&|_| false)?;
     let mut giver = Giver::new(volumes, Some(target), progress);
     giver.run(&places, key, &|path| {
         let below = path.iter().position(|c| *c == b'/').map_or(&b""[..], |at| &path[at + 1..]);
@@ -246,7 +254,7 @@ impl<'a> Giver<'a> {
 
     /// The archive has no end: that must be for a reason that was named.
     fn breaks_off(&mut self) {
-        if self.given.is_complete() {
+        if self.given.is_as_written() {
             let what = "the archive in the volumes is not whole".to_owned();
             self.given.damaged.push(Problem { path: PathBuf::new(), what });
         }
@@ -277,8 +285,8 @@ impl<'a> Giver<'a> {
         self.parents(&path)?;
         match member.node {
             Node::Directory { meta } => self.directory(path, Some(meta)),
-            Node::File { meta, .. } => {
-                self.file(archive, (path, &meta), (member.body, member.sha256))
+            Node::File { meta, content } => {
+                self.file(archive, (path, &meta, &content), (member.body, member.sha256))
             }
             Node::HardLink { target } => self.link(&path, &target),
             node => {
@@ -292,7 +300,8 @@ impl<'a> Giver<'a> {
 
     /// Whether something that is no directory has this path.
     fn is_taken(&self, path: &[u8]) -> bool {
-        self.whole.contains(path) || self.others.contains(path)
+        let marker = self.target.as_ref().is_some_and(|target| target.is_marker(path));
+        marker || self.whole.contains(path) || self.others.contains(path)
     }
 
     fn refuse(&mut self, path: &[u8], why: &str) -> Result<(), VaultError> {
@@ -325,7 +334,7 @@ impl<'a> Giver<'a> {
     fn file(
         &mut self,
         archive: &mut Archive<&mut Stream<'_>>,
-        (path, meta): (Vec<u8>, &Meta),
+        (path, meta, known): (Vec<u8>, &Meta, &manifest::Content),
         (body, said): (Body, Option<[u8; 32]>),
     ) -> Result<(), VaultError> {
         let file = self.target.as_mut().map(|target| target.file(&path, meta)).transpose()?;
@@ -333,7 +342,11 @@ impl<'a> Giver<'a> {
         let hash = Proof::of_lengths(size.saturating_sub(data), data) == Proof::Sha256;
         let said = said.filter(|_| hash);
         let content = Content { path: &path, file: file.as_ref(), loss: &self.loss };
-        let (sha256, lost) = content.copy(archive, body, said.is_some())?;
+        let copied = content.copy(archive, body, said.is_some());
+        if let (Err(_), Some(target)) = (&copied, &mut self.target) {
+            _ = target.remove(&path); // it takes no more: that is what is told
+        }
+        let (sha256, lost) = copied?;
         let what = match (&lost[..], said) {
             ([], Some(said)) if said != sha256 => "it does not give its SHA-256".to_owned(),
             ([], _) => {
@@ -344,15 +357,17 @@ impl<'a> Giver<'a> {
                 if said.is_none() {
                     self.given.by_frames.push(path_of(&path));
                 }
+                missed.extend(known.flaws().map(|what| problem(&path, &what)));
+                self.given.never_read = self.given.never_read.saturating_add(known.never_read());
                 self.given.files += 1;
                 self.given.bytes += size;
                 self.whole.insert(path);
                 return Ok(());
             }
             (ranges, _) => {
-                let ranges: Vec<String> =
-                    ranges.iter().map(|r| format!("{}..{}", r.start, r.end)).collect();
-                format!("of its {size} bytes {} are lost", ranges.join(", "))
+                let spans = ranges.iter().map(|r| format!("{}..{}", r.start, r.end));
+                let spans: Vec<String> = spans.collect();
+                format!("of its {size} bytes {} are lost", spans.join(", "))
             }
         };
         if let Some(target) = &mut self.target {
@@ -366,6 +381,8 @@ impl<'a> Giver<'a> {
     pub(super) fn finish(mut self) -> Result<Given, VaultError> {
         self.name_links();
         if let Some(target) = &mut self.target {
+            target.sync()?;
+            target.unmark()?;
             for (path, meta) in self.directories.iter().rev() {
                 let Some(meta) = meta else { continue };
                 let directory = target.open_directory(path)?;

@@ -13,14 +13,17 @@ use crate::manifest::Stored;
 use crate::preserve::Source;
 use crate::vault::{Absent, Vault};
 
+/// No secret: that of the fixtures.
+const KEY: [u8; 32] = *b"the key of a shelf, no secret..!";
+
 pub(super) fn key() -> Kek {
-    Kek::from_bytes([9; 32])
+    Kek::from_bytes(KEY)
 }
 
 /// The same as a file.
 pub(super) fn key_file(dir: &Path) -> PathBuf {
     let path = dir.join("key");
-    std::fs::write(&path, format!("{}\n", "09".repeat(32))).unwrap();
+    std::fs::write(&path, format!("{}\n", bailee_ledger::to_hex(&KEY))).unwrap();
     path
 }
 

@@ -25,6 +25,8 @@ mod inspect;
 mod layout;
 #[cfg(test)]
 mod made;
+#[cfg(test)]
+mod never;
 mod read;
 mod stream;
 #[cfg(test)]

@@ -88,6 +88,6 @@ fn a_damaged_snapshot_gives_no_bag_and_a_full_directory_is_left_alone() {
     objects.put(&pack, &bytes).unwrap();
     let vault = Vault::open(objects, &kek()).unwrap();
     let refused = vault.export_bag("t", &kept.id, ("o", &bag), &mut ());
-    assert!(matches!(refused, Err(VaultError::Damaged { .. })), "{refused:?}");
+    assert!(matches!(refused, Err(VaultError::Lost { .. })), "{refused:?}");
     assert!(!bag.join("bagit.txt").exists());
 }

@@ -29,10 +29,14 @@ fn frames_of(file: &Path) -> Vec<u8> {
     whole[MAGIC.len()..whole.len() - 13].to_vec()
 }
 
+/// What lies in the destination of a restore that did not come to its end.
+const MARKER: &str = ".bailee-restore-incomplete";
+
 fn names(dir: &Path) -> Vec<String> {
     let all = std::fs::read_dir(dir).unwrap();
     let mut names: Vec<String> =
         all.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.retain(|name| name != MARKER);
     names.sort();
     names
 }
@@ -71,6 +75,9 @@ fn a_damaged_file_does_not_stay_when_the_stream_breaks_behind_it() {
     let to = dir.path().join("to");
     let broke = receive((&mut whole.as_slice(), "the service"), &to, None, &mut ()).unwrap_err();
     assert_eq!(names(&to), ["b"], "what did not give its SHA-256 is removed");
+    assert!(to.join(MARKER).exists(), "and it is marked as what it is");
+    let again = receive((&mut whole.as_slice(), "the service"), &to, None, &mut ()).unwrap_err();
+    assert!(matches!(again, VaultError::CutOff { .. }), "{again}");
     let said = broke.to_string();
     assert!(said.contains("\"c\"") && said.contains("\"a\""), "and named: {said}");
     assert!(matches!(broke, VaultError::Transfer { .. }));

@@ -13,6 +13,7 @@ mod crash;
 mod doubt;
 mod export;
 mod format;
+mod full;
 mod holes;
 mod hostile;
 mod interrupt;

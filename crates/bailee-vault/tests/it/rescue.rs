@@ -4,7 +4,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use bailee_vault::{Content, Source, SourceKind, VaultError, rescue_map};
+use bailee_vault::{Content, Kek, Source, SourceKind, VaultError, check_volumes, rescue_map};
 
 use crate::support::{memory_vault, noise};
 
@@ -87,6 +87,23 @@ fn a_device_that_fails_half_way_is_kept_as_far_as_it_goes() {
     let said: Vec<&str> = restored.not_restored.iter().map(|p| p.what.as_str()).collect();
     assert!(said.contains(&"bytes 1048576..3145728 were unreadable when preserved"), "{said:?}");
     assert_eq!((restored.never_read, restored.is_complete()), (2 * MIB, false));
+
+    // It leaves as such, in every form.
+    let mut tar = Vec::new();
+    let out = vault.export_tar("t", &kept.id, &mut tar, &mut ()).unwrap();
+    assert_eq!((out.never_read, out.is_complete(), out.left_out.len()), (2 * MIB, false, 1));
+    let record = b"BAILEE.unreadable=1048576,2097152\n";
+    assert!(tar.windows(record.len()).any(|w| w == record));
+    let to_bag = dir.path().join("bag");
+    let bag = vault.export_bag("t", &kept.id, ("example.org", &to_bag), &mut ()).unwrap();
+    assert_eq!((bag.never_read, bag.left_out), (2 * MIB, out.left_out.clone()));
+    let (key, shelf) = (Kek::from_bytes([9; 32]), dir.path().join("shelf"));
+    let (named, to) = (("t", &[kept.id][..]), (&*shelf, 1 << 20));
+    let set = vault.export_volumes(named, ("example.org", &key), to, &mut ()).unwrap();
+    assert_eq!((set.export.never_read, set.export.left_out), (2 * MIB, out.left_out));
+    let paths: Vec<PathBuf> = set.volumes.iter().map(|v| v.path.clone()).collect();
+    let given = check_volumes(&paths, Some(&key), &mut ()).unwrap();
+    assert_eq!((given.never_read, given.is_complete()), (2 * MIB, false), "{given:?}");
 
     // Read on one machine and kept on another, what it did not give is named all the same.
     let there =

@@ -73,7 +73,7 @@ fn check_it_ends(vault: Arc<Vault>, id: SnapshotId) {
     assert_eq!((restored.files, restored.damaged.len()), (0, 1));
     assert!(!dir.path().join("back/film").exists(), "half a file");
     let exported = ended(move || vault.export_tar("t", &id, &mut io::sink(), &mut ()));
-    assert!(matches!(exported, Err(VaultError::Damaged { .. })), "{exported:?}");
+    assert!(matches!(exported, Err(VaultError::Lost { .. })), "{exported:?}");
 }
 
 #[test]

@@ -64,7 +64,7 @@ fn look(objects: &Arc<MemoryObjects>, id: &SnapshotId) -> Found {
         }
     }
     match vault.verify("t", id) {
-        Ok(verified) => said.extend(verified.problems.into_iter().map(told)),
+        Ok(verified) => said.extend(verified.problems.iter().map(ToString::to_string)),
         Err(e) => said.push(e.to_string()),
     }
     Found { said, hit: vault.damage("t", id).ok() }
@@ -236,8 +236,20 @@ fn a_damaged_file_is_not_left_behind_and_hides_no_other() {
     let verified = vault.verify("t", &report.id).unwrap();
     assert_eq!(verified.problems.len(), 1, "{:?}", verified.problems);
     let restored = vault.restore("t", &report.id, &to, None).unwrap();
-    let bad = &verified.problems[0].path;
-    assert!(restored.damaged.iter().any(|p| p.path == *bad));
+    let Damage { path: bad, ranges, .. } = &verified.problems[0];
+    let [range] = &ranges[..] else { panic!("{ranges:?}") };
+    let bytes = format!("bytes {}..{} of it cannot be given: ", range.start, range.end);
+    let named = |p: &Problem| p.path == *bad && p.what.starts_with(&bytes);
+    assert!(restored.damaged.iter().any(named), "{restored:?}");
+    // Whatever leaves says the same: through a service, in an archive, in a bag.
+    let there = crate::transfer::depart(&vault, &report.id, &dir.path().join("there")).unwrap();
+    assert!(there.damaged.iter().any(named), "{there:?}");
+    let tar = vault.export_tar("t", &report.id, &mut std::io::sink(), &mut ()).unwrap_err();
+    let bag = ("example.org", &*dir.path().join("bag"));
+    let bag = vault.export_bag("t", &report.id, bag, &mut ()).unwrap_err();
+    for said in [tar.to_string(), bag.to_string()] {
+        assert!(said.contains(&format!("{:?} is not whole: {bytes}", bad)), "{said}");
+    }
     assert_eq!(restored.files, 7);
     assert!(!to.join(bad).exists());
     assert_eq!(to.join("link").exists(), bad != std::path::Path::new("0"));

@@ -10,7 +10,10 @@ mod clear;
 mod drill;
 mod erasing;
 mod keys;
+mod leaving;
 mod letting_go;
+#[path = "../../../bailee-vault/tests/it/member.rs"]
+mod member;
 mod mount;
 mod moving;
 mod piping;

@@ -1,7 +1,8 @@
 //! What comes once: a stream is one file, an archive is the tree its members make.
 //!
 //! Invariants: a stream that fails, and an archive with a flaw, stop everything, so that there is
-//! no snapshot; entries of an archive are sent in the order they come and arranged at its end.
+//! no snapshot; entries of an archive are sent in the order they come and arranged at its end; what
+//! an archive of this program says was never read, or changed, is kept as such.
 
 use std::io::Read;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -14,6 +15,7 @@ use crate::manifest::{Content, Entry, Meta, Node, check_path};
 use crate::preserve::archive::{Tree, implied, path_in_tree};
 use crate::preserve::input::{MemberBytes, Once};
 use crate::preserve::{Event, Stop};
+use crate::split::split_runs;
 use crate::tar::{Archive, Flaw, Member, unread};
 
 /// The input, if a file can have its name.
@@ -93,18 +95,21 @@ impl Feeder<'_> {
             Node::Symlink { target, .. } if target.is_empty() || target.contains(&0) => {
                 return Err(flaw("is a link to nothing").into());
             }
-            Node::File { meta, .. } => {
-                let size = body.size;
-                let node = Node::File { meta, content: Content { size, ..Content::default() } };
+            Node::File { meta, content: said } => {
+                let content = Content { size: body.size, ..Content::default() };
                 tree.place(place.clone(), index, false);
-                let entries = vec![Entry { path: place, node }];
+                let entries = vec![Entry { path: place, node: Node::File { meta, content } }];
                 self.events.send(Event::Found { index, entries })?;
                 let bytes = MemberBytes::new(archive, body);
-                let (_, tally) = self.pieces(index, &bytes, size, Tally::nameless())?;
+                let mut room = std::mem::take(&mut self.room);
+                let ((), tally) = self.cut(index, Tally::nameless(), |cutter, sink| {
+                    split_runs(cutter, sink, |to| bytes.runs(&said, &mut room, to))
+                })?;
+                self.room = room;
                 if let Some(flaw) = bytes.flaw() {
                     return Err(flaw.into());
                 }
-                self.streamed(index, tally, false)?;
+                self.streamed(index, tally, said.changed)?;
             }
             node => {
                 let directory = matches!(node, Node::Directory { .. });

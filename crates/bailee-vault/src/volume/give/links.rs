@@ -52,5 +52,6 @@ impl Giver<'_> {
         }
         self.given.damaged.sort_by(|a, b| (&a.path, &a.what).cmp(&(&b.path, &b.what)));
         self.given.damaged.dedup(); // the archive may have been read twice
+        self.given.not_restored.sort_by(|a, b| a.path.cmp(&b.path));
     }
 }
