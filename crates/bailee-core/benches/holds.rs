@@ -87,9 +87,16 @@ fn house(now: Time) -> State {
         must(&mut state, Action::RegisterAsset(server(n)), now);
         for copy in 0..EACH {
             let (root, vault_id) = ([1; 32], format!("{n:08x}{copy:08x}"));
-            let (bytes, unreadable, taken) = (1 << 30, 0, now);
-            let action =
-                Action::RecordSnapshot { source, root, vault_id, bytes, unreadable, taken };
+            let (bytes, unreadable, changed, taken) = (1 << 30, 0, 0, now);
+            let action = Action::RecordSnapshot {
+                source,
+                root,
+                vault_id,
+                bytes,
+                unreadable,
+                changed,
+                taken,
+            };
             must(&mut state, action, now);
         }
     }

@@ -204,8 +204,11 @@ pub struct Snapshot {
     pub vault_id: String,
     /// Bytes of data.
     pub bytes: u64,
-    /// Files and ranges that could not be read.
+    /// Files and ranges that could not be read; in entries without the next field, files that
+    /// changed while they were read were counted among them.
     pub unreadable: u32,
+    /// Files that changed while they were read: the copy may mix states of them.
+    pub changed: u32,
     /// When it was begun: data written later is not in it.
     pub taken: Time,
     /// When it was last read back whole and found equal to its manifest.

@@ -233,6 +233,7 @@ pub enum Action {
         vault_id: String,
         bytes: u64,
         unreadable: u32,
+        changed: u32,
         taken: Time,
     },
     VerifySnapshot {

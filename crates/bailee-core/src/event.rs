@@ -212,7 +212,7 @@ events! {
     40 SnapshotRecorded {
         0 snapshot: SnapshotId, 1 asset: AssetId, 2 source: AssetId,
         3 root: minicbor::bytes::ByteArray<32>, 4 vault_id: String, 5 bytes: u64,
-        6 unreadable: u32, 7 taken: Time,
+        6 unreadable: u32, 7 taken: Time, 8 changed: Option<u32>,
     }
     /// It was read back whole: equal to its manifest, or not.
     41 SnapshotVerified { 0 snapshot: SnapshotId, 1 intact: bool }

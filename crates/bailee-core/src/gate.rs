@@ -164,6 +164,7 @@ fn copy_counts(state: &State, hold: &Hold, source: &Asset, id: SnapshotId) -> bo
     let Some(copy) = state.assets.get(snapshot.asset) else { return false };
     snapshot.verified.is_some()
         && snapshot.unreadable == 0
+        && snapshot.changed == 0
         && snapshot.taken >= hold.placed
         && Some(snapshot.taken) >= source.grown
         && copy.fate == Fate::Kept

@@ -166,13 +166,14 @@ pub fn preserve(
     let vault = vault(house)?;
     let taken = house.clock().now();
     let preserved = vault.preserve_with(&tenant, &unit, &source, unchanged, progress)?;
-    let unreadable = preserved.unreadable.len() + preserved.changed.len();
+    let count = |all: usize| u32::try_from(all).unwrap_or(u32::MAX);
     let record = Action::RecordSnapshot {
         source: asset,
         root: preserved.root,
         vault_id: preserved.id.to_string(),
         bytes: preserved.bytes,
-        unreadable: u32::try_from(unreadable).unwrap_or(u32::MAX),
+        unreadable: count(preserved.unreadable.len()),
+        changed: count(preserved.changed.len()),
         taken,
     };
     let done = house.submit(Command { by: By::Party(by), action: record }, Vec::new())?;

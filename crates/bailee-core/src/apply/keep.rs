@@ -81,6 +81,7 @@ fn snapshot(s: &mut State, r: &Record) -> Applied {
         bytes,
         unreadable,
         taken,
+        changed,
     } = &r.fact.event
     else {
         return Err("not a snapshot".into());
@@ -118,6 +119,7 @@ fn snapshot(s: &mut State, r: &Record) -> Applied {
         vault_id: vault_id.clone(),
         bytes: *bytes,
         unreadable: *unreadable,
+        changed: changed.unwrap_or(0),
         taken: *taken,
         verified: None,
         unit,

@@ -101,9 +101,10 @@ pub fn decide(state: &State, command: &Command, now: Time) -> Decision {
 fn decide_letting_go(s: &State, command: &Command, now: Time) -> Decision {
     let by = command.by;
     match &command.action {
-        Action::RecordSnapshot { source, root, vault_id, bytes, unreadable, taken } => {
+        Action::RecordSnapshot { source, root, vault_id, bytes, unreadable, changed, taken } => {
             let taken = *taken.min(&now);
-            snapshot::record(s, (*source, *root, vault_id, *bytes, *unreadable, taken))
+            let gaps = (*unreadable, *changed);
+            snapshot::record(s, (*source, *root, vault_id, *bytes, taken), gaps)
         }
         Action::VerifySnapshot { snapshot, intact } => snapshot::verify(s, *snapshot, *intact),
         Action::ProposeDisposition { kind, assets, to, reason } => {

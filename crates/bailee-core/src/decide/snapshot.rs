@@ -17,7 +17,8 @@ use crate::time::Time;
 
 pub(super) fn record(
     s: &State,
-    (source, root, vault_id, bytes, unreadable, taken): (AssetId, Digest, &str, u64, u32, Time),
+    (source, root, vault_id, bytes, taken): (AssetId, Digest, &str, u64, Time),
+    (unreadable, changed): (u32, u32),
 ) -> Decision {
     let asset = find(&s.assets, source)?;
     if !asset.fate.is_here() {
@@ -39,6 +40,7 @@ pub(super) fn record(
         bytes,
         unreadable,
         taken,
+        changed: (changed > 0).then_some(changed),
     };
     Ok(vec![Fact::of(event)])
 }

@@ -155,6 +155,7 @@ fn no_snapshot_joins_a_unit_that_is_being_erased() {
         vault_id: "v9".into(),
         bytes: 1,
         unreadable: 0,
+        changed: 0,
         taken: house.now,
     };
     let id = house.reserve(x, one, 7);

@@ -344,6 +344,7 @@ impl House {
             vault_id: format!("v{}", snapshot.0),
             bytes: 10,
             unreadable: 0,
+            changed: 0,
             taken: self.now,
         });
         self.system(Action::VerifySnapshot { snapshot, intact: true });

@@ -16,9 +16,16 @@ fn full(servers: u32, each: u32) -> House {
         act(&mut house.state, Action::RegisterAsset(new_asset(n)));
         for _ in 0..each {
             let vault_id = house.state.snapshots.next().to_string();
-            let (root, bytes, unreadable) = ([1; 32], 10, 0);
-            let action =
-                Action::RecordSnapshot { source, root, vault_id, bytes, unreadable, taken };
+            let (root, bytes, unreadable, changed) = ([1; 32], 10, 0, 0);
+            let action = Action::RecordSnapshot {
+                source,
+                root,
+                vault_id,
+                bytes,
+                unreadable,
+                changed,
+                taken,
+            };
             act(&mut house.state, action);
         }
     }

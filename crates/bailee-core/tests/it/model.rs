@@ -291,6 +291,7 @@ impl Play {
                     vault_id: format!("v{b}"),
                     bytes: 5,
                     unreadable: u32::from(one_in(9, c)),
+                    changed: u32::from(one_in(11, c)),
                     taken: back,
                 };
                 self.run(By::System, action);

@@ -202,7 +202,7 @@ impl Naive {
                 self.assets[asset.0 as usize - 1].sources.insert(source.0);
                 self.grow(asset.0, at);
             }
-            Event::SnapshotRecorded { asset, source, unreadable, taken, .. } => {
+            Event::SnapshotRecorded { asset, source, unreadable, taken, changed, .. } => {
                 let of = &self.assets[source.0 as usize - 1];
                 let (accounts, first, sources) = (of.accounts.clone(), of.first, [source.0].into());
                 self.assets.push(Asset { accounts, first, sources, ..Asset::default() });
@@ -210,7 +210,7 @@ impl Naive {
                     source: source.0,
                     asset: asset.0,
                     taken: *taken,
-                    whole: *unreadable == 0,
+                    whole: *unreadable == 0 && changed.is_none(),
                     verified: false,
                 });
             }

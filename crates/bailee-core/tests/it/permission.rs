@@ -86,7 +86,7 @@ fn table() -> Vec<(May, Action)> {
         (House, Action::PlaceHold { scope: Scope::default(), instrument: "letter".into(), matter: None, silent: None, reason: r() }),
         (House, Action::AddBasis { hold, instrument: "letter".into(), reason: r() }),
         (House, Action::ExtendBasis { hold, basis: 0, reason: r() }),
-        (House, Action::RecordSnapshot { source: asset, root: [0; 32], vault_id: "v".into(), bytes: 0, unreadable: 0, taken: bailee_core::Time(0) }),
+        (House, Action::RecordSnapshot { source: asset, root: [0; 32], vault_id: "v".into(), bytes: 0, unreadable: 0, changed: 0, taken: bailee_core::Time(0) }),
         (House, Action::VerifySnapshot { snapshot: SnapshotId(1), intact: true }),
         (House, Action::QueueNotices { disposition }),
         (House, Action::NoticeSent { notice, attempt: 0 }),

@@ -260,6 +260,7 @@ impl Tale {
                         vault_id: format!("v{b}"),
                         bytes: 5,
                         unreadable: 0,
+                        changed: 0,
                         taken: self.now,
                     },
                 );

@@ -101,7 +101,7 @@ fn of_the_letting_go_side() -> Vec<Event> {
     vec![
         Event::SnapshotRecorded {
             snapshot, asset, source: AssetId(1), root: [0xab; 32].into(), vault_id: "v1".into(), bytes: 5,
-            unreadable: 1, taken: Time(-5),
+            unreadable: 1, taken: Time(-5), changed: None,
         },
         Event::SnapshotVerified { snapshot, intact: false },
         Event::DispositionProposed { disposition, kind: DispositionKind::Transfer, assets: vec![asset], to: Some(party) },
@@ -191,6 +191,17 @@ fn of_the_answers() -> Vec<Event> {
             holds: vec![HoldId(17), HoldId(18)],
             last: true,
             thing: None,
+        },
+        Event::SnapshotRecorded {
+            snapshot: SnapshotId(5),
+            asset: AssetId(4),
+            source: AssetId(1),
+            root: [0xac; 32].into(),
+            vault_id: "v2".into(),
+            bytes: 5,
+            unreadable: 1,
+            taken: Time(-5),
+            changed: Some(25),
         },
     ]
 }

@@ -33,6 +33,8 @@ pub fn kept(kept: &Kept) -> Value {
         "files": report.files,
         "bytes": report.bytes,
         "stored_bytes": report.stored_bytes,
+        "unreadable": report.unreadable.len(),
+        "changed": report.changed.len(),
         "unchanged_files": report.unchanged.0,
         "unchanged_bytes": report.unchanged.1,
         "seconds": report.seconds,

@@ -147,6 +147,7 @@ requests! {
         vault_id: String,
         bytes: u64,
         unreadable: u32,
+        #[serde(default)] changed: u32,
         taken: String,
     }
     /// Records that a snapshot was read back whole, or was not intact.

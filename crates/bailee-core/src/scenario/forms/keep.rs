@@ -89,6 +89,7 @@ fn keep(scene: &Scene<'_>, slots: &Slots) -> Result<Vec<Step>, Unclear> {
             vault_id,
             bytes: asset.map_or(0, |asset| asset.bytes),
             unreadable,
+            changed: 0,
             taken: scene.now,
         };
         Step(vec![Command::system(action)])

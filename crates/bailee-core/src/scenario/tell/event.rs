@@ -159,12 +159,13 @@ fn told_of_letting_go(fact: &Fact) -> String {
 
 fn told_of_keeping(fact: &Fact) -> String {
     match &fact.event {
-        Event::SnapshotRecorded { snapshot, asset, source, unreadable, .. } => {
+        Event::SnapshotRecorded { snapshot, asset, source, unreadable, changed, .. } => {
             let gaps = match unreadable {
                 0 => String::new(),
                 n => format!(", {n} unreadable"),
             };
-            format!("{snapshot} taken of {source}, kept as {asset}{gaps}")
+            let moved = changed.map_or_else(String::new, |n| format!(", {n} changed meanwhile"));
+            format!("{snapshot} taken of {source}, kept as {asset}{gaps}{moved}")
         }
         Event::SnapshotVerified { snapshot, intact } => {
             format!("{snapshot} read back: {}", if *intact { "intact" } else { "damaged" })

@@ -63,6 +63,7 @@ pub(super) fn snapshot(_: &State, id: SnapshotId, snapshot: &Snapshot) -> Value 
         "vault_id": snapshot.vault_id,
         "bytes": snapshot.bytes,
         "unreadable": snapshot.unreadable,
+        "changed": snapshot.changed,
         "taken": at(snapshot.taken),
         "verified": maybe(snapshot.verified),
     })

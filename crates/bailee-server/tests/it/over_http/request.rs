@@ -174,13 +174,14 @@ fn ask(action: &Action) -> Option<Request> {
 
 fn keep(action: &Action) -> Option<Request> {
     Some(match action {
-        Action::RecordSnapshot { source, root, vault_id, bytes, unreadable, taken } => {
+        Action::RecordSnapshot { source, root, vault_id, bytes, unreadable, changed, taken } => {
             Request::RecordSnapshot {
                 source: source.to_string(),
                 root: to_hex(root),
                 vault_id: vault_id.clone(),
                 bytes: *bytes,
                 unreadable: *unreadable,
+                changed: *changed,
                 taken: taken.to_string(),
             }
         }
