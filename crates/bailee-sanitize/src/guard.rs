@@ -123,7 +123,7 @@ fn swap_meta(entry: &str) -> Result<fs::Metadata, SanitizeError> {
 }
 
 /// The block device a path names, if it names one.
-fn device_at(path: &str) -> Option<DeviceNumber> {
+pub(crate) fn device_at(path: &str) -> Option<DeviceNumber> {
     let meta = fs::metadata(path).ok().filter(|_| path.starts_with('/'))?;
     meta.file_type().is_block_device().then(|| DeviceNumber::from_raw(meta.rdev()))
 }

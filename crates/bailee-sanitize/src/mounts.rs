@@ -19,6 +19,8 @@ pub(crate) struct Mount {
     pub(crate) fstype: String,
     /// What was mounted, as given to mount.
     pub(crate) source: String,
+    /// Whether the file system may be written to, here or at another place.
+    pub(crate) writable: bool,
 }
 
 /// All mounts, in the kernel's order. Errors: the line that is not one.
@@ -34,7 +36,8 @@ fn parse_mount(line: &str) -> Option<Mount> {
     let mut tail = after.split(' ');
     let fstype = tail.next()?.to_string();
     let source = unescape(tail.next()?)?;
-    Some(Mount { device, at, fstype, source })
+    let writable = tail.next().is_none_or(|options| options.split(',').all(|o| o != "ro"));
+    Some(Mount { device, at, fstype, source, writable })
 }
 
 /// Paths of all swap areas. Errors: the line that is not one.
@@ -78,6 +81,11 @@ mod tests {
         assert_eq!(mounts[0].source, "/dev/root");
         assert_eq!(mounts[0].device.to_string(), "98:0");
         assert_eq!(mounts[1].fstype, "ext4");
+        assert!(mounts[0].writable);
+        let text =
+            "36 35 98:0 / /a rw - ext4 /dev/a ro,errors=x\n9 8 98:1 / /b ro - xfs /dev/b rw\n";
+        let writable = parse_mountinfo(text).unwrap().into_iter().map(|mount| mount.writable);
+        assert_eq!(writable.collect::<Vec<_>>(), [false, true], "the file system's word counts");
     }
 
     #[test]

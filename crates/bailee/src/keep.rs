@@ -8,11 +8,12 @@ use std::io::{Cursor, IsTerminal, Read};
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileTypeExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use bailee_server::api::{kept, upkeep};
 use bailee_server::core::id::{AssetId, SnapshotId};
 use bailee_server::keeping;
+use bailee_server::sanitize::mounted_writable;
 use bailee_server::vault::{Input, Pattern, Source, Unchanged, VaultError, rescue_map};
 use serde_json::{Value, json};
 
@@ -79,11 +80,30 @@ fn source(args: &PreserveArgs) -> Result<Source, Trouble> {
             let change = "leave --device out for a directory";
             return Err(Trouble::usage(path.display(), "is a directory, not a device", change));
         }
-        (true, ..) => Source::Device(path),
+        (true, ..) => return device(args, path),
         (false, true, _) => Source::Tree(path),
         (false, _, true) => Source::File(path),
-        (false, ..) => Source::Device(path),
+        (false, ..) => return device(args, path),
     })
+}
+
+/// A device at rest, or one that somebody knows to be written to meanwhile.
+fn device(args: &PreserveArgs, path: PathBuf) -> Result<Source, Trouble> {
+    let mounted = mounted_writable(&path).map_err(|e| {
+        let change = "find out what is mounted; --while-mounted keeps it as one that changed";
+        Trouble::refused(e.code(), path.display(), &e, change)
+    });
+    match (mounted, args.while_mounted) {
+        (Ok(None), _) => Ok(Source::Device(path)),
+        (_, true) => Ok(Source::LiveDevice(path)),
+        (Err(trouble), false) => Err(trouble),
+        (Ok(Some(at)), false) => {
+            let detail = format!("is mounted writable at {at}: a copy of it would mix states");
+            let change = "unmount it, mount it read-only, or keep a snapshot of it; \
+                          --while-mounted keeps it as one that changed, which counts for no hold";
+            Err(Trouble::refused("device_mounted", path.display(), detail, change))
+        }
+    }
 }
 
 /// What comes on standard input.

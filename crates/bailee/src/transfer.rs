@@ -60,7 +60,7 @@ fn kind(source: &Source) -> &'static str {
     match source {
         Source::Tree(_) | Source::Sent(SourceKind::Tree, _) => "tree",
         Source::File(_) | Source::Sent(SourceKind::File, _) => "file",
-        Source::Device(_) | Source::Sent(SourceKind::Device, _) => "device",
+        Source::Device(_) | Source::LiveDevice(_) | Source::Sent(SourceKind::Device, _) => "device",
         Source::Stream(_) | Source::Sent(SourceKind::Stream, _) => "stream",
         Source::Tar(_) | Source::Sent(SourceKind::Tar, _) => "tar",
     }

@@ -65,7 +65,7 @@ pub(super) enum HashJob {
 /// A source that could be opened.
 pub(super) enum Origin {
     Tree(Walk),
-    File { name: Vec<u8>, meta: Meta, file: File, stat: Stat, size: u64 },
+    File { name: Vec<u8>, meta: Meta, file: File, stat: Stat, size: u64, live: bool },
     Stream(Input),
     Tar(Input),
     Sent(Input),
@@ -75,7 +75,8 @@ impl Origin {
     /// Opens the source. Here, and only here, links in the caller's own path are followed.
     pub(super) fn open(source: &Source) -> Result<Self, VaultError> {
         let path = match source {
-            Source::Tree(path) | Source::File(path) | Source::Device(path) => path,
+            Source::Tree(path) | Source::File(path) => path,
+            Source::Device(path) | Source::LiveDevice(path) => path,
             Source::Stream(input) => return stream::named(input).map(Self::Stream),
             Source::Tar(input) => return Ok(Self::Tar(input.clone())),
             Source::Sent(_, input) => return Ok(Self::Sent(input.clone())),
@@ -100,7 +101,8 @@ impl Origin {
         let fd = open(CWD, &name, OFlags::NONBLOCK).map_err(fail("open it"))?;
         let stat = fstat(&fd).map_err(fail("examine it"))?;
         let kind = FileType::from_raw_mode(stat.st_mode);
-        let device = kind == FileType::BlockDevice && matches!(source, Source::Device(_));
+        let live = matches!(source, Source::LiveDevice(_));
+        let device = kind == FileType::BlockDevice && (live || matches!(source, Source::Device(_)));
         if kind != FileType::RegularFile && !device {
             return Err(VaultError::Source {
                 path: path.display().to_string(),
@@ -111,7 +113,7 @@ impl Origin {
         let meta = meta(&stat, &Attributes::Open(fd.as_fd())).map_err(fail("examine it"))?;
         let size = seek(&fd, SeekFrom::End(0)).map_err(fail("measure it"))?;
         let name = last_name(path);
-        Ok(Self::File { name, meta, file: File::from(fd), stat, size })
+        Ok(Self::File { name, meta, file: File::from(fd), stat, size, live })
     }
 }
 
@@ -126,6 +128,8 @@ pub(super) struct Feeder<'a> {
     hashes: Sender<HashJob>,
     events: Sender<Event>,
     room: Room,
+    /// Whether the source is written to meanwhile.
+    live: bool,
     /// What waits to be handed out, oldest first.
     ahead: VecDeque<Small>,
     /// What the collector has to hear of before, and the index of the first.
@@ -140,16 +144,20 @@ impl<'a> Feeder<'a> {
         events: Sender<Event>,
     ) -> Self {
         let (room, ahead) = (Room::default(), VecDeque::with_capacity(AHEAD + TOGETHER));
-        Self { session, previous, jobs, hashes, events, room, ahead, found: (0, Vec::new()) }
+        let found = (0, Vec::new());
+        Self { session, previous, jobs, hashes, events, room, live: false, ahead, found }
     }
 
     /// Reads the whole source.
     pub(super) fn run(mut self, origin: Origin) -> Result<(), Stop> {
         match origin {
-            Origin::File { name, meta, file, stat, size } => match self.known(&name, &stat) {
-                Some(stored) => self.events.send(Event::Same { index: 0, stored })?,
-                None => self.file(0, name, meta, file, stat, size)?,
-            },
+            Origin::File { name, meta, file, stat, size, live } => {
+                self.live = live;
+                match self.known(&name, &stat) {
+                    Some(stored) => self.events.send(Event::Same { index: 0, stored })?,
+                    None => self.file(0, name, meta, file, stat, size)?,
+                }
+            }
             Origin::Stream(input) => self.input(&input)?,
             Origin::Tar(input) => self.tar(&input)?,
             Origin::Sent(input) => self.sent(&input)?,
@@ -236,7 +244,8 @@ impl<'a> Feeder<'a> {
 
     fn stream(&mut self, index: usize, file: &Reader, stat: &Stat, size: u64) -> Result<(), Stop> {
         let (read, tally) = self.pieces(index, file, size, Tally::new(stat))?;
-        self.streamed(index, tally, read != size || has_moved(file.file(), stat))
+        let moved = self.live || read != size || has_moved(file.file(), stat);
+        self.streamed(index, tally, moved)
     }
 
     /// Ends a file that came in pieces.

@@ -65,6 +65,9 @@ pub enum Source {
     File(PathBuf),
     /// A block device, or a file that is an image of one. Kept as one file of its last name.
     Device(PathBuf),
+    /// A block device that others write to meanwhile: kept as one, and always as one that changed
+    /// while it was read.
+    LiveDevice(PathBuf),
     /// Bytes that come once: kept as one file of the input's name.
     Stream(Input),
     /// A tar archive that comes once: what it contains is kept, as the tree it makes.
@@ -77,7 +80,7 @@ impl Source {
     /// As snapshots record it.
     fn name(&self) -> String {
         match self {
-            Self::Tree(path) | Self::File(path) | Self::Device(path) => {
+            Self::Tree(path) | Self::File(path) | Self::Device(path) | Self::LiveDevice(path) => {
                 path.to_string_lossy().into_owned()
             }
             Self::Stream(input) | Self::Tar(input) | Self::Sent(_, input) => {
@@ -90,7 +93,7 @@ impl Source {
         match self {
             Self::Tree(_) => SourceKind::Tree,
             Self::File(_) => SourceKind::File,
-            Self::Device(_) => SourceKind::Device,
+            Self::Device(_) | Self::LiveDevice(_) => SourceKind::Device,
             Self::Stream(_) => SourceKind::Stream,
             Self::Tar(_) => SourceKind::Tar,
             Self::Sent(kind, _) => *kind,

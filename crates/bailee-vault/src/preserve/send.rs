@@ -35,9 +35,10 @@ pub fn send(
 ) -> Result<(), VaultError> {
     let origin = Origin::open(source)?;
     let frames = FrameWriter::new(out);
-    let mut sender = Sender { frames, progress, files: 0, bytes: 0, room: Room::default() };
+    let mut sender = Sender::new(frames, progress);
     match origin {
-        Origin::File { name, meta, file, stat, size } => {
+        Origin::File { name, meta, file, stat, size, live } => {
+            sender.live = live;
             sender.file(name, meta, file, (&stat, size))?;
         }
         Origin::Tree(mut walk) => {
@@ -65,9 +66,15 @@ struct Sender<'a> {
     files: u64,
     bytes: u64,
     room: Room,
+    /// Whether the source is written to meanwhile.
+    live: bool,
 }
 
-impl Sender<'_> {
+impl<'a> Sender<'a> {
+    fn new(frames: FrameWriter<'a>, progress: &'a mut dyn Progress) -> Self {
+        Self { frames, progress, files: 0, bytes: 0, room: Room::default(), live: false }
+    }
+
     fn entry(&mut self, entry: &Entry) -> Result<(), VaultError> {
         let evidence = evidence(entry);
         if evidence.len() > Kind::Entry.most() {
@@ -90,7 +97,7 @@ impl Sender<'_> {
         let mut room = std::mem::take(&mut self.room);
         let read = runs(&file, size, &mut room, self)?;
         self.room = room;
-        let changed = read != size || has_moved(file.file(), stat);
+        let changed = self.live || read != size || has_moved(file.file(), stat);
         self.frames.put(Kind::Done, &[u8::from(changed)]).map_err(|e| unsent(&e))?;
         self.files += 1;
         self.progress.advance(self.files, self.bytes);
@@ -146,8 +153,7 @@ mod tests {
     fn an_entry_too_large_to_travel_is_named() {
         let (mut out, mut nobody) = (Vec::new(), ());
         let frames = FrameWriter::new(&mut out);
-        let progress = &mut nobody;
-        let mut sender = Sender { frames, progress, files: 0, bytes: 0, room: Room::default() };
+        let mut sender = Sender::new(frames, &mut nobody);
         let value = |n: u32| (format!("user.{n}").into_bytes(), vec![7; 64 << 10]);
         let meta = Meta { xattrs: (0..300).map(value).collect(), ..Meta::default() };
         let entry = Entry { path: b"photos/a".to_vec(), node: Node::Fifo { meta } };

@@ -26,6 +26,10 @@ pub(crate) struct PreserveArgs {
     /// PATH is a device, or an image of one, and kept as such
     #[arg(long)]
     pub(crate) device: bool,
+    /// Keep a device although a file system on it is mounted writable: as one that changed while
+    /// it was read, so that it counts for no hold
+    #[arg(long, conflicts_with = "tar")]
+    pub(crate) while_mounted: bool,
     /// PATH is a tar archive (ustar, pax or GNU, not compressed): keep the files in it
     #[arg(long, conflicts_with = "device")]
     pub(crate) tar: bool,

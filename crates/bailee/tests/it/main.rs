@@ -15,6 +15,7 @@ mod letting_go;
 #[path = "../../../bailee-vault/tests/it/member.rs"]
 mod member;
 mod mount;
+mod mounted;
 mod moving;
 mod piping;
 mod places;
