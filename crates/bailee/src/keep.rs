@@ -75,6 +75,10 @@ fn source(args: &PreserveArgs) -> Result<Source, Trouble> {
         let change = "pipe what comes out of it: bailee preserve A-1 - --stdin-name NAME < PIPE";
         return Err(Trouble::usage(path.display(), detail, change));
     }
+    if args.while_mounted && (meta.is_dir() || meta.is_file() && !args.device) {
+        let change = "leave --while-mounted out";
+        return Err(Trouble::usage(path.display(), "is no device", change));
+    }
     Ok(match (args.device, meta.is_dir(), meta.is_file()) {
         (true, true, _) => {
             let change = "leave --device out for a directory";
@@ -109,7 +113,7 @@ fn device(args: &PreserveArgs, path: PathBuf) -> Result<Source, Trouble> {
 /// What comes on standard input.
 fn piped(args: &PreserveArgs) -> Result<Source, Trouble> {
     let stdin = std::io::stdin();
-    if args.device || stdin.is_terminal() {
+    if args.device || args.while_mounted || stdin.is_terminal() {
         let change = "pipe a file's bytes in, or an archive with --tar";
         return Err(Trouble::usage("-", "is neither a device nor a terminal to type at", change));
     }

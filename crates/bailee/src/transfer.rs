@@ -103,7 +103,12 @@ pub(crate) fn tar(
     let report = plain(client, &path, out, &mut |done| {
         bar.bytes("writing the archive", done, 0);
     })?;
-    serde_json::from_slice(&report).map_err(|e| not_ours(client, &e))
+    let said: Value = serde_json::from_slice(&report).map_err(|e| not_ours(client, &e))?;
+    if said["code"].is_null() {
+        return Ok(said);
+    }
+    let problem: Problem = serde_json::from_value(said).map_err(|e| not_ours(client, &e))?;
+    Err(problem.into())
 }
 
 /// Writes what a span of a file of the service has.

@@ -144,10 +144,14 @@ pub(crate) fn content(shared: &Shared, ask: &Ask) -> Result<Reply, Problem> {
         Form::Tar => {
             let plain = PlainWriter::new(out);
             let mut plain = BufWriter::with_capacity(1 << 18, plain);
-            let report = vault.export_tar(&tenant, &id, &mut plain, &mut ()).map_err(problem)?;
-            let said = kept::exported(&report).to_string();
+            let said = match vault.export_tar(&tenant, &id, &mut plain, &mut ()) {
+                Ok(report) => kept::exported(&report).to_string().into_bytes(),
+                // The archive has no end then; who asked hears of the file and its bytes.
+                Err(error @ VaultError::Lost { .. }) => told(&problem(error))?,
+                Err(error) => return Err(problem(error)),
+            };
             let plain = plain.into_inner().map_err(|e| lost(&e.into_error()))?;
-            plain.end(said.as_bytes()).map_err(|e| lost(&e))
+            plain.end(&said).map_err(|e| lost(&e))
         }
     };
     let stream = Stream::begin(move |out| {

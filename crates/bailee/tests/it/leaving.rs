@@ -130,8 +130,13 @@ fn damage_is_told_by_file_and_bytes_here_and_there() {
     assert_eq!(there.json()["problems"][0], problem);
     let restored = server.run(&operator, &["restore", "S-1", "there"]);
     assert!(restored.code == 1 && restored.out.contains(&named), "{restored:?}");
-    let said = server.run(&operator, &["export", "S-1", "--form", "bag", "--to", "there-bag"]);
-    assert!(said.code == 3 && said.err.contains(&named), "{said:?}");
+    for (form, to) in [("bag", "there-bag"), ("tar", "there.tar"), ("tar", "-")] {
+        let args = ["export", "S-1", "--form", form, "--to", to];
+        let out = server.command(server.url(), &operator, &args).output().unwrap();
+        let told = String::from_utf8_lossy(&out.stderr);
+        assert!(out.status.code() == Some(3) && told.contains(&named), "{form} {to}: {told}");
+    }
+    assert!(!room.path("there.tar").exists() && !room.path("there.tar.part").exists());
 }
 
 /// A process that may write no file of over 4 MiB is killed when it does.

@@ -46,6 +46,8 @@ fn a_device_that_is_mounted_writable_is_kept_only_as_one_that_changed() {
         eprintln!("no file system can be mounted here: a mounted device was not tried");
         return;
     };
+    let no_device = room.run_as("P-2", &["preserve", "A-1", text(&image), "--while-mounted"]);
+    assert!(no_device.code == 2 && no_device.err.contains("is no device"), "{no_device:?}");
     let preserve = ["--json", "preserve", "A-1", &mounted.device];
     let operator = token(&room, "P-2", "operator");
     for more in [&[][..], &["--device"]] {
