@@ -263,7 +263,7 @@ impl From<KeepError> for Problem {
                         ("the destination", "empty it, or name another, and restore again")
                     }
                     VaultError::Destination { .. } => (
-                        "the destination",
+                        "this machine",
                         "make room or put right what it says, empty it, and ask again; the vault \
                          was only read",
                     ),
