@@ -13,6 +13,8 @@
 //! Synchronous on purpose: one writer thread groups all commits, so an asynchronous trait would
 //! buy nothing (docs/decisions). A PostgreSQL journal blocks on its own small runtime.
 
+use crate::medium::Unwritable;
+
 /// Number of independently opened sections of an entry: what, who, papers.
 pub const SECTIONS: usize = 3;
 
@@ -98,6 +100,12 @@ pub enum JournalError {
         /// The operation, as a verb.
         doing: String,
     },
+    /// The medium can only be read; nothing was changed.
+    #[error("the journal could not {doing}: the disk can only be read")]
+    ReadOnly {
+        /// The operation, as a verb.
+        doing: String,
+    },
     /// The medium failed; whether a pending append persisted is unknown.
     #[error("the journal could not {doing}: {detail}")]
     Io {
@@ -106,6 +114,17 @@ pub enum JournalError {
         /// The medium's own words.
         detail: String,
     },
+}
+
+impl JournalError {
+    /// The medium takes no more.
+    pub fn unwritable(&self) -> Option<Unwritable> {
+        match self {
+            JournalError::Full { .. } => Some(Unwritable::Full),
+            JournalError::ReadOnly { .. } => Some(Unwritable::ReadOnly),
+            _ => None,
+        }
+    }
 }
 
 /// The truth. Everything else is a projection of it.

@@ -17,6 +17,7 @@ use std::io::Read;
 use std::ops::Range;
 
 use crate::direct::Room;
+use crate::medium::Unwritable;
 
 /// What `put` found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +75,17 @@ pub enum ObjectError {
         /// The medium's own words.
         detail: String,
     },
+}
+
+impl ObjectError {
+    /// The medium takes no more.
+    pub fn unwritable(&self) -> Option<Unwritable> {
+        match self {
+            ObjectError::Full { .. } => Some(Unwritable::Full),
+            ObjectError::Io { detail, .. } => Unwritable::said(detail),
+            _ => None,
+        }
+    }
 }
 
 /// Longest object name, bytes (S3's own limit).

@@ -27,8 +27,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 
 use crate::{
-    Batch, Digest, Entry, Exhibit, Journal, JournalError, Section, digest, hex, verify_exhibits,
-    verify_sections,
+    Batch, Digest, Entry, Exhibit, Journal, JournalError, Section, Unwritable, digest, hex,
+    verify_exhibits, verify_sections,
 };
 use errors::{count, damaged, failed, seq_error};
 
@@ -42,6 +42,8 @@ pub struct SqliteJournal {
     path: PathBuf,
     writer: Mutex<Connection>,
     readers: Mutex<Vec<Connection>>,
+    /// Why nothing can be written, if it was opened so.
+    still: Option<Unwritable>,
 }
 
 impl std::fmt::Debug for SqliteJournal {
@@ -56,7 +58,30 @@ impl SqliteJournal {
     /// Refuses a database that is not a journal of Bailee, and one written by a newer version.
     pub fn open(path: &Path) -> Result<SqliteJournal, OpenError> {
         let (path, writer) = schema::open(path)?;
-        Ok(SqliteJournal { path, writer: Mutex::new(writer), readers: Mutex::new(Vec::new()) })
+        Ok(SqliteJournal::of(path, writer, None))
+    }
+
+    /// Opens a journal on a medium that takes no more, for the reason `why`: it is read, with what
+    /// its write-ahead log has, and not a byte is written. The caller has it to itself.
+    pub fn open_still(path: &Path, why: Unwritable) -> Result<SqliteJournal, OpenError> {
+        let io = |e: std::io::Error| OpenError::Io { path: path.into(), detail: e.to_string() };
+        let path = std::path::absolute(path).map_err(io)?;
+        File::open(&path).map_err(io)?;
+        let reader = schema::still(&path)?;
+        Ok(SqliteJournal::of(path, reader, Some(why)))
+    }
+
+    fn of(path: PathBuf, writer: Connection, still: Option<Unwritable>) -> SqliteJournal {
+        SqliteJournal { path, writer: Mutex::new(writer), readers: Mutex::default(), still }
+    }
+
+    fn may_write(&self, doing: &str) -> Result<(), JournalError> {
+        let doing = doing.to_owned();
+        match self.still {
+            None => Ok(()),
+            Some(Unwritable::Full) => Err(JournalError::Full { doing }),
+            Some(Unwritable::ReadOnly) => Err(JournalError::ReadOnly { doing }),
+        }
     }
 
     /// Reads everything and says what does not fit: pages, indexes, density, exhibits' digests.
@@ -90,6 +115,12 @@ impl SqliteJournal {
         let idle = self.idle().pop();
         let reader = match idle {
             Some(reader) => reader,
+            None if self.still.is_some() => {
+                schema::still(&self.path).map_err(|error| match error {
+                    OpenError::Journal(error) => error,
+                    other => damaged(&self.path.display().to_string(), &other.to_string()),
+                })?
+            }
             None => schema::reader(&self.path).map_err(failed("open a reader"))?,
         };
         let answer = ask(&reader)?;
@@ -131,6 +162,7 @@ impl Journal for SqliteJournal {
 
     fn append(&self, expected: u64, batch: &Batch) -> Result<u64, JournalError> {
         let doing = "append";
+        self.may_write(doing)?;
         let mut writer = self.writer();
         let change = begin(&mut writer, doing)?;
         let head = head(&change)?;
@@ -163,6 +195,7 @@ impl Journal for SqliteJournal {
 
     fn erase(&self, sections: &[(u64, usize)], exhibits: &[Digest]) -> Result<(), JournalError> {
         let doing = "erase";
+        self.may_write(doing)?;
         let mut writer = self.writer();
         let change = begin(&mut writer, doing)?;
         verify_sections(sections, head(&change)?)?;
@@ -215,6 +248,7 @@ impl Journal for SqliteJournal {
         new: &[u8],
     ) -> Result<(), JournalError> {
         let doing = "swap a cell";
+        self.may_write(doing)?;
         let mut writer = self.writer();
         let change = begin(&mut writer, doing)?;
         if cell(&change, name)?.as_deref() != expected {

@@ -52,6 +52,7 @@ pub(super) fn failed(doing: &'static str) -> impl Fn(rusqlite::Error) -> Journal
             damaged("the database file", &format!("{error}, found while trying to {doing}"))
         }
         Some(ErrorCode::DiskFull) => JournalError::Full { doing: doing.to_owned() },
+        Some(ErrorCode::ReadOnly) => JournalError::ReadOnly { doing: doing.to_owned() },
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => JournalError::Io {
             doing: doing.to_owned(),
             detail: "another process held its lock for too long; try again".to_owned(),

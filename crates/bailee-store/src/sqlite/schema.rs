@@ -6,6 +6,7 @@
 //! Out of scope: migration; format 1 is the first.
 
 use std::fs::OpenOptions;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -75,15 +76,56 @@ pub(super) fn reader(path: &Path) -> rusqlite::Result<Connection> {
     Ok(reader)
 }
 
+/// A connection that writes nothing at all, for a medium that takes nothing, while nobody else has
+/// the journal: without a write-ahead log the file is as good as immutable; with one, its index is
+/// made in memory, by a connection that takes no lock and shares none of it.
+pub(super) fn still(path: &Path) -> Result<Connection, OpenError> {
+    let opened = still_connection(path).map_err(failed("open"))?;
+    recognise(&opened, path)?;
+    Ok(opened)
+}
+
+fn still_connection(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut wal = path.to_owned().into_os_string();
+    wal.push("-wal");
+    let logged = std::fs::metadata(wal).is_ok_and(|wal| wal.len() > 0);
+    let connection = match logged {
+        false => {
+            let bytes = path.as_os_str().as_bytes();
+            let plain = |b: &u8| b.is_ascii_alphanumeric() || b"/._-~".contains(b);
+            let quoted = bytes.iter().map(|b| match plain(b) {
+                true => char::from(*b).to_string(),
+                false => format!("%{b:02x}"),
+            });
+            let uri = format!("file:{}?immutable=1", quoted.collect::<String>());
+            Connection::open_with_flags(uri, flags | OpenFlags::SQLITE_OPEN_URI)?
+        }
+        true => {
+            let connection = Connection::open_with_flags_and_vfs(path, flags, c"unix-none")?;
+            connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+            connection.pragma_update_and_check(None, "locking_mode", "EXCLUSIVE", |_| Ok(()))?;
+            connection
+        }
+    };
+    careful(&connection)?;
+    connection.pragma_update(None, "query_only", true)?;
+    Ok(connection)
+}
+
 fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY)?;
+    careful(&connection)?;
+    Ok(connection)
+}
+
+fn careful(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "cell_size_check", true)?;
     // No page of ours in a temporary file that nobody erases.
-    connection.pragma_update(None, "temp_store", "MEMORY")?;
-    Ok(connection)
+    connection.pragma_update(None, "temp_store", "MEMORY")
 }
 
 /// Creates the schema in a database without any table.
