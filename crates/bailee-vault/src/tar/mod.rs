@@ -31,6 +31,8 @@ use crate::error::VaultError;
 use crate::manifest::{Content, DeviceKind, Meta, Node};
 use crate::preserve::path_of;
 
+/// The most zeros that an archive without a member may be.
+const MOST_NOTHING: u64 = 64 << 20;
 /// The most bytes of records that count for all members.
 const MOST_GLOBAL: u64 = 64 * 1024;
 
@@ -283,9 +285,13 @@ impl<R: Read> Archive<R> {
 
     /// The next block; `None` at the end of the stream.
     fn block(&mut self) -> Result<Option<Block>, Flaw> {
-        let mut block = [0; BLOCK];
+        let (mut block, first) = ([0; BLOCK], self.at == 0);
         match self.fill(&mut block)? {
             0 => Ok(None),
+            _ if first && let Some(how) = compressed(&block) => {
+                self.at = 0;
+                Err(self.flaw(format!("it is compressed ({how}), and no tar archive")))
+            }
             BLOCK => Ok(Some(block)),
             _ => Err(self.flaw("it ends within a header")),
         }
@@ -297,7 +303,12 @@ impl<R: Read> Archive<R> {
             return Err(self.flaw("its end marker is cut short"));
         }
         let mut room = vec![0; 128 * BLOCK];
+        // What has no member may have no end either.
+        let empty = self.at == 2 * BLOCK as u64;
         loop {
+            if empty && self.at > MOST_NOTHING {
+                return Err(self.flaw("it is nothing but zeros"));
+            }
             let n = self.fill(&mut room)?;
             if room[..n].iter().any(|byte| *byte != 0) {
                 return Err(self.flaw("something follows its end"));
@@ -313,6 +324,20 @@ impl<R: Read> Archive<R> {
         self.at += n as u64;
         Ok(n)
     }
+}
+
+/// What a stream is compressed with, by its first bytes.
+fn compressed(block: &Block) -> Option<&'static str> {
+    let known: [(&[u8], &str); 5] = [
+        (&[0x1f, 0x8b], "gzip"),
+        (&[0x28, 0xb5, 0x2f, 0xfd], "zstd"),
+        (&[0xfd, b'7', b'z', b'X', b'Z', 0], "xz"),
+        (b"BZh", "bzip2"),
+        (b"PK\x03\x04", "zip"),
+    ];
+    let found = known.iter().find(|(magic, _)| block.starts_with(magic));
+    // A member may be called so: then its header is one.
+    found.filter(|_| Header::read(block).is_err()).map(|(_, how)| *how)
 }
 
 /// Reads until `room` is full or there is no more.
