@@ -80,5 +80,13 @@ pub(crate) fn instruments(
     let toml = String::from_utf8(read(&file)?).map_err(|_| {
         Trouble::usage(file.display(), "is not UTF-8 text", "give a catalogue in TOML")
     })?;
-    ordinary(Request::LoadInstruments { toml }.into(), reach, style)
+    ordinary(Request::LoadInstruments { toml }.into(), reach, style).map_err(
+        |trouble| match trouble {
+            Trouble::Problem(mut problem) if problem.about == "toml" => {
+                problem.about = file.display().to_string();
+                Trouble::Problem(problem)
+            }
+            other => other,
+        },
+    )
 }

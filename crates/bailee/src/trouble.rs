@@ -160,6 +160,10 @@ fn typed(problem: Problem) -> Problem {
     {
         return Problem { change: format!("check the id (bailee {list})"), ..problem };
     }
+    if problem.detail.contains("as an exhibit") {
+        let change = "give the document with it: --exhibit FILE (it may be repeated)".to_owned();
+        return Problem { change, ..problem };
+    }
     if problem.code != "bad_request" {
         return problem;
     }

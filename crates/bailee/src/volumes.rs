@@ -107,6 +107,10 @@ fn key(path: &Path) -> Result<Kek, Trouble> {
 fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Trouble> {
     let mut all = Vec::new();
     for path in paths {
+        if !path.exists() {
+            let change = "name the volumes, or the directory that has them";
+            return Err(Trouble::failed("not_there", path.display(), "is not there", change));
+        }
         if !path.is_dir() {
             all.push(path.clone());
             continue;
