@@ -13,6 +13,7 @@ use crate::house::HouseError;
 use crate::http::{Bundles, Serving};
 use crate::keys::{KeySettings, Source};
 use crate::packs::Packs;
+use crate::remains;
 use crate::stamping::{Authority, Pace};
 
 /// The settings.
@@ -82,9 +83,16 @@ impl Config {
         let path = dir.join(Config::FILE);
         let text = match fs::read_to_string(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                return Err(HouseError::NotAHouse(dir.to_owned()));
+                return Err(remains::of(dir).unwrap_or(HouseError::NotAHouse(dir.to_owned())));
             }
-            read => read.map_err(|e| HouseError::io("read the settings", &e))?,
+            Err(error) if error.kind() == ErrorKind::InvalidData => {
+                return Err(HouseError::Config { path, detail: "is not UTF-8 text".to_owned() });
+            }
+            Err(error) => {
+                let detail = error.to_string();
+                return Err(HouseError::UnreadableSettings { path, detail });
+            }
+            Ok(text) => text,
         };
         Config::parse(&text).map_err(|detail| HouseError::Config { path, detail })
     }

@@ -21,7 +21,9 @@ use std::thread::JoinHandle;
 
 use bailee_core::{Command, State, refused};
 use bailee_ledger::Policy;
-use bailee_store::{Digest, DirLock, Entry, Exhibit, Journal, ObjectError, Objects, Slot};
+use bailee_store::{
+    Digest, DirLock, Entry, Exhibit, Journal, ObjectError, Objects, Slot, Unwritable,
+};
 
 use crate::attest::Attesting;
 use crate::clock::Clock;
@@ -35,6 +37,7 @@ use crate::packs;
 use crate::projection::Projection;
 use crate::pruning::Totals;
 use crate::publish::Published;
+use crate::room::{Room, Trouble};
 use crate::runner::{Ask, Done, Failure};
 use crate::stamping::Stamping;
 use crate::steward;
@@ -89,6 +92,10 @@ pub(crate) struct Inner {
     exhibits: RwLock<()>,
     /// Large documents that were handed in and wait to be named.
     pub(crate) arrivals: Arrivals,
+    /// Can more be recorded?
+    pub(crate) room: Room,
+    /// The medium takes no more: it was opened to be read.
+    pub(crate) unwritable: Option<Unwritable>,
     stale: AtomicBool,
     growth: Mutex<Growth>,
     grown: Condvar,
@@ -207,7 +214,10 @@ impl House {
             exhibits.into_iter().partition(|exhibit| exhibit.bytes.len() <= SMALL_EXHIBIT);
         for exhibit in large {
             let put = self.inner.objects.put(&object_name(&exhibit.digest), &exhibit.bytes);
-            put.map_err(|e| Failure::Unavailable(e.to_string()))?;
+            put.map_err(|e| match e.unwritable() {
+                Some(why) => Failure::Unwritable(why, e.to_string()),
+                None => Failure::Unavailable(e.to_string()),
+            })?;
         }
         let (reply, answer) = sync_channel(1);
         let ask = Ask { command, exhibits: small, reply };
@@ -280,6 +290,21 @@ impl House {
     /// The directory, if it has one.
     pub fn dir(&self) -> Option<&Path> {
         self.inner.dir.as_deref()
+    }
+
+    /// Why nothing can be recorded, if it was opened on a medium that takes no more.
+    pub fn unwritable(&self) -> Option<Unwritable> {
+        self.inner.unwritable
+    }
+
+    /// What keeps it from recording what comes in, if anything is known to.
+    pub(crate) fn trouble(&self) -> Option<Trouble> {
+        self.inner.room.trouble(self.dir())
+    }
+
+    /// Says to who wants the directory that it is served, and will stay in use.
+    pub fn serves(&self) {
+        self.lock.iter().for_each(|lock| lock.serves());
     }
 
     /// Large things.
@@ -355,7 +380,9 @@ impl Drop for House {
         self.inner.attesting.close();
         self.inner.stamping.close();
         threads.for_each(|thread| _ = thread.join());
-        let Some(image) = self.inner.image() else { return };
+        let Some(image) = self.inner.image().filter(|_| self.unwritable().is_none()) else {
+            return;
+        };
         // A projection that cannot be read leaves no image; the next start replays.
         _ = self.inner.read(|projection| image.keep(image.size(), projection));
     }

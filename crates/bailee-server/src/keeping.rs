@@ -7,12 +7,12 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bailee_core::custody;
 use bailee_core::id::{AssetId, PartyId, SnapshotId};
 use bailee_core::{Action, By, Command, Event, State};
-use bailee_store::{DiskObjects, DiskSlot, Objects};
+use bailee_store::{DiskObjects, DiskSlot, Objects, Slot, SlotError, Unwritable};
 use bailee_vault::{
     Budget, Contents, Entry, FileReader, Kek, Pattern, Problem, Progress, ReindexReport,
     RepairReport, RestoreReport, ScrubRun, SnapshotReport, Source, Unchanged, Vault, VaultError,
@@ -182,12 +182,24 @@ pub fn preserve(
         _ => None,
     });
     let (snapshot, copy) = recorded.ok_or_else(|| KeepError::NotFound("the snapshot".into()))?;
-    let verified = read_back(house, &vault, &tenant, snapshot, preserved.id, by)?;
+    let (verified, recorded) = read_back(house, &vault, &tenant, snapshot, preserved.id, by)?;
+    recorded?;
     Ok(Kept { snapshot, asset: copy, preserved, verified })
 }
 
 /// Reads a snapshot back whole and records what that showed.
 pub fn verify(house: &House, snapshot: SnapshotId, by: PartyId) -> Result<VerifyReport, KeepError> {
+    let (report, recorded) = look(house, snapshot, by)?;
+    recorded?;
+    Ok(report)
+}
+
+/// As [`verify`], for who wants to know what was seen though it could not be recorded.
+pub fn look(
+    house: &House,
+    snapshot: SnapshotId,
+    by: PartyId,
+) -> Result<(VerifyReport, Result<(), Failure>), KeepError> {
     let (tenant, id) = locate(house, snapshot)?;
     read_back(house, &*vault(house)?, &tenant, snapshot, id, by)
 }
@@ -199,18 +211,51 @@ fn read_back(
     snapshot: SnapshotId,
     id: VaultId,
     by: PartyId,
-) -> Result<VerifyReport, KeepError> {
+) -> Result<(VerifyReport, Result<(), Failure>), KeepError> {
     let report = vault.verify(tenant, &id)?;
     let intact = report.is_intact();
     let action = Action::VerifySnapshot { snapshot, intact };
-    house.submit(Command { by: By::Party(by), action }, Vec::new())?;
-    Ok(report)
+    let recorded = house.submit(Command { by: By::Party(by), action }, Vec::new());
+    Ok((report, recorded.map(drop)))
 }
 
-/// Hashes packs of the vault, going on where the last scrub stopped. Needs no key.
-pub fn scrub(house: &House, budget: Budget) -> Result<ScrubRun, KeepError> {
+/// What a scrub showed.
+#[derive(Debug)]
+pub struct Scrubbed {
+    /// What of the packs was looked at, and what is wrong with it.
+    pub run: ScrubRun,
+    /// Why the next one begins where this one did, if the place could not be kept.
+    pub forgotten: Option<String>,
+}
+
+/// Hashes packs of the vault, going on where the last scrub stopped. Needs no key, and no space.
+pub fn scrub(house: &House, budget: Budget) -> Result<Scrubbed, KeepError> {
     let dir = house.dir().ok_or(KeepError::NoVault)?;
-    Ok(scrub_some(&**house.packs()?, &DiskSlot::new(dir, "scrub"), budget)?)
+    let place = Place { slot: DiskSlot::new(dir, "scrub"), forgotten: Mutex::default() };
+    let run = scrub_some(&**house.packs()?, &place, budget)?;
+    let forgotten = place.forgotten.into_inner().unwrap_or_else(PoisonError::into_inner);
+    Ok(Scrubbed { run, forgotten })
+}
+
+/// Where a scrub stopped: on a medium that takes no more it is not kept.
+struct Place {
+    slot: DiskSlot,
+    forgotten: Mutex<Option<String>>,
+}
+
+impl Slot for Place {
+    fn read(&self) -> Result<Option<Vec<u8>>, SlotError> {
+        self.slot.read()
+    }
+
+    fn replace(&self, bytes: &[u8]) -> Result<(), SlotError> {
+        let forgotten = match self.slot.replace(bytes) {
+            Err(error) if Unwritable::said(&error.detail).is_some() => Some(error.to_string()),
+            done => return done,
+        };
+        *self.forgotten.lock().unwrap_or_else(PoisonError::into_inner) = forgotten;
+        Ok(())
+    }
 }
 
 /// Makes the index again from the packs, for everyone whose data the log says is kept.

@@ -180,7 +180,9 @@ fn insist(house: &House, command: &Command, exhibits: &[Exhibit]) -> Result<Done
     let mut pause = FIRST_PAUSE;
     for _ in 1..TRIES {
         match house.submit(command.clone(), exhibits.to_vec()) {
-            Err(Failure::Unknown(_) | Failure::Unavailable(_)) => std::thread::sleep(pause),
+            Err(Failure::Unknown(_) | Failure::Unavailable(_) | Failure::Unwritable(..)) => {
+                std::thread::sleep(pause)
+            }
             answer => return answer,
         }
         pause *= 2;

@@ -35,6 +35,8 @@ mod provider;
 pub mod pruning;
 mod publish;
 pub mod receipt;
+mod remains;
+mod room;
 mod runner;
 pub mod scenario;
 pub mod secrecy;

@@ -165,9 +165,10 @@ impl Packs {
         };
         let roots = self.roots.as_ref().map(read).transpose()?;
         let settings = self.settings(who, roots).map_err(bad)?;
+        let address = self.endpoint.as_deref().unwrap_or_default();
         S3Objects::open(&settings)
             .map(Some)
-            .map_err(|e| HouseError::Engine { detail: e.to_string() })
+            .map_err(|e| HouseError::Engine { detail: format!("{address}: {e}") })
     }
 
     fn credentials(&self, dir: &Path) -> Result<Credentials, HouseError> {

@@ -8,10 +8,28 @@
 //!    tree; the next start signs again, and a tree of one size has one root.
 //! 3. The file lies outside the database: a restored old database is recognised by it, and a log
 //!    that would fork refuses to sign.
+//! 4. The file is there before the first entry is: a new house puts a signed checkpoint of the
+//!    empty tree there when it is opened, before anything can be appended. So a journal with
+//!    entries, or with a cell, and no file is one whose file was taken away: nothing is signed.
+//! 5. What a crash left in the cell alone is held against the tree, and was not handed out: it is
+//!    signed again and goes to the file before others get it.
+//!
+//! | a crash after …         | leaves, and the next opening                               |
+//! |-------------------------|------------------------------------------------------------|
+//! | settings written        | no journal: it is made; the file before its first entry    |
+//! | journal made            | no entry, no cell, no file: the file is written            |
+//! | file written aside      | the same; the leftover is written over                     |
+//! | file named              | no entry under a checkpoint of the empty tree: it fits     |
+//! | first entry appended    | entries under the empty tree: it fits, all is signed then  |
+//! | first cell swapped      | a cell over more than the file: invariant 5                |
+//!
+//! What answers after that is the file itself: it is replaced, never removed. A journal that was
+//! taken away together with the file is out of scope, as is a copy of the whole directory.
 //!
 //! Out of scope: a restored copy of the whole directory. Only witnesses and receipts in others'
 //! hands can show that (docs/threat-model.md).
 
+use std::path::Path;
 use std::sync::{Arc, PoisonError};
 
 use bailee_ledger::{Checkpoint, Note};
@@ -48,21 +66,81 @@ pub(crate) fn resume(
 ) -> Result<Published, HouseError> {
     let cell = journal.cell(CHECKPOINT)?;
     let file = slot.map(Slot::read).transpose()?.flatten();
+    if slot.is_some() && file.is_none() {
+        in_place(false, projection, cell.as_deref())?;
+    }
     let mut published = Published { cell: cell.clone(), ..Published::default() };
-    for bytes in cell.iter().chain(&file) {
+    let both = [(Where::Journal, &cell), (Where::File, &file)];
+    for (at, bytes) in both.into_iter().filter_map(|(at, one)| Some((at, one.as_ref()?))) {
         let own = keys.own(&projection.state.ring, bytes);
-        match own.map_err(|e| HouseError::Published(e.to_string()))? {
+        match own.map_err(|e| at.unfit(&e.to_string()))? {
             // Under a name that the log had: it binds the entries, and the next one is signed anew.
             Own::Before(checkpoint) => fits(projection, &checkpoint)?,
             Own::Now(checkpoint, note) => {
                 fits(projection, &checkpoint)?;
-                if checkpoint.size >= published.size {
+                // What is in the cell alone was not handed out, and is not before the file has it.
+                if checkpoint.size > 0 && at.is_last(slot) {
                     (published.size, published.note) = (checkpoint.size, Some(note));
                 }
             }
         }
     }
     Ok(published)
+}
+
+/// Where a signed checkpoint was read.
+#[derive(Clone, Copy)]
+enum Where {
+    Journal,
+    File,
+}
+
+impl Where {
+    /// What is here was handed out.
+    fn is_last(self, slot: Option<&dyn Slot>) -> bool {
+        match self {
+            Where::Journal => slot.is_none(),
+            Where::File => true,
+        }
+    }
+
+    fn unfit(self, detail: &str) -> HouseError {
+        let detail = detail.to_owned();
+        match self {
+            Where::Journal => HouseError::BadCell { detail },
+            Where::File => HouseError::BadCheckpoint { detail },
+        }
+    }
+}
+
+/// A journal in which something was recorded or signed has its file beside it.
+pub(crate) fn in_place(
+    there: bool,
+    projection: &Projection,
+    cell: Option<&[u8]>,
+) -> Result<(), HouseError> {
+    let have = projection.tree.size();
+    match there || (have == 0 && cell.is_none()) {
+        true => Ok(()),
+        false => Err(HouseError::NoCheckpoint { have }),
+    }
+}
+
+/// Before the first entry of a new house: its file, over the empty tree.
+pub(crate) fn begin(
+    slot: Option<&dyn Slot>,
+    dir: Option<&Path>,
+    origin: &str,
+    projection: &Projection,
+    keys: &Keys,
+) -> Result<(), HouseError> {
+    let Some(slot) = slot.filter(|_| projection.tree.size() == 0) else { return Ok(()) };
+    if slot.read()?.is_some() {
+        return Ok(());
+    }
+    let empty = Checkpoint::of(origin, &projection.tree);
+    let note = keys.sign(dir, &empty, &projection.state.ring)?;
+    Ok(slot.replace(note.to_string().as_bytes())?)
 }
 
 /// The journal must still contain what was signed.

@@ -21,7 +21,7 @@ use std::sync::{Arc, PoisonError};
 
 use bailee_core::{Command, Record, Refusal, apply, decide, record};
 use bailee_ledger::hash::leaf_hash;
-use bailee_store::{Batch, Exhibit, JournalError};
+use bailee_store::{Batch, Exhibit, JournalError, Unwritable};
 
 use crate::commit::{Salts, entry};
 use crate::house::Inner;
@@ -62,6 +62,9 @@ pub enum Failure {
     /// Nothing was recorded.
     #[error("not recorded: {0}")]
     Unavailable(String),
+    /// The medium takes no more.
+    #[error("not recorded: {1}")]
+    Unwritable(Unwritable, String),
 }
 
 /// One command on its way.
@@ -127,11 +130,20 @@ fn commit_group(house: &Inner, group: &[Ask]) -> Vec<Result<Done, Failure>> {
                     projection.tree.push_hash(leaf_hash(&entry.leaf));
                 }
                 house.set_fresh();
+                house.room.appended();
                 cover(house, &answers);
                 return answers;
             }
             Err(JournalError::Conflict { .. }) => {}
-            Err(error) => return refuse_all(group, &Failure::Unknown(error.to_string())),
+            Err(error) => {
+                let (why, words) = (error.unwritable(), error.to_string());
+                house.room.failed(&words, why);
+                let failure = match why {
+                    Some(why) => Failure::Unwritable(why, words),
+                    None => Failure::Unknown(words),
+                };
+                return refuse_all(group, &failure);
+            }
         }
     }
     refuse_all(group, &Failure::Unavailable("others append faster than we can decide".into()))

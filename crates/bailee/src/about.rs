@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 
 use bailee_server::core::counted;
+use bailee_server::keys::Secrets;
 use bailee_server::{Clock, House, http};
 use clap::CommandFactory;
 use serde_json::json;
@@ -18,7 +19,9 @@ use crate::trouble::Trouble;
 /// Answers over HTTP until it is told to stop.
 pub(crate) fn serve(args: &ServeArgs, reach: &Reach) -> Result<(), Trouble> {
     log::to_standard_error();
-    let house = House::open(&reach.dir, Clock::Wall)?;
+    let secrets = Secrets::from_environment();
+    let house = House::open_within(&reach.dir, Clock::Wall, &secrets, reach.patience())?;
+    house.serves();
     let origin = house.config().origin.clone();
     let swap = bailee_server::secrecy::swap_in_clear();
     let swap = swap.map_err(|e| Trouble::io("read the list of swap areas", &e))?;

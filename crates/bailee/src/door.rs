@@ -14,6 +14,7 @@ use bailee_server::core::By;
 use bailee_server::core::disclosure::Audience;
 use bailee_server::core::id::PartyId;
 use bailee_server::intake::{self, Cover};
+use bailee_server::keys::Secrets;
 use bailee_server::{Clock, House, documents, matter, receipt};
 use serde_json::Value;
 
@@ -193,7 +194,8 @@ impl Door {
 impl Here {
     fn open(reach: &Reach) -> Result<Here, Trouble> {
         let by = reach.speaker.as_deref().map(read_id).transpose()?;
-        let house = House::open(&reach.dir, Clock::Wall)?;
+        let secrets = Secrets::from_environment();
+        let house = House::open_within(&reach.dir, Clock::Wall, &secrets, reach.patience())?;
         Ok(Here { house, by })
     }
 

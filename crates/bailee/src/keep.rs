@@ -12,9 +12,9 @@ use std::path::{Path, PathBuf};
 
 use bailee_server::api::{kept, upkeep};
 use bailee_server::core::id::{AssetId, SnapshotId};
-use bailee_server::keeping;
 use bailee_server::sanitize::mounted_writable;
 use bailee_server::vault::{Input, Pattern, Source, Unchanged, VaultError, rescue_map};
+use bailee_server::{Failure, keeping};
 use serde_json::{Value, json};
 
 use crate::act::ordinary;
@@ -192,8 +192,14 @@ pub(crate) fn snapshot(verb: SnapshotVerb, reach: &Reach, style: Style) -> Resul
     let value: Value = match Door::open(reach)? {
         Door::Here(here) => {
             let snapshot = read_id(&id)?;
-            let report = keeping::verify(&here.house, snapshot, here.speaker()?)?;
-            here.settle();
+            let (report, recorded) = keeping::look(&here.house, snapshot, here.speaker()?)?;
+            match recorded {
+                Err(Failure::Unwritable(_, why)) => print::remark(&why),
+                recorded => {
+                    recorded?;
+                    here.settle();
+                }
+            }
             upkeep::read_back(snapshot, &report)
         }
         Door::There(client) => {

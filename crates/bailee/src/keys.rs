@@ -88,7 +88,7 @@ fn shortened(vkey: &str) -> String {
 
 fn protect(file: Option<PathBuf>, reach: &Reach, style: Style) -> Result<(), Trouble> {
     local("`keys protect`", reach)?;
-    let _lock = DirLock::acquire(&reach.dir).map_err(HouseError::from)?;
+    let _lock = DirLock::acquire_within(&reach.dir, reach.patience()).map_err(HouseError::from)?;
     let new = keys::new_passphrase(file.as_deref())?;
     let done = keys::protect(&reach.dir, &Secrets::from_environment(), &new)?;
     match style {
@@ -104,7 +104,7 @@ fn vault_key(verb: VaultKeyVerb, reach: &Reach, style: Style) -> Result<(), Trou
         let no = |why: &str| Trouble::usage("the recipient", why, "take what `age-keygen -y` says");
         Recipient::parse(to).map_err(|why| no(&why.to_string()))
     };
-    let _lock = DirLock::acquire(&reach.dir).map_err(HouseError::from)?;
+    let _lock = DirLock::acquire_within(&reach.dir, reach.patience()).map_err(HouseError::from)?;
     match verb {
         VaultKeyVerb::Escrow { to, out } => {
             keys::vault::escrow(&reach.dir, &secrets, &read(&to)?, &out)?;

@@ -6,7 +6,7 @@
 //! verify` says it), and packs that no index names any more.
 
 use bailee_server::api::upkeep;
-use bailee_server::keeping;
+use bailee_server::keeping::{self, Scrubbed};
 use serde_json::{Value, json};
 
 use crate::cli::Reach;
@@ -28,7 +28,10 @@ pub(crate) fn scrub(args: &ScrubArgs, reach: &Reach, style: Style) -> Result<(),
         }
         (door, copy) => {
             let house = &door.here("`scrub --repair-from`")?.house;
-            let run = keeping::scrub(house, args.budget.0)?;
+            let Scrubbed { run, forgotten } = keeping::scrub(house, args.budget.0)?;
+            if let Some(why) = forgotten {
+                print::remark(&format!("the next scrub begins where this one did: {why}"));
+            }
             let (mut value, mut left) = (upkeep::scrubbed(&run), run.report.problems.len());
             if let Some(copy) = copy {
                 let repair = keeping::repair(house, copy, &run.report.problems)?;

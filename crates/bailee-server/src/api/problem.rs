@@ -6,7 +6,6 @@
 //! the medium is told as it is, so that the operator can act.
 
 use bailee_core::{Code, Refusal};
-use bailee_vault::VaultError;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -157,40 +156,7 @@ impl From<Failure> for Problem {
                 let change = "ask again later; nothing was recorded";
                 Problem::new(503, "unavailable", "the log", why, change)
             }
-        }
-    }
-}
-
-impl From<HouseError> for Problem {
-    fn from(error: HouseError) -> Problem {
-        let detail = error.to_string();
-        match error {
-            HouseError::Command(failure) => failure.into(),
-            HouseError::NotAHouse(_) => {
-                let change = "`bailee init` makes one";
-                Problem::new(404, "not_a_house", "this directory", detail, change)
-            }
-            HouseError::AlreadyAHouse(_) => {
-                let change = "nothing: it is so already; choose another directory for a new one";
-                Problem::new(409, "already_a_house", "this directory", detail, change)
-            }
-            HouseError::Lock(_) => {
-                let change = "stop the other process, or give the command to it with --server; \
-                     if it is a command, try again when it has ended";
-                Problem::new(503, "house_in_use", "this directory", detail, change)
-            }
-            HouseError::Config { .. } => {
-                Problem::new(422, "bad_settings", "bailee.toml", detail, "correct the file")
-            }
-            HouseError::Key(error) => {
-                let (status, code, change) = error.told();
-                Problem::new(status, code, "a key of this house", detail, change)
-            }
-            HouseError::Restored { .. } | HouseError::Forked { .. } => {
-                let change = "restore the newest copy of the directory; nothing is signed on this";
-                Problem::new(500, "log_contradicts_checkpoint", "the log", detail, change)
-            }
-            _ => Problem::failure("house_failed", "the house", detail),
+            Failure::Unwritable(why, words) => Problem::unwritable(why, words),
         }
     }
 }
@@ -224,56 +190,13 @@ impl From<ReceiptError> for Problem {
     }
 }
 
-/// What the vault's word is to whoever asked: there is no such thing, no, or it broke.
-fn answer(error: &VaultError) -> (u16, &'static str) {
-    match error {
-        VaultError::UnknownTenant { .. }
-        | VaultError::UnknownUnit { .. }
-        | VaultError::UnknownSnapshot { .. }
-        | VaultError::UnknownPath { .. } => (404, Code::NotFound.as_str()),
-        VaultError::Occupied { .. } | VaultError::CutOff { .. } => (400, "not_an_empty_directory"),
-        VaultError::Destination { .. } => (500, "io_failed"),
-        VaultError::BadName { .. }
-        | VaultError::BadRange { .. }
-        | VaultError::Volume { .. }
-        | VaultError::Archive { .. } => (422, Code::BadValue.as_str()),
-        VaultError::NeverRead { .. }
-        | VaultError::UnitErased { .. }
-        | VaultError::NotErased { .. }
-        | VaultError::Pinned { .. }
-        | VaultError::WrongClearance { .. }
-        | VaultError::SnapshotMissing { .. }
-        | VaultError::NotIndexed { .. }
-        | VaultError::SameKek => (409, "vault_refused"),
-        _ => (500, "vault_failed"),
-    }
-}
-
 impl From<KeepError> for Problem {
     fn from(error: KeepError) -> Problem {
         match error {
             KeepError::NotFound(about) => Problem::not_found(about),
             KeepError::Command(failure) => failure.into(),
             KeepError::House(error) => error.into(),
-            KeepError::Vault(error) => {
-                let (status, code) = answer(&error);
-                let (about, change) = match error {
-                    VaultError::Occupied { .. } => ("the vault", "name a new or empty directory"),
-                    VaultError::CutOff { .. } => {
-                        ("the destination", "empty it, or name another, and restore again")
-                    }
-                    VaultError::Destination { .. } => (
-                        "this machine",
-                        "make room or put right what it says, empty it, and ask again; the vault \
-                         was only read",
-                    ),
-                    _ => (
-                        "the vault",
-                        "act on what the vault says; nothing counts as kept until verified",
-                    ),
-                };
-                Problem::new(status, code, about, error.to_string(), change)
-            }
+            KeepError::Vault(error) => error.into(),
             KeepError::IsSnapshot { asset, snapshot, of } => {
                 let change = "preserve the asset it was taken of; what is kept does not change";
                 let detail = format!("is {snapshot}, a snapshot of {of}");
@@ -313,6 +236,7 @@ impl From<LetGoError> for Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bailee_vault::VaultError;
 
     #[test]
     fn every_refusal_is_a_no_with_its_own_code() {

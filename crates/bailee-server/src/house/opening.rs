@@ -2,9 +2,11 @@
 //!
 //! Order: settings -> lock of the directory -> the clearance key, which authenticates the image ->
 //! state and tree (image.rs, projection.rs) -> what the log says of its own keys decides which are
-//! opened (keys/) -> the last signed checkpoint is held against the tree (publish.rs) -> threads.
+//! opened (keys/) -> the last signed checkpoint is held against the tree; a new house gets its
+//! first one, over nothing (publish.rs) -> threads.
 //! Nothing is written before the lock is held, and nothing is signed before the journal contains
-//! what was signed before. A creation that was cut short is finished by the next opening.
+//! what was signed before. A creation that was cut short is finished by the next opening. On a
+//! medium that takes no more the house is opened all the same, and only reads.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -14,9 +16,10 @@ use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Condvar, Mutex, OnceLock, RwLock};
 use std::thread;
 
+use bailee_core::rotation::Ring;
 use bailee_core::{Action, Command};
 use bailee_ledger::Policy;
-use bailee_store::{DirLock, DiskObjects, DiskSlot, Slot, SqliteJournal};
+use bailee_store::{DirLock, DiskObjects, DiskSlot, Patience, Slot, SqliteJournal, Unwritable};
 
 use crate::attest::{self, Attesting};
 use crate::clock::Clock;
@@ -26,8 +29,9 @@ use crate::house::{Growth, House, HouseError, Inner, Parts};
 use crate::image::{self, Image};
 use crate::keys::{self, Keys, Secret, Secrets, lost};
 use crate::projection::Projection;
+use crate::room::Room;
 use crate::stamping::{self, Stamping};
-use crate::{catalogue, publish, runner};
+use crate::{catalogue, publish, remains, runner};
 
 /// Commands waiting for the runner before senders are held back.
 const QUEUE: usize = 1024;
@@ -48,6 +52,9 @@ impl House {
         let path = dir.join(Config::FILE);
         if path.exists() {
             return Err(HouseError::AlreadyAHouse(dir.to_owned()));
+        }
+        if let Some(remains) = remains::of(dir) {
+            return Err(remains);
         }
         let io = |doing: &str, e: std::io::Error| HouseError::io(doing, &e);
         for part in [dir.to_owned(), dir.join("keys"), dir.join("outbox")] {
@@ -73,25 +80,42 @@ impl House {
 
     /// As [`House::open`], with the secrets from elsewhere.
     pub fn open_with(dir: &Path, clock: Clock, secrets: &Secrets) -> Result<House, HouseError> {
+        House::open_within(dir, clock, secrets, Patience::NONE)
+    }
+
+    /// As [`House::open_with`], and waits for another process that has the directory.
+    pub fn open_within(
+        dir: &Path,
+        clock: Clock,
+        secrets: &Secrets,
+        patience: Patience,
+    ) -> Result<House, HouseError> {
         let config = Config::read(dir)?;
-        let lock = DirLock::acquire(dir)?;
-        let journal = Arc::new(SqliteJournal::open(&dir.join("journal.sqlite"))?);
+        let lock = DirLock::acquire_within(dir, patience)?;
+        let (journal, unwritable) = journal_in(dir)?;
+        let journal = Arc::new(journal);
         let key_dir = Keys::dir(dir, secrets);
         let secret = Keys::image_secret(&key_dir)?;
         let image = Image::of(dir, &config.origin, &secret);
         let projection = image::project(&*journal, &image)?;
         let log = &projection.state.ring;
         let config = lost::settle(dir, config, log)?;
+        same_log(dir, &config, log)?;
+        let objects = dir.join("objects");
+        let objects = match unwritable {
+            Some(_) => DiskObjects::open(&objects).or_else(|_| DiskObjects::read_only(&objects)),
+            None => DiskObjects::open(&objects),
+        };
         let parts = Parts {
             keys: Keys::open(dir, &key_dir, &config, log)?,
             journal,
-            objects: Arc::new(DiskObjects::open(&dir.join("objects"))?),
+            objects: Arc::new(objects?),
             dir: Some(dir.to_owned()),
             config,
             clock,
         };
         let slot = slot_in(&parts);
-        let house = House::start(parts, projection, slot, Some(lock))?;
+        let house = House::start(parts, projection, slot, (Some(lock), unwritable))?;
         if house.with_state(|s| s.head)? == 0 {
             let standard = catalogue::standard();
             house.submit(Command::system(Action::LoadInstruments(standard)), Vec::new())?;
@@ -103,23 +127,24 @@ impl House {
     pub fn of(parts: Parts) -> Result<House, HouseError> {
         let slot = slot_in(&parts);
         let projection = Projection::replay(&*parts.journal)?;
-        House::start(parts, projection, slot, None)
+        House::start(parts, projection, slot, (None, None))
     }
 
     /// As [`House::of`], with the signed checkpoint kept elsewhere than in the directory.
     pub fn with_slot(parts: Parts, slot: Arc<dyn Slot>) -> Result<House, HouseError> {
         let projection = Projection::replay(&*parts.journal)?;
-        House::start(parts, projection, Some(slot), None)
+        House::start(parts, projection, Some(slot), (None, None))
     }
 
     fn start(
         parts: Parts,
         projection: Projection,
         slot: Option<Arc<dyn Slot>>,
-        lock: Option<DirLock>,
+        (lock, unwritable): (Option<DirLock>, Option<Unwritable>),
     ) -> Result<House, HouseError> {
         let Parts { dir, config, keys, clock, journal, objects } = parts;
         let published = publish::resume(slot.as_deref(), &*journal, &projection, &keys)?;
+        publish::begin(slot.as_deref(), dir.as_deref(), &config.origin, &projection, &keys)?;
         let witnesses = config.witnesses.as_ref();
         let others = match witnesses {
             Some(witnesses) => witnesses.read(dir.as_deref(), &config.origin)?,
@@ -153,8 +178,10 @@ impl House {
             settling: Mutex::new(()),
             exhibits: RwLock::new(()),
             arrivals: Arrivals::default(),
+            room: Room::default(),
+            unwritable,
             stale: AtomicBool::new(false),
-            growth: Mutex::new(Growth { unseen: true, closing: false }),
+            growth: Mutex::new(Growth { unseen: unwritable.is_none(), closing: false }),
             grown: Condvar::new(),
         });
         let (queue, asked) = sync_channel(QUEUE);
@@ -171,6 +198,34 @@ impl House {
             spawn("stamper", Box::new(move || stamping::run(&for_stamper)))?,
         ];
         Ok(House { inner, queue: Some(queue), threads, lock: lock.map(Arc::new) })
+    }
+}
+
+/// The journal of a directory; on a medium that takes no more, to be read.
+fn journal_in(dir: &Path) -> Result<(SqliteJournal, Option<Unwritable>), HouseError> {
+    let path = dir.join("journal.sqlite");
+    let error = match SqliteJournal::open(&path) {
+        Ok(journal) => return Ok((journal, None)),
+        Err(error) => error,
+    };
+    let unwritable = Unwritable::tried(dir).err().as_ref().and_then(Unwritable::of);
+    match unwritable.filter(|_| path.exists()) {
+        Some(why) => Ok((SqliteJournal::open_still(&path, why)?, Some(why))),
+        None => Err(error.into()),
+    }
+}
+
+/// The settings are about the log that was signed here.
+fn same_log(dir: &Path, config: &Config, ring: &Ring) -> Result<(), HouseError> {
+    let other = |name: &String| {
+        *name != config.origin && !ring.continued.iter().any(|before| before.before == *name)
+    };
+    match remains::log_name(dir).filter(other) {
+        None => Ok(()),
+        Some(log) => {
+            let (path, settings) = (dir.join(Config::FILE), config.origin.clone());
+            Err(HouseError::OtherOrigin { path, settings, log })
+        }
     }
 }
 

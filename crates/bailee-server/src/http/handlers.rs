@@ -36,6 +36,7 @@ use crate::intake::{self, Taken};
 use crate::matter;
 use crate::probing;
 use crate::receipt::{self, ReceiptError};
+use crate::room::Trouble;
 
 /// What all requests share.
 pub(crate) struct Shared {
@@ -270,10 +271,20 @@ pub(crate) fn livez(_: &Shared, _: &Ask) -> Result<Reply, Problem> {
     Ok(Reply::bytes(TEXT, b"alive\n".to_vec()))
 }
 
-/// Ready: the state can be read and a checkpoint has been signed. What is wrong with witnesses is
-/// told, and changes nothing: no witness may keep the house from taking letters.
+/// Ready: the state can be read, more can be recorded, and a checkpoint has been signed. What is
+/// wrong with witnesses is told, and changes nothing: no witness may keep the house from taking
+/// letters.
 pub(crate) fn readyz(shared: &Shared, _: &Ask) -> Result<Reply, Problem> {
     shared.house.with_state(|s| s.head)?;
+    if let Some(Trouble { why, words }) = shared.house.trouble() {
+        return Err(match why {
+            Some(why) => Problem::unwritable(why, words),
+            None => {
+                let change = "look into the log of the service and at the medium (`dmesg`)";
+                Problem::new(503, "cannot_record", "the log", words, change)
+            }
+        });
+    }
     match shared.house.checkpoint() {
         Some(_) => {
             let watched = shared.house.watched();

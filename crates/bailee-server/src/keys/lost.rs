@@ -77,6 +77,8 @@ pub fn go_on(
     }
     let (before, key) = last(dir, &config.origin, log, &to)?;
     publish::fits(&projection, &before)?;
+    let there = dir.join(publish::CHECKPOINT).exists();
+    publish::in_place(there, &projection, journal.cell(publish::CHECKPOINT)?.as_deref())?;
     let files = KeyDir::new(&dir.join(DIR), secrets, None);
     // Asked before anything is made, so that new files are protected like old ones.
     let clearance = files.find(KeyFile::Clearance)?;

@@ -46,7 +46,7 @@ pub(crate) fn send(house: &House, raw: &[u8]) -> Option<u64> {
         match take(house, raw) {
             Ok(taken) => return Some(demand(taken).1),
             Err(Failure::Refused(refusal)) => panic!("a demand was refused: {refusal}"),
-            Err(Failure::Unknown(_) | Failure::Unavailable(_)) => {}
+            Err(Failure::Unknown(_) | Failure::Unavailable(_) | Failure::Unwritable(..)) => {}
         }
     }
     None

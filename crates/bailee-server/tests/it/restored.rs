@@ -153,8 +153,46 @@ fn a_damaged_checkpoint_is_named_and_nothing_is_signed() {
     bytes[middle] ^= 1;
     std::fs::write(&path, &bytes).unwrap();
     let error = reopened(dir.path(), start()).err().unwrap();
-    assert!(matches!(error, HouseError::Published(_)), "{error:?}");
+    assert!(matches!(error, HouseError::BadCheckpoint { .. }), "{error:?}");
     assert_eq!(std::fs::read(&path).unwrap(), bytes);
+}
+
+/// Each crash between the settings and the first checkpoint over an entry, as what it leaves.
+#[test]
+fn a_creation_that_was_cut_short_anywhere_goes_on_and_a_file_that_was_taken_away_is_missed() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("checkpoint");
+    let journal = Arc::new(MemoryJournal::new());
+    let head = |house: House| {
+        load(&house).unwrap();
+        let head = house.with_state(|s| s.head).unwrap();
+        house.checkpoint_over(head).unwrap();
+        head
+    };
+    // No entry, no cell, no file; then half of one, aside.
+    drop(opened(dir.path(), journal.clone()).unwrap());
+    let empty = std::fs::read(&file).unwrap();
+    std::fs::rename(&file, dir.path().join("checkpoint.new")).unwrap();
+    // The file over the empty tree, no entry.
+    for _ in 0..2 {
+        assert_eq!(opened(dir.path(), journal.clone()).unwrap().checkpoint(), None);
+        assert_eq!(std::fs::read(&file).unwrap(), empty, "one tree of no entry");
+    }
+    assert_eq!(head(opened(dir.path(), journal.clone()).unwrap()), 1);
+    let signed = std::fs::read(&file).unwrap();
+    // An entry without a cell, then with one, and the file of before.
+    for journal in [altered(&*journal, |_, _| ()), journal.clone()] {
+        std::fs::write(&file, &empty).unwrap();
+        assert_eq!(head(opened(dir.path(), journal).unwrap()), 1);
+        assert_eq!(std::fs::read(&file).unwrap(), signed);
+    }
+    // From the first entry on a file that is not there was taken away.
+    for journal in [altered(&*journal, |_, _| ()), journal] {
+        _ = std::fs::remove_file(&file);
+        let error = opened(dir.path(), journal).err().unwrap();
+        assert!(matches!(error, HouseError::NoCheckpoint { have: 1 }), "{error:?}");
+        assert!(!file.exists(), "something was signed");
+    }
 }
 
 #[test]

@@ -312,3 +312,37 @@ fn readers_do_not_wait_for_a_writer() {
     change.commit().unwrap();
     assert_eq!(journal.head().unwrap(), 3);
 }
+
+#[test]
+fn a_journal_that_cannot_be_written_is_read_to_its_newest_entry_and_left_as_it_is() {
+    let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (old, new) = (from.path().join("j"), to.path().join("a b%3fj"));
+    let journal = SqliteJournal::open(&old).unwrap();
+    journal.append(0, &batch(0..3)).unwrap();
+    let files = || {
+        let read = fs::read_dir(to.path()).unwrap().map(|file| file.unwrap().path());
+        let mut all: Vec<_> = read.map(|path| (fs::read(&path).unwrap(), path)).collect();
+        all.sort();
+        all
+    };
+    // As a killed process leaves it, with a log; then as one that ended.
+    for logged in [true, false] {
+        fs::copy(&old, &new).unwrap();
+        if logged {
+            fs::copy(from.path().join("j-wal"), to.path().join("a b%3fj-wal")).unwrap();
+        } else {
+            journal.empty_wal(&journal.writer()).unwrap();
+            fs::copy(&old, &new).unwrap();
+            fs::remove_file(to.path().join("a b%3fj-wal")).unwrap();
+        }
+        let before = files();
+        let still = SqliteJournal::open_still(&new, Unwritable::Full).unwrap();
+        assert_eq!(still.read(0, 9).unwrap(), journal.read(0, 9).unwrap(), "{logged}");
+        still.check().unwrap();
+        let refused = still.append(3, &batch(3..4)).unwrap_err();
+        assert_eq!(refused.unwritable(), Some(Unwritable::Full));
+        assert!(still.swap_cell("c", None, b"x").is_err() && still.erase(&[(0, 0)], &[]).is_err());
+        drop(still);
+        assert_eq!(files(), before, "{logged}: something was written");
+    }
+}

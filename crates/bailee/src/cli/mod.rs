@@ -30,10 +30,14 @@ pub(crate) mod witness;
 mod doc;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
+use bailee_server::store::Patience;
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use late::Late;
+
+use crate::print;
 
 /// What was typed.
 #[derive(Debug, Parser)]
@@ -90,9 +94,24 @@ pub(crate) struct Reach {
     /// Who is speaking, on a directory; with --server the token says it
     #[arg(long = "as", global = true, env = "BAILEE_AS", value_name = "P-1")]
     pub(crate) speaker: Option<String>,
+    /// Seconds to wait for another command that works in the directory; 0: not at all
+    #[arg(long, global = true, env = "BAILEE_WAIT", default_value_t = 10, value_name = "SECONDS")]
+    pub(crate) wait: u32,
     /// Answer in JSON, errors too
     #[arg(long, global = true)]
     pub(crate) json: bool,
+}
+
+impl Reach {
+    /// How long to wait for another command on the directory.
+    pub(crate) fn patience(&self) -> Patience {
+        let most = Duration::from_secs(self.wait.into());
+        let told = |pid: Option<u32>| {
+            let whose = pid.map_or("another process".to_owned(), |pid| format!("process {pid}"));
+            print::remark(&format!("waiting for {whose}, which works in the directory"));
+        };
+        Patience { most, told }
+    }
 }
 
 /// Everything that can be asked for.

@@ -1,6 +1,7 @@
 //! The real binary, typed at like a person or a script does.
 
 mod agents;
+mod ailing;
 mod asking;
 #[allow(dead_code, clippy::unwrap_used, reason = "the ledger's tests use all of it")]
 #[path = "../../../bailee-ledger/tests/it/authority.rs"]

@@ -61,7 +61,13 @@ impl Room {
     /// A room with a house: E-1, counsel P-1 Cora, staff P-2 Ada and P-3 Ben.
     pub(crate) fn with_house() -> Room {
         let room = Room::empty();
-        room.run(&[
+        room.init();
+        room
+    }
+
+    /// Makes that house.
+    pub(crate) fn init(&self) {
+        self.run(&[
             "init",
             "--origin",
             "log.example.org/2026",
@@ -77,7 +83,6 @@ impl Room {
             "Ben Kok <ben@example.org>",
         ])
         .ok();
-        room
     }
 
     /// A path in the room.
