@@ -266,6 +266,16 @@ impl House {
         steward::settle(self)
     }
 
+    /// Applies the clocks that fell due, and nothing else: what is shown and decided from here on
+    /// is as of now.
+    ///
+    /// # Errors
+    /// The log does not answer.
+    pub fn tick(&self) -> Result<(), Failure> {
+        let _alone = self.executors_wait();
+        steward::tick(self).map(|_| ())
+    }
+
     /// While this is held nothing is carried out by itself, no clock, no post: a story says so
     /// line by line.
     pub fn executors_wait(&self) -> MutexGuard<'_, ()> {

@@ -27,30 +27,35 @@ use crate::runner::Failure;
 /// Intents looked at in one round.
 const ROUND: usize = 256;
 
+/// Tells the core that time has passed, if something fell due; true if something came of it.
+pub(crate) fn tick(house: &House) -> Result<bool, Failure> {
+    let now = house.clock().now();
+    let due = house.with_state(|s| s.next_due().is_some_and(|due| due <= now))?;
+    if !due {
+        return Ok(false);
+    }
+    let done = house.submit(Command::system(Action::Tick), Vec::new())?;
+    Ok(!done.records.is_empty())
+}
+
 /// Carries out everything that is due and pending; returns what could not be done.
 pub(crate) fn settle(house: &House) -> Vec<HouseError> {
     let mut failed = Vec::new();
     let mut given_up: BTreeSet<Intent> = BTreeSet::new();
     loop {
-        let now = house.clock().now();
         let erased = house.erased();
         // What is done or given up stays pending and comes first; it must not starve the rest.
         let most = ROUND + given_up.len() + erased.len();
-        let look =
-            house.with_state(|s| (s.next_due().is_some_and(|due| due <= now), plan(s, most)));
-        let (due, intents) = match look {
+        let intents = match house.with_state(|s| plan(s, most)) {
             Ok(found) => found,
             Err(failure) => return vec![failure.into()],
         };
-        let ticked = match due {
-            true => match house.submit(Command::system(Action::Tick), Vec::new()) {
-                Ok(done) => !done.records.is_empty(),
-                Err(failure) => {
-                    failed.push(failure.into());
-                    return failed;
-                }
-            },
-            false => false,
+        let ticked = match tick(house) {
+            Ok(ticked) => ticked,
+            Err(failure) => {
+                failed.push(failure.into());
+                return failed;
+            }
         };
         let done = |intent: &Intent| matches!(intent, Intent::Erase(seq) if erased.contains(seq));
         let fresh = intents.into_iter().filter(|i| !given_up.contains(i) && !done(i));

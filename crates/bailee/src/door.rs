@@ -4,6 +4,7 @@
 //! Invariants: who speaks is named before anything is recorded: by `--as` on a directory, whose
 //! files only its keepers can open; by the token at a server. What follows from a command (clocks,
 //! receipts, notices) is carried out before the program ends, and what could not be is remarked.
+//! Clocks that fell due while a directory was closed are applied before anything is shown or asked.
 
 use std::fs::File;
 use std::io::Write;
@@ -196,6 +197,10 @@ impl Here {
         let by = reach.speaker.as_deref().map(read_id).transpose()?;
         let secrets = Secrets::from_environment();
         let house = House::open_within(&reach.dir, Clock::Wall, &secrets, reach.patience())?;
+        // Nobody ticked while the house was closed. A log that cannot be written may be read.
+        if let Err(failure) = house.tick() {
+            print::remark(&format!("shown as of the last entry: {failure}"));
+        }
         Ok(Here { house, by })
     }
 
