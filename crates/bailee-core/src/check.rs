@@ -7,11 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::asset::Fate;
+use crate::copies;
 use crate::coverage;
 use crate::custody;
 use crate::demand::DemandStatus;
 use crate::disposition::{Approval, Clearance, ClearanceStatus, Disposition, Radius};
-use crate::gate;
 use crate::hold::{Hold, HoldStatus};
 use crate::id::{AssetId, ClearanceId, DispositionId, PartyId};
 use crate::matching;
@@ -303,7 +303,7 @@ pub(crate) fn against(s: &State, clearance: ClearanceId) -> Vec<crate::id::HoldI
         let holds = holds.filter_map(|id| Some((id, s.holds.get(id)?)));
         let standing = holds
             .filter(|(_, hold)| hold.in_force() && !transfer)
-            .filter(|(_, hold)| gate::satisfying_copy(s, hold, asset).is_none());
+            .filter(|(_, hold)| copies::satisfying(s, hold, asset).is_none());
         found.extend(standing.map(|(id, _)| id));
     }
     found.into_iter().collect()

@@ -155,6 +155,7 @@ pub enum Action {
         asset: AssetId,
         label: String,
         identifiers: Vec<Identifier>,
+        bytes: Option<u64>,
     },
     AssignAsset {
         asset: AssetId,

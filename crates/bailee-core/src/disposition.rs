@@ -144,6 +144,12 @@ pub struct Clearance {
     pub untold: Vec<PartyId>,
     /// Log position of the certificate's entry.
     pub certificate: Option<u64>,
+    /// When it ended, however it did.
+    pub ended: Option<Time>,
+    /// Bytes that are gone of what was given back.
+    pub gone: u64,
+    /// Log position of the report of whoever gave it back; its papers say why.
+    pub report: Option<u64>,
 }
 
 impl Clearance {

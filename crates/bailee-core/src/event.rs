@@ -162,7 +162,9 @@ events! {
     /// Racked, stored, moved, retired. Changes no coverage.
     10 AssetMoved { 0 asset: AssetId, 1 lifecycle: Lifecycle, 2 place: String }
     /// Another label or further identifiers.
-    11 AssetRelabelled { 0 asset: AssetId, 1 label: String, 2 identifiers: Vec<Identifier> }
+    11 AssetRelabelled {
+        0 asset: AssetId, 1 label: String, 2 identifiers: Vec<Identifier>, 3 bytes: Option<u64>,
+    }
     /// Data of a further account is on it.
     12 AssetAssigned { 0 asset: AssetId, 1 account: AccountId }
     /// Data of `source` is on it too: copied, imaged or merged.

@@ -4,7 +4,8 @@
 //! codes, then of their ids; each names the document it rests on and what would change the answer.
 //! Nothing but the list being empty makes it clear. Policy, roles and quotas are not asked here.
 
-use crate::asset::{Asset, Fate};
+use crate::asset::Fate;
+use crate::copies;
 use crate::coverage;
 use crate::custody;
 use crate::demand::Digest;
@@ -28,7 +29,7 @@ pub enum Verb {
 /// One reason for "blocked".
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reason {
-    /// Stable code; its `change()` says what would change the answer.
+    /// Stable code.
     pub code: Code,
     /// The hold, account or clearance it is about.
     pub about: String,
@@ -38,6 +39,16 @@ pub struct Reason {
     pub text: String,
     /// SHA-256 of the document it rests on, if there is one.
     pub rests_on: Option<Digest>,
+    /// What would change the answer.
+    pub change: &'static str,
+}
+
+impl Reason {
+    /// A reason that rests on no document, and is changed as its code says.
+    fn of(code: Code, about: impl std::fmt::Display, through: AssetId, text: String) -> Reason {
+        let (about, change) = (about.to_string(), code.change());
+        Reason { code, about, through, text, rests_on: None, change }
+    }
 }
 
 /// The answer of the gate.
@@ -90,9 +101,7 @@ pub fn verdict(
             Fate::HandedOver(clearance, to) => format!("was handed to {to} under {clearance}"),
             Fate::Kept | Fate::Unknown(_) | Fate::Partial(_) => String::new(),
         };
-        let about = id.to_string();
-        let code = Code::AlreadyGone;
-        answer.reasons.push(Reason { code, about, through: id, text, rests_on: None });
+        answer.reasons.push(Reason::of(Code::AlreadyGone, id, id, text));
     }
     in_order(&mut answer.reasons);
     Some(answer)
@@ -120,7 +129,7 @@ fn weigh_hold(
     if verb == Verb::Transfer {
         return;
     }
-    if let Some(copy) = satisfying_copy(state, hold, asset) {
+    if let Some(copy) = copies::satisfying(state, hold, asset) {
         if !answer.satisfied.contains(&(id, copy)) {
             answer.satisfied.push((id, copy));
         }
@@ -140,35 +149,10 @@ fn weigh_hold(
     };
     let papers = demand.and_then(|(_, demand)| demand.papers.as_ref());
     let rests_on = papers.and_then(|papers| papers.exhibits.first()).map(|e| e.digest);
-    answer.reasons.push(Reason { code, about: id.to_string(), through, text, rests_on });
-}
-
-/// A copy of the asset that satisfies the hold: allowed by a person, whole, taken after the hold
-/// was placed and after all that is on the asset came there, verified, still kept here, and not
-/// itself about to go.
-pub fn satisfying_copy(state: &State, hold: &Hold, asset: AssetId) -> Option<SnapshotId> {
-    hold.copy_allowed?;
-    let mut at = Some(asset);
-    while let Some(asset) = at.and_then(|id| state.assets.get(id)) {
-        let copy = asset.snapshots.iter().rev().find(|id| copy_counts(state, hold, asset, **id));
-        if copy.is_some() {
-            return copy.copied();
-        }
-        at = asset.part_of;
-    }
-    None
-}
-
-fn copy_counts(state: &State, hold: &Hold, source: &Asset, id: SnapshotId) -> bool {
-    let Some(snapshot) = state.snapshots.get(id) else { return false };
-    let Some(copy) = state.assets.get(snapshot.asset) else { return false };
-    snapshot.verified.is_some()
-        && snapshot.unreadable == 0
-        && snapshot.changed == 0
-        && snapshot.taken >= hold.placed
-        && Some(snapshot.taken) >= source.grown
-        && copy.fate == Fate::Kept
-        && copy.clearance.is_none()
+    let lack = copies::lack(state, hold, asset);
+    let text = format!("{text}{}", lack.text());
+    let change = lack.change().filter(|_| code == Code::HoldInForce).unwrap_or(code.change());
+    answer.reasons.push(Reason { rests_on, change, ..Reason::of(code, id, through, text) });
 }
 
 fn weigh_accounts(state: &State, answer: &mut Verdict, asset: AssetId, now: Time) {
@@ -180,8 +164,7 @@ fn weigh_accounts(state: &State, answer: &mut Verdict, asset: AssetId, now: Time
                 _ => continue,
             },
         };
-        let through = asset;
-        answer.reasons.push(Reason { code, about: id.to_string(), through, text, rests_on: None });
+        answer.reasons.push(Reason::of(code, id, asset, text));
     }
 }
 
@@ -200,10 +183,9 @@ fn weigh_clearances(
     }
     for (through, asset) in near {
         if let Some(clearance) = asset.clearance.filter(|open| Some(*open) != mine) {
-            let about = clearance.to_string();
             let text = format!("is open on {through}");
             let code = Code::ClearanceOutstanding;
-            answer.reasons.push(Reason { code, about, through, text, rests_on: None });
+            answer.reasons.push(Reason::of(code, clearance, through, text));
         }
     }
 }

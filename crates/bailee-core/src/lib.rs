@@ -22,6 +22,7 @@ mod apply;
 pub mod asset;
 mod check;
 mod command;
+pub mod copies;
 mod counted;
 pub mod coverage;
 pub mod custody;
@@ -60,8 +61,8 @@ pub use check::{Violation, check};
 pub use command::{Action, Command, Continue, NewAsset, NewDemand, Reason, Triage};
 pub use counted::counted;
 pub use decide::{
-    Decision, LONGEST_EXHIBIT_NAME, LONGEST_NOTE, MOST_EXHIBITS, decide, names_something, owed,
-    radius,
+    Decision, LONGEST_EXHIBIT_NAME, LONGEST_NOTE, MOST_EXHIBITS, coming_with, decide,
+    names_something, owed, radius, verb,
 };
 pub use event::{By, Event, Fact, Record};
 pub use image::{ImageError, from_image, to_image};

@@ -103,6 +103,12 @@ impl Party {
         self.roles.contains(&role)
     }
 
+    /// True if it may act for the provider: staff or counsel, and not erased. Whose address is free
+    /// again for somebody else is nobody of the house any more.
+    pub fn in_office(&self) -> bool {
+        self.erased.is_none() && (self.is(Role::Staff) || self.is(Role::Counsel))
+    }
+
     /// Its name, or a placeholder after erasure.
     pub fn name(&self) -> &str {
         self.who.as_ref().map_or("(erased)", |who| &who.name)

@@ -42,7 +42,7 @@ codes! {
     AlreadyDone "already_done" "nothing: it is so already"
     BadValue "bad_value" "correct the value"
     ReasonTooLong "reason_too_long" "shorten it, and hand in the long text as a document"
-    IdentifierTaken "identifier_taken" "use the asset that has it, or record a copy or merge"
+    IdentifierTaken "identifier_taken" "use the asset that has it, or leave the identifier out"
     LineageCycle "lineage_cycle" "an asset cannot be part or copy of itself"
     ChannelTaken "channel_taken" "register as the same person"
     NotYourData "not_your_data" "only the owner of the account may ask"
@@ -52,6 +52,7 @@ codes! {
     ExtensionExhausted "extension_exhausted" "add another basis"
     NotSilent "not_silent" "place a silent hold over the same scope"
     NotExtendable "not_extendable" "add another basis"
+    MatterClosed "matter_closed" "name an open matter, or open a new one"
     MatterNeedsHolds "matter_has_holds" "release the matter's holds first"
     ApproverIsProposer "approver_is_proposer" "another person must approve"
     ApproverRepeats "approver_repeats" "a third person must approve"
@@ -93,12 +94,19 @@ pub struct Refusal {
     pub about: String,
     /// What is so, in words.
     pub text: String,
+    /// What would change the answer: as the code says, unless it is known better.
+    pub change: &'static str,
 }
 
 impl Refusal {
     /// Builds a refusal about one thing.
     pub fn new(code: Code, about: impl fmt::Display, text: impl Into<String>) -> Refusal {
-        Refusal { code, about: about.to_string(), text: text.into() }
+        Refusal { code, about: about.to_string(), text: text.into(), change: code.change() }
+    }
+
+    /// With what would change this very answer.
+    pub(crate) fn with_change(self, change: &'static str) -> Refusal {
+        Refusal { change, ..self }
     }
 
     /// The thing named does not exist.
@@ -109,8 +117,8 @@ impl Refusal {
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Refusal { code, about, text } = self;
-        write!(f, "{}: {about} {text}; {}", code.as_str(), code.change())
+        let Refusal { code, about, text, change } = self;
+        write!(f, "{}: {about} {text}; {change}", code.as_str())
     }
 }
 

@@ -109,7 +109,7 @@ pub struct State {
     pub(crate) open_clearances: BTreeSet<ClearanceId>,
     /// Duties that nobody has discharged.
     pub(crate) open_duties: BTreeSet<DutyId>,
-    /// Day -> assets let go of on it, by clearance reserved (rate limits).
+    /// Day -> assets let go of on it, by clearance reserved, each once (rate limits).
     pub(crate) let_go: BTreeMap<i64, Vec<AssetId>>,
     /// Token hash -> token.
     pub(crate) token_hashes: BTreeMap<[u8; 32], TokenId>,

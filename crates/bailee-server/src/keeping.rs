@@ -5,18 +5,20 @@
 //! Invariants: a custody unit is one source asset, a tenant is one account, so that keys of one
 //! owner never open another's data; `taken` is the time before the first byte was read.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bailee_core::asset::Fate;
 use bailee_core::custody;
-use bailee_core::id::{AssetId, PartyId, SnapshotId};
+use bailee_core::disposition::DispositionKind;
+use bailee_core::id::{AssetId, ClearanceId, PartyId, SnapshotId};
 use bailee_core::{Action, By, Command, Event, State};
 use bailee_store::{DiskObjects, DiskSlot, Objects, Slot, SlotError, Unwritable};
 use bailee_vault::{
     Budget, Contents, Entry, FileReader, Kek, Pattern, Problem, Progress, ReindexReport,
     RepairReport, RestoreReport, ScrubRun, SnapshotReport, Source, Unchanged, Vault, VaultError,
-    repair_packs, scrub_some,
+    kept_snapshots, repair_packs, scrub_some,
 };
 use bailee_vault::{SnapshotId as VaultId, VerifyReport};
 
@@ -47,6 +49,16 @@ pub enum KeepError {
         snapshot: SnapshotId,
         /// What that was taken of.
         of: AssetId,
+    },
+    /// It was here.
+    #[error("{snapshot} was {how} under {clearance}")]
+    LetGo {
+        /// Which.
+        snapshot: SnapshotId,
+        /// Expired, erased, or handed over.
+        how: &'static str,
+        /// Under which clearance, whose certificate says more.
+        clearance: ClearanceId,
     },
     /// A house in memory has no vault key.
     #[error("this house has no directory, so no vault")]
@@ -166,6 +178,8 @@ pub fn preserve(
     let vault = vault(house)?;
     let taken = house.clock().now();
     let preserved = vault.preserve_with(&tenant, &unit, &source, unchanged, progress)?;
+    // A clock that was set back meanwhile: the earlier time claims less.
+    let taken = taken.min(house.clock().now());
     let count = |all: usize| u32::try_from(all).unwrap_or(u32::MAX);
     let record = Action::RecordSnapshot {
         source: asset,
@@ -232,7 +246,10 @@ pub struct Scrubbed {
 pub fn scrub(house: &House, budget: Budget) -> Result<Scrubbed, KeepError> {
     let dir = house.dir().ok_or(KeepError::NoVault)?;
     let place = Place { slot: DiskSlot::new(dir, "scrub"), forgotten: Mutex::default() };
-    let run = scrub_some(&**house.packs()?, &place, budget)?;
+    let mut run = scrub_some(&**house.packs()?, &place, budget)?;
+    let lost = missing(house)?.into_iter();
+    let lost = lost.map(|(snapshot, what)| Problem { path: snapshot.to_string().into(), what });
+    run.report.problems.extend(lost);
     let forgotten = place.forgotten.into_inner().unwrap_or_else(PoisonError::into_inner);
     Ok(Scrubbed { run, forgotten })
 }
@@ -256,6 +273,35 @@ impl Slot for Place {
         *self.forgotten.lock().unwrap_or_else(PoisonError::into_inner) = forgotten;
         Ok(())
     }
+}
+
+/// Snapshots that the log has as kept and the store does not have by name, with the words for it.
+/// Needs no key; a house in memory has no store that keeps.
+///
+/// # Errors
+/// The store or the house does not answer.
+pub(crate) fn missing(house: &House) -> Result<Vec<(SnapshotId, String)>, KeepError> {
+    let before = house.with_state(kept)?;
+    if before.is_empty() || house.dir().is_none() {
+        return Ok(Vec::new());
+    }
+    let there = kept_snapshots(&**house.packs()?)?;
+    // What is let go of meanwhile is not missing.
+    let after = house.with_state(kept)?;
+    let gone = before.into_iter().filter(|(id, name)| {
+        after.contains_key(id) && !name.parse().is_ok_and(|name: VaultId| there.contains(&name))
+    });
+    let words = |name| format!("the log has it as kept and the store has no snapshot {name}");
+    Ok(gone.map(|(id, name)| (id, words(name))).collect())
+}
+
+/// What the log has as kept, with no letting-go at work on it, by the vault's names.
+fn kept(s: &State) -> BTreeMap<SnapshotId, String> {
+    let here = |asset: AssetId| {
+        s.assets.get(asset).is_some_and(|a| a.fate == Fate::Kept && a.clearance.is_none())
+    };
+    let all = s.snapshots.iter().filter(|(_, one)| here(one.asset));
+    all.map(|(id, one)| (id, one.vault_id.clone())).collect()
 }
 
 /// Makes the index again from the packs, for everyone whose data the log says is kept.
@@ -323,12 +369,29 @@ pub fn browse(house: &House, snapshot: SnapshotId) -> Result<(Vec<Entry>, Conten
 /// Where the vault has a snapshot: its tenant, and the vault's own name for it.
 ///
 /// # Errors
-/// [`KeepError::NotFound`]; the house does not answer.
+/// [`KeepError::NotFound`]; [`KeepError::LetGo`]; the house does not answer.
 pub fn locate(house: &House, id: SnapshotId) -> Result<(String, VaultId), KeepError> {
     let found = house.with_state(|s| {
         let snapshot = s.snapshots.get(id)?;
-        Some((tenant(s, snapshot.asset), snapshot.vault_id.clone()))
+        Some((tenant(s, snapshot.asset), snapshot.vault_id.clone(), let_go(s, snapshot.asset)))
     })?;
-    let (tenant, vault_id) = found.ok_or_else(|| KeepError::NotFound(id.to_string()))?;
+    if let Some((_, _, Some((how, clearance)))) = found {
+        return Err(KeepError::LetGo { snapshot: id, how, clearance });
+    }
+    let (tenant, vault_id, _) = found.ok_or_else(|| KeepError::NotFound(id.to_string()))?;
     Ok((tenant, vault_id.parse()?))
+}
+
+/// How a snapshot, asked as the asset it is, left.
+fn let_go(s: &State, asset: AssetId) -> Option<(&'static str, ClearanceId)> {
+    let id = match s.assets.get(asset)?.fate {
+        Fate::HandedOver(id, _) => return Some(("handed over", id)),
+        Fate::Destroyed(id) => id,
+        Fate::Kept | Fate::Unknown(_) | Fate::Partial(_) => return None,
+    };
+    let disposition = s.clearances.get(id)?.disposition;
+    match s.dispositions.get(disposition)?.kind {
+        DispositionKind::Erase => Some(("erased", id)),
+        _ => Some(("expired", id)),
+    }
 }

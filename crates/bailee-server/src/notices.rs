@@ -22,7 +22,7 @@ use bailee_core::disposition::{Disposition, DispositionKind};
 use bailee_core::hold::HoldStatus;
 use bailee_core::id::{AssetId, DemandId, DispositionId, NoticeId, ObjectionId, PartyId};
 use bailee_core::notice::{About, Notice};
-use bailee_core::{Event, Record, State, coverage, disclosure, view};
+use bailee_core::{Event, Record, State, coming_with, coverage, disclosure, view};
 use bailee_post::{Attachment, Mailbox};
 
 use crate::house::{House, HouseError};
@@ -94,7 +94,11 @@ fn proposal(
     reference: &str,
 ) -> String {
     let Some(found) = s.dispositions.get(id) else { return String::new() };
-    let known = theirs_to_know(s, to, &found.assets);
+    let takes = found.kind == DispositionKind::Transfer && found.to == Some(to);
+    let known = match takes {
+        true => found.assets.clone(),
+        false => theirs_to_know(s, to, &found.assets),
+    };
     let days = found.waiting_days.max(s.policy.waiting_days);
     let mut text = format!(
         "It is proposed to end the keeping of the assets listed below ({id}).\n\n{}\n\nNothing \
@@ -110,6 +114,34 @@ fn proposal(
         let label = s.assets.get(asset).map(|a| a.label.to_string()).unwrap_or_default();
         _ = writeln!(text, "{asset}  {label}");
     }
+    if takes {
+        text.push_str(&comes_along(s, to, id, found));
+    }
+    text
+}
+
+/// What a transferee takes over with the goods. The words are the same whether one of the holds is
+/// silent or none, so that they tell of none.
+fn comes_along(s: &State, to: PartyId, id: DispositionId, found: &Disposition) -> String {
+    let holds = coming_with(s, found, to);
+    if holds.is_empty() {
+        return "\nNo hold comes with it as of now; what comes later you would have to accept.\n"
+            .into();
+    }
+    let mut text =
+        "\nThese holds come with it. Each is yours to accept by name before anything is \
+                    handed over; until then nothing is:\n\n"
+            .to_owned();
+    for hold in holds {
+        let accepted = if found.accepted.contains(&hold) { "  accepted" } else { "" };
+        _ = writeln!(text, "{hold}{accepted}");
+    }
+    _ = write!(
+        text,
+        "\nTo accept one: `bailee disposition accept-hold {id} H-n`, or the same over the API, in \
+         your name. What is held, and why, is between you and us: say nothing of it to the owner \
+         of the data or to anybody else.\n"
+    );
     text
 }
 

@@ -49,15 +49,17 @@ pub(super) fn apply(s: &mut State, r: &Record) -> Applied {
         Event::ClearanceFinished { clearance, .. } => finished(s, r, *clearance),
         Event::ClearanceAborted { clearance, gone } => {
             let fate = (*gone > 0).then_some(Fate::Partial(*clearance));
-            close(s, *clearance, ClearanceStatus::Aborted, fate)
+            let found = row(&mut s.clearances, *clearance)?;
+            (found.gone, found.report) = (*gone, Some(r.seq));
+            close(s, (*clearance, r.at), ClearanceStatus::Aborted, fate)
         }
-        Event::ClearanceRevoked { clearance, .. } => revoked(s, *clearance),
+        Event::ClearanceRevoked { clearance, .. } => revoked(s, *clearance, r.at),
         Event::ClearanceExpired { clearance } => {
-            close(s, *clearance, ClearanceStatus::Expired, None)
+            close(s, (*clearance, r.at), ClearanceStatus::Expired, None)
         }
         Event::ClearanceLost { clearance } => {
             let fate = Some(Fate::Unknown(*clearance));
-            close(s, *clearance, ClearanceStatus::Lost, fate)
+            close(s, (*clearance, r.at), ClearanceStatus::Lost, fate)
         }
         other => Err(format!("{} is not of dispositions", other.name())),
     }
@@ -80,6 +82,9 @@ fn reserved(s: &mut State, r: &Record) -> Applied {
         against: Vec::new(),
         untold,
         certificate: None,
+        ended: None,
+        gone: 0,
+        report: None,
     };
     push(&mut s.clearances, *clearance, new)?;
     let kind = row(&mut s.dispositions, *disposition)?.kind;
@@ -88,7 +93,11 @@ fn reserved(s: &mut State, r: &Record) -> Applied {
     }
     s.open_clearances.insert(*clearance);
     s.agenda.insert((*expires, Due::Clearance(*clearance)));
-    s.let_go.entry(r.at.day()).or_default().push(*asset);
+    let today = s.let_go.entry(r.at.day()).or_default();
+    // An asset that is tried again is the same asset.
+    if !today.contains(asset) {
+        today.push(*asset);
+    }
     Ok(())
 }
 
@@ -113,13 +122,13 @@ fn forget_due(s: &mut State, id: ClearanceId) -> Applied {
 }
 
 /// A demand came first. One that had begun keeps its due time: the agent reports, or is lost.
-fn revoked(s: &mut State, id: ClearanceId) -> Applied {
+fn revoked(s: &mut State, id: ClearanceId, at: Time) -> Applied {
     match row(&mut s.clearances, id)?.status {
         ClearanceStatus::Begun(lease) => {
             row(&mut s.clearances, id)?.status = ClearanceStatus::Stopping(lease);
             Ok(())
         }
-        ClearanceStatus::Reserved(_) => close(s, id, ClearanceStatus::Revoked, None),
+        ClearanceStatus::Reserved(_) => close(s, (id, at), ClearanceStatus::Revoked, None),
         _ => Ok(()),
     }
 }
@@ -138,7 +147,7 @@ fn finished(s: &mut State, r: &Record, id: ClearanceId) -> Applied {
     let whole = custody::going(s, kind, &[asset]);
     let parts = whole.iter().flat_map(|asset| crate::coverage::subtree(s, *asset));
     let parts: Vec<_> = parts.map(|(id, _)| id).collect();
-    close(s, id, ClearanceStatus::Finished, None)?;
+    close(s, (id, r.at), ClearanceStatus::Finished, None)?;
     for part in parts {
         let part = row(&mut s.assets, part)?;
         if part.fate.is_here() {
@@ -149,10 +158,16 @@ fn finished(s: &mut State, r: &Record, id: ClearanceId) -> Applied {
 }
 
 /// Ends a clearance; `fate` is the asset's new one, if it changes.
-fn close(s: &mut State, id: ClearanceId, status: ClearanceStatus, fate: Option<Fate>) -> Applied {
+fn close(
+    s: &mut State,
+    (id, at): (ClearanceId, Time),
+    status: ClearanceStatus,
+    fate: Option<Fate>,
+) -> Applied {
     forget_due(s, id)?;
     let clearance = row(&mut s.clearances, id)?;
     clearance.status = status;
+    clearance.ended = Some(at);
     let clearance = clearance.clone();
     for asset in custody::under(s, &clearance) {
         let asset = row(&mut s.assets, asset)?;

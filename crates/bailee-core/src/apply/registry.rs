@@ -42,8 +42,10 @@ pub(super) fn apply(s: &mut State, r: &Record) -> Applied {
             (found.lifecycle, found.place) = (*lifecycle, place.as_str().into());
             Ok(())
         }
-        Event::AssetRelabelled { asset, label, identifiers } => {
+        Event::AssetRelabelled { asset, label, identifiers, bytes } => {
             let found = row(&mut s.assets, *asset)?;
+            // What a copy of it has to cover does not shrink by somebody's word.
+            found.bytes = found.bytes.max(bytes.unwrap_or(0));
             found.label = label.as_str().into();
             let new = |i: &&Identifier| !found.identifiers.iter().any(|j| j.normal() == i.normal());
             let added: Vec<Identifier> = identifiers.iter().filter(new).cloned().collect();

@@ -22,7 +22,7 @@ use crate::state::State;
 use crate::time::Time;
 
 /// The verb under which the gate is asked.
-pub(crate) fn verb(kind: DispositionKind) -> Verb {
+pub fn verb(kind: DispositionKind) -> Verb {
     match kind {
         DispositionKind::Transfer => Verb::Transfer,
         DispositionKind::Erase => Verb::Erase,
@@ -80,7 +80,7 @@ fn ask_gate(
                 n => format!(" (and {} against {asset})", counted(n, "more reason")),
             };
             let text = format!("{}{more}", reason.text);
-            Err(Refusal::new(reason.code, &reason.about, text))
+            Err(Refusal::new(reason.code, &reason.about, text).with_change(reason.change))
         }
     }
 }
@@ -145,6 +145,9 @@ fn check_canary(found: &Disposition, asset: AssetId) -> Result<(), Refusal> {
 
 fn check_rate(s: &State, asset: AssetId, now: Time) -> Result<(), Refusal> {
     let today: &[AssetId] = s.let_go.get(&now.day()).map_or(&[], Vec::as_slice);
+    if today.contains(&asset) {
+        return Ok(());
+    }
     let limit = s.policy.daily_limit;
     if today.len() >= limit as usize {
         let text = format!("has reached {}", counted(limit, "asset"));

@@ -369,7 +369,7 @@ pub(super) fn triage(
 
 pub(super) fn open_matter(s: &State, matter: MatterId) -> Result<(), Refusal> {
     if find(&s.matters, matter)?.closed {
-        return Err(Refusal::new(Code::AlreadyDone, matter, "is closed"));
+        return Err(Refusal::new(Code::MatterClosed, matter, "is closed"));
     }
     Ok(())
 }

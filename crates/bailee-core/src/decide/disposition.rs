@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 
 use super::{Decision, find, papers, reasoned};
-use crate::asset::AssetKind;
+use crate::asset::{Asset, AssetKind, IdentifierKind};
 use crate::command::Reason;
 use crate::coverage;
 use crate::custody;
@@ -50,7 +50,9 @@ pub(super) fn propose(
     let event = Event::DispositionProposed { disposition, kind, assets: assets.to_vec(), to };
     let mut facts = vec![reasoned(event, reason)];
     let going = custody::going(s, kind, assets);
-    facts.extend(notices(s, disposition, &going, owed_for(s, &going)));
+    let taker = taker(kind, to);
+    let owed: BTreeSet<PartyId> = owed_for(s, &going).into_iter().chain(taker).collect();
+    facts.extend(notices(s, disposition, (&going, taker), owed));
     Ok(facts)
 }
 
@@ -74,11 +76,23 @@ fn check_asset(s: &State, kind: DispositionKind, id: AssetId) -> Result<(), Refu
             let text = "is not a snapshot: name one of the custody unit that is to be erased";
             Err(Refusal::new(Code::WrongKind, id, text))
         }
+        // Refused before anybody is told: no clearance could be granted for it.
+        (DispositionKind::Return | DispositionKind::Transfer, false) if !is_bound(asset) => {
+            let refusal = Refusal::new(Code::NoSubject, id, "is not bound to a device");
+            Err(refusal.with_change(
+                "bind it to its device (`bailee asset relabel`, with --device), or preserve it and \
+                 hand over the snapshot",
+            ))
+        }
         (DispositionKind::Expire, false) => {
             Err(Refusal::new(Code::WrongKind, id, "is not a snapshot: it is sanitized"))
         }
         _ => Ok(()),
     }
+}
+
+fn is_bound(asset: &Asset) -> bool {
+    asset.identifiers.iter().any(|identifier| identifier.kind == IdentifierKind::Identity)
 }
 
 /// A server or drive that is still here, inside of the asset.
@@ -116,9 +130,27 @@ pub(super) fn check_receiver(
     Ok(())
 }
 
-/// Everyone owed a notice: owners, and requesters past and present.
+/// Everyone owed a notice: owners, requesters past and present, and who is to take custody over
+/// and has to accept what comes with it.
 pub fn owed(s: &State, disposition: &Disposition) -> BTreeSet<PartyId> {
-    owed_for(s, &custody::going(s, disposition.kind, &disposition.assets))
+    let owed = owed_for(s, &custody::going(s, disposition.kind, &disposition.assets));
+    owed.into_iter().chain(taker(disposition.kind, disposition.to)).collect()
+}
+
+fn taker(kind: DispositionKind, to: Option<PartyId>) -> Option<PartyId> {
+    to.filter(|_| kind == DispositionKind::Transfer)
+}
+
+/// Holds in force that come with what the party is to take over under this disposition, those it
+/// has accepted among them. Silent ones, too: nobody takes over what nobody told them of; but to an
+/// owner of the data, who has no business to learn of them so, they are not there.
+pub fn coming_with(s: &State, found: &Disposition, party: PartyId) -> Vec<HoldId> {
+    if taker(found.kind, found.to) != Some(party) {
+        return Vec::new();
+    }
+    let (owners, holds) = coverage::of_all(s, &found.assets);
+    let comes = |hold: &Hold| hold.in_force() && !(hold.silent && owners.contains(&party));
+    holds.into_iter().filter(|id| s.holds.get(*id).is_some_and(comes)).collect()
 }
 
 fn owed_for(s: &State, assets: &[AssetId]) -> BTreeSet<PartyId> {
@@ -137,11 +169,12 @@ fn owed_by(s: &State, assets: &[AssetId], counts: impl Fn(&Hold) -> bool) -> BTr
 fn notices(
     s: &State,
     disposition: DispositionId,
-    going: &[AssetId],
+    (going, taker): (&[AssetId], Option<PartyId>),
     owed: impl IntoIterator<Item = PartyId>,
 ) -> Vec<Fact> {
     let about = About::Disposition(disposition);
-    let open = owed_by(s, going, |hold| !hold.silent);
+    let mut open = owed_by(s, going, |hold| !hold.silent);
+    open.extend(taker);
     let (first, last): (Vec<_>, Vec<_>) = owed.into_iter().partition(|to| open.contains(to));
     let queue = |(n, to)| Event::NoticeQueued { notice: s.notices.next_after(n), to, about };
     first.into_iter().chain(last).enumerate().map(queue).map(Fact::of).collect()
@@ -163,7 +196,8 @@ pub(super) fn queue_notices(s: &State, disposition: DispositionId) -> Decision {
         let text = "has a notice to every party owed one";
         return Err(Refusal::new(Code::AlreadyDone, disposition, text));
     }
-    Ok(notices(s, disposition, &custody::going(s, found.kind, &found.assets), missing))
+    let going = custody::going(s, found.kind, &found.assets);
+    Ok(notices(s, disposition, (&going, taker(found.kind, found.to)), missing))
 }
 
 /// The disposition, if it can still go on.
@@ -288,9 +322,23 @@ pub(super) struct Approvals<'a> {
 }
 
 impl Approvals<'_> {
-    /// Those that still count: given for what is the radius now.
-    fn valid<'b>(&'b self, radius: &'b Radius) -> impl Iterator<Item = &'b Approval> {
-        self.given.iter().filter(move |approval| approval.radius == *radius)
+    /// Those that still count: given for what is the radius now, by somebody who is still here.
+    fn valid<'b>(&'b self, s: &'b State, radius: &'b Radius) -> impl Iterator<Item = &'b Approval> {
+        let here = |id| s.parties.get(id).is_some_and(|party| party.erased.is_none());
+        let counts = move |one: &&Approval| one.radius == *radius && here(one.by);
+        self.given.iter().filter(counts)
+    }
+
+    /// A proposal falls with the details of its proposer: the address may be another login by now.
+    fn stands(&self, s: &State, about: impl std::fmt::Display) -> Result<(), Refusal> {
+        match s.parties.get(self.proposer).and_then(|party| party.erased) {
+            None => Ok(()),
+            Some(at) => {
+                let text = format!("was proposed by {}, who was erased at {at}", self.proposer);
+                let change = "let somebody who is here propose it anew";
+                Err(Refusal::new(Code::NotProposed, about, text).with_change(change))
+            }
+        }
     }
 
     /// May `by` approve? True if that makes the approvals complete.
@@ -301,12 +349,13 @@ impl Approvals<'_> {
         by: PartyId,
         radius: &Radius,
     ) -> Result<bool, Refusal> {
+        self.stands(s, &about)?;
         let human = person(&s.parties, by);
         if human == person(&s.parties, self.proposer) {
             let text = format!("was proposed by the same person as {by}");
             return Err(Refusal::new(Code::ApproverIsProposer, about, text));
         }
-        let earlier: Vec<PartyId> = self.valid(radius).map(|approval| approval.by).collect();
+        let earlier: Vec<PartyId> = self.valid(s, radius).map(|approval| approval.by).collect();
         if earlier.iter().any(|other| person(&s.parties, *other) == human) {
             let text = format!("was approved by the same person as {by} already");
             return Err(Refusal::new(Code::ApproverRepeats, about, text));
@@ -327,9 +376,10 @@ impl Approvals<'_> {
         about: impl std::fmt::Display,
         radius: &Radius,
     ) -> Result<(), Refusal> {
-        let valid: Vec<PartyId> = self.valid(radius).map(|approval| approval.by).collect();
+        self.stands(s, &about)?;
+        let valid: Vec<PartyId> = self.valid(s, radius).map(|approval| approval.by).collect();
         if valid.len() < 2 {
-            let code = match self.given.len() > valid.len() {
+            let code = match self.given.iter().any(|approval| approval.radius != *radius) {
                 true => Code::RadiusChanged,
                 false => Code::ApprovalsMissing,
             };

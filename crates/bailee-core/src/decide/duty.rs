@@ -36,7 +36,9 @@ pub(super) fn discharge(s: &State, duty: DutyId, reason: &Reason) -> Decision {
 }
 
 pub(super) fn issue_token(s: &State, party: PartyId, scope: TokenScope, hash: Digest) -> Decision {
-    find(&s.parties, party)?;
+    if let Some(at) = find(&s.parties, party)?.erased {
+        return Err(Refusal::new(Code::AlreadyGone, party, format!("was erased at {at}")));
+    }
     if s.token_hashes.contains_key(&hash) {
         return Err(Refusal::new(Code::AlreadyDone, "the token", "is issued"));
     }

@@ -3,11 +3,13 @@
 //! Invariants: the erasure is itself recorded, with the positions it destroys; papers that a hold
 //! in force rests on are not erased, because later assets are matched against their words; neither
 //! are the details of an owner whose account is in use, because letters are matched against its
-//! label.
+//! label. With the details go the office and the tokens: an address that is free for somebody new
+//! must not leave the old login at work, or one person is two (rule 7). The last counsel stays.
 
 use super::{Decision, find};
 use crate::event::Event;
 use crate::id::PartyId;
+use crate::party::{Party, Role};
 use crate::refusal::{Code, Refusal};
 use crate::state::State;
 
@@ -30,6 +32,13 @@ pub(super) fn erase(s: &State, party: PartyId) -> Decision {
         let text = format!("is in use by {party}: a letter that names it has to find it");
         return Err(Refusal::new(Code::ErasureBlocked, id, text));
     }
+    let counsel = |party: &Party| party.in_office() && party.is(Role::Counsel);
+    let others = s.parties.iter().any(|(id, other)| id != party && counsel(other));
+    if counsel(found) && !others {
+        let text = "is the only counsel, and nobody could appoint another";
+        let refusal = Refusal::new(Code::ErasureBlocked, party, text);
+        return Err(refusal.with_change("register another counsel first"));
+    }
     papers.extend(&found.papers);
     papers.sort_unstable();
     papers.dedup();
@@ -37,5 +46,8 @@ pub(super) fn erase(s: &State, party: PartyId) -> Decision {
     if found.erased.is_some() && papers.is_empty() && positions.is_empty() {
         return Err(Refusal::new(Code::AlreadyDone, party, "is erased, and nothing came since"));
     }
-    Ok(vec![Event::DetailsErased { party, positions, papers }.into()])
+    let mut facts = vec![Event::DetailsErased { party, positions, papers }.into()];
+    let theirs = s.tokens.iter().filter(|(_, token)| token.party == party && !token.revoked);
+    facts.extend(theirs.map(|(token, _)| Event::TokenRevoked { token }.into()));
+    Ok(facts)
 }

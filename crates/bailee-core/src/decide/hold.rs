@@ -206,7 +206,8 @@ pub(super) fn propose_release(s: &State, hold: HoldId, reason: &Reason) -> Decis
         let text = "rests on a demand that nobody has decided";
         return Err(Refusal::new(Code::HoldProvisional, hold, text));
     }
-    if found.release.is_some() {
+    let here = |id| s.parties.get(id).is_some_and(|party| party.erased.is_none());
+    if found.release.as_ref().is_some_and(|release| here(release.proposer)) {
         return Err(Refusal::new(Code::AlreadyDone, hold, "is proposed for release"));
     }
     if papers(reason).is_none() {

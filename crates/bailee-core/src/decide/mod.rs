@@ -24,9 +24,9 @@ mod snapshot;
 mod tick;
 mod volume;
 
-pub(crate) use clearance::verb;
+pub use clearance::verb;
 pub use demand::names_something;
-pub use disposition::{owed, radius};
+pub use disposition::{coming_with, owed, radius};
 pub use reason::{LONGEST_EXHIBIT_NAME, LONGEST_NOTE, MOST_EXHIBITS};
 
 use crate::command::{Action, Command, Reason};
@@ -65,8 +65,8 @@ pub fn decide(state: &State, command: &Command, now: Time) -> Decision {
         Action::MoveAsset { asset, lifecycle, place } => {
             registry::move_asset(s, *asset, *lifecycle, place)
         }
-        Action::RelabelAsset { asset, label, identifiers } => {
-            registry::relabel_asset(s, *asset, label, identifiers)
+        Action::RelabelAsset { asset, label, identifiers, bytes } => {
+            registry::relabel_asset(s, *asset, label, identifiers, *bytes)
         }
         Action::AssignAsset { asset, account } => registry::assign_asset(s, *asset, *account),
         Action::CopyAsset { asset, source } => registry::copy_asset(s, *asset, *source),
@@ -102,9 +102,8 @@ fn decide_letting_go(s: &State, command: &Command, now: Time) -> Decision {
     let by = command.by;
     match &command.action {
         Action::RecordSnapshot { source, root, vault_id, bytes, unreadable, changed, taken } => {
-            let taken = *taken.min(&now);
             let gaps = (*unreadable, *changed);
-            snapshot::record(s, (*source, *root, vault_id, *bytes, taken), gaps)
+            snapshot::record(s, (*source, *root, vault_id, *bytes, *taken), gaps, now)
         }
         Action::VerifySnapshot { snapshot, intact } => snapshot::verify(s, *snapshot, *intact),
         Action::ProposeDisposition { kind, assets, to, reason } => {

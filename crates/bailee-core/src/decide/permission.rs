@@ -1,12 +1,12 @@
 //! Permission: which roles may ask for what. A plain table, never the gate.
 //!
 //! Invariant: nothing here can make a demand not block or an asset clear: intake is open to
-//! everyone, and the gate does not look at roles.
+//! everyone, and the gate does not look at roles. Who is erased has no role any more.
 
 use crate::command::{Action, Triage};
 use crate::event::By;
 use crate::id::PartyId;
-use crate::party::{Role, person};
+use crate::party::{Party, Role, person};
 use crate::refusal::{Code, Refusal};
 use crate::state::State;
 
@@ -37,7 +37,10 @@ pub(super) fn may(state: &State, by: By, action: &Action) -> Result<(), Refusal>
             Need::Anyone | Need::House | Need::Appointment(_) => return Ok(()),
             Need::Person | Need::Counsel | Need::Party | Need::Own(_) => &[],
         },
-        By::Party(id) => &super::find(&state.parties, id)?.roles,
+        By::Party(id) => match super::find(&state.parties, id)? {
+            gone if gone.erased.is_some() => &[],
+            party => &party.roles,
+        },
     };
     let house = roles.contains(&Role::Staff) || roles.contains(&Role::Counsel);
     let allowed = match need {
@@ -78,7 +81,7 @@ fn is_house(roles: &[Role]) -> bool {
 }
 
 fn is_colleague(state: &State, party: PartyId) -> bool {
-    state.parties.get(party).is_some_and(|party| is_house(&party.roles))
+    state.parties.get(party).is_some_and(Party::in_office)
 }
 
 fn need(state: &State, action: &Action) -> Need {

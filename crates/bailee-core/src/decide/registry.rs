@@ -15,7 +15,7 @@ use crate::event::{Event, Fact};
 use crate::id::{AccountId, AssetId, EntityId, HoldId, PartyId};
 use crate::instrument::Catalogue;
 use crate::matching;
-use crate::party::{Role, Who, person};
+use crate::party::{ChannelKind, Role, Who, person};
 use crate::policy::Policy;
 use crate::refusal::{Code, Refusal};
 use crate::state::State;
@@ -61,6 +61,10 @@ pub(super) fn register_party(
 fn check_channels(s: &State, who: &Who, same: Option<PartyId>) -> Result<(), Refusal> {
     for channel in &who.channels {
         check_name("the address", &channel.address)?;
+        if channel.kind == ChannelKind::Email && !is_mail_address(&channel.address) {
+            let text = format!("{:?} is no mail address: name@host", channel.address);
+            return Err(Refusal::new(Code::BadValue, "the address", text));
+        }
         let Some(holder) = s.party_at(&channel.address) else { continue };
         if same.is_none_or(|same| person(&s.parties, same) != person(&s.parties, holder)) {
             let text = "is another party's address";
@@ -68,6 +72,17 @@ fn check_channels(s: &State, who: &Who, same: Option<PartyId>) -> Result<(), Ref
         }
     }
     Ok(())
+}
+
+/// Enough of one that a typing error is not taken for it: nothing could be delivered, and nobody
+/// would notice before a notice is due.
+fn is_mail_address(address: &str) -> bool {
+    let address = address.trim();
+    let strange = |c: char| c.is_whitespace() || c.is_control() || "<>,;:\"()[]\\".contains(c);
+    address.split_once('@').is_some_and(|(name, host)| {
+        let dotted = host.split('.').all(|label| !label.is_empty());
+        !name.is_empty() && dotted && !host.contains('@') && !address.contains(strange)
+    })
 }
 
 pub(super) fn change_party(s: &State, party: PartyId, who: &Who) -> Decision {
@@ -219,6 +234,7 @@ pub(super) fn relabel_asset(
     asset: AssetId,
     label: &str,
     identifiers: &[Identifier],
+    bytes: Option<u64>,
 ) -> Decision {
     check_here(s, asset)?;
     check_name("the asset", label)?;
@@ -227,6 +243,7 @@ pub(super) fn relabel_asset(
         asset,
         label: label.to_owned(),
         identifiers: identifiers.to_vec(),
+        bytes,
     };
     let mut facts = vec![Fact::of(event)];
     facts.extend(matched(s, asset, label, identifiers));

@@ -60,6 +60,11 @@ pub(super) fn approve(s: &State, rotation: RotationId, by: PartyId, now: Time) -
         let text = format!("was proposed by the same person as {by}");
         return Err(Refusal::new(Code::ApproverIsProposer, rotation, text));
     }
+    if let Some(at) = s.parties.get(found.proposer).and_then(|party| party.erased) {
+        let text = format!("was proposed by {}, who was erased at {at}", found.proposer);
+        let change = "cancel it, and let somebody who is here propose it anew";
+        return Err(Refusal::new(Code::NotProposed, rotation, text).with_change(change));
+    }
     let counsel = |id| s.parties.get(id).is_some_and(|party| party.is(Role::Counsel));
     if !counsel(by) && !counsel(found.proposer) {
         let text = "has counsel neither as proposer nor as approver";

@@ -4,11 +4,11 @@
 //! source reaches the copy, and satisfying a hold by a copy never frees the copy itself.
 
 use super::{Decision, find};
+use crate::copies;
 use crate::coverage;
 use crate::custody;
 use crate::demand::Digest;
 use crate::event::{Event, Fact};
-use crate::gate;
 use crate::id::{AssetId, HoldId, SnapshotId};
 use crate::policy::DutyKind;
 use crate::refusal::{Code, Refusal};
@@ -19,6 +19,7 @@ pub(super) fn record(
     s: &State,
     (source, root, vault_id, bytes, taken): (AssetId, Digest, &str, u64, Time),
     (unreadable, changed): (u32, u32),
+    now: Time,
 ) -> Decision {
     let asset = find(&s.assets, source)?;
     if !asset.fate.is_here() {
@@ -30,6 +31,11 @@ pub(super) fn record(
     }
     if vault_id.is_empty() || vault_id.len() > 256 {
         return Err(Refusal::new(Code::BadValue, "the snapshot", "needs a name in the vault"));
+    }
+    // It would count for holds and for data that come later.
+    if taken > now {
+        let text = format!("was begun at {taken}, which is to come");
+        return Err(Refusal::new(Code::BadValue, "the snapshot", text));
     }
     let event = Event::SnapshotRecorded {
         snapshot: s.snapshots.next(),
@@ -71,7 +77,7 @@ fn revoke_relying(s: &State, snapshot: SnapshotId) -> Vec<Fact> {
         let relies = |asset: AssetId| {
             let relies = move |hold: &HoldId| {
                 let hold = s.holds.get(*hold).filter(|hold| hold.in_force());
-                hold.and_then(|h| gate::satisfying_copy(s, h, asset)) == Some(snapshot)
+                hold.and_then(|h| copies::satisfying(s, h, asset)) == Some(snapshot)
             };
             coverage::holds(s, asset).into_keys().find(relies)
         };

@@ -211,7 +211,8 @@ rows! {
         kind assets proposer to notices objections approvals accepted done waiting_days cancelled
     }
     Clearance {
-        disposition asset subject status position reserved against untold certificate
+        disposition asset subject status position reserved against untold certificate ended
+        gone report
     }
     Duty { kind paged discharged }
     Token { party scope hash revoked }

@@ -109,7 +109,7 @@ pub(super) fn verdict(verdict: &Verdict) -> String {
             false => format!(", through {}", reason.through),
         };
         let (code, about, text) = (reason.code.as_str(), &reason.about, &reason.text);
-        lines.push(format!("{code}: {about} {text}{through}; {}", reason.code.change()));
+        lines.push(format!("{code}: {about} {text}{through}; {}", reason.change));
     }
     let satisfied: Vec<String> =
         verdict.satisfied.iter().map(|(hold, _)| format!("{hold} by a verified copy")).collect();

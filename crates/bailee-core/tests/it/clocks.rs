@@ -199,7 +199,7 @@ fn a_closed_matter_takes_no_new_hold() {
     house.release(HoldId(1));
     house.days(14);
     house.yes(STAFF, Action::CloseMatter { matter });
-    assert_eq!(house.no(STAFF, place), Code::AlreadyDone);
+    assert_eq!(house.no(STAFF, place), Code::MatterClosed);
 }
 
 #[test]

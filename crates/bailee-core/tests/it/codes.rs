@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use bailee_core::disposition::DispositionKind;
 use bailee_core::id::*;
+use bailee_core::party::{Channel, ChannelKind, Role, Who};
 use bailee_core::rotation::KeyEnd;
 use bailee_core::{
     Action, Code, LONGEST_EXHIBIT_NAME, LONGEST_NOTE, MOST_EXHIBITS, NewAsset, Reason, Refusal,
@@ -55,8 +56,19 @@ fn with_clearance(act: fn(&mut House, ClearanceId) -> Code) -> Code {
     act(&mut house, id)
 }
 
+/// The code with which a demand is not filed in a closed matter.
+fn into_a_closed_matter() -> Code {
+    let mut house = House::new();
+    let (demand, _) = house.demand(letter("Nora", "keep mega store"));
+    house.yes(STAFF, Action::OpenMatter { title: "a case".into() });
+    house.yes(STAFF, Action::CloseMatter { matter: MatterId(1) });
+    let triage = Triage::Accept(Some(MatterId(1)));
+    house.no(STAFF, Action::DecideDemand { demand, triage, reason: because() })
+}
+
 fn of_the_gate() -> Vec<Case> {
     vec![
+        (Code::MatterClosed, into_a_closed_matter),
         (Code::HoldInForce, || {
             reserve_after(|house, asset| _ = house.hold(on_assets(&[asset]), "letter"))
         }),
@@ -451,4 +463,57 @@ fn reasons_have_a_length_and_every_note_up_to_it_is_taken() {
     // A demand is never refused for its length (rule 1).
     let text = longest.note.repeat(3);
     house.demand(letter("Nora New", &text));
+}
+
+#[test]
+fn a_mail_address_that_is_none_is_refused_where_a_person_types_it() {
+    let mut house = House::new();
+    for (address, good) in [
+        ("notmail", false),
+        ("@host.example", false),
+        ("a@", false),
+        ("a@b@c", false),
+        ("a b@host.example", false),
+        ("Ada <a@host.example>", false),
+        ("a@host..example", false),
+        ("a@host.example", true),
+        (" o'neil+x@mail.host.example ", true),
+        ("root@localhost", true),
+    ] {
+        let channels = vec![Channel { kind: ChannelKind::Email, address: address.into() }];
+        let who = Who { name: "Typed".into(), channels };
+        let change = Action::ChangeParty { party: REQUESTER, who: who.clone() };
+        let add = Action::RegisterParty { who, roles: vec![Role::Owner], same_person_as: None };
+        match good {
+            true => drop(house.yes(STAFF, change)),
+            false => {
+                assert_eq!(house.no(STAFF, change), Code::BadValue, "{address}");
+                assert_eq!(house.no(STAFF, add), Code::BadValue, "{address}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_no_clearance_could_hand_over_is_refused_when_it_is_proposed() {
+    let mut house = House::new();
+    let bucket = house.asset(NewAsset { identifiers: vec![], ..new_asset(1) });
+    let propose = |kind, to| Action::ProposeDisposition {
+        kind,
+        assets: vec![bucket],
+        to: Some(to),
+        reason: because(),
+    };
+    let back = propose(DispositionKind::Return, OWNER);
+    let sale = propose(DispositionKind::Transfer, TRANSFEREE);
+    assert_eq!(house.no(STAFF, back.clone()), Code::NoSubject);
+    assert_eq!(house.no(STAFF, sale), Code::NoSubject);
+    let identity = bailee_core::asset::IdentifierKind::Identity;
+    house.system(Action::RelabelAsset {
+        asset: bucket,
+        label: "bound".into(),
+        identifiers: vec![identifier(identity, &hex(&subject(1)))],
+        bytes: None,
+    });
+    house.yes(STAFF, back);
 }

@@ -42,7 +42,7 @@ fn every_snapshot_of_the_unit_goes_and_nothing_else() {
     house.days(31);
     house.approve(x);
     let approved = &house.state.dispositions.get(x).unwrap().approvals;
-    assert!(approved.iter().all(|approval| approval.radius.bytes == 20), "{approved:?}");
+    assert!(approved.iter().all(|approval| approval.radius.bytes == 2000), "{approved:?}");
     let id = house.begin(x, two, 7);
     assert_eq!(house.gate(one), [Code::ClearanceOutstanding], "the sibling is on its way too");
     house.finish(id);

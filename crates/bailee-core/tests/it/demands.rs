@@ -26,6 +26,7 @@ fn a_letter_names_what_is_here_in_any_spelling_and_what_comes_later() {
         asset: other,
         label: "srv-0002".into(),
         identifiers: vec![],
+        bytes: None,
     });
     assert_eq!(house.gate(other), [Code::HoldProvisional]);
     let account = house.state.accounts.next();

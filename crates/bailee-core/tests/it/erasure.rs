@@ -1,9 +1,10 @@
 //! Rule 10 by example: erasure forgets the person and breaks nothing. A replay of the journal
 //! without the destroyed sections gives the state that the erasure left.
 
+use bailee_core::disposition::DispositionKind;
 use bailee_core::id::*;
-use bailee_core::party::Who;
-use bailee_core::{Action, Code, Event, Intent, NewAsset, plan};
+use bailee_core::party::{Role, Who};
+use bailee_core::{Action, Code, Event, Intent, NewAsset, TokenScope, plan};
 
 use crate::house::*;
 
@@ -122,8 +123,72 @@ fn notices_to_an_erased_party_end_with_a_human() {
     let asset = house.asset(NewAsset { accounts: vec![MEGA], ..new_asset(1) });
     house.end_accounts();
     house.yes(COUNSEL, ERASE(OWNER));
-    house.propose(bailee_core::disposition::DispositionKind::Sanitize, &[asset]);
+    house.propose(DispositionKind::Sanitize, &[asset]);
     let names = ["NoticeEvidence", "NoticeEscalated", "DutyRaised"];
     assert_eq!(House::names(&house.days(7)), names);
     assert_eq!(house.days(7), []);
+}
+
+#[test]
+fn who_is_erased_is_out_of_office_and_one_person_is_not_two() {
+    let mut house = House::new();
+    let asset = house.server(1);
+    let hold = house.hold(on_assets(&[asset]), "letter");
+    house.end_accounts();
+    let token = |party, n: u8| {
+        let scope = TokenScope::Operator;
+        Action::IssueToken { party, scope, hash: [n; 32] }
+    };
+    house.yes(COUNSEL, token(STAFF, 1));
+    house.yes(COUNSEL, token(OPS, 2));
+    let x = house.propose(DispositionKind::Sanitize, &[asset]);
+    house.yes(STAFF, Action::ProposeRelease { hold, reason: because() });
+    house.yes(OPS, Action::ApproveRelease { hold });
+    let names = House::names(&house.yes(COUNSEL, ERASE(STAFF)));
+    assert_eq!(names, ["DetailsErased", "TokenRevoked"]);
+    assert!(house.state.token(&[1; 32]).is_none() && house.state.token(&[2; 32]).is_some());
+    assert!(replay_erased(&house) == house.state);
+    // The address is free for somebody new, who may be the same human being.
+    let again = house.state.parties.next();
+    let register = Action::RegisterParty {
+        who: who("Stan Staff"),
+        roles: vec![Role::Staff],
+        same_person_as: None,
+    };
+    house.yes(COUNSEL, register);
+    assert_eq!(house.no(COUNSEL, token(STAFF, 3)), Code::AlreadyGone);
+    let approve = Action::ApproveDisposition { disposition: x };
+    assert_eq!(house.no(STAFF, approve.clone()), Code::NotPermitted);
+    assert_eq!(house.no(again, approve), Code::NotProposed);
+    assert_eq!(house.no(again, Action::ApproveRelease { hold }), Code::NotProposed);
+    house.yes(OPS, Action::ProposeRelease { hold, reason: because() });
+    for by in [ALIAS, COUNSEL] {
+        house.yes(by, Action::ApproveRelease { hold });
+    }
+    // What the erased one approved does not count either.
+    let y = house.state.dispositions.next();
+    let (kind, assets, reason) = (DispositionKind::Sanitize, vec![asset], because());
+    house.yes(OPS, Action::ProposeDisposition { kind, assets, to: None, reason });
+    house.prove_notices(y);
+    house.days(31);
+    house.yes(again, Action::ApproveDisposition { disposition: y });
+    house.yes(COUNSEL, ERASE(again));
+    house.yes(COUNSEL, Action::ApproveDisposition { disposition: y });
+    let reserve = house.reserve_action(y, asset, 1);
+    assert_eq!(house.no(OPS, reserve.clone()), Code::ApprovalsMissing);
+    house.yes(ALIAS, Action::ApproveDisposition { disposition: y });
+    house.yes(OPS, reserve);
+}
+
+#[test]
+fn the_last_counsel_stays() {
+    let mut house = House::new();
+    assert_eq!(house.no(COUNSEL, ERASE(COUNSEL)), Code::ErasureBlocked);
+    let roles = vec![Role::Counsel];
+    let second = house.state.parties.next();
+    let (who, same_person_as) = (who("Cleo Counsel"), None);
+    house.yes(COUNSEL, Action::RegisterParty { who, roles, same_person_as });
+    house.yes(COUNSEL, ERASE(COUNSEL));
+    assert_eq!(house.no(COUNSEL, ERASE(REQUESTER)), Code::NotPermitted);
+    assert_eq!(house.no(second, ERASE(second)), Code::ErasureBlocked);
 }

@@ -337,12 +337,18 @@ impl House {
     }
 
     pub(crate) fn snapshot(&mut self, source: AssetId) -> SnapshotId {
+        let bytes = self.state.assets.get(source).unwrap().bytes.max(10);
+        self.copy_of(source, bytes)
+    }
+
+    /// A verified copy with so many bytes.
+    pub(crate) fn copy_of(&mut self, source: AssetId, bytes: u64) -> SnapshotId {
         let snapshot = self.state.snapshots.next();
         self.system(Action::RecordSnapshot {
             source,
             root: [snapshot.0 as u8; 32],
             vault_id: format!("v{}", snapshot.0),
-            bytes: 10,
+            bytes,
             unreadable: 0,
             changed: 0,
             taken: self.now,

@@ -216,6 +216,7 @@ fn what_becomes_known_under_a_clearance_revokes_it_in_the_same_append() {
             asset,
             label: "old vault".into(),
             identifiers: vec![],
+            bytes: None,
         }),
         ("assign", |asset| Action::AssignAsset { asset, account: BLUE }),
         ("copy", |asset| Action::CopyAsset { asset, source: AssetId(2) }),
@@ -494,4 +495,33 @@ fn a_server_with_drives_in_it_is_not_sanitized_by_wiping_one_of_them() {
     let (kind, assets) = (DispositionKind::Sanitize, vec![server]);
     let whole = Action::ProposeDisposition { kind, assets, to: None, reason: because() };
     assert_eq!(house.no(STAFF, whole), Code::WrongKind);
+}
+
+#[test]
+fn a_day_counts_assets_and_not_attempts() {
+    let mut house = House::new();
+    let policy = Policy { daily_limit: 2, daily_limit_per_owner: 2, ..Policy::default() };
+    house.yes(COUNSEL, Action::SetPolicy(policy));
+    let assets = [1, 2, 3].map(|n| house.server(n));
+    house.end_accounts();
+    let all = assets.map(|asset| house.ready(DispositionKind::Sanitize, &[asset]));
+    for _ in 0..3 {
+        let clearance = house.begin(all[0], assets[0], 1);
+        house.system(Action::Abort { clearance, gone: 0, reason: because() });
+    }
+    for n in [0, 1] {
+        let clearance = house.begin(all[n], assets[n], n as u32 + 1);
+        house.finish(clearance);
+    }
+    let third = house.reserve_action(all[2], assets[2], 3);
+    assert_eq!(house.no(STAFF, third), Code::RateLimited);
+}
+
+#[test]
+fn what_is_gone_and_who_said_so_stays_with_the_clearance() {
+    let (mut house, asset, x) = House::about_to_go(1);
+    let clearance = house.begin(x, asset, 1);
+    let told = house.system(Action::Abort { clearance, gone: 100, reason: because() });
+    let found = house.state.clearances.get(clearance).unwrap();
+    assert_eq!((found.gone, found.report, found.ended), (100, Some(told[0].seq), Some(house.now)));
 }

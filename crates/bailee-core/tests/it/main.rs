@@ -5,6 +5,7 @@
 
 mod clocks;
 mod codes;
+mod copies;
 mod custody;
 mod demands;
 mod disclosure;

@@ -184,7 +184,8 @@ impl Play {
                     0 => vec![],
                     _ => vec![house::identifier(IdentifierKind::Wwn, pick(&SERIALS, c / 2))],
                 };
-                Action::RelabelAsset { asset, label: pick(&LABELS, c / 4).into(), identifiers }
+                let label = pick(&LABELS, c / 4).into();
+                Action::RelabelAsset { asset, label, identifiers, bytes: None }
             }
             1 => Action::AssignAsset { asset, account: id(&s.accounts, c) },
             2 => Action::CopyAsset { asset, source: id(&s.assets, c) },
@@ -289,7 +290,7 @@ impl Play {
                     source: id(&s.assets, b),
                     root: subject(s.assets.next().0),
                     vault_id: format!("v{b}"),
-                    bytes: 5,
+                    bytes: if one_in(7, b) { 0 } else { 1 << 40 },
                     unreadable: u32::from(one_in(9, c)),
                     changed: u32::from(one_in(11, c)),
                     taken: back,

@@ -66,6 +66,7 @@ struct Snapshot {
     asset: u32,
     taken: Time,
     whole: bool,
+    empty: bool,
     verified: bool,
 }
 
@@ -183,7 +184,7 @@ impl Naive {
                     self.grow(parent.0, at);
                 }
             }
-            Event::AssetRelabelled { asset, label, identifiers } => {
+            Event::AssetRelabelled { asset, label, identifiers, .. } => {
                 let asset = &mut self.assets[asset.0 as usize - 1];
                 asset.called.push(tokens(label));
                 for identifier in identifiers {
@@ -202,7 +203,9 @@ impl Naive {
                 self.assets[asset.0 as usize - 1].sources.insert(source.0);
                 self.grow(asset.0, at);
             }
-            Event::SnapshotRecorded { asset, source, unreadable, taken, changed, .. } => {
+            Event::SnapshotRecorded {
+                asset, source, unreadable, taken, bytes, changed, ..
+            } => {
                 let of = &self.assets[source.0 as usize - 1];
                 let (accounts, first, sources) = (of.accounts.clone(), of.first, [source.0].into());
                 self.assets.push(Asset { accounts, first, sources, ..Asset::default() });
@@ -211,6 +214,7 @@ impl Naive {
                     asset: asset.0,
                     taken: *taken,
                     whole: *unreadable == 0 && changed.is_none(),
+                    empty: *bytes == 0,
                     verified: false,
                 });
             }
@@ -449,6 +453,7 @@ impl Naive {
                 self.is_inside(asset, copy.source)
                     && copy.verified
                     && copy.whole
+                    && !copy.empty
                     && copy.taken >= hold.placed
                     && source.grown.is_none_or(|grown| copy.taken >= grown)
                     && !kept.gone

@@ -75,7 +75,7 @@ fn table() -> Vec<(May, Action)> {
         (House, Action::TerminateAccount { account }),
         (House, Action::RegisterAsset(new_asset(1))),
         (House, Action::MoveAsset { asset, lifecycle: Lifecycle::Stored, place: "x".into() }),
-        (House, Action::RelabelAsset { asset, label: "x".into(), identifiers: vec![] }),
+        (House, Action::RelabelAsset { asset, label: "".into(), identifiers: vec![], bytes: None }),
         (House, Action::AssignAsset { asset, account }),
         (House, Action::CopyAsset { asset, source: asset }),
         (House, Action::MatchDemand { demand, scope: Scope::default() }),

@@ -248,7 +248,7 @@ impl Tale {
             }
             2 => {
                 let (label, identifiers) = (place, vec![]);
-                self.by(STAFF, Action::RelabelAsset { asset, label, identifiers });
+                self.by(STAFF, Action::RelabelAsset { asset, label, identifiers, bytes: None });
             }
             3 => {
                 let snapshot = self.state.snapshots.next();

@@ -60,7 +60,7 @@ fn of_the_asking_side() -> Vec<Event> {
             part_of: Some(AssetId(1)), copy_of: vec![AssetId(2)], place: "rack 14".into(), bytes: u64::MAX,
         },
         Event::AssetMoved { asset, lifecycle: Lifecycle::Retired, place: String::new() },
-        Event::AssetRelabelled { asset, label: "x".into(), identifiers: vec![] },
+        Event::AssetRelabelled { asset, label: "x".into(), identifiers: vec![], bytes: None },
         Event::AssetAssigned { asset, account },
         Event::AssetCopied { asset, source: AssetId(1) },
         Event::DemandReceived {
@@ -202,6 +202,12 @@ fn of_the_answers() -> Vec<Event> {
             unreadable: 1,
             taken: Time(-5),
             changed: Some(25),
+        },
+        Event::AssetRelabelled {
+            asset: AssetId(70_000),
+            label: "x".into(),
+            identifiers: vec![],
+            bytes: Some(7),
         },
     ]
 }

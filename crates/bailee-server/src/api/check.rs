@@ -21,7 +21,7 @@ use utoipa::ToSchema;
 use crate::api::problem::Problem;
 use crate::documents;
 use crate::house::House;
-use crate::{clock, keys, probing, receipt, stamping};
+use crate::{clock, keeping, keys, probing, receipt, stamping};
 
 /// Entries read at once.
 const PAGE: usize = 4096;
@@ -104,6 +104,7 @@ pub fn check(house: &House, progress: &mut dyn FnMut(Step)) -> Result<CheckRepor
     }
     walk.attested(house, &mut report)?;
     walk.exhibits(house, &mut report, progress)?;
+    vault(house, &mut report);
     probing::bad(house)?.into_iter().for_each(|line| report.find(line));
     let mut missing = Vec::new();
     let find = &mut |finding| report.find(finding);
@@ -255,6 +256,16 @@ impl Walk {
             progress(Step::Exhibits(n as u64 + 1, total));
         }
         Ok(())
+    }
+}
+
+/// What the log has as kept against what the store has, by name: nothing of it is read.
+fn vault(house: &House, report: &mut CheckReport) {
+    match keeping::missing(house) {
+        Ok(missing) => {
+            missing.iter().for_each(|(snapshot, what)| report.find(format!("{snapshot}: {what}")));
+        }
+        Err(error) => report.find(format!("what is kept cannot be listed: {error}")),
     }
 }
 

@@ -52,8 +52,21 @@ pub fn perform(house: &House, request: Request, by: By) -> Result<Answer, Proble
     Ok(answer)
 }
 
-/// Refuses single steps of a clearance over what is in the vault.
+/// Refuses what only the machine that has the vault can state: what is in it, and single steps of a
+/// clearance over that.
 fn not_the_vaults(house: &House, action: &Action) -> Result<(), Problem> {
+    let stated = match action {
+        Action::RecordSnapshot { source, .. } => Some((source.to_string(), "`bailee preserve`")),
+        Action::VerifySnapshot { snapshot, .. } => {
+            Some((snapshot.to_string(), "`bailee snapshot verify`"))
+        }
+        _ => None,
+    };
+    if let Some((about, change)) = stated {
+        let detail = "is said to be in the vault, which only the server that has it can see";
+        let change = format!("use {change}, which does the work and records what that showed");
+        return Err(Problem::new(403, "done_by_the_vault", about, detail, &change));
+    }
     let (kind, about) = house.with_state(|s| match action {
         Action::Reserve { disposition, .. } => {
             (s.dispositions.get(*disposition).map(|found| found.kind), disposition.to_string())

@@ -138,8 +138,8 @@ fn status(code: Code) -> u16 {
 }
 
 impl From<Refusal> for Problem {
-    fn from(Refusal { code, about, text }: Refusal) -> Problem {
-        Problem::new(status(code), code.as_str(), about, text, code.change())
+    fn from(Refusal { code, about, text, change }: Refusal) -> Problem {
+        Problem::new(status(code), code.as_str(), about, text, change)
     }
 }
 
@@ -197,6 +197,12 @@ impl From<KeepError> for Problem {
             KeepError::Command(failure) => failure.into(),
             KeepError::House(error) => error.into(),
             KeepError::Vault(error) => error.into(),
+            KeepError::LetGo { snapshot, how, clearance } => {
+                let detail = format!("was {how} under {clearance}");
+                let change = format!("nothing: `bailee certificate {clearance}` says more");
+                let code = Code::AlreadyGone.as_str();
+                Problem::new(409, code, snapshot.to_string(), detail, &change)
+            }
             KeepError::IsSnapshot { asset, snapshot, of } => {
                 let change = "preserve the asset it was taken of; what is kept does not change";
                 let detail = format!("is {snapshot}, a snapshot of {of}");

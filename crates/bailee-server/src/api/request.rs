@@ -92,7 +92,13 @@ requests! {
     /// Records where an asset is now. Changes no coverage.
     MoveAsset { asset: String, lifecycle: Lifecycle, place: String }
     /// Gives an asset another label or further identifiers.
-    RelabelAsset { asset: String, label: String, #[serde(default)] identifiers: Vec<Identifier> }
+    RelabelAsset {
+        asset: String,
+        label: String,
+        #[serde(default)] identifiers: Vec<Identifier>,
+        /// Size of the device it is bound to; what is known already does not become less.
+        #[serde(default)] bytes: Option<u64>,
+    }
     /// Records that data of a further account is on an asset.
     AssignAsset { asset: String, account: String }
     /// Records that data of `source` is on an asset too.
@@ -140,7 +146,7 @@ requests! {
     ProposeRelease { hold: String, #[serde(default)] reason: Reason }
     /// Approves a proposed release.
     ApproveRelease { hold: String }
-    /// Records a snapshot in the vault.
+    /// Refused as `done_by_the_vault`: `/v1/transfers` preserves and records.
     RecordSnapshot {
         source: String,
         root: String,
@@ -150,7 +156,7 @@ requests! {
         #[serde(default)] changed: u32,
         taken: String,
     }
-    /// Records that a snapshot was read back whole, or was not intact.
+    /// Refused as `done_by_the_vault`: reading back records what it showed.
     VerifySnapshot { snapshot: String, intact: bool }
     /// Proposes to end the keeping of assets.
     ProposeDisposition {

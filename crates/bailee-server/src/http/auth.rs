@@ -10,7 +10,7 @@
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use bailee_core::id::PartyId;
-use bailee_core::party::{Role, person};
+use bailee_core::party::{Party, person};
 use bailee_core::{State, TokenScope};
 
 use crate::api::{Problem, secret, words};
@@ -81,10 +81,7 @@ fn caller(house: &House, headers: &HeaderMap) -> Result<Caller, Problem> {
 
 fn found(s: &State, hash: &[u8; 32]) -> Option<Caller> {
     let token = s.token(hash)?;
-    let of_house = |id| {
-        let party = s.parties.get(id);
-        party.is_some_and(|party| party.is(Role::Staff) || party.is(Role::Counsel))
-    };
+    let of_house = |id| s.parties.get(id).is_some_and(Party::in_office);
     Some(Caller { party: token.party, scope: token.scope, of_house: of_house(token.party) })
 }
 

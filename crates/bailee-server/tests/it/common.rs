@@ -106,7 +106,7 @@ pub(crate) fn no(house: &House, by: PartyId, action: Action) -> &'static str {
 }
 
 pub(crate) fn party(house: &House, name: &str, role: Role) -> PartyId {
-    let address = format!("{}@people.example", name.to_lowercase());
+    let address = format!("{}@people.example", name.to_lowercase().replace(' ', "."));
     let channels = vec![Channel { kind: ChannelKind::Email, address }];
     let who = Who { name: name.into(), channels };
     let id = house.with_state(|s| s.parties.next()).unwrap();

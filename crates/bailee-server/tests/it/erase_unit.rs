@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use bailee_core::asset::{AssetKind, Fate};
 use bailee_core::disposition::DispositionKind;
-use bailee_core::id::{AccountId, AssetId, ClearanceId, DispositionId};
+use bailee_core::id::{AccountId, AssetId, ClearanceId, DispositionId, SnapshotId};
 use bailee_core::{Action, By, NewAsset, Triage, check};
 use bailee_ledger::clearance::{Act, ClearanceError};
 use bailee_ledger::{Trust, verify_bundle};
@@ -16,7 +16,7 @@ use bailee_server::api::{self, Problem, Request};
 use bailee_server::keeping::{Kept, UnitPlace};
 use bailee_server::letting_go::{self, EraseStep, ErasedUnit, LetGoError, Reserved};
 use bailee_server::{House, keeping, receipt, volumes};
-use bailee_vault::{Erasure, Kek, Source, Unchanged, VaultError};
+use bailee_vault::{Budget, Erasure, Kek, Source, Unchanged, VaultError};
 use serde_json::json;
 
 use crate::common::{
@@ -265,11 +265,15 @@ fn who_has_the_directory_and_every_old_pack_reads_nothing() {
     for path in after.keys().filter(|path| path.to_string_lossy().contains("/erased/")) {
         std::fs::remove_file(path).unwrap();
     }
+    let vault = keeping::vault(&stage.house).unwrap();
     for kept in &stage.kept[..2] {
         let into = stage.dir.path().join("out");
-        let read = keeping::restore(&stage.house, kept.snapshot, &into, None, &mut ());
-        let missing = matches!(read, Err(keeping::KeepError::Vault(VaultError::KeyMissing { .. })));
-        assert!(missing, "{read:?}");
+        let named = keeping::restore(&stage.house, kept.snapshot, &into, None, &mut ());
+        assert!(matches!(named, Err(keeping::KeepError::LetGo { how: "erased", .. })), "{named:?}");
+        // And not only by the log's word.
+        let place = keeping::unit_place(&stage.house, kept.asset).unwrap();
+        let read = vault.restore_with(&place.tenant, &kept.preserved.id, &into, None, &mut ());
+        assert!(matches!(read, Err(VaultError::KeyMissing { .. })), "{read:?}");
     }
 }
 
@@ -384,6 +388,46 @@ fn what_a_crash_interrupted_is_finished_with_the_same_list_of_keys() {
     assert!(rest.certificate.to_json().contains("\"resumed\": true"));
     assert_eq!([0, 1].map(|n| stage.fate(n)), [0, 1].map(|_| Fate::Destroyed(rest.clearance)));
     assert_eq!(stage.house.with_state(check).unwrap(), []);
+}
+
+#[test]
+fn what_is_in_the_vault_is_stated_by_nobody_who_only_says_so() {
+    let stage = stage();
+    let (house, ada) = (&stage.house, stage.people.ada);
+    let before = house.entries(0, 10_000).unwrap().len();
+    for said in [
+        json!({ "do": "record-snapshot", "source": "A-1", "root": "07".repeat(32), "bytes": 9,
+                "vault_id": "07".repeat(16), "unreadable": 0, "taken": "2026-09-01 12:00" }),
+        json!({ "do": "verify-snapshot", "snapshot": "S-1", "intact": true }),
+        json!({ "do": "verify-snapshot", "snapshot": "S-1", "intact": false }),
+    ] {
+        let request: Request = serde_json::from_value(said).unwrap();
+        let problem = api::perform(house, request, By::Party(ada)).unwrap_err();
+        assert_eq!((problem.status, problem.code.as_str()), (403, "done_by_the_vault"));
+    }
+    assert_eq!(house.entries(0, 10_000).unwrap().len(), before, "nothing is recorded");
+}
+
+#[test]
+fn a_kept_snapshot_whose_object_is_away_is_a_finding_without_a_key() {
+    let stage = stage();
+    let house = &stage.house;
+    let found = || api::check(house, &mut |_| ()).unwrap().findings;
+    let scrubbed = || keeping::scrub(house, Budget::Everything).unwrap().run.report.problems;
+    let about = |name: &str| {
+        let vault_id =
+            house.with_state(|s| s.snapshots.get(SnapshotId(1)).unwrap().vault_id.clone());
+        name.ends_with(&format!("/s/{}", vault_id.unwrap()))
+    };
+    let objects = house.objects();
+    let name = objects.list("vault/t/").unwrap().into_iter().find(|name| about(name)).unwrap();
+    assert!(!found().iter().any(|line| line.contains("S-1")) && scrubbed().is_empty());
+    let bytes = objects.get(&name).unwrap();
+    objects.delete(&name).unwrap();
+    assert!(found().iter().any(|line| line.starts_with("S-1: ")), "{:?}", found());
+    assert_eq!(scrubbed()[0].path.to_str(), Some("S-1"));
+    objects.put(&name, &bytes).unwrap();
+    assert!(!found().iter().any(|line| line.contains("S-1")) && scrubbed().is_empty());
 }
 
 #[test]

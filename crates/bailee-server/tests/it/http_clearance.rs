@@ -156,7 +156,9 @@ fn from_the_gate_to_the_certificate() {
     let held = bundle.body.windows(text.len()).any(|bytes| bytes == text.as_bytes());
     assert!(held, "the certificate's exact bytes are not in the bundle");
     let asset = stage.served.get("/v1/A-1", &stage.operator).json();
-    assert_eq!(asset["fate"], json!({ "is": "destroyed", "under": "C-1" }));
+    let fate = &asset["fate"];
+    assert_eq!((&fate["is"], &fate["under"]), (&json!("destroyed"), &json!("C-1")), "{fate}");
+    assert!(fate["at"].is_string(), "{fate}");
     stage.served.end();
     checked(stage.dir.path(), stage.clock);
 }

@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use bailee_core::asset::{Identifier, IdentifierKind};
+use bailee_core::demand::Scope;
 use bailee_core::disposition::DispositionKind;
 use bailee_core::id::{
     AccountId, AssetId, DemandId, DispositionId, HoldId, NoticeId, ObjectionId, PartyId,
@@ -12,9 +13,10 @@ use bailee_core::party::Role;
 use bailee_core::{Action, By, Reason, Triage};
 use bailee_post::Letter;
 use bailee_server::intake::{self, Cover};
-use bailee_server::{House, keeping};
+use bailee_server::{House, api, keeping};
 use bailee_store::{Exhibit, digest};
 use bailee_vault::{Source, Unchanged};
+use serde_json::json;
 
 use crate::common::{
     People, because, demand, drive, letter_with, on_disk, party, people, register_account, take,
@@ -37,7 +39,8 @@ fn stage() -> Stage {
     let people = people(&house);
     register_account(&house, &people);
     let serial = Identifier { kind: IdentifierKind::Serial, value: "SN-0001".into() };
-    let drive = drive(1, vec![AccountId(1)], vec![serial]);
+    let identity = Identifier { kind: IdentifierKind::Identity, value: "5a".repeat(32) };
+    let drive = drive(1, vec![AccountId(1)], vec![serial, identity]);
     yes(&house, people.ada, Action::RegisterAsset(drive));
     let owner = house.with_state(|s| s.party_at("otto@people.example")).unwrap().unwrap();
     Stage { house, people, owner, dir }
@@ -332,4 +335,34 @@ fn an_entity_is_named_to_those_who_deal_with_it_and_has_its_own_address() {
     let told = sent(&path, &format!("notice-{}-0", notices.unwrap()[0]));
     let text = flat(&told);
     assert!(!text.contains("Host Inc.") && text.contains("(NL)"), "{text}");
+}
+
+#[test]
+fn a_transferee_is_told_each_hold_that_comes_along_and_the_owner_none_that_is_silent() {
+    let stage = stage();
+    let (ada, house) = (stage.people.ada, &stage.house);
+    let tess = party(house, "Tess Taker", Role::Transferee);
+    for silent in [None, Some(true)] {
+        let scope = Scope { assets: vec![AssetId(1)], ..Scope::default() };
+        let instrument = "letter".into();
+        let reason = because();
+        yes(house, ada, Action::PlaceHold { scope, instrument, matter: None, silent, reason });
+    }
+    let sale = stage.propose(DispositionKind::Transfer, AssetId(1), Some(tess));
+    let told = stage.told(sale, tess);
+    assert_eq!(to(&told), "tess.taker@people.example");
+    let holds: Vec<&str> = told.text.lines().filter(|line| line.starts_with("H-")).collect();
+    assert_eq!(holds, ["H-1", "H-2"], "{}", told.text);
+    assert!(told.text.contains("A-1  ") && told.text.contains("accept-hold X-1"), "{}", told.text);
+    assert!(!told.text.contains("silent"), "{}", told.text);
+    let mine = |who| api::mine(house, who).unwrap()["transfers"].take();
+    let shown = mine(tess);
+    assert_eq!(
+        (&shown[0]["disposition"], &shown[0]["holds"]),
+        (&"X-1".into(), &json!(["H-1", "H-2"]))
+    );
+    assert_eq!(mine(stage.owner), json!([]));
+    assert!(!stage.told(sale, stage.owner).text.contains("H-"), "the owner's letter names no hold");
+    yes(house, tess, Action::AcceptHold { disposition: sale, hold: HoldId(2) });
+    assert_eq!(mine(tess)[0]["accepted"], json!(["H-2"]));
 }

@@ -100,7 +100,7 @@ pub(crate) struct AddArgs {
     /// Where in the world
     #[arg(long, value_name = "TEXT", default_value = "")]
     place: String,
-    /// Bytes of data, as far as known
+    /// Bytes of data, as far as known; at least those of the devices
     #[arg(long, value_name = "N", default_value_t = 0)]
     bytes: u64,
 }
@@ -126,7 +126,8 @@ pub(crate) struct IdentifierArgs {
 }
 
 impl IdentifierArgs {
-    fn read(self) -> Result<Vec<Identifier>, Trouble> {
+    /// With the bytes of the devices together, if there are any.
+    fn read(self) -> Result<(Vec<Identifier>, Option<u64>), Trouble> {
         let typed = [
             (IdentifierKind::Serial, self.serials),
             (IdentifierKind::Wwn, self.wwns),
@@ -137,13 +138,15 @@ impl IdentifierArgs {
         for (kind, values) in typed {
             all.extend(values.into_iter().map(|value| Identifier { kind, value }));
         }
+        let mut bytes = None;
         for device in &self.devices {
             let identity =
                 Identity::of_path(device).map_err(|e| Trouble::device(device.display(), &e))?;
             let value = to_hex(&identity.digest());
+            bytes = Some(bytes.unwrap_or(0u64).saturating_add(identity.size));
             all.push(Identifier { kind: IdentifierKind::Identity, value });
         }
-        Ok(all)
+        Ok((all, bytes))
     }
 }
 
@@ -151,24 +154,28 @@ impl AssetVerb {
     /// What it asks.
     pub(crate) fn ask(self) -> Result<Ask, Trouble> {
         Ok(match self {
-            AssetVerb::Add(new) => Request::RegisterAsset {
-                kind: new.kind,
-                label: new.label,
-                accounts: new.accounts,
-                identifiers: new.identifiers.read()?,
-                part_of: new.part_of,
-                copy_of: new.copy_of,
-                place: new.place,
-                bytes: new.bytes,
+            AssetVerb::Add(new) => {
+                let (identifiers, bytes) = new.identifiers.read()?;
+                Request::RegisterAsset {
+                    kind: new.kind,
+                    label: new.label,
+                    accounts: new.accounts,
+                    identifiers,
+                    part_of: new.part_of,
+                    copy_of: new.copy_of,
+                    place: new.place,
+                    bytes: new.bytes.max(bytes.unwrap_or(0)),
+                }
+                .into()
             }
-            .into(),
             AssetVerb::List(part) => Ask::List("assets", part),
             AssetVerb::Show { asset } => Ask::Show(asset),
             AssetVerb::Move { asset, to, place } => {
                 Request::MoveAsset { asset, lifecycle: to, place }.into()
             }
             AssetVerb::Relabel { asset, label, identifiers } => {
-                Request::RelabelAsset { asset, label, identifiers: identifiers.read()? }.into()
+                let (identifiers, bytes) = identifiers.read()?;
+                Request::RelabelAsset { asset, label, identifiers, bytes }.into()
             }
             AssetVerb::Assign { asset, account } => Request::AssignAsset { asset, account }.into(),
             AssetVerb::Copy { asset, of } => Request::CopyAsset { asset, source: of }.into(),

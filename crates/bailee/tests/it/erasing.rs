@@ -5,6 +5,9 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::time::Duration;
 
+use bailee_server::core::id::{AssetId, DispositionId, PartyId};
+use bailee_server::core::{Action, By, Command, Policy};
+use bailee_server::{Clock, House, keeping, letting_go};
 use serde_json::json;
 
 use crate::room::{LETTER, Room, text};
@@ -60,7 +63,11 @@ fn a_unit_is_erased_with_four_eyes_and_its_certificate_verifies() {
     assert_eq!(named, [(&json!("S-1"), &json!(volumes))]);
     assert_eq!(left[0]["set"].as_str().unwrap().len(), 32);
     let out = room.run(&["restore", "S-2", text(&room.path("out"))]);
-    assert!(out.code == 1 && out.err.contains("not_found"), "{out:?}");
+    assert!(out.code == 1 && out.err.contains("S-2: was erased under C-1"), "{out:?}");
+    let listed = room.run(&["--json", "snapshot", "list"]).json();
+    let fates: Vec<_> = listed["items"].as_array().unwrap().iter().map(|s| &s["fate"]).collect();
+    assert!(fates.iter().all(|fate| fate["is"] == "erased" && fate["under"] == "C-1"), "{fates:?}");
+    assert!(room.run(&["snapshot", "show", "S-1"]).ok().contains("erased"), "in words, too");
 
     let bundle = room.path("C-1.bailee.zip");
     room.run(&["certificate", "C-1", "-o", text(&bundle)]).ok();
@@ -76,6 +83,58 @@ fn a_unit_is_erased_with_four_eyes_and_its_certificate_verifies() {
     let again = room.run_as("P-2", &ERASE);
     assert!(again.code == 1 && again.err.contains("disposition_closed"), "{again:?}");
     assert_eq!(room.run(&["check"]).code, 0);
+}
+
+#[test]
+fn an_erasure_that_was_cut_off_goes_on_by_the_same_command_once_its_lease_is_over() {
+    let room = approved();
+    room.run_as("P-1", &["disposition", "approve", "X-1"]).ok();
+    let (disposition, asset, by) = (DispositionId(1), AssetId(2), By::Party(PartyId(2)));
+    {
+        let house = House::open(&room.house(), Clock::Wall).expect("the house");
+        let policy = Policy { lease_seconds: 1, ..house.with_state(|s| s.policy.clone()).unwrap() };
+        let counsel = By::Party(PartyId(1));
+        let set = Command { by: counsel, action: Action::SetPolicy(policy) };
+        house.submit(set, Vec::new()).expect("a policy");
+        let place = keeping::unit_place(&house, asset).expect("a unit");
+        let vault = keeping::vault(&house).expect("the vault");
+        let subject = vault.erase_subject(&place.tenant, &place.unit).expect("a subject");
+        let reserved = letting_go::reserve(&house, disposition, asset, subject, by).expect("C-1");
+        let begin = Command { by, action: Action::Begin { clearance: reserved.clearance } };
+        house.submit(begin, Vec::new()).expect("a lease");
+    }
+    // Nobody settles: the command itself sees that the time is over.
+    let done = loop {
+        let said = room.run_as("P-2", &ERASE);
+        if said.code == 0 {
+            break said;
+        }
+        assert!(said.code == 1 && said.err.contains("clearance_outstanding"), "{said:?}");
+    };
+    assert!(done.out.contains("C-2"), "{done:?}");
+    let lost = room.run(&["--json", "clearance", "show", "C-1"]).json();
+    assert_eq!(lost["status"], "lost", "{lost}");
+}
+
+#[test]
+fn a_list_shows_what_is_so_now() {
+    let room = approved();
+    room.run_as("P-1", &["disposition", "approve", "X-1"]).ok();
+    {
+        let house = House::open(&room.house(), Clock::Wall).expect("the house");
+        let policy =
+            Policy { reservation_seconds: 1, ..house.with_state(|s| s.policy.clone()).unwrap() };
+        let set = Command { by: By::Party(PartyId(1)), action: Action::SetPolicy(policy) };
+        house.submit(set, Vec::new()).expect("a policy");
+        let (x, by) = (DispositionId(1), By::Party(PartyId(2)));
+        letting_go::reserve(&house, x, AssetId(2), [7; 32], by).expect("C-1");
+    }
+    let status = || {
+        let listed = room.run(&["--json", "clearance", "list"]).json();
+        listed["items"][0]["status"].as_str().expect("a status").to_owned()
+    };
+    while status() == "reserved" {}
+    assert_eq!(status(), "expired");
 }
 
 #[test]

@@ -122,6 +122,17 @@ fn the_steps_of_a_clearance_can_be_gone_one_by_one() {
     room.run_as("P-2", &["clearance", "abort", "C-1", "--gone", "512", "--note", "Broke"]).ok();
     let duties = room.run(&["duty", "list"]).ok();
     assert!(duties.contains("explain-loss"), "{duties}");
+    let shown = room.run(&["--json", "clearance", "show", "C-1"]).json();
+    assert_eq!(
+        (&shown["gone"], &shown["report"]["note"]),
+        (&512.into(), &"Broke".into()),
+        "{shown}"
+    );
+    let fate = room.run(&["--json", "asset", "show", "A-1"]).json()["fate"].take();
+    assert_eq!((&fate["is"], &fate["gone"]), (&"partial".into(), &512.into()), "{fate}");
+    let bytes =
+        room.run(&["--json", "disposition", "show", "X-1"]).json()["radius"]["bytes"].take();
+    assert_eq!(bytes, 4 << 20, "the device's own size");
 }
 
 #[test]

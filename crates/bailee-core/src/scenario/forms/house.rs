@@ -288,5 +288,5 @@ fn relabel(scene: &Scene<'_>, slots: &Slots) -> Result<Vec<Step>, Unclear> {
     let asset = scene.names.asset(scene.state, slots.name("asset"))?;
     let label = slots.name("label").to_owned();
     let identifiers = serial(slots).into_iter().collect();
-    one(actor(scene, slots)?, Action::RelabelAsset { asset, label, identifiers })
+    one(actor(scene, slots)?, Action::RelabelAsset { asset, label, identifiers, bytes: None })
 }

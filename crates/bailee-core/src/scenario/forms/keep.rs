@@ -87,7 +87,7 @@ fn keep(scene: &Scene<'_>, slots: &Slots) -> Result<Vec<Step>, Unclear> {
             source,
             root: stand_in(&format!("the manifest root of {vault_id}")),
             vault_id,
-            bytes: asset.map_or(0, |asset| asset.bytes),
+            bytes: asset.map_or(1, |asset| asset.bytes.max(1)),
             unreadable,
             changed: 0,
             taken: scene.now,

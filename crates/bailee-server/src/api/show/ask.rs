@@ -30,7 +30,7 @@ pub(super) fn demand(_: &State, id: DemandId, demand: &Demand) -> Value {
 }
 
 /// Documents by digest; their words and bytes stay where they are.
-fn exhibits(papers: &Papers) -> Vec<Value> {
+pub(super) fn exhibits(papers: &Papers) -> Vec<Value> {
     let one = |exhibit: &bailee_core::demand::Exhibit| {
         json!({
             "sha256": bailee_ledger::to_hex(&exhibit.digest),

@@ -2,6 +2,7 @@
 
 use bailee_core::asset::{Asset, Fate, Snapshot};
 use bailee_core::demand::Access;
+use bailee_core::disposition::DispositionKind;
 use bailee_core::id::{AccessId, AssetId, SnapshotId};
 use bailee_core::volume::Shelved;
 use bailee_core::{State, coverage};
@@ -10,7 +11,7 @@ use serde_json::{Value, json};
 use super::{at, ids, maybe, reached};
 use crate::api::words;
 
-pub(super) fn asset(_: &State, id: AssetId, asset: &Asset) -> Value {
+pub(super) fn asset(s: &State, id: AssetId, asset: &Asset) -> Value {
     let identifiers = asset.identifiers.iter().map(|identifier| {
         json!({ "kind": words::IdentifierKind::from(identifier.kind), "value": identifier.value })
     });
@@ -26,7 +27,7 @@ pub(super) fn asset(_: &State, id: AssetId, asset: &Asset) -> Value {
         "lifecycle": words::Lifecycle::from(asset.lifecycle),
         "place": asset.place,
         "bytes": asset.bytes,
-        "fate": fate(&asset.fate),
+        "fate": fate_in_full(s, &asset.fate),
         "snapshots": ids(&asset.snapshots),
         "snapshot": maybe(asset.snapshot),
         "holds": ids(&asset.holds),
@@ -54,7 +55,24 @@ pub(super) fn fate(fate: &Fate) -> Value {
     }
 }
 
-pub(super) fn snapshot(_: &State, id: SnapshotId, snapshot: &Snapshot) -> Value {
+/// With the bytes that are gone, when it was, and of a snapshot how it was let go of.
+fn fate_in_full(s: &State, of: &Fate) -> Value {
+    let mut value = fate(of);
+    let (Fate::Partial(id) | Fate::Destroyed(id) | Fate::HandedOver(id, _)) = of else {
+        return value;
+    };
+    let Some(clearance) = s.clearances.get(*id) else { return value };
+    value["at"] = json!(maybe(clearance.ended));
+    match (of, s.dispositions.get(clearance.disposition).map(|found| found.kind)) {
+        (Fate::Partial(_), _) => value["gone"] = json!(clearance.gone),
+        (Fate::Destroyed(_), Some(DispositionKind::Expire)) => value["is"] = json!("expired"),
+        (Fate::Destroyed(_), Some(DispositionKind::Erase)) => value["is"] = json!("erased"),
+        _ => {}
+    }
+    value
+}
+
+pub(super) fn snapshot(s: &State, id: SnapshotId, snapshot: &Snapshot) -> Value {
     json!({
         "id": id.to_string(),
         "source": snapshot.source.to_string(),
@@ -66,6 +84,7 @@ pub(super) fn snapshot(_: &State, id: SnapshotId, snapshot: &Snapshot) -> Value 
         "changed": snapshot.changed,
         "taken": at(snapshot.taken),
         "verified": maybe(snapshot.verified),
+        "fate": s.assets.get(snapshot.asset).map(|copy| fate_in_full(s, &copy.fate)),
     })
 }
 

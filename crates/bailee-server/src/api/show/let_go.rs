@@ -1,9 +1,13 @@
 //! Notices, objections, dispositions and clearances: the way out.
 
-use bailee_core::disposition::{Clearance, ClearanceStatus, Disposition, Objection, Radius};
-use bailee_core::id::{ClearanceId, DispositionId, NoticeId, ObjectionId};
+use bailee_core::disposition::{
+    Clearance, ClearanceStatus, Disposition, DispositionKind, Objection, Radius,
+};
+use bailee_core::id::{
+    AssetId, ClearanceId, DispositionId, HoldId, NoticeId, ObjectionId, PartyId, SnapshotId,
+};
 use bailee_core::notice::{About, Notice};
-use bailee_core::{State, radius};
+use bailee_core::{State, coming_with, gate, radius, verb};
 use serde_json::{Value, json};
 
 use super::{at, ids, maybe};
@@ -70,11 +74,52 @@ pub(super) fn disposition(_: &State, id: DispositionId, disposition: &Dispositio
     })
 }
 
+/// What the party is to take over, with the holds that it has to accept by name for that.
+pub(super) fn coming_to(s: &State, party: PartyId) -> Vec<Value> {
+    let open = s.dispositions.iter().filter(|(_, found)| {
+        let transfer = found.kind == DispositionKind::Transfer && found.to == Some(party);
+        transfer && !found.cancelled && found.done.len() < found.assets.len()
+    });
+    let one = |(id, found): (DispositionId, &Disposition)| {
+        let label = |asset: &AssetId| s.assets.get(*asset).map(|asset| asset.label.clone());
+        let assets = found.assets.iter();
+        let assets = assets.map(|id| json!({ "id": id.to_string(), "label": label(id) }));
+        json!({
+            "disposition": id.to_string(),
+            "assets": assets.collect::<Vec<_>>(),
+            "holds": ids(&coming_with(s, found, party)),
+            "accepted": ids(&found.accepted),
+        })
+    };
+    open.map(one).collect()
+}
+
 /// With what an approver would approve now.
 pub(super) fn disposition_in_full(s: &State, id: DispositionId, found: &Disposition) -> Value {
     let mut value = disposition(s, id, found);
-    value["radius"] = radius_of(&radius(s, found.kind, &found.assets));
+    let radius = radius(s, found.kind, &found.assets);
+    value["radius"] = radius_of(&radius);
+    value["satisfied"] = match radius.holds.is_empty() {
+        true => json!([]),
+        false => json!(
+            found.assets.iter().flat_map(|id| satisfied(s, *id, found.kind)).collect::<Vec<_>>()
+        ),
+    };
     value
+}
+
+/// Each hold over the asset that a copy satisfies, with what there is to know of that copy.
+fn satisfied(s: &State, asset: AssetId, kind: DispositionKind) -> Vec<Value> {
+    let verdict = gate::verdict(s, asset, verb(kind), s.clock, None);
+    let all = verdict.into_iter().flat_map(|verdict| verdict.satisfied);
+    let one = |(hold, by): (HoldId, SnapshotId)| {
+        let copy = s.snapshots.get(by)?;
+        Some(json!({
+            "asset": asset.to_string(), "hold": hold.to_string(), "by": by.to_string(),
+            "source": copy.source.to_string(), "bytes": copy.bytes, "taken": at(copy.taken),
+        }))
+    };
+    all.filter_map(one).collect()
 }
 
 fn radius_of(radius: &Radius) -> Value {
@@ -109,5 +154,8 @@ pub(super) fn clearance(_: &State, id: ClearanceId, clearance: &Clearance) -> Va
         "reserved": at(clearance.reserved),
         "position_reserved": clearance.position,
         "position_certificate": clearance.certificate,
+        "ended": maybe(clearance.ended),
+        "gone": clearance.gone,
+        "position_report": clearance.report,
     })
 }

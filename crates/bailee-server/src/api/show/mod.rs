@@ -64,6 +64,9 @@ pub fn show(house: &House, what: &str) -> Result<Value, Problem> {
     if let Some(position) = shown.get("position_placed").and_then(Value::as_u64) {
         shown["note"] = json!(note(house, position)?);
     }
+    if let Some(position) = shown.get("position_report").and_then(Value::as_u64) {
+        shown["report"] = report(house, position)?;
+    }
     Ok(shown)
 }
 
@@ -71,6 +74,18 @@ pub fn show(house: &House, what: &str) -> Result<Value, Problem> {
 fn note(house: &House, position: u64) -> Result<Option<String>, Problem> {
     let papers = receipt::record(house, position)?.and_then(|record| record.fact.papers);
     Ok(papers.map(|papers| papers.note).filter(|note| !note.is_empty()))
+}
+
+/// What was said when a clearance was given back: in words, and with which documents. Nothing, once
+/// that is erased.
+fn report(house: &House, position: u64) -> Result<Value, Problem> {
+    let entry = house.entries(position, 1)?.pop();
+    let record = entry.map(|entry| receipt::read(position, &entry)).transpose();
+    let record = record.map_err(|e| Problem::failure("house_failed", "the log", e.to_string()))?;
+    let papers = record.and_then(|record| record.fact.papers);
+    let said =
+        papers.map(|papers| json!({ "note": papers.note, "exhibits": ask::exhibits(&papers) }));
+    Ok(said.unwrap_or_default())
 }
 
 /// What is stamped by which authority until when, and what is missing.
@@ -99,7 +114,7 @@ pub fn gate(house: &House, asset: &str, verb: words::Verb) -> Result<Value, Prob
             "through": reason.through.to_string(),
             "text": reason.text,
             "rests_on": reason.rests_on.map(|digest| bailee_ledger::to_hex(&digest)),
-            "change": reason.code.change(),
+            "change": reason.change,
         })
     });
     let satisfied = verdict.satisfied.iter();
@@ -134,6 +149,7 @@ pub fn mine(house: &House, party: PartyId) -> Result<Value, Problem> {
             "assets": assets.collect::<Vec<_>>(),
             "holds": ids(&view.holds),
             "notices": ids(&view.notices),
+            "transfers": let_go::coming_to(s, party),
         }))
     })?
 }

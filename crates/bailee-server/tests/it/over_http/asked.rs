@@ -82,7 +82,7 @@ impl Player {
 fn reason(reason: &bailee_core::gate::Reason) -> Value {
     json!({
         "code": reason.code.as_str(), "about": reason.about, "text": reason.text,
-        "through": reason.through.to_string(), "change": reason.code.change(),
+        "through": reason.through.to_string(), "change": reason.change,
     })
 }
 

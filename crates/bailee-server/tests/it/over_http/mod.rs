@@ -32,8 +32,10 @@ const INSIDE: &[&str] = &[
     "LoadInstruments",
     "NoticeSent",
     "ReceiptSent",
+    "RecordSnapshot",
     "RegisterParty",
     "Tick",
+    "VerifySnapshot",
 ];
 
 fn house() -> Arc<House> {

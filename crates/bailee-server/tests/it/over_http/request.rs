@@ -98,10 +98,11 @@ fn registry(action: &Action) -> Option<Request> {
             lifecycle: (*lifecycle).into(),
             place: place.clone(),
         },
-        Action::RelabelAsset { asset, label, identifiers: new } => Request::RelabelAsset {
+        Action::RelabelAsset { asset, label, identifiers: new, bytes } => Request::RelabelAsset {
             asset: asset.to_string(),
             label: label.clone(),
             identifiers: identifiers(new),
+            bytes: *bytes,
         },
         Action::AssignAsset { asset, account } => {
             Request::AssignAsset { asset: asset.to_string(), account: account.to_string() }
