@@ -194,7 +194,7 @@ pub(crate) fn snapshot(verb: SnapshotVerb, reach: &Reach, style: Style) -> Resul
             let snapshot = read_id(&id)?;
             let (report, recorded) = keeping::look(&here.house, snapshot, here.speaker()?)?;
             match recorded {
-                Err(Failure::Unwritable(_, why)) => print::remark(&why),
+                Err(failure @ Failure::Unwritable(..)) => print::remark(&failure.to_string()),
                 recorded => {
                     recorded?;
                     here.settle();

@@ -16,31 +16,39 @@ fn sh(program: &str, args: &[&str]) -> String {
     String::from_utf8(out.stdout).expect("it prints text").trim().to_owned()
 }
 
-/// An ext4 of 64 MB on a loop device, gone when dropped.
+/// A file system of its own with a house in it, gone when dropped.
 struct Disk {
     room: Room,
-    device: String,
+    device: Option<String>,
 }
 
 impl Disk {
-    fn new() -> Option<Disk> {
-        if !rustix::process::geteuid().is_root() {
-            _ = std::io::Write::write_all(&mut std::io::stderr(), b"NOT RUN: needs root\n");
-            return None;
-        }
-        let room = Room::empty();
+    /// An ext4 of 64 MB on a loop device.
+    fn ext4() -> Option<Disk> {
+        let room = room_of_root()?;
         let image = room.path("image");
         let file = fs::File::create_new(&image).expect("there is room");
         file.set_len(64 << 20).expect("a sparse file");
         sh("mkfs.ext4", &["-q", "-m", "0", text(&image)]);
         let device = sh("losetup", &["--find", "--show", text(&image)]);
-        fs::create_dir(room.house()).expect("there is room");
         sh("mount", &[&device, text(&room.house())]);
+        Some(Disk { room, device: Some(device) }.furnished())
+    }
+
+    /// Eight MB of memory.
+    fn tmpfs() -> Option<Disk> {
+        let room = room_of_root()?;
+        sh("mount", &["-t", "tmpfs", "-o", "size=8m", "tmpfs", text(&room.house())]);
+        Some(Disk { room, device: None }.furnished())
+    }
+
+    fn furnished(self) -> Disk {
+        let room = &self.room;
         room.init();
         room.furnish();
         let data = room.file("data", &vec![7; 1 << 20]);
         room.run_as("P-2", &["preserve", "A-1", text(&data)]).ok();
-        Some(Disk { room, device })
+        self
     }
 
     /// Not a block is left but what is freed again.
@@ -63,8 +71,21 @@ impl Disk {
 impl Drop for Disk {
     fn drop(&mut self) {
         _ = Command::new("umount").arg(self.room.house()).status();
-        _ = Command::new("losetup").args(["-d", &self.device]).status();
+        if let Some(device) = &self.device {
+            _ = Command::new("losetup").args(["-d", device]).status();
+        }
     }
+}
+
+/// A room with a place for a house to be mounted, for root alone.
+fn room_of_root() -> Option<Room> {
+    if !rustix::process::geteuid().is_root() {
+        _ = std::io::Write::write_all(&mut std::io::stderr(), b"NOT RUN: needs root\n");
+        return None;
+    }
+    let room = Room::empty();
+    fs::create_dir(room.house()).expect("there is room");
+    Some(room)
 }
 
 /// Everything that only reads, and prune, which frees.
@@ -96,10 +117,17 @@ fn named(said: &Said, code: &str) {
 
 #[test]
 fn on_a_full_disk_everything_is_read_and_the_rest_says_that_it_is_full() {
-    let Some(disk) = Disk::new() else { return };
+    for disk in [Disk::ext4(), Disk::tmpfs()].into_iter().flatten() {
+        check_while_full(&disk);
+    }
+}
+
+fn check_while_full(disk: &Disk) {
     let room = &disk.room;
     let ballast = disk.fill();
     reads_all(room, "full");
+    let seen = room.run_as("P-2", &["snapshot", "verify", "S-1"]);
+    assert!(seen.code == 0 && seen.err.starts_with("not recorded: "), "{seen:?}");
     let letter = room.file("letter", LETTER.as_bytes());
     let full = room.run(&["intake", text(&letter)]);
     named(&full, "disk_full");
@@ -111,7 +139,7 @@ fn on_a_full_disk_everything_is_read_and_the_rest_says_that_it_is_full() {
 
 #[test]
 fn a_disk_that_can_only_be_read_is_read_with_what_a_killed_server_left() {
-    let Some(disk) = Disk::new() else { return };
+    let Some(disk) = Disk::ext4() else { return };
     let room = &disk.room;
     disk.read_only(true);
     reads_all(room, "read only");
@@ -136,7 +164,7 @@ fn a_disk_that_can_only_be_read_is_read_with_what_a_killed_server_left() {
 
 #[test]
 fn a_server_on_a_full_disk_is_not_ready_until_it_can_record_again() {
-    let Some(disk) = Disk::new() else { return };
+    let Some(disk) = Disk::ext4() else { return };
     let room = &disk.room;
     let server = Server::start(room);
     let ready = |code: &str| {
