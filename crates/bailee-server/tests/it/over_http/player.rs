@@ -142,7 +142,24 @@ impl Player {
         let token = self.token(by, TokenScope::Operator);
         let from = self.head();
         let said = self.send("/v1/commands", &token, &json!(request));
-        self.outcome(from, &said)
+        if self.state(|s| s.parties.get(by).is_some_and(|party| party.erased.is_some())) {
+            return self.erased(&Command::by(by, action.clone()), &said);
+        }
+        let mut done = self.outcome(from, &said)?;
+        // A story has no tokens; here everybody has one, which goes with the person.
+        if matches!(action, Action::EraseDetails { .. }) {
+            done.retain(|record| !matches!(record.fact.event, Event::TokenRevoked { .. }));
+        }
+        Ok(done)
+    }
+
+    /// Who is erased has no token any more: no door opens, and the core says no too.
+    fn erased(&self, command: &Command, said: &Said) -> Outcome {
+        assert_eq!((said.status, &said.json()["code"]), (401, &json!("token_unknown")));
+        match self.house.submit(command.clone(), Vec::new()) {
+            Err(Failure::Refused(refusal)) => Err(refusal),
+            other => panic!("{command:?}: {other:?}"),
+        }
     }
 
     fn intake(&mut self, new: &NewDemand) -> Outcome {
