@@ -302,19 +302,9 @@ impl House {
         self.inner.dir.as_deref()
     }
 
-    /// Why nothing can be recorded, if it was opened on a medium that takes no more.
-    pub fn unwritable(&self) -> Option<Unwritable> {
-        self.inner.unwritable
-    }
-
     /// What keeps it from recording what comes in, if anything is known to.
     pub(crate) fn trouble(&self) -> Option<Trouble> {
         self.inner.room.trouble(self.dir())
-    }
-
-    /// Says to who wants the directory that it is served, and will stay in use.
-    pub fn serves(&self) {
-        self.lock.iter().for_each(|lock| lock.serves());
     }
 
     /// Large things.

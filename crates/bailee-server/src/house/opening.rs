@@ -37,6 +37,16 @@ use crate::{catalogue, publish, remains, runner};
 const QUEUE: usize = 1024;
 
 impl House {
+    /// Why nothing can be recorded, if it was opened on a medium that takes no more.
+    pub fn unwritable(&self) -> Option<Unwritable> {
+        self.inner.unwritable
+    }
+
+    /// Says to who wants the directory that it is served, and will stay in use.
+    pub fn serves(&self) {
+        self.lock.iter().for_each(|lock| lock.serves());
+    }
+
     /// Makes a new house in `dir` (absent or empty) and loads the standard instruments.
     pub fn create(dir: &Path, config: &Config, clock: Clock) -> Result<House, HouseError> {
         House::create_protected(dir, config, clock, None)
