@@ -40,7 +40,7 @@ use crate::preserve::{Progress, path_of};
 use crate::read::{Bytes, Take, read_file, spread};
 use crate::vault::{Absent, Vault};
 use crate::verify::Problem;
-use plan::Plan;
+use plan::{Level, Plan};
 pub use receive::receive;
 pub(crate) use receive::{Arriving, drain};
 use target::Spot;
@@ -202,10 +202,11 @@ fn finish(
     let mut report = report.into_inner().unwrap_or_else(PoisonError::into_inner);
     plan.link(target)?;
     plan.remove_damaged(target, &mut report)?;
-    target.sync()?; // all of it, before the marker goes; and that before the root gets its time
+    plan.finish_directories(target, &mut report, Level::Below)?;
+    target.sync()?; // all of it, before the marker goes; and that before the top gets its time
     target.unmark()?;
-    plan.finish_directories(target, &mut report)?;
-    target.sync()?;
+    plan.finish_directories(target, &mut report, Level::Top)?;
+    target.sync_top()?;
     report.not_restored.sort_by(|a, b| a.path.cmp(&b.path));
     report.damaged.sort_by(|a, b| a.path.cmp(&b.path));
     report.seconds = began.elapsed().as_secs_f64();

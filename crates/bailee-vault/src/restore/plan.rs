@@ -21,6 +21,13 @@ pub(super) struct Plan<'e> {
     stand_ins: HashMap<&'e [u8], &'e [u8]>,
 }
 
+/// Which directories.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Level {
+    Below,
+    Top,
+}
+
 impl<'e> Plan<'e> {
     pub(super) fn new(entries: &'e [Stored], filter: Option<&Pattern>) -> Self {
         let mut wanted: HashSet<&[u8]> = HashSet::new();
@@ -155,12 +162,15 @@ impl<'e> Plan<'e> {
         Ok(())
     }
 
+    /// Metadata of all directories below the destination's own, or of that one alone.
     pub(super) fn finish_directories(
         &self,
         target: &mut Target,
         report: &mut RestoreReport,
+        which: Level,
     ) -> Result<(), VaultError> {
-        for stored in self.chosen.iter().rev() {
+        let meant = |stored: &&&Stored| stored.entry.path.is_empty() == (which == Level::Top);
+        for stored in self.chosen.iter().rev().filter(meant) {
             if let Node::Directory { meta } = &stored.entry.node {
                 let path = &stored.entry.path;
                 let directory = target.open_directory(path)?;

@@ -15,8 +15,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::fs::{
     AtFlags, CWD, Dir, FileType, Gid, Mode, OFlags, Timespec, Timestamps, Uid, XattrFlags, chownat,
-    fchmod, fchown, fsetxattr, fstat, fstatvfs, futimens, linkat, lsetxattr, makedev, mkdirat,
-    mknodat, openat, symlinkat, syncfs, unlinkat, utimensat,
+    fchmod, fchown, fsetxattr, fstat, fstatvfs, fsync, futimens, linkat, lsetxattr, makedev,
+    mkdirat, mknodat, openat, symlinkat, syncfs, unlinkat, utimensat,
 };
 use rustix::io::Errno;
 
@@ -218,6 +218,11 @@ impl Target {
 
     pub(crate) fn sync(&self) -> Result<(), VaultError> {
         syncfs(&self.root).map_err(failed(b".", "sync the file system"))
+    }
+
+    /// The directory itself; what is in it was synced.
+    pub(super) fn sync_top(&self) -> Result<(), VaultError> {
+        fsync(&self.root).map_err(failed(b".", "sync the directory"))
     }
 }
 
