@@ -88,6 +88,8 @@ enum Cache {
 /// Runs one act with every tool.
 fn once(tools: &[Tool], corpus: &Corpus, (act, cache): (Act, Cache)) -> Vec<Run> {
     let one = |tool: &Tool| {
+        // Not every tool syncs what it restores, and who syncs would pay for the one before.
+        rustix::fs::sync();
         if cache == Cache::Empty {
             cool();
         }
