@@ -21,12 +21,14 @@ use aws_lc_rs::digest::{Context, SHA256};
 use serde_json::{Value, json};
 
 use crate::chunk::Desk;
+use crate::damage::read_out;
 use crate::error::VaultError;
-use crate::export::{ExportReport, damaged};
+use crate::export::ExportReport;
 use crate::manifest::{Content, Meta, Node, Stored};
 use crate::names::SnapshotId;
 use crate::preserve::{Progress, path_of};
-use crate::read::{Bytes, Fetch, TOGETHER, Take, read_file};
+use crate::proof::Proof;
+use crate::read::{Bytes, Fetch, TOGETHER, Take};
 use crate::restore::Arriving;
 use crate::vault::{Absent, Vault};
 use crate::verify::Problem;
@@ -65,14 +67,8 @@ impl Vault {
         let mut read = |stored: &Stored, content: &Content, take: &mut Take<'_>| {
             let fetch =
                 if content.size > TOGETHER { Fetch::Together(threads) } else { Fetch::Alone };
-            let mut untaken = false;
-            let mut take = |bytes: Bytes<'_>| take(bytes).inspect_err(|_| untaken = true);
-            let with = (fetch, &mut desk);
-            let read = read_file(&unit, &table, stored, content, with, &mut take);
-            read.map_err(|e| match untaken {
-                true => e,
-                false => damaged((&unit, &table), (stored, content), &e, &mut desk),
-            })
+            let file = (stored, content, Proof::Sha256);
+            Ok(read_out((&unit, &table), file, (fetch, &mut desk), take)?)
         };
         bag.fill(&entries, &mut read, progress)?;
         bag.finish(origin, id)

@@ -1,4 +1,5 @@
-//! Locating damage: which bytes of which files of a snapshot cannot be read.
+//! Locating damage: which bytes of which files of a snapshot cannot be read; and reading files out
+//! so that it is told.
 //!
 //! Invariants: every chunk of a file is read and authenticated, one that fails hides no other;
 //! ranges are of the file, in order, merged where they touch. Ranges the medium never gave are no
@@ -10,14 +11,16 @@ use std::fmt;
 use std::ops::Range;
 use std::path::PathBuf;
 
-use crate::chunk::Desk;
 use bailee_store::ObjectError;
 
+use crate::chunk::Desk;
 use crate::error::VaultError;
 use crate::index::Table;
 use crate::manifest::{Content, Extent, Stored};
 use crate::names::SnapshotId;
 use crate::preserve::path_of;
+use crate::proof::Proof;
+use crate::read::{Bytes, Fetch, Take, read_proven};
 use crate::unit::Unit;
 use crate::vault::{Absent, Vault};
 
@@ -64,6 +67,43 @@ impl Vault {
             Some(Damage { path: path_of(&stored.entry.path), ranges, what })
         };
         Ok(entries.iter().filter_map(hit).collect())
+    }
+}
+
+/// Why a file was not read out.
+pub(crate) enum Unread {
+    /// Whoever took it takes no more: this is not the vault's to look into.
+    Untaken(VaultError),
+    /// It cannot be given.
+    Lost(Damage),
+}
+
+impl From<Unread> for VaultError {
+    fn from(unread: Unread) -> VaultError {
+        match unread {
+            Unread::Untaken(error) => error,
+            Unread::Lost(damage) => VaultError::Lost {
+                path: damage.path.display().to_string(),
+                detail: damage.to_string(),
+            },
+        }
+    }
+}
+
+/// Reads a file out to `take`, as [`read_proven`]; what cannot be given of it is located.
+pub(crate) fn read_out(
+    (unit, table): (&Unit, &Table),
+    (stored, content, proof): (&Stored, &Content, Proof),
+    (fetch, desk): (Fetch, &mut Desk),
+    take: &mut Take<'_>,
+) -> Result<(), Unread> {
+    let mut untaken = false;
+    let mut take = |bytes: Bytes<'_>| take(bytes).inspect_err(|_| untaken = true);
+    let with = (fetch, &mut *desk);
+    match read_proven(unit, table, (stored, content, proof), with, &mut take) {
+        Ok(()) => Ok(()),
+        Err(error) if untaken => Err(Unread::Untaken(error)),
+        Err(error) => Err(Unread::Lost(locate((unit, table), (stored, content), &error, desk))),
     }
 }
 

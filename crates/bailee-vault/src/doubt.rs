@@ -87,10 +87,3 @@ pub(crate) fn put(objects: &dyn Objects, pack: &str, why: &str) -> Result<(), Ob
 pub(crate) fn clear(objects: &dyn Objects, pack: &str) -> Result<(), ObjectError> {
     beside(pack).map_or(Ok(()), |name| objects.delete(&name))
 }
-
-/// Names of all packs that are doubted, without knowing of which kind each is.
-pub(crate) fn all(objects: &dyn Objects) -> Result<HashSet<Tag>, ObjectError> {
-    let names = objects.list(names::TENANTS)?;
-    let doubts = names.iter().filter(|name| names::is_doubt(name));
-    Ok(doubts.filter_map(|name| names::last_id(name)).collect())
-}

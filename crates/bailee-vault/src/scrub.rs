@@ -56,8 +56,19 @@ pub(crate) fn rows(
     objects: &dyn Objects,
     problems: &mut Vec<Problem>,
 ) -> Result<BTreeMap<String, PackRow>, VaultError> {
-    let mut out = BTreeMap::new();
+    Ok(rows_and_doubts(objects, problems)?.0)
+}
+
+/// The same, and the packs that are doubted.
+pub(crate) fn rows_and_doubts(
+    objects: &dyn Objects,
+    problems: &mut Vec<Problem>,
+) -> Result<(BTreeMap<String, PackRow>, HashSet<Tag>), VaultError> {
+    let (mut out, mut doubted) = (BTreeMap::new(), HashSet::new());
     for index in objects.list(names::TENANTS)? {
+        if names::is_doubt(&index) {
+            doubted.extend(names::last_id(&index));
+        }
         let old = index.rsplit_once("/index/");
         let Some((unit, _)) = old.or_else(|| index.rsplit_once("/sorted/")) else { continue };
         let read = if old.is_some() { index::read_rows } else { sorted::read_rows };
@@ -70,7 +81,7 @@ pub(crate) fn rows(
             Err(e) => problems.push(Problem { path: PathBuf::from(&index), what: e.to_string() }),
         }
     }
-    Ok(out)
+    Ok((out, doubted))
 }
 
 fn pack_name(unit: &str, row: &PackRow) -> String {
@@ -88,8 +99,7 @@ pub fn scrub_some(
     budget: Budget,
 ) -> Result<ScrubRun, VaultError> {
     let mut report = ScrubReport { packs: 0, bytes: 0, problems: Vec::new() };
-    let rows = rows(objects, &mut report.problems)?;
-    let doubted = doubt::all(objects)?;
+    let (rows, doubted) = rows_and_doubts(objects, &mut report.problems)?;
     let of_bytes: u64 = rows.values().map(|row| row.size).sum();
     let most = match budget {
         Budget::Everything => u64::MAX,

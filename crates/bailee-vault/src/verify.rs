@@ -15,13 +15,12 @@ use bailee_store::{ObjectError, Objects};
 
 use crate::chunk::Desk;
 use crate::damage::{Damage, locate};
-use crate::doubt;
 use crate::error::VaultError;
 use crate::index::{PackHash, PackRow};
 use crate::names::SnapshotId;
 use crate::read::{read_file, spread};
 use crate::root::finish;
-use crate::scrub::{check, rows};
+use crate::scrub::{check, rows_and_doubts};
 use crate::vault::{Absent, Vault};
 
 /// Bytes hashed at a time.
@@ -120,8 +119,8 @@ impl Vault {
 /// Store failures while listing; what is wrong with single objects is in the report.
 pub fn scrub_packs(objects: &dyn Objects) -> Result<ScrubReport, VaultError> {
     let mut report = ScrubReport { packs: 0, bytes: 0, problems: Vec::new() };
-    let doubted = doubt::all(objects)?;
-    for (name, row) in rows(objects, &mut report.problems)? {
+    let (rows, doubted) = rows_and_doubts(objects, &mut report.problems)?;
+    for (name, row) in rows {
         check(objects, (&name, &row), &doubted, &mut report)?;
     }
     Ok(report)

@@ -299,34 +299,17 @@ impl House {
     }
 
     pub(crate) fn hold(&mut self, scope: Scope, instrument: &str) -> HoldId {
-        let hold = self.state.holds.next();
-        let instrument = instrument.into();
-        self.yes(
-            STAFF,
-            Action::PlaceHold {
-                scope,
-                instrument,
-                matter: None,
-                silent: None,
-                reason: Reason::default(),
-            },
-        );
-        hold
+        self.place(scope, instrument, None)
     }
 
     pub(crate) fn silent_hold(&mut self, scope: Scope, instrument: &str) -> HoldId {
+        self.place(scope, instrument, Some(true))
+    }
+
+    fn place(&mut self, scope: Scope, instrument: &str, silent: Option<bool>) -> HoldId {
         let hold = self.state.holds.next();
-        let (instrument, silent) = (instrument.into(), Some(true));
-        self.yes(
-            STAFF,
-            Action::PlaceHold {
-                scope,
-                instrument,
-                matter: None,
-                silent,
-                reason: Reason::default(),
-            },
-        );
+        let (instrument, reason) = (instrument.into(), Reason::default());
+        self.yes(STAFF, Action::PlaceHold { scope, instrument, matter: None, silent, reason });
         hold
     }
 

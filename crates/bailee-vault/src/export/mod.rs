@@ -19,14 +19,14 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use crate::chunk::Desk;
-use crate::damage::locate;
+use crate::damage::read_out;
 use crate::error::VaultError;
 use crate::index::Table;
 use crate::manifest::{Content, DeviceKind, Meta, Node, Stored};
 use crate::names::SnapshotId;
 use crate::preserve::{Progress, path_of};
 use crate::proof::Proof;
-use crate::read::{Bytes, Fetch, TOGETHER, read_proven};
+use crate::read::{Bytes, Fetch, TOGETHER};
 use crate::unit::Unit;
 use crate::vault::{Absent, Tenant, Vault};
 use crate::verify::Problem;
@@ -124,17 +124,6 @@ pub(crate) fn members(
     Ok(())
 }
 
-/// The error of a file that could not be read because of `error`: what of it is the matter.
-pub(crate) fn damaged(
-    at: (&Unit, &Table),
-    (stored, content): (&Stored, &Content),
-    error: &VaultError,
-    desk: &mut Desk,
-) -> VaultError {
-    let damage = locate(at, (stored, content), error, desk);
-    VaultError::Lost { path: damage.path.display().to_string(), detail: damage.to_string() }
-}
-
 /// Where an archive goes.
 pub(crate) trait Take {
     /// Takes the next bytes.
@@ -212,17 +201,7 @@ impl Archive<'_> {
             self.progress.advance(self.report.files, self.report.bytes + at);
             Ok(())
         };
-        let mut untaken = false;
-        let mut take = |bytes: Bytes<'_>| take(bytes).inspect_err(|_| untaken = true);
-        let read =
-            read_proven(unit, table, (stored, content, proof), (fetch, &mut *desk), &mut take);
-        if let Err(e) = read {
-            return Err(if untaken {
-                e
-            } else {
-                damaged((unit, table), (stored, content), &e, desk)
-            });
-        }
+        read_out((unit, table), (stored, content, proof), (fetch, desk), &mut take)?;
         self.pad(map.map_or(content.size, Map::data))?;
         if proof == Proof::Chunks {
             self.report.by_chunks.push(path_of(&stored.entry.path));

@@ -439,32 +439,6 @@ mod tests {
         assert_eq!(done.files, 1, "an honest one made the same way is restored");
     }
 
-    /// Puts a file into the destination of a restore when it begins.
-    struct Intruder(PathBuf);
-
-    impl Progress for Intruder {
-        fn begin(&mut self, _: &'static str, _: u64) {
-            std::fs::write(&self.0, b"theirs").unwrap();
-        }
-        fn advance(&mut self, _: u64, _: u64) {}
-    }
-
-    #[test]
-    fn a_file_that_cannot_be_made_ends_the_restore_and_is_told() {
-        let vault = vault();
-        let entries = vec![directory(b""), file(b"a"), file(b"b"), file(b"c")];
-        let id = commit(&vault, SourceKind::Tree, entries);
-        let dir = tempfile::tempdir().unwrap();
-        let (to, there) = (dir.path().join("to"), dir.path().join("to/b"));
-        let refused = vault.restore_with("t", &id, &to, None, &mut Intruder(there.clone()));
-        let Err(VaultError::Destination { path, doing, .. }) = refused else {
-            panic!("somebody else's file is in its place: {refused:?}")
-        };
-        assert_eq!((path.as_str(), doing), ("b", "create the file"));
-        assert_eq!(std::fs::read(there).unwrap(), b"theirs", "it is not ours to remove");
-        assert_eq!(std::fs::read(to.join("a")).unwrap(), b"", "what came before stays");
-    }
-
     #[test]
     fn a_file_that_changes_underfoot_is_recorded_as_changed() {
         let vault = vault();

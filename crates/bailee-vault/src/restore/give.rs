@@ -8,12 +8,13 @@ use std::io::Write;
 
 use super::{Plan, said_of};
 use crate::chunk::Desk;
-use crate::damage::locate;
+use crate::damage::{Unread, read_out};
 use crate::error::VaultError;
 use crate::manifest::{Extent, Node, Stored, TreeShape, write_all};
 use crate::names::SnapshotId;
 use crate::pattern::Pattern;
-use crate::read::{Bytes, Fetch, TOGETHER, read_file};
+use crate::proof::Proof;
+use crate::read::{Bytes, Fetch, TOGETHER};
 use crate::transfer::{FrameWriter, Kind, MOST, unsent};
 use crate::vault::{Absent, Vault};
 use crate::wire::Writer;
@@ -51,7 +52,6 @@ impl Vault {
             frames.put(Kind::File, path).map_err(|e| unsent(&e))?;
             let fetch =
                 if content.size > TOGETHER { Fetch::Together(threads) } else { Fetch::Alone };
-            let mut lost = false;
             let mut take = |bytes: Bytes<'_>| {
                 let sent = match bytes {
                     // As it is kept: what is no hole here is to be none there.
@@ -60,18 +60,14 @@ impl Vault {
                     }
                     Bytes::Gap(n) => frames.number(Kind::Zeros, n),
                 };
-                lost |= sent.is_err();
                 sent.map_err(|e| unsent(&e))
             };
-            let with = (fetch, &mut desk);
-            let read = read_file(&unit, &table, stored, content, with, &mut take);
-            let (kind, said) = match read {
+            let file = (stored, content, Proof::Sha256);
+            let (kind, said) = match read_out((&unit, &table), file, (fetch, &mut desk), &mut take)
+            {
                 Ok(()) => (Kind::Done, vec![0]),
-                Err(e) if lost => return Err(e),
-                Err(e) => {
-                    let damage = locate((&unit, &table), (stored, content), &e, &mut desk);
-                    (Kind::Damaged, said_of(&damage))
-                }
+                Err(Unread::Untaken(e)) => return Err(e),
+                Err(Unread::Lost(damage)) => (Kind::Damaged, said_of(&damage)),
             };
             frames.put(kind, &said).map_err(|e| unsent(&e))?;
         }

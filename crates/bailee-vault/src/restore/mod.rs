@@ -31,13 +31,14 @@ use std::time::Instant;
 use bailee_store::direct::{Room, Writer};
 
 use crate::chunk::Desk;
-use crate::damage::{Damage, locate};
+use crate::damage::{Damage, Unread, read_out};
 use crate::error::VaultError;
 use crate::manifest::{Content, Meta, Stored};
 use crate::names::SnapshotId;
 use crate::pattern::Pattern;
 use crate::preserve::{Progress, path_of};
-use crate::read::{Bytes, Take, read_file, spread};
+use crate::proof::Proof;
+use crate::read::{Bytes, Take, spread};
 use crate::vault::{Absent, Vault};
 use crate::verify::Problem;
 use plan::{Level, Plan};
@@ -173,10 +174,11 @@ impl Vault {
                     Err(e) => return drop(unmade.set(e)), // the first one is told
                 };
                 let mut read = |take: &mut Take<'_>| {
-                    let with = (fetch, &mut *desk);
-                    let read = read_file(&unit, &table, stored, content, with, take);
-                    read.map_err(|e| {
-                        locate((&unit, &table), (stored, content), &e, desk).to_string()
+                    let file = (stored, content, Proof::Sha256);
+                    let read = read_out((&unit, &table), file, (fetch, &mut *desk), take);
+                    read.map_err(|unread| match unread {
+                        Unread::Untaken(e) => e.to_string(),
+                        Unread::Lost(damage) => damage.to_string(),
                     })
                 };
                 if let Err(e) = fill(waiting, &mut read, room, (&report, &far)) {

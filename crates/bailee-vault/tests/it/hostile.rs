@@ -93,6 +93,20 @@ impl Progress for Intruder {
     fn advance(&mut self, _: u64, _: u64) {}
 }
 
+/// On the spot, where the threads that write make the files.
+#[test]
+fn a_file_that_cannot_be_made_ends_the_restore_and_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_, vault, id) = some(dir.path(), &["a", "b", "c"]);
+    let (to, there) = (dir.path().join("to"), dir.path().join("to/b"));
+    let mut intruder = Intruder(there.clone());
+    let refused = vault.restore_with("t", &id, &to, None, &mut intruder).unwrap_err();
+    let VaultError::Destination { path, doing, .. } = &refused else { panic!("{refused}") };
+    assert_eq!((path.as_str(), *doing), ("b", "create the file"));
+    assert_eq!(std::fs::read(there).unwrap(), b"theirs", "it is not ours to remove");
+    assert_eq!(std::fs::read(to.join("a")).unwrap(), content("a"), "what came before stays");
+}
+
 #[test]
 fn a_damaged_file_does_not_stay_when_the_destination_fails_behind_it() {
     let dir = tempfile::tempdir().unwrap();

@@ -79,10 +79,7 @@ fn note(house: &House, position: u64) -> Result<Option<String>, Problem> {
 /// What was said when a clearance was given back: in words, and with which documents. Nothing, once
 /// that is erased.
 fn report(house: &House, position: u64) -> Result<Value, Problem> {
-    let entry = house.entries(position, 1)?.pop();
-    let record = entry.map(|entry| receipt::read(position, &entry)).transpose();
-    let record = record.map_err(|e| Problem::failure("house_failed", "the log", e.to_string()))?;
-    let papers = record.and_then(|record| record.fact.papers);
+    let papers = receipt::record(house, position)?.and_then(|record| record.fact.papers);
     let said =
         papers.map(|papers| json!({ "note": papers.note, "exhibits": ask::exhibits(&papers) }));
     Ok(said.unwrap_or_default())
