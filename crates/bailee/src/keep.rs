@@ -52,6 +52,12 @@ pub(crate) fn preserve(args: &PreserveArgs, reach: &Reach, style: Style) -> Resu
         }
     };
     print::thing(&value, style)?;
+    if value["verified"] == json!(false) {
+        print::remark(
+            "it does not come back whole: give the same command again, and what lies in a damaged \
+             pack is stored anew",
+        );
+    }
     let whole = value["problems"].as_array().is_some_and(Vec::is_empty);
     if whole { Ok(()) } else { Err(Trouble::Said(1)) }
 }

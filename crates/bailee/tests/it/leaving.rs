@@ -2,6 +2,7 @@
 //! what a killed process leaves is not taken for whole.
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 
 use serde_json::{Value, json};
@@ -90,10 +91,8 @@ fn turn(room: &Room) {
     }
 }
 
-#[test]
-fn damage_is_told_by_file_and_bytes_here_and_there() {
-    let room = Room::with_house();
-    room.furnish();
+/// Three megabytes that nothing makes smaller, kept.
+fn filmed(room: &Room) -> PathBuf {
     let mut state = 1u64;
     let noise: Vec<u8> = std::iter::repeat_with(|| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
@@ -103,6 +102,30 @@ fn damage_is_told_by_file_and_bytes_here_and_there() {
     .collect();
     let film = room.file("film", &noise);
     room.run_as("P-2", &["preserve", "A-1", text(&film)]).ok();
+    film
+}
+
+#[test]
+fn to_preserve_again_makes_every_copy_whole() {
+    let room = Room::with_house();
+    room.furnish();
+    let film = filmed(&room);
+    turn(&room);
+    let again = || room.run_as("P-2", &["--json", "preserve", "A-1", text(&film), "--rehash"]);
+    let found = again();
+    assert_eq!((found.code, &found.json()["verified"]), (1, &json!(false)), "{found:?}");
+    assert!(found.err.contains("give the same command again"), "{found:?}");
+    assert_eq!(again().json()["verified"], true);
+    for snapshot in ["S-1", "S-2", "S-3"] {
+        room.run_as("P-2", &["snapshot", "verify", snapshot]).ok();
+    }
+}
+
+#[test]
+fn damage_is_told_by_file_and_bytes_here_and_there() {
+    let room = Room::with_house();
+    room.furnish();
+    filmed(&room);
     turn(&room);
     let verify = ["--json", "snapshot", "verify", "S-1"];
     let said = room.run_as("P-2", &verify);
