@@ -10,9 +10,11 @@
 //! 2. Memory for transfers is aligned to [`BLOCK`], allocated once and used again.
 //! 3. Nothing here syncs: whoever writes says `fdatasync` afterwards, as ever.
 //!
-//! Out of scope: what to read ahead.
+//! One file by several threads: `stretch.rs`. Out of scope: what to read ahead.
 
-use std::fs::File;
+mod stretch;
+
+use std::fs::{File, OpenOptions};
 use std::io::{self, IoSliceMut};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
@@ -21,6 +23,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use rustix::fs::{Advice, OFlags, SeekFrom, fadvise, fcntl_getfl, fcntl_setfl, seek};
 use rustix::io::{Errno, ReadWriteFlags, preadv2};
+pub use stretch::{Shared, Stretch};
 
 /// Alignment of offsets, lengths and memory of a direct transfer.
 pub const BLOCK: usize = 4096;
@@ -84,15 +87,7 @@ impl Reader {
     }
 
     fn direct(&self) -> Option<&File> {
-        let open = || {
-            let flags = OFlags::DIRECT | OFlags::NONBLOCK | OFlags::NOATIME;
-            let path = format!("/proc/self/fd/{}", self.file.as_raw_fd());
-            let open = |flags: OFlags| {
-                let flags = flags.bits().cast_signed();
-                std::fs::OpenOptions::new().read(true).custom_flags(flags).open(&path)
-            };
-            open(flags).or_else(|_| open(flags - OFlags::NOATIME)).ok()
-        };
+        let open = || past_the_cache(&self.file, File::options().read(true));
         self.direct.get_or_init(open).as_ref()
     }
 
@@ -198,6 +193,14 @@ fn fill(file: &File, start: u64, mut at: usize, bytes: &mut [u8]) -> io::Result<
         }
     }
     Ok(at)
+}
+
+/// The same file once more, without cache, where the file system knows that.
+fn past_the_cache(file: &File, options: &mut OpenOptions) -> Option<File> {
+    let flags = OFlags::DIRECT | OFlags::NONBLOCK | OFlags::NOATIME;
+    let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+    let mut open = |flags: OFlags| options.custom_flags(flags.bits().cast_signed()).open(&path);
+    open(flags).or_else(|_| open(flags - OFlags::NOATIME)).ok()
 }
 
 /// Whether a direct transfer may begin at these bytes.

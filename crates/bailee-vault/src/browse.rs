@@ -105,13 +105,13 @@ impl Contents {
         let mut next = file.at(offset);
         let mut at = offset;
         while at < end {
-            let extent = self.extents[file.which][next];
+            let extent = &self.extents[file.which][next];
             let begin = file.ends[next] - extent.len();
             let upto = end.min(file.ends[next]);
             let inside = to_index(at - begin)..to_index(upto - begin);
             match extent {
                 Extent::Data(id, len) => {
-                    let read = self.chunk(id, len);
+                    let read = self.chunk(*id, *len);
                     let range = begin..file.ends[next];
                     let plain = read.map_err(|why| located(&file.path, range, why))?;
                     out.extend_from_slice(&plain[inside]);
@@ -120,7 +120,7 @@ impl Contents {
                 Extent::Unreadable(_) => {
                     return Err(VaultError::NeverRead { path: file.path.clone(), offset: begin });
                 }
-                Extent::Identity(..) => {}
+                Extent::Identity(..) | Extent::Waypoint(_) => {}
             }
             (at, next) = (upto, next + 1);
         }

@@ -93,15 +93,10 @@ impl Vault {
         let entries = unit.manifest(&found)?;
         let bytes = found.manifest.iter().map(|(_, len)| u64::from(*len)).sum();
         seen.push(Canary { object: snapshot(&tenant.tag, id), bytes, harm: None });
-        let chunks: Vec<&ChunkId> = found
-            .manifest
-            .iter()
-            .map(|(id, _)| id)
-            .chain(entries.iter().flat_map(|stored| &stored.extents).filter_map(|e| match e {
-                Extent::Data(id, _) => Some(id),
-                Extent::Zeros(_) | Extent::Unreadable(_) | Extent::Identity(..) => None,
-            }))
-            .collect();
+        let extents = entries.iter().flat_map(|stored| &stored.extents);
+        let content = extents.filter_map(Extent::chunk);
+        let chunks: Vec<ChunkId> =
+            found.manifest.iter().copied().chain(content).map(|(id, _)| id).collect();
         let mut round = Round { unit: &unit, of: id, done: BTreeSet::new(), seen };
         for name in &draw.again {
             round.again(name)?;
@@ -117,7 +112,7 @@ impl Vault {
             let Some(at) = u64::from_be_bytes(number).checked_rem(chunks.len() as u64) else {
                 break;
             };
-            round.chunk(chunks[usize::try_from(at).unwrap_or(0)])?;
+            round.chunk(&chunks[usize::try_from(at).unwrap_or(0)])?;
         }
         Ok(())
     }

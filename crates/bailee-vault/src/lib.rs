@@ -19,6 +19,7 @@ mod erasure;
 mod error;
 mod expire;
 mod export;
+mod flat;
 mod forward;
 #[doc(hidden)]
 pub mod fuzzing;
@@ -44,6 +45,7 @@ mod rewrap;
 mod root;
 mod scrub;
 mod seal;
+mod segment;
 mod snapshot;
 mod sorted;
 mod split;

@@ -96,10 +96,8 @@ impl<'a> Mark<'a> {
 
     fn take(&mut self, unit: &Unit, snapshot: &Snapshot) -> Result<(), VaultError> {
         for stored in unit.manifest(snapshot)? {
-            self.prints.extend(stored.extents.iter().filter_map(|e| match e {
-                Extent::Data(id, _) => Some(print(id)),
-                Extent::Zeros(_) | Extent::Unreadable(_) | Extent::Identity(..) => None,
-            }));
+            let chunks = stored.extents.iter().filter_map(Extent::chunk);
+            self.prints.extend(chunks.map(|(id, _)| print(&id)));
         }
         self.prints.extend(snapshot.manifest.iter().map(|(id, _)| print(id)));
         self.packs.extend(&snapshot.packs);

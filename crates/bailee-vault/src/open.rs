@@ -108,7 +108,7 @@ impl FileReader {
         let mut next = self.ends.partition_point(|e| *e <= offset);
         let mut at = offset;
         while at < end {
-            let extent = self.extents[next];
+            let extent = &self.extents[next];
             let begin = self.ends[next] - extent.len();
             let upto = end.min(self.ends[next]);
             let inside = to_index(at - begin)..to_index(upto - begin);
@@ -118,7 +118,7 @@ impl FileReader {
                 Extent::Unreadable(_) => {
                     return Err(VaultError::NeverRead { path: self.path.clone(), offset: at });
                 }
-                Extent::Identity(..) => {}
+                Extent::Identity(..) | Extent::Waypoint(_) => {}
             }
             (at, next) = (upto, next + 1);
         }

@@ -44,9 +44,9 @@ mod tests {
     #[test]
     fn only_what_is_nearly_all_holes_is_proven_by_chunks() {
         let gib = |n: u64| Extent::Zeros(n << 30);
-        let data = Extent::Data([0; 24], 1 << 20);
-        assert_eq!(Proof::of(&[data, gib(4), data]), Proof::Sha256);
-        assert_eq!(Proof::of(&[data, gib(3), data, gib(2)]), Proof::Chunks);
+        const DATA: Extent = Extent::Data([0; 24], 1 << 20);
+        assert_eq!(Proof::of(&[DATA, gib(4), DATA]), Proof::Sha256);
+        assert_eq!(Proof::of(&[DATA, gib(3), DATA, gib(2)]), Proof::Chunks);
         assert_eq!(Proof::of_lengths(40 << 30, 11 << 30), Proof::Sha256);
         assert_eq!(Proof::of(&[Extent::Unreadable(5 << 30)]), Proof::Chunks);
     }

@@ -4,26 +4,26 @@
 //! 1. Bytes reach a caller only after their record was authenticated and matched its chunk id.
 //! 2. A whole file is checked against its flat SHA-256 as well; what was handed out before a
 //!    mismatch shows is the caller's to discard, and every caller here does.
-//! 3. Order is restored by turn-taking: chunk `i` comes from thread `i mod n`, so a large file
-//!    keeps all cores busy with a bounded number of chunks in memory.
+//! 3. Whoever takes a large file in order gets it by turn-taking: chunk `i` comes from thread
+//!    `i mod n`, so it keeps all cores busy with a bounded number of chunks in memory. Whoever
+//!    needs no order takes it in segments (`segment.rs`).
 //! 4. There are twice as many threads as cores: half of them wait for a disk.
 //! 5. Whatever ends the reading early (damage, whoever takes no more) ends all threads: each sends
 //!    to a receiver that lives in the thread that may stop, never beyond it.
 
 use std::thread;
 
-use aws_lc_rs::digest::{Context, SHA256};
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::chunk::Desk;
 use crate::error::VaultError;
+use crate::flat::Flat;
 use crate::index::Table;
 use crate::manifest::{Content, Entry, Extent, Stored};
 use crate::names::SnapshotId;
 use crate::pack::ChunkId;
-use crate::preserve::hash_zeros;
 use crate::proof::Proof;
-use crate::root::finish;
+use crate::segment::{Segment, not_its_digest, read_segment};
 use crate::unit::Unit;
 use crate::vault::{Absent, Vault};
 use bailee_ledger::to_hex;
@@ -70,43 +70,13 @@ pub(crate) fn read_proven(
     (fetch, desk): (Fetch, &mut Desk),
     take: &mut Take<'_>,
 ) -> Result<(), VaultError> {
-    let sha256 = match fetch {
-        Fetch::Alone => alone(unit, table, (stored, proof), desk, take)?,
-        Fetch::Together(threads) => together(unit, table, (stored, proof), threads, take)?,
+    let Fetch::Together(threads) = fetch else {
+        let whole = Segment::whole(&stored.extents);
+        return read_segment((unit, table), (stored, content, proof), &whole, desk, take);
     };
-    if proof == Proof::Chunks || sha256 == content.sha256 {
-        Ok(())
-    } else {
-        let path = String::from_utf8_lossy(&stored.entry.path);
-        Err(VaultError::damaged(&path, "its content does not give its recorded SHA-256"))
-    }
-}
-
-fn alone(
-    unit: &Unit,
-    table: &Table,
-    (stored, proof): (&Stored, Proof),
-    desk: &mut Desk,
-    take: &mut Take<'_>,
-) -> Result<[u8; 32], VaultError> {
-    let mut hash = Context::new(&SHA256);
-    for extent in &stored.extents {
-        match extent {
-            Extent::Data(id, len) => {
-                unit.chunk(table, id, *len, desk)?;
-                hash.update(&desk.plain);
-                take(Bytes::Data(&desk.plain))?;
-            }
-            Extent::Zeros(n) | Extent::Unreadable(n) => {
-                if proof == Proof::Sha256 {
-                    hash_zeros(&mut hash, *n);
-                }
-                take(Bytes::Gap(*n))?;
-            }
-            Extent::Identity(..) => {}
-        }
-    }
-    Ok(finish(hash))
+    let sha256 = together(unit, table, (stored, proof), threads, take)?;
+    let good = proof == Proof::Chunks || sha256 == content.sha256;
+    if good { Ok(()) } else { Err(not_its_digest(stored)) }
 }
 
 /// A chunk, or why there is none.
@@ -129,13 +99,10 @@ fn together(
                 let spare = spare.clone();
                 scope.spawn(move || {
                     let mut desk = Desk::default();
-                    let data = stored.extents.iter().filter_map(|e| match e {
-                        Extent::Data(id, len) => Some((id, *len)),
-                        Extent::Zeros(_) | Extent::Unreadable(_) | Extent::Identity(..) => None,
-                    });
+                    let data = stored.extents.iter().filter_map(Extent::chunk);
                     for (id, len) in data.skip(lane).step_by(threads) {
                         desk.plain = spare.try_recv().unwrap_or_default();
-                        let read = unit.chunk(table, id, len, &mut desk);
+                        let read = unit.chunk(table, &id, len, &mut desk);
                         if sender.send(read.map(|()| std::mem::take(&mut desk.plain))).is_err() {
                             return; // the reader has stopped
                         }
@@ -145,24 +112,24 @@ fn together(
             })
             .collect();
         let hasher = scope.spawn(move || {
-            let mut hash = Context::new(&SHA256);
+            let mut hash = Flat::default();
             let mut turns = lanes.iter().cycle();
             for extent in &stored.extents {
                 let piece = match extent {
                     Extent::Data(id, _) => next(unit, id, &mut turns).inspect(|d| hash.update(d)),
                     Extent::Zeros(n) | Extent::Unreadable(n) => {
                         if proof == Proof::Sha256 {
-                            hash_zeros(&mut hash, *n);
+                            hash.zeros(*n);
                         }
                         Ok(Vec::new())
                     }
-                    Extent::Identity(..) => Ok(Vec::new()),
+                    Extent::Identity(..) | Extent::Waypoint(_) => Ok(Vec::new()),
                 };
                 if ordered_in.send(piece).is_err() {
                     break; // whoever takes has stopped, for a reason of its own
                 }
             }
-            finish(hash)
+            hash.finish()
         });
         in_order(stored, ordered, &spare_in, take).unwrap_or_else(|| Err(lost(unit)))?;
         hasher.join().map_err(|_| lost(unit))

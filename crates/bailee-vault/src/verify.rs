@@ -16,11 +16,15 @@ use bailee_store::{ObjectError, Objects};
 use crate::chunk::Desk;
 use crate::damage::{Damage, locate};
 use crate::error::VaultError;
-use crate::index::{PackHash, PackRow};
+use crate::index::{PackHash, PackRow, Table};
+use crate::manifest::{Content, Stored};
 use crate::names::SnapshotId;
-use crate::read::{read_file, spread};
+use crate::proof::Proof;
+use crate::read::{Fetch, read_file, spread};
 use crate::root::finish;
 use crate::scrub::{check, rows_and_doubts};
+use crate::segment::{Segment, apart, read_segment, segments};
+use crate::unit::Unit;
 use crate::vault::{Absent, Vault};
 
 /// Bytes hashed at a time.
@@ -88,8 +92,8 @@ impl Vault {
         spread(
             |hand_over| files.for_each(|(i, stored, content)| hand_over((i, content), stored)),
             |(i, content), stored, fetch, desk: &mut Desk| {
-                let with = (fetch, &mut *desk);
-                let read = read_file(&unit, &table, stored, content, with, &mut |_| Ok(()));
+                let at = (&*unit, &*table);
+                let read = read_through(at, (stored, content), (fetch, &mut *desk));
                 let place = |e| locate((&unit, &table), (stored, content), &e, desk);
                 let read = read.map_err(place);
                 let mut outcome = outcome.lock().unwrap_or_else(PoisonError::into_inner);
@@ -110,6 +114,22 @@ impl Vault {
             problems: problems.into_iter().map(|(_, p)| p).collect(),
             seconds: began.elapsed().as_secs_f64(),
         })
+    }
+}
+
+/// Reads a file and keeps nothing of it: a large one in segments, by all threads.
+fn read_through(
+    at: (&Unit, &Table),
+    (stored, content): (&Stored, &Content),
+    (fetch, desk): (Fetch, &mut Desk),
+) -> Result<(), VaultError> {
+    let (segments, file) = (segments(&stored.extents), (stored, content, Proof::Sha256));
+    let one = |segment: &Segment<'_>, desk: &mut Desk| {
+        read_segment(at, file, segment, desk, &mut |_| Ok(()))
+    };
+    match fetch {
+        Fetch::Together(threads) if segments.len() > 1 => apart(&segments, threads, one),
+        _ => read_file(at.0, at.1, stored, content, (fetch, desk), &mut |_| Ok(())),
     }
 }
 

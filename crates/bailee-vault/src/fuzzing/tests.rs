@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::*;
 use crate::erasure::DestroyedKey;
+use crate::flat::Waypoint;
 use crate::manifest::{Content, Entry, Extent, Meta, Node, Stored};
 use crate::names::SnapshotId;
 use crate::pack::{RAW, ZSTD};
@@ -22,6 +23,7 @@ fn a_manifest() -> Vec<u8> {
         Extent::Identity(5, 6),
         Extent::Data([4; 24], 10),
         Extent::Unreadable(20),
+        Extent::Waypoint(Waypoint { tail: vec![7; 30], ..Waypoint::default() }.into()),
         Extent::Zeros(30),
     ];
     write_all(&[

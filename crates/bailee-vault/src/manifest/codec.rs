@@ -13,10 +13,11 @@
 //! meta = mode u32, uid u32, gid u32, mtime (i64, u32), ctime (i64, u32),
 //!        xattrs u32 × (name, value)
 //! extent = 0, chunk id 24, length u32  |  1, zeros u64  |  2, unreadable u64
-//!        | 3, device u64, inode u64
+//!        | 3, device u64, inode u64  |  4, SHA-256 state 8 × u32, rest (length u32, bytes)
 //! ```
 
 use super::{Content, DeviceKind, Entry, Extent, Meta, Node, Stored};
+use crate::flat::Waypoint;
 use crate::wire::{Malformed, Reader, Writer};
 
 /// The leaf of one entry.
@@ -152,6 +153,11 @@ pub(crate) fn write_all(entries: &[Stored]) -> Vec<u8> {
                     e.u64(*device);
                     e.u64(*inode);
                 }
+                Extent::Waypoint(waypoint) => {
+                    e.u8(4);
+                    waypoint.state.iter().for_each(|word| e.u32(*word));
+                    e.bytes(&waypoint.tail);
+                }
             }
         }
         w.bytes(&e.0);
@@ -180,10 +186,19 @@ fn read_extents(bytes: &[u8]) -> Result<Vec<Extent>, Malformed> {
             1 => Extent::Zeros(r.u64()?),
             2 => Extent::Unreadable(r.u64()?),
             3 => Extent::Identity(r.u64()?, r.u64()?),
+            4 => Extent::Waypoint(read_waypoint(&mut r)?.into()),
             _ => return Err("an extent has an unknown kind"),
         });
     }
     Ok(extents)
+}
+
+fn read_waypoint(r: &mut Reader<'_>) -> Result<Waypoint, Malformed> {
+    let mut state = [0; 8];
+    for word in &mut state {
+        *word = r.u32()?;
+    }
+    Ok(Waypoint { state, tail: r.bytes()?.to_vec() })
 }
 
 #[cfg(test)]
@@ -214,6 +229,8 @@ mod tests {
         ];
         let mut extents = vec![Extent::Identity(5, 6), Extent::Data([4; 24], 10)];
         extents.extend([Extent::Unreadable(20), Extent::Zeros(0)]);
+        let state = std::array::from_fn(|i| i as u32);
+        extents.push(Extent::Waypoint(Waypoint { state, tail: vec![1, 2] }.into()));
         entries.map(|entry| Stored { entry, extents: extents.clone() }).to_vec()
     }
 

@@ -18,6 +18,7 @@ use std::collections::HashSet;
 
 pub(crate) use codec::{evidence, read_all, read_evidence, write_all};
 
+use crate::flat::Waypoint;
 use crate::pack::ChunkId;
 
 /// One thing found in the source.
@@ -189,7 +190,7 @@ impl Content {
 }
 
 /// A piece of a file, in order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Extent {
     /// A stored chunk and its plain length.
     Data(ChunkId, u32),
@@ -199,6 +200,8 @@ pub(crate) enum Extent {
     Unreadable(u64),
     /// Device and inode of the file, first if there: how the next copy knows the file again.
     Identity(u64, u64),
+    /// Where the SHA-256 of the file is at this place.
+    Waypoint(Box<Waypoint>),
 }
 
 impl Extent {
@@ -206,9 +209,23 @@ impl Extent {
         match self {
             Self::Data(_, n) => u64::from(*n),
             Self::Zeros(n) | Self::Unreadable(n) => *n,
-            Self::Identity(..) => 0,
+            Self::Identity(..) | Self::Waypoint(_) => 0,
         }
     }
+
+    /// The chunk that has its bytes, if one does, and how many they are.
+    pub(crate) fn chunk(&self) -> Option<(ChunkId, u32)> {
+        if let Self::Data(id, len) = self { Some((*id, *len)) } else { None }
+    }
+}
+
+/// Whether the lengths of a file's pieces, and its waypoints, are those of a file of `size` bytes.
+fn add_up(extents: &[Extent], size: u64) -> bool {
+    let next = |at: u64, extent: &Extent| match extent {
+        Extent::Waypoint(waypoint) if !waypoint.fits(at) => None,
+        _ => at.checked_add(extent.len()),
+    };
+    extents.iter().try_fold(0, next) == Some(size)
 }
 
 /// An entry and where its bytes are.
@@ -272,9 +289,7 @@ pub(crate) fn check(entries: &[Stored], tree: TreeShape) -> Result<(), String> {
             }
             Node::File { content, .. } => {
                 files.insert(path);
-                if extents.iter().try_fold(0u64, |sum, e| sum.checked_add(e.len()))
-                    != Some(content.size)
-                {
+                if !add_up(extents, content.size) {
                     return refuse("has pieces that do not add up to its size");
                 }
                 if !content.ranges_fit() {
@@ -376,5 +391,11 @@ mod tests {
         let mut short = file("a", 5);
         short.extents.clear();
         assert!(check(&[dir(""), short], TreeShape::Tree).unwrap_err().contains("add up"));
+        for (tail, fits) in [(0, false), (5, true), (64, false)] {
+            let mut passed = file("a", 5);
+            let waypoint = Waypoint { tail: vec![0; tail], ..Waypoint::default() };
+            passed.extents.push(Extent::Waypoint(waypoint.into()));
+            assert_eq!(check(&[dir(""), passed], TreeShape::Tree).is_ok(), fits, "{tail}");
+        }
     }
 }

@@ -25,10 +25,8 @@ pub(super) fn carry(
         return Ok(());
     }
     let table = unit.table();
-    let data = entries.iter().flat_map(|s| &s.extents).filter_map(|e| match e {
-        Extent::Data(id, len) => Some((Kind::DataPack, *id, *len)),
-        Extent::Zeros(_) | Extent::Unreadable(_) | Extent::Identity(..) => None,
-    });
+    let data = entries.iter().flat_map(|s| &s.extents).filter_map(Extent::chunk);
+    let data = data.map(|(id, len)| (Kind::DataPack, id, len));
     let meta = snapshot.manifest.iter().map(|(id, len)| (Kind::MetaPack, *id, *len));
     let lost = |(_, id, _): &(Kind, ChunkId, u32)| !table.has(id) && session.table.has(id);
     let mut forward = Forward::new(unit, &session.alive)?;

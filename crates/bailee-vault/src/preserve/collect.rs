@@ -38,8 +38,8 @@ pub(super) struct Collector<'a> {
     source: (&'a Source, i64),
     progress: &'a mut dyn Progress,
     entries: Vec<Stored>,
-    /// Ids and hashes of large files, which may come before their extents.
-    chunks: Vec<(usize, usize, Extent)>,
+    /// Pieces and hashes of large files, which may come before their extents.
+    pieces: Vec<(usize, usize, Extent)>,
     hashes: Vec<(usize, [u8; 32])>,
     segment: Segment,
     stored_bytes: u64,
@@ -68,7 +68,7 @@ impl<'a> Collector<'a> {
             source,
             progress,
             entries: Vec::new(),
-            chunks: Vec::new(),
+            pieces: Vec::new(),
             hashes: Vec::new(),
             segment: Segment::default(),
             stored_bytes: 0,
@@ -110,9 +110,9 @@ impl<'a> Collector<'a> {
                     self.advance(1, extents.iter().filter(gap).map(Extent::len).sum());
                     self.fill(index, content, extents);
                 }
-                Event::Chunk { index, piece, extent } => {
+                Event::Piece { index, piece, extent } => {
                     self.advance(0, extent.len());
-                    self.chunks.push((index, piece, extent));
+                    self.pieces.push((index, piece, extent));
                 }
                 Event::Hashed { index, sha256 } => self.hashes.push((index, sha256)),
                 Event::Arranged(tree) => self.tree = Some(tree),
@@ -174,10 +174,8 @@ impl<'a> Collector<'a> {
             return Ok(()); // they come once: nothing is taken up again
         }
         let (durable, table) = (&self.durable, &self.session.table);
-        let held = |e: &Extent| match e {
-            Extent::Data(id, _) => durable.contains(id) || table.has(id),
-            Extent::Zeros(_) | Extent::Unreadable(_) | Extent::Identity(..) => true,
-        };
+        let held =
+            |e: &Extent| e.chunk().is_none_or(|(id, _)| durable.contains(&id) || table.has(&id));
         let whole = |s: &Stored| {
             let hashed = s.entry.content().is_some_and(|c| c.sha256 != [0; 32]);
             hashed && s.extents.iter().all(held)
@@ -207,13 +205,13 @@ impl<'a> Collector<'a> {
         Ok(())
     }
 
-    /// Puts ids and hashes of large files where they belong, if their extents have come.
+    /// Puts pieces and hashes of large files where they belong, if their extents have come.
     fn settle(&mut self) {
         let entries = &mut self.entries;
-        self.chunks.retain(|(index, piece, extent)| {
+        self.pieces.retain(|(index, piece, extent)| {
             match entries[*index].extents.get_mut(*piece) {
                 Some(slot) => {
-                    *slot = *extent;
+                    *slot = extent.clone();
                     false
                 }
                 None => true,
@@ -304,14 +302,12 @@ impl<'a> Collector<'a> {
         entries: &[Stored],
     ) -> Result<Vec<names::Tag>, VaultError> {
         let table = self.unit.table();
-        let data = entries.iter().flat_map(|s| &s.extents).filter_map(|e| match e {
-            Extent::Data(id, _) => Some(id),
-            Extent::Zeros(_) | Extent::Unreadable(_) | Extent::Identity(..) => None,
-        });
+        let data =
+            entries.iter().flat_map(|s| &s.extents).filter_map(Extent::chunk).map(|(id, _)| id);
         let mut packs: BTreeSet<names::Tag> = self.packs.iter().copied().collect();
-        let all = data.chain(snapshot.manifest.iter().map(|(id, _)| id));
-        for id in all.filter(|id| !self.durable.contains(*id)) {
-            let (row, _) = table.find(id)?.ok_or_else(|| table.missing(id, &self.unit.name))?;
+        let all = data.chain(snapshot.manifest.iter().map(|(id, _)| *id));
+        for id in all.filter(|id| !self.durable.contains(id)) {
+            let (row, _) = table.find(&id)?.ok_or_else(|| table.missing(&id, &self.unit.name))?;
             packs.insert(row.id);
         }
         Ok(packs.into_iter().collect())

@@ -29,6 +29,7 @@ use super::{Event, Input, Source, Stop};
 use crate::chunker::Cutter;
 use crate::error::VaultError;
 use crate::manifest::{Content, Entry, Extent, Meta, Node, Stored};
+use crate::segment::{STRETCH, WIDE};
 use crate::split::{Piece, ReadAt, Sink, split};
 
 /// Files up to this size are read by one worker; larger ones are spread over all of them.
@@ -59,7 +60,14 @@ pub(super) struct Small {
 pub(super) enum HashJob {
     Data(Arc<Vec<u8>>),
     Zeros(u64),
-    End { index: usize },
+    /// The next piece of the file is a waypoint.
+    Waypoint {
+        index: usize,
+        piece: usize,
+    },
+    End {
+        index: usize,
+    },
 }
 
 /// A source that could be opened.
@@ -279,7 +287,13 @@ impl<'a> Feeder<'a> {
     ) -> Result<(T, Tally), Stop> {
         let (jobs, hashes, session) = (&self.jobs, &self.hashes, self.session);
         let mut laps = Laps::new(&session.meter);
+        let pass = |tally: &mut Tally, least| match tally.waypoint(least) {
+            Some(piece) => hashes.send(HashJob::Waypoint { index, piece }),
+            None => Ok(()),
+        };
         let mut sink = |piece: Piece<'_>| -> Result<(), Stop> {
+            let wide = matches!(piece, Piece::Zeros(n) | Piece::Unreadable(n) if n >= WIDE);
+            pass(&mut tally, if wide { 1 } else { STRETCH })?;
             match piece {
                 Piece::Data(data) => {
                     let mut copy = session.chunk_buffer();
@@ -298,6 +312,9 @@ impl<'a> Feeder<'a> {
                     tally.unreadable(n);
                     hashes.send(HashJob::Zeros(n))?;
                 }
+            }
+            if wide {
+                pass(&mut tally, 1)?;
             }
             laps.end(Stage::ReadCut);
             Ok(())
@@ -322,6 +339,8 @@ pub(super) struct Tally {
     pub(super) extents: Vec<Extent>,
     size: u64,
     unreadable: Vec<(u64, u64)>,
+    /// Where the last waypoint is.
+    passed: u64,
 }
 
 impl Tally {
@@ -329,12 +348,12 @@ impl Tally {
     pub(super) fn new(stat: &Stat) -> Self {
         let regular = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
         let identity = regular.then_some(Extent::Identity(stat.st_dev, stat.st_ino));
-        Self { extents: identity.into_iter().collect(), size: 0, unreadable: Vec::new() }
+        Self { extents: identity.into_iter().collect(), ..Self::nameless() }
     }
 
     /// Of what has no inode.
     pub(super) fn nameless() -> Self {
-        Self { extents: Vec::new(), size: 0, unreadable: Vec::new() }
+        Self { extents: Vec::new(), size: 0, unreadable: Vec::new(), passed: 0 }
     }
 
     pub(super) fn data(&mut self, id: [u8; 24], len: usize) {
@@ -350,6 +369,16 @@ impl Tally {
         self.unreadable.push((self.size, len));
         self.extents.push(Extent::Unreadable(len));
         self.size += len;
+    }
+    /// Leaves room for a waypoint if the last one is `least` bytes behind, and says which piece it
+    /// is.
+    fn waypoint(&mut self, least: u64) -> Option<usize> {
+        if self.size - self.passed < least {
+            return None;
+        }
+        self.passed = self.size;
+        self.extents.push(Extent::Waypoint(Box::default()));
+        Some(self.extents.len() - 1)
     }
     /// Content without its SHA-256.
     pub(super) fn finish(self, changed: bool) -> (Content, Vec<Extent>) {

@@ -53,8 +53,8 @@ use previous::Previous;
 pub use send::send;
 pub use stage::{Costs, Stage};
 pub(crate) use walk::path_of;
+pub(crate) use work::put_pack;
 use work::{Session, Worker};
-pub(crate) use work::{hash_zeros, put_pack};
 
 /// What to preserve.
 #[derive(Clone, Debug)]
@@ -159,10 +159,11 @@ enum Event {
     Found { index: usize, entries: Vec<Entry> },
     /// Small files are done.
     Whole(Vec<Done>),
-    /// A large file's pieces are cut; data pieces still lack their ids.
+    /// A large file's pieces are cut; data pieces still lack their ids, waypoints
+    /// what they are.
     Streamed { index: usize, content: Content, extents: Vec<Extent> },
-    /// The id of one of them.
-    Chunk { index: usize, piece: usize, extent: Extent },
+    /// One of them with its id, or one that is a waypoint.
+    Piece { index: usize, piece: usize, extent: Extent },
     /// A file of an earlier copy, complete.
     Same { index: usize, stored: Stored },
     /// The SHA-256 of a large file.

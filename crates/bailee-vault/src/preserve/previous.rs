@@ -85,10 +85,7 @@ impl Previous {
     /// The earlier copy of a file that is still the same.
     pub(super) fn same(&self, path: &[u8], stat: &Stat, table: &Table) -> Option<&Stored> {
         let (stored, taken_at) = self.files.get(path)?;
-        let held = |e: &Extent| match e {
-            Extent::Data(id, _) => table.trusts(id),
-            Extent::Zeros(_) | Extent::Unreadable(_) | Extent::Identity(..) => true,
-        };
+        let held = |e: &Extent| e.chunk().is_none_or(|(id, _)| table.trusts(&id));
         let same = unchanged(stored, stat, *taken_at) && stored.extents.iter().all(held);
         same.then_some(stored)
     }

@@ -8,7 +8,6 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use aws_lc_rs::digest::{Context, SHA256};
 use bailee_store::direct::Room;
 use crossbeam_channel::{Receiver, Sender};
 
@@ -18,11 +17,11 @@ use super::upload::{PART, Upload, Uploads};
 use super::{Done, Event, Stop};
 use crate::chunker::MAX;
 use crate::error::VaultError;
+use crate::flat::Flat;
 use crate::index::{PackHash, PackRow, Table};
 use crate::key::random;
 use crate::manifest::Extent;
 use crate::pack::{ChunkId, PACK_TARGET, Pack, PackBuilder, Packer};
-use crate::root::finish;
 use crate::seal::{Kind, Place};
 use crate::split::{Piece, split_file};
 use crate::unit::Unit;
@@ -32,7 +31,6 @@ const PART_ROOM: usize = PART + MAX + 64 * 1024;
 /// zstd levels between which back-pressure moves: from its fastest ordinary one, which gives up
 /// early on what cannot be compressed, to what is worth it when a core would only wait.
 const LEVELS: [i32; 2] = [1, 7];
-static ZEROS: [u8; 65536] = [0; 65536];
 /// Zeros that are hashed before it is asked whether anybody still waits for them.
 const HOLE_STEP: u64 = 256 << 20;
 
@@ -205,7 +203,7 @@ impl<'a> Worker<'a> {
                     let len = u32::try_from(data.len()).expect("chunks have at most 1 MiB");
                     let extent = Extent::Data(id, len);
                     self.storer.session.done_with(data);
-                    self.events.send(Event::Chunk { index, piece, extent })?;
+                    self.events.send(Event::Piece { index, piece, extent })?;
                 }
             }
         }
@@ -226,7 +224,7 @@ impl<'a> Worker<'a> {
     }
 
     fn whole(&mut self, Small { index, file, stat }: &Small) -> Result<Done, Stop> {
-        let mut hash = Context::new(&SHA256);
+        let mut hash = Flat::default();
         let mut tally = Tally::new(stat);
         let mut room = std::mem::take(&mut self.room);
         let session = self.storer.session;
@@ -240,11 +238,11 @@ impl<'a> Worker<'a> {
                     tally.data(self.store(data)?, data.len());
                 }
                 Piece::Zeros(n) => {
-                    hash_zeros(&mut hash, n);
+                    hash.zeros(n);
                     tally.zeros(n);
                 }
                 Piece::Unreadable(n) => {
-                    hash_zeros(&mut hash, n);
+                    hash.zeros(n);
                     tally.unreadable(n);
                 }
             }
@@ -254,7 +252,7 @@ impl<'a> Worker<'a> {
         let read = split_file(file, size, &session.unit.cutter, &mut room, &mut sink)?;
         let changed = read != size || has_moved(file.file(), stat);
         let (mut content, extents) = tally.finish(changed);
-        content.sha256 = finish(hash);
+        content.sha256 = hash.finish();
         self.room = room;
         Ok((*index, content, extents))
     }
@@ -266,13 +264,13 @@ pub(super) fn hash(
     jobs: &Receiver<HashJob>,
     events: &Sender<Event>,
 ) -> Result<(), Stop> {
-    let mut context = Context::new(&SHA256);
+    let mut flat = Flat::default();
     let mut laps = Laps::new(&session.meter);
     for job in jobs {
         laps.begin();
         match job {
             HashJob::Data(data) => {
-                context.update(&data);
+                flat.update(&data);
                 laps.end(Stage::Sha256);
                 session.done_with(data);
             }
@@ -283,27 +281,22 @@ pub(super) fn hash(
                         return Err(Stop::Gone);
                     }
                     let step = n.min(HOLE_STEP);
-                    hash_zeros(&mut context, step);
+                    flat.zeros(step);
                     n -= step;
                 }
                 laps.end(Stage::Sha256);
             }
+            HashJob::Waypoint { index, piece } => {
+                let extent = Extent::Waypoint(flat.waypoint().into());
+                events.send(Event::Piece { index, piece, extent })?;
+            }
             HashJob::End { index } => {
-                let done = std::mem::replace(&mut context, Context::new(&SHA256));
-                events.send(Event::Hashed { index, sha256: finish(done) })?;
+                let sha256 = std::mem::take(&mut flat).finish();
+                events.send(Event::Hashed { index, sha256 })?;
             }
         }
     }
     Ok(())
-}
-
-/// Feeds `n` zeros.
-pub(crate) fn hash_zeros(context: &mut Context, mut n: u64) {
-    while n > 0 {
-        let step = n.min(ZEROS.len() as u64);
-        context.update(&ZEROS[..usize::try_from(step).unwrap_or(0)]);
-        n -= step;
-    }
 }
 
 /// Puts a pack of a session; durable on return.

@@ -5,46 +5,46 @@
 //! 2. The destination is empty or new; everything in it is created with `O_EXCL`, through
 //!    directory descriptors, without following any link: nothing outside is ever touched.
 //! 3. A file whose content does not give its SHA-256 is removed again and named, never left as
-//!    if it were whole; also if the restore fails behind it. While it runs, and if it is killed or
-//!    fails, a marker in the destination says that not all is there.
+//!    if it were whole; also if the restore fails behind it. (Over a wide gap the manifest's word
+//!    counts: `segment.rs`.) While it runs, and if it is killed or fails, a marker in the
+//!    destination says that not all is there.
 //! 4. What cannot be restored (owner without being root, an attribute the file system lacks) is
 //!    named in the report; the rest goes on.
 //! 5. A destination that takes no more ends the restore: no file of the vault is damaged by that.
-//! 6. On return the file system was told to sync; it is told along the way as well, so that the
+//! 6. A large file that has waypoints is written by several threads at once, each a segment.
+//! 7. On return the file system was told to sync; it is told along the way as well, so that the
 //!    disk does not idle until the end. Large files are written past the page cache.
 //!
 //! Order: directories top-down by one thread, the files in them by all others; then links; then
 //! directory metadata bottom-up, because writing into a directory moves its times and may need its
 //! permissions.
 
+mod file;
 mod give;
 mod plan;
 mod receive;
 mod target;
 
 use std::collections::BTreeSet;
-use std::fs::File;
 use std::path::Path;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
-use bailee_store::direct::{Room, Writer};
-
-use crate::chunk::Desk;
 use crate::damage::{Damage, Unread, read_out};
 use crate::error::VaultError;
-use crate::manifest::{Content, Meta, Stored};
+use crate::manifest::Stored;
 use crate::names::SnapshotId;
 use crate::pattern::Pattern;
 use crate::preserve::{Progress, path_of};
 use crate::proof::Proof;
-use crate::read::{Bytes, Take, spread};
+use crate::read::{Fetch, Take, spread};
+use crate::segment::segments;
 use crate::vault::{Absent, Vault};
 use crate::verify::Problem;
+use file::{Bench, Due, fill, fill_apart};
 use plan::{Level, Plan};
 pub use receive::receive;
 pub(crate) use receive::{Arriving, drain};
-use target::Spot;
 pub(crate) use target::{Target, apply};
 
 /// What is said of a file whose content ended in its middle; the error of the restore names it.
@@ -78,39 +78,8 @@ impl RestoreReport {
     }
 }
 
-/// A file that is to be made.
-struct Due<'e> {
-    spot: Spot,
-    meta: &'e Meta,
-    content: &'e Content,
-    /// Where it is in the destination; another name than its own if a link stands for it.
-    path: &'e [u8],
-}
-
-impl<'e> Due<'e> {
-    fn make(self) -> Result<Waiting<'e>, VaultError> {
-        let Self { spot, meta, content, path } = self;
-        Ok(Waiting { file: spot.file(path, meta)?, meta, content, path })
-    }
-}
-
-/// A file that is created and waits for its content.
-struct Waiting<'e> {
-    file: File,
-    meta: &'e Meta,
-    content: &'e Content,
-    path: &'e [u8],
-}
-
 /// Takes files in the order of [`Plan::contents`].
 type HandOver<'a, 'e> = dyn FnMut(Due<'e>, &'e Stored) -> Result<(), VaultError> + 'a;
-
-/// What a restoring thread keeps between files.
-#[derive(Default)]
-struct Bench {
-    desk: Desk,
-    room: Room,
-}
 
 impl Vault {
     /// Restores a snapshot, or the part of it that `filter` matches, into `dest`.
@@ -165,7 +134,7 @@ impl Vault {
                 });
             },
             |due: Due<'_>, stored, fetch, Bench { desk, room }: &mut Bench| {
-                let content = due.content;
+                let (content, at) = (due.content, (&*unit, &*table));
                 if unmade.get().is_some() {
                     return; // the destination takes no more
                 }
@@ -175,13 +144,20 @@ impl Vault {
                 };
                 let mut read = |take: &mut Take<'_>| {
                     let file = (stored, content, Proof::Sha256);
-                    let read = read_out((&unit, &table), file, (fetch, &mut *desk), take);
+                    let read = read_out(at, file, (fetch, &mut *desk), take);
                     read.map_err(|unread| match unread {
                         Unread::Untaken(e) => e.to_string(),
                         Unread::Lost(damage) => damage.to_string(),
                     })
                 };
-                if let Err(e) = fill(waiting, &mut read, room, (&report, &far)) {
+                let (segments, told) = (segments(&stored.extents), (&report, &far));
+                let filled = match fetch {
+                    Fetch::Together(threads) if segments.len() > 1 => {
+                        fill_apart(waiting, at, (stored, &segments, threads), told)
+                    }
+                    _ => fill(waiting, &mut read, room, told),
+                };
+                if let Err(e) = filled {
                     drop(unmade.set(e));
                 }
                 flusher.wrote(content.size);
@@ -274,9 +250,12 @@ impl Far<'_> {
     }
 }
 
+fn lock(report: &Mutex<RestoreReport>) -> MutexGuard<'_, RestoreReport> {
+    report.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn note(report: &Mutex<RestoreReport>, path: &[u8], what: &str) {
-    let mut report = report.lock().unwrap_or_else(PoisonError::into_inner);
-    report.not_restored.push(Problem { path: path_of(path), what: what.to_owned() });
+    lock(report).not_restored.push(Problem { path: path_of(path), what: what.to_owned() });
 }
 
 /// Why a file cannot be given, as its restore would say it.
@@ -284,69 +263,4 @@ fn said_of(damage: &Damage) -> Vec<u8> {
     let mut said = damage.to_string().into_bytes();
     said.truncate(crate::transfer::MOST);
     said
-}
-
-/// Hands out the content of one file, or says why it is not to be had.
-type ReadContent<'a> = dyn FnMut(&mut Take<'_>) -> Result<(), String> + 'a;
-
-/// A file that was begun and is not going to be whole: it is removed, and is not damaged.
-fn broke_off(report: &Mutex<RestoreReport>, path: &[u8]) {
-    let mut report = report.lock().unwrap_or_else(PoisonError::into_inner);
-    report.damaged.push(Problem { path: path_of(path), what: BROKE_OFF.to_owned() });
-}
-
-/// Writes one file's content, then its metadata. An error is the destination's.
-fn fill(
-    Waiting { file, meta, content, path }: Waiting<'_>,
-    read: &mut ReadContent<'_>,
-    room: &mut Room,
-    (report, far): (&Mutex<RestoreReport>, &Far<'_>),
-) -> Result<(), VaultError> {
-    let fail = |doing| {
-        move |e: std::io::Error| VaultError::Destination {
-            path: path_of(path).display().to_string(),
-            doing,
-            detail: e.to_string(),
-        }
-    };
-    let mut to = Writer::with_room(&file, content.size, std::mem::take(room));
-    let (mut ends_in_gap, mut untaken) = (true, None);
-    let came = read(&mut |bytes| {
-        ends_in_gap = matches!(bytes, Bytes::Gap(_));
-        let (taken, n) = match bytes {
-            Bytes::Data(data) => (to.write(data), data.len() as u64),
-            Bytes::Gap(n) => (to.skip(n), n),
-        };
-        far.advance(0, n);
-        taken.map_err(|e| {
-            untaken = Some(fail("write it")(e));
-            stopped()
-        })
-    });
-    let end = || {
-        *room = to.finish().map_err(fail("write it"))?;
-        if ends_in_gap { file.set_len(content.size).map_err(fail("extend it")) } else { Ok(()) }
-    };
-    let written = match (untaken, &came) {
-        (Some(e), _) => Err(e),
-        (None, Ok(())) => end(),
-        (None, Err(_)) => Ok(()),
-    };
-    if let Err(e) = written {
-        broke_off(report, path);
-        return Err(e);
-    }
-    if let Err(what) = came {
-        let mut report = report.lock().unwrap_or_else(PoisonError::into_inner);
-        report.damaged.push(Problem { path: path_of(path), what });
-        return Ok(());
-    }
-    target::apply(&file, meta, &mut |what| note(report, path, what));
-    content.flaws().for_each(|what| note(report, path, &what));
-    far.advance(1, 0);
-    let mut report = report.lock().unwrap_or_else(PoisonError::into_inner);
-    report.files += 1;
-    report.bytes = report.bytes.saturating_add(content.size);
-    report.never_read = report.never_read.saturating_add(content.never_read());
-    Ok(())
 }

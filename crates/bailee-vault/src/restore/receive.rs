@@ -19,19 +19,18 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::Instant;
 
-use aws_lc_rs::digest::{Context, SHA256};
 use bailee_store::direct::Room;
 use crossbeam_channel::{Receiver, SendError, Sender, bounded};
 
-use super::{BROKE_OFF, Far, Plan, RestoreReport, Target, Waiting};
-use super::{abandon, broke_off, fill, stopped};
+use super::file::{Waiting, broke_off, fill};
+use super::{BROKE_OFF, Far, Plan, RestoreReport, Target, abandon, stopped};
 use crate::error::VaultError;
+use crate::flat::Flat;
 use crate::manifest::{Content, Stored, TreeShape, check, read_all};
 use crate::names::SnapshotId;
 use crate::pattern::Pattern;
-use crate::preserve::{Progress, hash_zeros};
+use crate::preserve::Progress;
 use crate::read::{Bytes, Take};
-use crate::root::finish;
 use crate::transfer::{Frames, Kind};
 use crate::wire::{Malformed, Reader};
 
@@ -295,7 +294,7 @@ impl<'a> Arriving<'a> {
         if next != path {
             return Err(self.frames.flaw("another file comes than its manifest says"));
         }
-        let (mut hash, mut size) = (Context::new(&SHA256), 0u64);
+        let (mut hash, mut size) = (Flat::default(), 0u64);
         loop {
             let (kind, bytes) = self.frames.next()?;
             let len = match kind {
@@ -310,7 +309,7 @@ impl<'a> Arriving<'a> {
             }
             size += len;
             let came = if kind == Kind::Zeros {
-                hash_zeros(&mut hash, len);
+                hash.zeros(len);
                 Came::Gap(len)
             } else {
                 let bytes = self.frames.content();
@@ -321,7 +320,7 @@ impl<'a> Arriving<'a> {
                 return Ok(Err(e.to_string()));
             }
         }
-        if size != content.size || finish(hash) != content.sha256 {
+        if size != content.size || hash.finish() != content.sha256 {
             let name = String::from_utf8_lossy(path);
             let what = "its content does not give its recorded SHA-256";
             return Ok(Err(VaultError::damaged(&name, what).to_string()));

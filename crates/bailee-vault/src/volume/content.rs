@@ -8,12 +8,10 @@ use std::fs::File;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 
-use aws_lc_rs::digest::{Context, SHA256};
-
 use super::stream::{Loss, Stream};
 use crate::error::VaultError;
-use crate::preserve::{hash_zeros, path_of};
-use crate::root::finish;
+use crate::flat::Flat;
+use crate::preserve::path_of;
 use crate::tar::{Archive, Body, Flaw};
 
 /// The content of one file on its way.
@@ -34,13 +32,13 @@ impl Content<'_> {
         mut body: Body,
         hash: bool,
     ) -> Result<([u8; 32], Vec<Range<u64>>), VaultError> {
-        let (mut sha256, mut lost) = (Context::new(&SHA256), Vec::<Range<u64>>::new());
+        let (mut sha256, mut lost) = (Flat::default(), Vec::<Range<u64>>::new());
         let (mut at, size, mut room) = (0, body.size, vec![0; PIECE]);
         self.loss.set(Loss::Nothing);
         while at < size {
             let hole = body.skip_hole();
             if hash {
-                hash_zeros(&mut sha256, hole);
+                sha256.zeros(hole);
             }
             at += hole;
             let n = usize::try_from(body.run()).map_or(PIECE, |run| run.min(PIECE));
@@ -71,7 +69,7 @@ impl Content<'_> {
         if let Some(file) = self.file {
             file.set_len(size).map_err(self.failed("extend it"))?;
         }
-        Ok((finish(sha256), lost))
+        Ok((sha256.finish(), lost))
     }
 
     fn put(&self, piece: &[u8], at: u64) -> Result<(), VaultError> {

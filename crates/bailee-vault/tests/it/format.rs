@@ -1,12 +1,14 @@
 //! The first format, as it was written once and must be readable for ever.
 
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bailee_store::{MemoryObjects, Objects};
 use bailee_vault::{Kek, Source, Vault, scrub_packs};
 
-/// `tiny` has an index of kind 5, `sorted` one of kind 9, `kinds` whatever else there is.
+/// `tiny` has an index of kind 5, `sorted` one of kind 9, `waypoints` a file that has some, `kinds`
+/// whatever else there is.
 fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/formats/v1/vault")
 }
@@ -60,7 +62,16 @@ const READ: [(&str, &[&str], &str); 12] = [
     ("monitor", &["seen.json"], "crates/bailee-server/tests/it/formats.rs"),
     (
         "vault",
-        &["cuts.txt", "kinds", "sorted", "sorted.txt", "tiny", "tiny.txt"],
+        &[
+            "cuts.txt",
+            "kinds",
+            "sorted",
+            "sorted.txt",
+            "tiny",
+            "tiny.txt",
+            "waypoints",
+            "waypoints.txt",
+        ],
         "crates/bailee-vault/src/chunker/mod.rs",
     ),
     (
@@ -131,8 +142,9 @@ fn version_1_is_read() {
         .filter(|name| fixtures().join(name).is_dir())
         .collect();
     names.sort();
-    assert_eq!(names, ["kinds", "sorted", "tiny"], "each fixture is read by a test");
-    ["sorted", "tiny"].iter().for_each(|name| is_read(name)); // kinds: src/preserve/fixtures.rs
+    let wanted = ["kinds", "sorted", "tiny", "waypoints"];
+    assert_eq!(names, wanted, "each fixture is read by a test");
+    wanted[1..].iter().for_each(|name| is_read(name)); // kinds: src/preserve/fixtures.rs
 }
 
 fn is_read(name: &str) {
@@ -154,6 +166,9 @@ fn is_read(name: &str) {
         }
     }
     assert_eq!(got, wanted, "{name}");
+    let back = tempfile::tempdir().unwrap();
+    let restored = vault.restore("tenant-1", &infos[0].id, back.path(), None).unwrap();
+    assert!(restored.is_complete(), "{restored:?}");
     let read = vault.read_range("tenant-1", &infos[0].id, b"dir/letter.txt", 0..4).unwrap();
     assert_eq!(read, b"Keep");
 }
@@ -169,10 +184,13 @@ fn the_fixture_can_be_made_again() {
     std::fs::write(tree.join("zeros"), vec![0; 70_000]).unwrap();
     std::fs::hard_link(tree.join("empty"), tree.join("empty-too")).unwrap();
     std::os::unix::fs::symlink("dir/letter.txt", tree.join("link")).unwrap();
+    let gaps = std::fs::File::create(tree.join("gaps")).unwrap();
+    gaps.set_len(40 << 20).unwrap();
+    gaps.write_all_at(b"between two gaps", (20 << 20) + 5).unwrap();
     let out = std::env::var_os("BAILEE_NEW_FIXTURE").map(PathBuf::from);
     let store = out.unwrap_or_else(|| dir.path().join("store"));
     let objects = Arc::new(bailee_store::DiskObjects::open(&store).unwrap());
     let vault = Vault::create(objects, &key()).unwrap();
     let report = vault.preserve("tenant-1", "A-1", &Source::Tree(tree), &mut ()).unwrap();
-    assert_eq!((report.files, report.bytes), (3, 70_440));
+    assert_eq!((report.files, report.bytes), (4, 70_440 + (40 << 20)));
 }

@@ -32,6 +32,7 @@ mod rescue;
 mod roundtrip;
 mod scrub;
 mod seen;
+mod segments;
 mod shelf;
 mod stopped;
 mod strange;
