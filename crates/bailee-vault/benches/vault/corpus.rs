@@ -188,7 +188,7 @@ fn image(root: &Path) {
     if !make.is_ok_and(|made| made.status.success()) {
         std::fs::remove_file(image).unwrap();
     }
-    std::fs::remove_dir_all(tree).unwrap();
+    // The tree stays: who makes files after many were removed waits for the file system.
 }
 
 /// Blocks here and there are written, as a database does.

@@ -145,7 +145,7 @@ fn sizes(corpus: &Corpus, tools: &[Tool]) {
 }
 
 fn baseline(corpus: &Corpus, scratch: &Path) {
-    let to = scratch.join("copy");
+    let to = scratch.join("copy"); // stays, as what is restored: see `once`
     let script = "cp -r \"$1\" \"$2\" && sync -f \"$2\"";
     touch();
     let done = run(Command::new("sh").args(["-c", script, "sh"]).arg(&corpus.path).arg(&to));
@@ -153,7 +153,6 @@ fn baseline(corpus: &Corpus, scratch: &Path) {
     let name = format!("vault/{} baseline cp -r and sync", corpus.name);
     line(&name, bytes as f64 / 1e6 / done.seconds, "MB/s", "-");
     line(&format!("{name}, processor time"), done.cpu * 1e9 / bytes as f64, "ns/B", "-");
-    std::fs::remove_dir_all(to).unwrap();
 }
 
 /// The same with nothing in the page cache: reading it back, and keeping it in new stores.
