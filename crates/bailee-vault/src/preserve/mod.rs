@@ -25,6 +25,7 @@ mod feed;
 mod fixtures;
 mod input;
 mod previous;
+mod scout;
 mod send;
 mod stage;
 mod upload;

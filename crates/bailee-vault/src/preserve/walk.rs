@@ -23,6 +23,7 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
+use super::scout::Scouts;
 use crate::manifest::{DeviceKind, Entry, Meta, Node, Stored};
 
 /// The kernel's limit for one attribute's value and for the list of names.
@@ -56,6 +57,7 @@ pub(super) struct Walk {
     /// First path of each inode with several names.
     links: HashMap<(u64, u64), Vec<u8>>,
     pending: Option<Entry>,
+    scouts: Scouts,
 }
 
 impl Walk {
@@ -63,9 +65,10 @@ impl Walk {
     pub(super) fn new(root: OwnedFd) -> rustix::io::Result<Self> {
         let meta = meta(&fstat(&root)?, &Attributes::Open(root.as_fd()))?;
         let names = names(&root)?;
+        let scouts = Scouts::new(root.try_clone().map_err(|_| Errno::MFILE)?);
         let entry = Entry { path: Vec::new(), node: Node::Directory { meta } };
         let levels = vec![Level { fd: root, path: Vec::new(), names }];
-        Ok(Self { levels, links: HashMap::new(), pending: Some(entry) })
+        Ok(Self { levels, links: HashMap::new(), pending: Some(entry), scouts })
     }
 
     fn examine(
@@ -98,10 +101,13 @@ impl Walk {
                 Ok(Found::File { path: path.to_vec(), meta, file: File::from(fd), stat: now })
             }
             FileType::Directory => {
+                let before = self.scouts.lists();
                 let fd = open(level.fd.as_fd(), name, OFlags::DIRECTORY)?;
                 let meta = meta(&fstat(&fd)?, &Attributes::Open(fd.as_fd()))?;
                 let names = names(&fd)?;
                 self.levels.push(Level { fd, path: path.to_vec(), names });
+                let open = self.levels.iter().map(|level| level.path.as_slice());
+                self.scouts.listed(before, open);
                 entry(Node::Directory { meta })
             }
             other => {
@@ -137,6 +143,7 @@ impl Walk {
                 path.push(b'/');
             }
             path.extend_from_slice(name.as_bytes());
+            self.scouts.step();
             return Some(self.examine(&path, &name, known).unwrap_or_else(|e| {
                 let reason = std::io::Error::from(e).to_string();
                 Found::Entry(Entry { path, node: Node::Unreadable { reason } })
