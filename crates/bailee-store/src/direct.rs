@@ -19,7 +19,7 @@ use std::io::{self, IoSliceMut};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use rustix::fs::{Advice, OFlags, SeekFrom, fadvise, fcntl_getfl, fcntl_setfl, seek};
 use rustix::io::{Errno, ReadWriteFlags, preadv2};
@@ -58,6 +58,8 @@ pub struct Reader {
     direct: OnceLock<Option<File>>,
     /// Reads that need not ask the cache.
     away: AtomicU32,
+    /// The cache lacked what it was last asked for.
+    cold: AtomicBool,
     /// Not asked for holes.
     solid: bool,
 }
@@ -65,7 +67,13 @@ pub struct Reader {
 impl Reader {
     /// Takes an open file.
     pub fn new(file: File) -> Self {
-        Self { file, direct: OnceLock::new(), away: AtomicU32::new(0), solid: false }
+        Self {
+            file,
+            direct: OnceLock::new(),
+            away: AtomicU32::new(0),
+            cold: AtomicBool::new(false),
+            solid: false,
+        }
     }
 
     /// Takes an open file of `size` bytes, for which the file system keeps `allocated`, that is
@@ -112,7 +120,15 @@ impl Reader {
                 self.away.store(AWAY, Ordering::Relaxed);
             }
         }
+        if let Some(cached) = cached {
+            self.cold.store(cached < done, Ordering::Relaxed);
+        }
         Ok(&mut bytes[lead..lead + done])
+    }
+
+    /// Whether the page cache lacked some of what it was last asked for.
+    pub fn is_cold(&self) -> bool {
+        self.cold.load(Ordering::Relaxed)
     }
 
     /// Where the next bytes begin that were ever written: what lies from `offset` to there is a

@@ -21,6 +21,7 @@ use bailee_store::direct::{Reader, Room};
 use crossbeam_channel::Sender;
 use rustix::fs::{CWD, FileType, Mode, OFlags, SeekFrom, Stat, fstat, openat, seek};
 
+use super::ahead::ahead;
 use super::previous::Previous;
 use super::stage::{Laps, Stage};
 use super::walk::{Attributes, Found, Walk, meta, moved, open};
@@ -136,6 +137,8 @@ pub(super) struct Feeder<'a> {
     hashes: Sender<HashJob>,
     events: Sender<Event>,
     room: Room,
+    /// Memory to read ahead into.
+    rooms: Vec<Room>,
     /// Whether the source is written to meanwhile.
     live: bool,
     /// What waits to be handed out, oldest first.
@@ -151,9 +154,10 @@ impl<'a> Feeder<'a> {
         hashes: Sender<HashJob>,
         events: Sender<Event>,
     ) -> Self {
-        let (room, ahead) = (Room::default(), VecDeque::with_capacity(AHEAD + TOGETHER));
+        let (room, rooms) = (Room::default(), Vec::new());
+        let ahead = VecDeque::with_capacity(AHEAD + TOGETHER);
         let found = (0, Vec::new());
-        Self { session, previous, jobs, hashes, events, room, live: false, ahead, found }
+        Self { session, previous, jobs, hashes, events, room, rooms, live: false, ahead, found }
     }
 
     /// Reads the whole source.
@@ -251,7 +255,11 @@ impl<'a> Feeder<'a> {
     }
 
     fn stream(&mut self, index: usize, file: &Reader, stat: &Stat, size: u64) -> Result<(), Stop> {
-        let (read, tally) = self.pieces(index, file, size, Tally::new(stat))?;
+        let mut rooms = std::mem::take(&mut self.rooms);
+        let cut =
+            ahead(file, size, &mut rooms, |from| self.pieces(index, from, size, Tally::new(stat)));
+        self.rooms = rooms;
+        let (read, tally) = cut?;
         let moved = self.live || read != size || has_moved(file.file(), stat);
         self.streamed(index, tally, moved)
     }

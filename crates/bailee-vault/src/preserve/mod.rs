@@ -17,6 +17,7 @@
 //! cannot be read is recorded; a file whose size or times moved is recorded as changed. One error
 //! of the store stops everything and nothing becomes visible.
 
+mod ahead;
 mod archive;
 mod carry;
 mod collect;

@@ -11,6 +11,7 @@ use std::io::{Read, Write};
 use bailee_store::direct::{Reader, Room};
 use rustix::fs::Stat;
 
+use super::ahead::ahead;
 use super::feed::{Origin, has_moved};
 use super::walk::Found;
 use super::{Input, Progress, Source, path_of};
@@ -66,13 +67,16 @@ struct Sender<'a> {
     files: u64,
     bytes: u64,
     room: Room,
+    /// Memory to read ahead into.
+    rooms: Vec<Room>,
     /// Whether the source is written to meanwhile.
     live: bool,
 }
 
 impl<'a> Sender<'a> {
     fn new(frames: FrameWriter<'a>, progress: &'a mut dyn Progress) -> Self {
-        Self { frames, progress, files: 0, bytes: 0, room: Room::default(), live: false }
+        let (room, rooms) = (Room::default(), Vec::new());
+        Self { frames, progress, files: 0, bytes: 0, room, rooms, live: false }
     }
 
     fn entry(&mut self, entry: &Entry) -> Result<(), VaultError> {
@@ -94,9 +98,10 @@ impl<'a> Sender<'a> {
     ) -> Result<(), VaultError> {
         self.entry(&Entry { path, node: Node::File { meta, content: Content::default() } })?;
         let file = Reader::new(file);
-        let mut room = std::mem::take(&mut self.room);
-        let read = runs(&file, size, &mut room, self)?;
-        self.room = room;
+        let (mut room, mut rooms) =
+            (std::mem::take(&mut self.room), std::mem::take(&mut self.rooms));
+        let read = ahead(&file, size, &mut rooms, |from| runs(from, size, &mut room, self))?;
+        (self.room, self.rooms) = (room, rooms);
         let changed = self.live || read != size || has_moved(file.file(), stat);
         self.frames.put(Kind::Done, &[u8::from(changed)]).map_err(|e| unsent(&e))?;
         self.files += 1;
