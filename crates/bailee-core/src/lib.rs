@@ -39,6 +39,7 @@ mod image;
 pub mod instrument;
 pub mod matching;
 mod mention;
+mod money;
 pub mod notice;
 pub mod party;
 mod plan;
@@ -66,6 +67,7 @@ pub use decide::{
 };
 pub use event::{By, Event, Fact, Record};
 pub use image::{ImageError, from_image, to_image};
+pub use money::money;
 pub use plan::{Intent, plan};
 pub use policy::{Duty, DutyKind, LONGEST_LEASE, Policy, Token, TokenScope};
 pub use refusal::{Code, Refusal};

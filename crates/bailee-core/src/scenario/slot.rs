@@ -4,6 +4,7 @@
 //! the play, because names come into being as the story goes.
 
 use super::token::Token;
+use crate::money::minor;
 use crate::party::{Channel, ChannelKind};
 use crate::refusal::Code;
 use crate::time::Time;
@@ -200,12 +201,7 @@ fn money(currency: &str, amount: &str) -> Option<Slot> {
     if currency.len() != 3 || !currency.bytes().all(|b| b.is_ascii_uppercase()) {
         return None;
     }
-    let (whole, cents) = amount.split_once('.').unwrap_or((amount, "00"));
-    if cents.len() != 2 || !cents.bytes().all(|b| b.is_ascii_digit()) {
-        return None;
-    }
-    let minor = whole.parse::<u64>().ok()?.checked_mul(100)?.checked_add(cents.parse().ok()?)?;
-    Some(Slot::Money(minor, currency.to_owned()))
+    Some(Slot::Money(minor(amount, currency)?, currency.to_owned()))
 }
 
 /// `<a@b>` is electronic mail; `<post: …>`, `<portal: …>`, `<service: …>` and `<phone: …>` say

@@ -57,11 +57,6 @@ pub(super) fn flag(flag: Flag) -> &'static str {
     }
 }
 
-/// `EUR 1.25`
-pub(super) fn money(minor: u64, currency: &str) -> String {
-    format!("{currency} {}.{:02}", minor / 100, minor % 100)
-}
-
 /// In the largest unit that leaves no remainder.
 fn bytes(bytes: u64) -> String {
     let units = [("PB", 15), ("TB", 12), ("GB", 9), ("MB", 6), ("KB", 3)];

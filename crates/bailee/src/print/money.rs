@@ -1,35 +1,15 @@
 //! Money for people: JSON has integers of the currency's minor unit, under names that end in
 //! `_minor`; people read `EUR 12.50`.
 //!
-//! Invariant: nothing is rounded; how many decimals a currency has is ISO 4217's.
+//! Invariant: nothing is rounded, and nothing is left out: a matter that cost nothing says so.
 
+use bailee_server::core::money;
 use serde_json::{Map, Value};
 
 /// End of the names of amounts.
 const MINOR: &str = "_minor";
 
-/// Currencies without a minor unit.
-const WHOLE: &[&str] = &[
-    "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND",
-    "VUV", "XAF", "XOF", "XPF",
-];
-
-/// Currencies of a thousand minor units.
-const THOUSANDS: &[&str] = &["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"];
-
-/// `EUR 12.50`
-fn money(minor: u64, currency: &str) -> String {
-    let decimals = match currency {
-        whole if WHOLE.contains(&whole) => return format!("{currency} {minor}"),
-        thousands if THOUSANDS.contains(&thousands) => 3,
-        _ => 2,
-    };
-    let unit = 10u64.pow(decimals);
-    let (width, major) = (decimals as usize, minor / unit);
-    format!("{currency} {major}.{:0width$}", minor % unit)
-}
-
-/// The same with every amount as people read it, under its name without the unit.
+/// A value with every amount as people read it, under its name without the unit.
 pub(super) fn readable(value: &Value) -> Value {
     match value {
         Value::Array(items) => items.iter().map(readable).collect(),
@@ -64,6 +44,7 @@ fn of_members(members: &Map<String, Value>) -> Map<String, Value> {
 fn read(value: &Value, currency: Option<&str>) -> Option<Value> {
     match value {
         Value::Number(minor) => Some(money(minor.as_u64()?, currency?).into()),
+        Value::Object(each) if each.is_empty() => Some("none".into()),
         Value::Object(each) => {
             let each = each.iter().map(|(currency, minor)| Some(money(minor.as_u64()?, currency)));
             each.map(|one| one.map(Value::String)).collect::<Option<Vec<_>>>().map(Value::Array)
@@ -74,17 +55,8 @@ fn read(value: &Value, currency: Option<&str>) -> Option<Value> {
 
 #[cfg(test)]
 mod tests {
-    use super::{money, readable};
+    use super::readable;
     use serde_json::json;
-
-    #[test]
-    fn an_amount_has_its_currency_and_the_decimals_of_it() {
-        assert_eq!(money(19_905, "EUR"), "EUR 199.05");
-        assert_eq!(money(7, "USD"), "USD 0.07");
-        assert_eq!(money(1_200, "JPY"), "JPY 1200");
-        assert_eq!(money(1_200, "KWD"), "KWD 1.200");
-        assert_eq!(money(u64::MAX, "EUR"), "EUR 184467440737095516.15");
-    }
 
     #[test]
     fn amounts_are_shown_under_their_names_and_all_else_as_it_is() {
@@ -96,6 +68,7 @@ mod tests {
             "cost_items": [{ "what": "media", "amount": "EUR 19.90" }],
         });
         assert_eq!(readable(&matter), shown);
+        assert_eq!(readable(&json!({ "costs_minor": {} })), json!({ "costs": "none" }));
         let other = json!({ "asia_minor": "x", "currency": "EUR", "bytes": 5 });
         assert_eq!(readable(&other), other);
     }

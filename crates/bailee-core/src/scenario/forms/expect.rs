@@ -14,6 +14,7 @@ use crate::coverage;
 use crate::gate::{self, Verb};
 use crate::hold::EndReason;
 use crate::id::{DemandId, DispositionId, HoldId, NoticeId, PartyId};
+use crate::money;
 use crate::party::ChannelKind;
 use crate::view;
 
@@ -361,7 +362,7 @@ fn costs(scene: &Scene<'_>, slots: &Slots) -> Result<Answer, Unclear> {
     let items = scene.state.matters.get(matter).map_or(&[][..], |matter| &matter.costs);
     let of_currency = items.iter().filter(|item| item.currency == currency);
     let total = of_currency.fold(0u64, |sum, item| sum.saturating_add(item.amount));
-    Ok(Answer::of(tell::money(amount, &currency), tell::money(total, &currency)))
+    Ok(Answer::of(money(amount, &currency), money(total, &currency)))
 }
 
 fn remember(scene: &Scene<'_>, slots: &Slots) -> Result<Answer, Unclear> {

@@ -1,12 +1,13 @@
 //! Events in words. One line each; ids as they are cited.
 
-use super::{bytes, duty, flag, money};
+use super::{bytes, duty, flag};
 use crate::counted;
 use crate::demand::{AccessStatus, Scope};
 use crate::disposition::Radius;
 use crate::engine::Outcome;
 use crate::event::{Event, Fact};
 use crate::hold::EndReason;
+use crate::money;
 use crate::notice::{About, Evidence};
 use crate::time::Time;
 
