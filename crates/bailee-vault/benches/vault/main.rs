@@ -33,6 +33,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// Files written within this many seconds before a copy are read again by the next.
 const REST: Duration = Duration::from_secs(62);
 
+/// A disk that many share takes a burst and holds up whoever comes after it.
+const PAUSE: Duration = Duration::from_secs(2);
+
 /// What our own process does; a peer is a program, so we are one, too.
 fn act(args: &[String]) {
     let [act, store, corpus, back] = args else { panic!("--act ACT STORE CORPUS BACK") };
@@ -90,6 +93,7 @@ fn once(tools: &[Tool], corpus: &Corpus, (act, cache): (Act, Cache)) -> Vec<Run>
     let one = |tool: &Tool| {
         // Not every tool syncs what it restores, and who syncs would pay for the one before.
         rustix::fs::sync();
+        std::thread::sleep(PAUSE);
         if cache == Cache::Empty {
             cool();
         }
