@@ -75,8 +75,7 @@ class Volume:
         whole = end[2] and end[3] == -(-(at - self.data) // (self.frame + TAG))
         self.ending = end if whole else problem(f"{self.path}: it is cut off")
 
-    def take(self, at, count):
-        """Bytes of the file, fewer at its end; none if the medium does not give them."""
+    def take(self, at, count):  # fewer at the end; none if the medium does not give them
         taken = b""
         try:
             while part := os.pread(self.file.fileno(), count - len(taken), at + len(taken)):
@@ -208,8 +207,7 @@ class Restorer:
         self.left = member.size + -member.size % 512
         return member
 
-    def place(self, name):
-        """Where a member goes: below directories that were made here, for links may lead away."""
+    def place(self, name):  # below directories that were made here, for links may lead away
         parts, path = [part for part in name.split(b"/") if part not in (b"", b".")], self.to
         if name[:1] == b"/" or b".." in parts or b"\0" in name:
             raise ValueError("it would leave the directory")
@@ -236,8 +234,7 @@ class Restorer:
             os.mknod(path, kind | 0o600, os.makedev(member.devmajor, member.devminor))
         return self.attributes(path, member)
 
-    def content(self, member, path):
-        """Writes a file, holes and blocks of zeros as holes. False, and no file, if not whole."""
+    def content(self, member, path):  # zeros as holes; False, and no file, if it is not whole
         done, digest, numbers, rest = 0, hashlib.sha256(), [1, 0, member.size], b""
         size = int(member.pax_headers.get(b"GNU.sparse.realsize", member.size))
         if b"GNU.sparse.major" in member.pax_headers:
@@ -280,6 +277,9 @@ class Restorer:
             if key.startswith(b"SCHILY.xattr."):
                 name = key[13:].replace(b"%3D", b"=").replace(b"%25", b"%")
                 attempt(what + "attributes", os.setxattr, path, name, value, follow_symlinks=False)
+            parts = map(os.fsdecode, value.split(b"\0") if key == b"BAILEE.missing" else ())
+            for name, why in zip(parts, parts):
+                problem(f"{os.path.join(os.fsdecode(member.name), name)}: never read: {why}")
         attempt(what + "times", os.utime, path, ns=(time, time), follow_symlinks=False)
 
 

@@ -24,7 +24,7 @@ use crate::chunk::Desk;
 use crate::damage::read_out;
 use crate::error::VaultError;
 use crate::export::ExportReport;
-use crate::manifest::{Content, Meta, Node, Stored};
+use crate::manifest::{Content, Meta, Node, Stored, unreadable};
 use crate::names::SnapshotId;
 use crate::preserve::{Progress, path_of};
 use crate::proof::Proof;
@@ -239,13 +239,19 @@ impl<'a> Bag<'a> {
             Node::Symlink { .. }
             | Node::Fifo { .. }
             | Node::Socket { .. }
-            | Node::Device { .. }
-            | Node::Unreadable { .. } => {
-                let what = "a bag has no form for it: it is in entries.jsonl".to_owned();
-                self.report.left_out.push(Problem { path: path_of(name), what });
-                Ok(None)
+            | Node::Device { .. } => {
+                self.leave_out(name, "a bag has no form for it: it is in entries.jsonl".to_owned())
+            }
+            Node::Unreadable { reason } => {
+                self.report.unreadable += 1;
+                self.leave_out(name, unreadable(reason))
             }
         }
+    }
+
+    fn leave_out<T>(&mut self, name: &[u8], what: String) -> Result<Option<T>, VaultError> {
+        self.report.left_out.push(Problem { path: path_of(name), what });
+        Ok(None)
     }
 
     fn list(&mut self, path: &[u8], sha256: &[u8; 32]) -> Result<(), VaultError> {

@@ -1,10 +1,10 @@
 //! `bailee export`: a snapshot in a form that needs no vault to be read.
 //!
 //! Invariants: the key of volumes comes from a file, never from an argument; what has no place in
-//! the form, or was never read, is said by name, and bytes that were never read are a no, as for
-//! `restore`. An archive in a file has its name only when it is whole and on disk. One on standard
-//! output is all that goes there, and a reader that leaves before its end has no archive: 3,
-//! quietly.
+//! the form, or was never read, is said by name, and bytes and names that were never read are a no,
+//! as for `restore`. An archive in a file has its name only when it is whole and on disk. One on
+//! standard output is all that goes there, and a reader that leaves before its end has no archive:
+//! 3, quietly.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};
@@ -51,8 +51,7 @@ pub(crate) fn export(args: &ExportArgs, reach: &Reach, style: Style) -> Result<(
         print::thing(&value, style)?;
     }
     // A service of before did not say.
-    let complete = value["never_read"].as_u64().unwrap_or(0) == 0;
-    if complete { Ok(()) } else { Err(Trouble::Said(1)) }
+    if value["complete"].as_bool().unwrap_or(true) { Ok(()) } else { Err(Trouble::Said(1)) }
 }
 
 fn vault_says(e: VaultError) -> Trouble {

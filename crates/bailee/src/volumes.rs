@@ -153,6 +153,7 @@ fn told(given: &Given) -> Value {
         "bytes": given.bytes,
         "complete": given.is_complete(),
         "never_read": given.never_read,
+        "unreadable": given.unreadable,
         "problems": report.problems.iter().map(one).collect::<Vec<_>>(),
         "damaged": problems(&given.damaged),
         "not_restored": problems(&given.not_restored),

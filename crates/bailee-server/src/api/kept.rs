@@ -54,6 +54,7 @@ pub fn restored(snapshot: &str, into: &Path, report: &RestoreReport) -> Value {
         "seconds": report.seconds,
         "complete": report.is_complete(),
         "never_read": report.never_read,
+        "unreadable": report.unreadable,
         "damaged": problems(&report.damaged).collect::<Vec<_>>(),
         "not_restored": problems(&report.not_restored).collect::<Vec<_>>(),
     })
@@ -66,6 +67,7 @@ pub fn exported(report: &ExportReport) -> Value {
         "bytes": report.bytes,
         "complete": report.is_complete(),
         "never_read": report.never_read,
+        "unreadable": report.unreadable,
         "left_out": problems(&report.left_out).collect::<Vec<_>>(),
         "by_chunks": report.by_chunks.iter().map(|p| p.display().to_string()).collect::<Vec<_>>(),
     })

@@ -16,6 +16,9 @@ pub(crate) const SHA256: &str = "SHA-256 ";
 pub(crate) const UNREADABLE: &str = "BAILEE.unreadable";
 /// The record, `1`, of a file that moved while it was read.
 pub(crate) const CHANGED: &str = "BAILEE.changed";
+/// The record of a directory in which names could not be read: each name, and why, a NUL behind
+/// each.
+pub(crate) const MISSING: &str = "BAILEE.missing";
 /// What the name of a record with an extended attribute begins with.
 pub(crate) const XATTR: &[u8] = b"SCHILY.xattr.";
 
@@ -31,6 +34,8 @@ pub(super) struct Header<'a> {
     pub(super) sparse: Option<Sparse>,
     /// What was read of a file, holes and all.
     pub(super) content: Option<&'a Content>,
+    /// The value of [`MISSING`], if it is a directory that has one.
+    pub(super) missing: &'a [u8],
 }
 
 /// A file with holes.
@@ -43,8 +48,8 @@ pub(super) struct Sparse {
 impl<'a> Header<'a> {
     /// The header of `size` bytes of records.
     pub(super) fn of_records(size: u64, meta: &'a Meta) -> Self {
-        let (device, sparse, content) = ((0, 0), None, None);
-        Self { kind: b'x', name: b"pax", link: b"", size, meta, device, sparse, content }
+        let (device, sparse, content, missing) = ((0, 0), None, None, &b""[..]);
+        Self { kind: b'x', name: b"pax", link: b"", size, meta, device, sparse, content, missing }
     }
 
     /// What the fields of the block cannot hold.
@@ -85,6 +90,9 @@ impl<'a> Header<'a> {
             if content.changed {
                 add(CHANGED.as_bytes(), b"1");
             }
+        }
+        if !self.missing.is_empty() {
+            add(MISSING.as_bytes(), self.missing);
         }
         out
     }

@@ -15,6 +15,7 @@
 mod header;
 mod holes;
 
+use std::collections::HashMap;
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -22,7 +23,7 @@ use crate::chunk::Desk;
 use crate::damage::read_out;
 use crate::error::VaultError;
 use crate::index::Table;
-use crate::manifest::{Content, DeviceKind, Meta, Node, Stored};
+use crate::manifest::{Content, DeviceKind, Entry, Meta, Node, Stored, parent, unreadable};
 use crate::names::SnapshotId;
 use crate::preserve::{Progress, path_of};
 use crate::proof::Proof;
@@ -31,7 +32,7 @@ use crate::unit::Unit;
 use crate::vault::{Absent, Tenant, Vault};
 use crate::verify::Problem;
 use header::{BLOCK, Header, Sparse};
-pub(crate) use header::{CHANGED, SHA256, UNREADABLE, XATTR, attribute_of};
+pub(crate) use header::{CHANGED, MISSING, SHA256, UNREADABLE, XATTR, attribute_of};
 use holes::Map;
 
 /// What ends an archive.
@@ -50,15 +51,17 @@ pub struct ExportReport {
     /// Bytes that the medium never gave when they were preserved: zeros stand for them, and each
     /// range is named in `left_out`.
     pub never_read: u64,
+    /// Names that could not be read when they were preserved: each is in `left_out`.
+    pub unreadable: u64,
     /// Files that are nearly all holes: each chunk and the map of the holes were authenticated,
     /// their SHA-256 was not computed again.
     pub by_chunks: Vec<PathBuf>,
 }
 
 impl ExportReport {
-    /// Every file has all of its content.
+    /// Everything was read when it was preserved, and every file has all of its content.
     pub fn is_complete(&self) -> bool {
-        self.never_read == 0
+        self.never_read == 0 && self.unreadable == 0
     }
 
     /// Counts a file that was written, and names what is not in it.
@@ -115,13 +118,30 @@ pub(crate) fn members(
     (out, report, progress): (&mut dyn Take, &mut ExportReport, &mut dyn Progress),
 ) -> Result<(), VaultError> {
     let (table, mut desk) = (unit.table(), Desk::default());
-    let mut archive = Archive { out, prefix, report, progress };
+    let missing = missing(entries);
+    let mut archive = Archive { out, prefix, missing, report, progress };
     for stored in entries {
         let Some(map) = archive.head(stored)? else { continue };
         let Some(content) = stored.entry.content() else { continue };
         archive.file((unit, &table), (stored, content), map.as_ref(), &mut desk)?;
     }
     Ok(())
+}
+
+/// Of each directory in which names could not be read, the value of its record.
+fn missing(entries: &[Stored]) -> HashMap<&[u8], Vec<u8>> {
+    let mut missing = HashMap::<&[u8], Vec<u8>>::new();
+    for Entry { path, node } in entries.iter().map(|stored| &stored.entry) {
+        if let (Node::Unreadable { reason }, Some(above)) = (node, parent(path)) {
+            let name = path.strip_prefix(above).unwrap_or(path);
+            let name = name.strip_prefix(b"/").unwrap_or(name);
+            missing
+                .entry(above)
+                .or_default()
+                .extend([name, b"\0", reason.as_bytes(), b"\0"].concat());
+        }
+    }
+    missing
 }
 
 /// Where an archive goes.
@@ -154,6 +174,8 @@ fn failed(e: std::io::Error) -> VaultError {
 struct Archive<'a> {
     out: &'a mut dyn Take,
     prefix: &'a [u8],
+    /// See [`missing`].
+    missing: HashMap<&'a [u8], Vec<u8>>,
     report: &'a mut ExportReport,
     progress: &'a mut dyn Progress,
 }
@@ -237,7 +259,9 @@ impl Archive<'_> {
             Node::Fifo { .. } => (b'6', b"", (0, 0)),
             Node::Socket { .. } => return leave_out("tar has no form for a socket"),
             Node::Unreadable { reason } => {
-                return leave_out(&format!("it was unreadable when preserved: {reason}"));
+                leave_out(&unreadable(reason))?;
+                self.report.unreadable += 1;
+                return Ok(None);
             }
         };
         let mut name = [self.prefix, path].concat();
@@ -256,7 +280,10 @@ impl Archive<'_> {
         let size = map.as_ref().map_or(whole, |map| table.len() as u64 + map.data());
         let meta = stored.entry.meta().unwrap_or(&nobody);
         let sparse = map.as_ref().map(|_| Sparse { whole });
-        let header = Header { kind, name: &name, link, size, meta, device, sparse, content };
+        let missing = self.missing.get(path.as_slice()).cloned().unwrap_or_default();
+        let missing = missing.as_slice();
+        let header =
+            Header { kind, name: &name, link, size, meta, device, sparse, content, missing };
         self.header(&header)?;
         self.write(&table)?;
         Ok(Some(map))

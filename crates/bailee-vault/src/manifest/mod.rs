@@ -219,6 +219,11 @@ impl Extent {
     }
 }
 
+/// What whoever gets a snapshot has to know of a name that could not be read.
+pub(crate) fn unreadable(reason: &str) -> String {
+    format!("it was unreadable when preserved: {reason}")
+}
+
 /// Whether the lengths of a file's pieces, and its waypoints, are those of a file of `size` bytes.
 fn add_up(extents: &[Extent], size: u64) -> bool {
     let next = |at: u64, extent: &Extent| match extent {

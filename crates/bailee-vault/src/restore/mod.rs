@@ -64,6 +64,9 @@ pub struct RestoreReport {
     /// Bytes that the medium never gave when they were preserved: zeros stand for them, and each
     /// range is named in `not_restored`.
     pub never_read: u64,
+    /// Names that could not be read when they were preserved: nothing stands for them, and each is
+    /// in `not_restored`.
+    pub unreadable: u64,
     /// Metadata or special nodes that this system or user could not restore, and things that were
     /// unreadable when they were preserved, or changed meanwhile.
     pub not_restored: Vec<Problem>,
@@ -74,7 +77,7 @@ pub struct RestoreReport {
 impl RestoreReport {
     /// Everything asked for is there with all of its content.
     pub fn is_complete(&self) -> bool {
-        self.damaged.is_empty() && self.never_read == 0
+        self.damaged.is_empty() && self.never_read == 0 && self.unreadable == 0
     }
 }
 

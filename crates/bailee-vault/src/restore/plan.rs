@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 
 use super::target::{self, Target};
-use super::{Due, HandOver, RestoreReport, note};
+use super::{Due, HandOver, RestoreReport, lock, note};
 use crate::error::VaultError;
-use crate::manifest::{Entry, Node, Stored, parent};
+use crate::manifest::{Entry, Node, Stored, parent, unreadable};
 use crate::pattern::Pattern;
 use crate::preserve::path_of;
 use crate::verify::Problem;
@@ -109,7 +109,8 @@ impl<'e> Plan<'e> {
                 }
                 Node::HardLink { .. } => {} // when all files are made
                 Node::Unreadable { reason } => {
-                    note(report, path, &format!("it was unreadable when preserved: {reason}"));
+                    note(report, path, &unreadable(reason));
+                    lock(report).unreadable += 1;
                 }
                 Node::Symlink { .. }
                 | Node::Fifo { .. }

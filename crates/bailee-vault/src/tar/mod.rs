@@ -118,6 +118,8 @@ pub(crate) struct Member {
     pub(crate) body: Body,
     /// What its writer says its content gives: archives of this program have it.
     pub(crate) sha256: Option<[u8; 32]>,
+    /// Names in it that were never read, and why, if it is a directory.
+    pub(crate) missing: Vec<(Vec<u8>, String)>,
 }
 
 /// An archive that is being read.
@@ -238,7 +240,10 @@ impl<R: Read> Archive<R> {
             let what = format!("has holes that make more than {most} TiB, with those before it");
             return Err(self.flaw(named(&what)));
         }
-        Ok(Member { path, node, body, sha256: records.sha256() })
+        let directory = matches!(node, Node::Directory { .. });
+        let missing = if directory { records.missing() } else { Ok(Vec::new()) };
+        let missing = missing.map_err(|what| fail(at, named(what)))?;
+        Ok(Member { path, node, body, sha256: records.sha256(), missing })
     }
 
     /// Reads what follows a header that is not a member.

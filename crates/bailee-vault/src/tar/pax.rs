@@ -7,8 +7,8 @@ use bailee_ledger::hash_from_hex;
 use std::collections::BTreeMap;
 
 use super::header::Header;
-use crate::export::{CHANGED, SHA256, UNREADABLE, XATTR, attribute_of};
-use crate::manifest::{Content, Meta};
+use crate::export::{CHANGED, MISSING, SHA256, UNREADABLE, XATTR, attribute_of};
+use crate::manifest::{Content, Meta, check_path};
 
 /// Records by name. Attributes have names of any bytes.
 #[derive(Clone, Debug, Default)]
@@ -100,6 +100,21 @@ impl Records {
         let none = |(_, len): &(u64, u64)| *len == 0;
         let fits = even && content.ranges_fit() && !content.unreadable.iter().any(none);
         if fits { Ok(content) } else { Err(bad) }
+    }
+
+    /// Names in a directory that could not be read when it was kept, and why, as archives of this
+    /// program have them.
+    pub(super) fn missing(&self) -> Result<Vec<(Vec<u8>, String)>, &'static str> {
+        let bad = "has a record of names never read that is malformed";
+        let Some(said) = self.get(MISSING) else { return Ok(Vec::new()) };
+        let fields: Vec<&[u8]> = said.strip_suffix(b"\0").ok_or(bad)?.split(|b| *b == 0).collect();
+        let pairs = fields.chunks_exact(2);
+        let a_name = |name: &[u8]| !name.contains(&b'/') && check_path(name).is_ok();
+        if !pairs.remainder().is_empty() || !pairs.clone().all(|pair| a_name(pair[0])) {
+            return Err(bad);
+        }
+        let text = |reason| String::from_utf8_lossy(reason).into_owned();
+        Ok(pairs.map(|pair| (pair[0].to_vec(), text(pair[1]))).collect())
     }
 
     /// Owner, mode, times, attributes.

@@ -40,10 +40,14 @@ pub(super) fn difference(
         let path = problem.path.display();
         return Ok(Some(format!("what was read back is not whole: {path}: {}", problem.what)));
     }
-    let never = (given.never_read, export.never_read);
-    if never.0 != never.1 {
-        let (read, out) = never;
-        return Ok(Some(format!("{read} bytes were read back as never read, of {out}")));
+    let never = (given.never_read, given.unreadable);
+    if never != (export.never_read, export.unreadable) {
+        let (bytes, names) = never;
+        let (all_bytes, all_names) = (export.never_read, export.unreadable);
+        return Ok(Some(format!(
+            "{bytes} bytes and {names} names were read back as never read, of {all_bytes} and \
+             {all_names}"
+        )));
     }
     let (back, out) = ((found, given.files, given.bytes), (members, export.files, export.bytes));
     let told = |(members, files, bytes): (u64, u64, u64)| {

@@ -13,6 +13,7 @@
 //! 4. What cannot be read of an archive whose bytes are all there is named with where it lies, down
 //!    to where reading goes on: nothing is passed over in silence.
 
+mod given;
 mod links;
 
 use std::cell::Cell;
@@ -21,6 +22,8 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+pub use given::Given;
+
 use super::content::Content;
 use super::inspect::inspect;
 use super::read::{Place, verify};
@@ -28,45 +31,13 @@ use super::stream::{Loss, Stream};
 use super::{VolumeFacts, VolumeProblem, VolumesReport};
 use crate::error::VaultError;
 use crate::key::Kek;
-use crate::manifest::{self, Meta, Node, parent};
+use crate::manifest::{self, Meta, Node, parent, unreadable};
 use crate::pattern::Pattern;
 use crate::preserve::{Progress, path_below, path_of};
 use crate::proof::Proof;
 use crate::restore::{Target, apply};
 use crate::tar::{Archive, Body, Member};
 use crate::verify::Problem;
-
-/// What was read of volumes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Given {
-    /// The volumes themselves.
-    pub volumes: VolumesReport,
-    /// Files that are whole.
-    pub files: u64,
-    /// Their bytes.
-    pub bytes: u64,
-    /// Files that are not, with what of them is lost.
-    pub damaged: Vec<Problem>,
-    /// As in [`crate::RestoreReport`].
-    pub never_read: u64,
-    /// As there, too.
-    pub not_restored: Vec<Problem>,
-    /// Whole files that were proven by authentic frames, not by a SHA-256: they are nearly all
-    /// holes, or their volumes were written before files had one there.
-    pub by_frames: Vec<PathBuf>,
-}
-
-impl Given {
-    /// Every volume is there, every byte authentic, every file whole.
-    pub fn is_complete(&self) -> bool {
-        self.is_as_written() && self.never_read == 0
-    }
-
-    /// All that was written.
-    fn is_as_written(&self) -> bool {
-        self.volumes.problems.is_empty() && self.damaged.is_empty()
-    }
-}
 
 /// Reads volumes and everything in them. Without a key: their headers and each file's SHA-256.
 ///
@@ -270,6 +241,12 @@ impl<'a> Giver<'a> {
             Ok(path) => path,
             Err(why) => return self.refuse(&member.path, why),
         };
+        for (name, reason) in &member.missing {
+            if let Some(path) = choose(&[path.as_slice(), b"/", name].concat()) {
+                self.given.not_restored.push(problem(&path, &unreadable(reason)));
+                self.given.unreadable += 1;
+            }
+        }
         let Some(path) = choose(&path) else { return Ok(()) };
         let directory = matches!(member.node, Node::Directory { .. });
         if self.is_taken(&path) || !directory && self.made.contains(&path) {

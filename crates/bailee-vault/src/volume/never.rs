@@ -12,7 +12,8 @@ use super::made::{export, interpreter, key, key_file, reader};
 use super::{Given, check_volumes, read_volumes, restore_volumes};
 use crate::error::VaultError;
 use crate::key::Kek;
-use crate::manifest::{Content, Extent, Node, Stored};
+use crate::manifest::{Content, Entry, Extent, Node, Stored};
+use crate::pattern::Pattern;
 use crate::preserve::{Input, Source};
 use crate::vault::Vault;
 
@@ -111,19 +112,117 @@ fn what_was_never_read_leaves_as_such_and_comes_back_as_such() {
     assert!(refused.to_string().contains("none were ever read"), "{refused}");
 }
 
+fn freeze(frozen: &Path, dir: &Path, change: impl FnOnce(&mut Vec<Stored>)) {
+    if std::env::var_os("BAILEE_NEW_FIXTURE").is_none() {
+        return;
+    }
+    let (paths, _) = export(dir, &tree(dir), change);
+    std::fs::create_dir_all(frozen).unwrap();
+    paths.iter().for_each(|path| {
+        std::fs::copy(path, frozen.join(path.file_name().unwrap())).unwrap();
+    });
+}
+
+fn volumes_in(frozen: &Path) -> Vec<PathBuf> {
+    std::fs::read_dir(frozen).unwrap().map(|item| item.unwrap().path()).collect()
+}
+
 /// As it was written once and must be readable for ever. `BAILEE_NEW_FIXTURE` writes it anew.
 #[test]
 fn the_first_volumes_that_say_it_are_read() {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/formats/v1/volumes");
     let (frozen, dir) = (fixtures.join("never-read"), tempfile::tempdir().unwrap());
-    if std::env::var_os("BAILEE_NEW_FIXTURE").is_some() {
-        let (paths, _) = export(dir.path(), &tree(dir.path()), torn);
-        std::fs::create_dir_all(&frozen).unwrap();
-        paths.iter().for_each(|path| {
-            std::fs::copy(path, frozen.join(path.file_name().unwrap())).unwrap();
-        });
-    }
-    let items = std::fs::read_dir(frozen).unwrap();
-    let paths: Vec<PathBuf> = items.map(|item| item.unwrap().path()).collect();
-    check_they_are_named(dir.path(), &paths);
+    freeze(&frozen, dir.path(), torn);
+    check_they_are_named(dir.path(), &volumes_in(&frozen));
+}
+
+/// As they would be, had there been a directory that nobody may enter, and in another a name like a
+/// record's, of a kind that the vault does not know.
+fn closed(entries: &mut Vec<Stored>) {
+    let [root, .., letter] = &entries[..] else { panic!("{entries:?}") };
+    assert_eq!(letter.entry.path, b"letter");
+    let of =
+        |path: &str, node| Stored { entry: Entry { path: path.into(), node }, extents: Vec::new() };
+    let unread = |reason: &str| Node::Unreadable { reason: reason.into() };
+    let open = root.entry.node.clone();
+    let more = [
+        of("locked", unread("permission denied")),
+        of("open", open),
+        of("open/a=b\n", unread("it is of a kind the vault does not know")),
+    ];
+    entries.extend(more);
+}
+
+/// What is said of them by whoever reads them.
+fn check_names_are_named(dir: &Path, paths: &[PathBuf]) {
+    let locked = "S/locked: it was unreadable when preserved: permission denied";
+    let checked = check_volumes(paths, Some(&key()), &mut ()).unwrap();
+    assert_eq!(said(&checked)[0], locked);
+    assert_eq!((checked.unreadable, checked.is_complete()), (2, false));
+    let into = dir.join("names");
+    let given = restore_volumes(paths, &key(), (&into, None), &mut ()).unwrap();
+    assert_eq!((given.damaged.len(), given.unreadable, given.is_complete()), (0, 2, false));
+    assert!(into.join("S/letter").exists() && !into.join("S/locked").exists());
+    let only = Pattern::new("open/**").unwrap();
+    let part = (&*dir.join("part"), Some(&only));
+    let part = restore_volumes(paths, &key(), part, &mut ()).unwrap();
+    assert_eq!((part.unreadable, part.not_restored.len()), (1, 1), "{part:?}");
+    let mut python = Command::new(interpreter());
+    python.arg(reader()).arg(key_file(dir)).arg("--to").arg(dir.join("names-python")).args(paths);
+    let out = python.output().unwrap();
+    let told = String::from_utf8(out.stderr).unwrap();
+    assert_eq!(out.status.code(), Some(1), "{told}");
+    assert!(told.contains("S/locked: never read: permission denied\n"), "{told}");
+    assert!(told.contains("S/open/a=b\n: never read: it is of a kind"), "{told}");
+}
+
+#[test]
+fn names_never_read_leave_as_such_and_come_back_as_such() {
+    let dir = tempfile::tempdir().unwrap();
+    let (paths, report) = export(dir.path(), &tree(dir.path()), closed);
+    assert_eq!((report.unreadable, report.left_out.len(), report.is_complete()), (2, 2, false));
+    check_names_are_named(dir.path(), &paths);
+
+    let mut archive = Vec::new();
+    read_volumes(&paths, &key(), Some(&mut archive)).unwrap();
+    let vault = Vault::create(Arc::new(MemoryObjects::new()), &Kek::from_bytes([7; 32])).unwrap();
+    let taken = |archive: Vec<u8>| {
+        let source = Source::Tar(Input::new("archive", Cursor::new(archive)));
+        vault.preserve("t", "A-1", &source, &mut ())
+    };
+    let kept = taken(archive.clone()).unwrap();
+    let names: Vec<_> = kept.unreadable.iter().map(|(path, why)| (path.to_str(), &**why)).collect();
+    let kind = "it is of a kind the vault does not know";
+    assert_eq!(names, [(Some("S/locked"), "permission denied"), (Some("S/open/a=b\n"), kind)]);
+    let restored = vault.restore("t", &kept.id, &dir.path().join("again"), None).unwrap();
+    assert_eq!((restored.unreadable, restored.is_complete()), (2, false), "{restored:?}");
+    let only = Pattern::new("S/letter").unwrap();
+    let part = vault.restore("t", &kept.id, &dir.path().join("letter"), Some(&only)).unwrap();
+    assert!(part.is_complete(), "nobody asked for the others: {part:?}");
+
+    // Other readers make nothing of them.
+    let file = dir.path().join("archive.tar");
+    std::fs::write(&file, &archive).unwrap();
+    let list = "import sys, tarfile; print(tarfile.open(sys.argv[1]).getnames())";
+    let python = Command::new(interpreter()).args(["-c", list]).arg(&file).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&python.stdout), "['S', 'S/image', 'S/letter', 'S/open']\n");
+    let tar = Command::new("tar").arg("-tf").arg(&file).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&tar.stdout), "S/\nS/image\nS/letter\nS/open/\n");
+    assert!(tar.status.success());
+
+    // A name that would leave its directory is no name.
+    let (name, lie) = (b"BAILEE.missing=locked", b"BAILEE.missing=../ked");
+    let at = archive.windows(name.len()).position(|w| w == name).unwrap();
+    archive[at..at + lie.len()].copy_from_slice(lie);
+    let refused = taken(archive).unwrap_err();
+    assert!(matches!(refused, VaultError::Archive { .. }), "{refused}");
+}
+
+/// As it was written once and must be readable for ever. `BAILEE_NEW_FIXTURE` writes it anew.
+#[test]
+fn the_first_volumes_that_name_them_are_read() {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/formats/v1/volumes");
+    let (frozen, dir) = (fixtures.join("missing"), tempfile::tempdir().unwrap());
+    freeze(&frozen, dir.path(), closed);
+    check_names_are_named(dir.path(), &volumes_in(&frozen));
 }

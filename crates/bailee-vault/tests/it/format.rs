@@ -31,7 +31,7 @@ fn key() -> Kek {
 }
 
 /// Each folder of formats, what is in it, and the source of the tests that read it.
-const READ: [(&str, &[&str], &str); 12] = [
+const READ: [(&str, &[&str], &str); 13] = [
     (
         "",
         &["certificate", "keys", "ledger", "monitor", "vault", "volumes", "wire", "witness"],
@@ -80,10 +80,16 @@ const READ: [(&str, &[&str], &str); 12] = [
             "9ceb067a68b2df0b55c6c3be7560f154-000001.bvol",
             "9ceb067a68b2df0b55c6c3be7560f154-000002.bvol",
             "archive.tar.sha256",
+            "missing",
             "never-read",
             "sparse",
         ],
         "crates/bailee-vault/tests/it/volumes.rs",
+    ),
+    (
+        "volumes/missing",
+        &["03030303030303030303030303030303-000001.bvol"],
+        "crates/bailee-vault/src/volume/never.rs",
     ),
     (
         "volumes/never-read",

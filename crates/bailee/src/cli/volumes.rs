@@ -14,7 +14,7 @@ pub(crate) enum VolumesVerb {
                       volume and bytes, and by the file and the bytes of it that are lost. Without \
                       a key only headers are read, which anybody could have written, and each \
                       volume's SHA-256 is printed. Exit code 1: something is missing or not whole, \
-                      or bytes of a file were never read when it was kept.",
+                      or a name, or bytes of a file, were never read when it was kept.",
         after_long_help = "EXAMPLES\n  bailee volumes check /mnt/tape --key /srv/shelf.key\n  \
                            bailee volumes check /mnt/tape/*.bvol"
     )]
@@ -25,8 +25,8 @@ pub(crate) enum VolumesVerb {
                       directory of its name. Volumes may be given in any order and under any \
                       names. What is whole comes back, also behind a volume that is damaged or \
                       missing; what is not is named and not left there. Exit code 1: something is \
-                      missing or not whole, or bytes of a file were never read when it was kept \
-                      (zeros stand for them).",
+                      missing or not whole, or was never read when it was kept: a name, or bytes \
+                      of a file (zeros stand for them).",
         after_long_help = "EXAMPLE\n  bailee volumes restore /mnt/tape --key /srv/shelf.key --into \
                            /srv/handover --only 'photos/**'"
     )]

@@ -198,3 +198,44 @@ fn what_a_killed_export_or_restore_leaves_is_not_taken_for_whole() {
     let complete: Value = room.run(&["--json", "restore", "S-1", "again"]).json();
     assert_eq!(complete["complete"], json!(true));
 }
+
+/// A letter beside a name that nobody could read.
+fn archive_with_a_name() -> Vec<u8> {
+    let record = member("pax", b'x', "", b"44 BAILEE.missing=locked\0permission denied\0\n");
+    let letter = member("box/letter", b'0', "", b"Keep this.");
+    [record, member("box/", b'5', "", b""), letter, vec![0; 1024]].concat()
+}
+
+#[test]
+fn a_name_that_was_never_read_is_said_by_every_way_out() {
+    let room = Room::with_house();
+    room.furnish();
+    let tar = room.file("in.tar", &archive_with_a_name());
+    let kept = room.run_as("P-2", &["--json", "preserve", "A-1", text(&tar), "--tar"]);
+    assert_eq!((kept.code, &kept.json()["problems"][0]["path"]), (1, &json!("box/locked")));
+    let (out, tape, key) = ("out.tar", "tape", "shelf.key");
+    let export = |form, to| ["--json", "export", "S-1", "--form", form, "--to", to];
+    let restore = |to| ["--json", "restore", "S-1", to];
+    let sealed = [&export("volumes", tape)[..], &["--key", key]].concat();
+    let told = |said: &Said, names: u64| {
+        assert_eq!(said.code, 1, "{said:?}");
+        let whole = format!("{}{}", said.out, said.err);
+        assert!(whole.contains("it was unreadable when preserved: permission denied"), "{whole}");
+        let json = said.json();
+        assert_eq!((&json["complete"], &json["unreadable"]), (&json!(false), &json!(names)));
+    };
+    for line in [&export("tar", out)[..], &export("bag", "bag"), &sealed, &restore("to")] {
+        told(&room.run_as("P-2", line), 1);
+    }
+    told(&room.run(&["--json", "volumes", "check", tape, "--key", key]), 1);
+    told(&room.run(&["--json", "volumes", "restore", tape, "--key", key, "--into", "back"]), 1);
+    let part = [&restore("part")[..], &["--only", "box/letter"]].concat();
+    assert_eq!(room.run_as("P-2", &part).code, 0, "nobody asked for the other name");
+
+    let operator = token(&room, "P-2", "operator");
+    let server = Server::start(&room);
+    for line in [&export("tar", "there.tar")[..], &export("bag", "there-bag"), &restore("there")] {
+        told(&server.run(&operator, line), 1);
+    }
+    assert_eq!(fs::read(room.path("there.tar")).unwrap(), fs::read(room.path(out)).unwrap());
+}

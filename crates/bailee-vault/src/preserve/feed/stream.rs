@@ -79,7 +79,7 @@ impl Feeder<'_> {
     fn member<R: Read>(
         &mut self,
         archive: &mut Archive<R>,
-        Member { path, node, body, .. }: Member,
+        Member { path, node, body, missing, .. }: Member,
         index: usize,
         tree: &mut Tree,
     ) -> Result<usize, Bad> {
@@ -113,9 +113,18 @@ impl Feeder<'_> {
             }
             node => {
                 let directory = matches!(node, Node::Directory { .. });
-                tree.place(place.clone(), index, directory);
-                let entries = vec![Entry { path: place, node }];
+                let lead = if place.is_empty() { Vec::new() } else { [&place, &b"/"[..]].concat() };
+                let mut entries = vec![Entry { path: place, node }];
+                entries.extend(missing.into_iter().map(|(name, reason)| {
+                    let path = [lead.as_slice(), &name].concat();
+                    Entry { path, node: Node::Unreadable { reason } }
+                }));
+                for (n, entry) in entries.iter().enumerate() {
+                    tree.place(entry.path.clone(), index + n, directory && n == 0);
+                }
+                let made = entries.len();
                 self.events.send(Event::Found { index, entries })?;
+                return Ok(made);
             }
         }
         Ok(1)
