@@ -9,7 +9,9 @@
 //!    most [`sparse::MOST_PIECES`] pieces.
 //! 4. Holes cost no bytes to write and each a turn of the hash to read: all of an archive together
 //!    have at most [`FOREIGN`]`.holes` bytes, refused before the first of the member is read.
-//! 5. An archive that this program wrote, and whose bytes are authentic, has the limits of what is
+//! 5. Names that an archive says were never read cost no member each: all together take at most
+//!    [`FOREIGN`]`.missing` bytes, and each is said by its directory's own record.
+//! 6. An archive that this program wrote, and whose bytes are authentic, has the limits of what is
 //!    kept: whatever the way out writes is read ([`Archive::authentic`]).
 //!
 //! Out of scope: whether the members make a tree, see `preserve/archive.rs`.
@@ -43,15 +45,20 @@ struct Limits {
     records: u64,
     /// The most bytes of holes in all members.
     holes: u64,
+    /// The most bytes that names never read take, in all members.
+    missing: u64,
 }
 
 /// Of anybody's archive. Holes: a file of the largest size that ext4 has, with nothing in it. A
 /// header that claims more would keep the processor for days.
-const FOREIGN: Limits = Limits { records: 16 << 20, holes: 16 << 40 };
+const FOREIGN: Limits = Limits { records: 16 << 20, holes: 16 << 40, missing: 64 << 20 };
 
 /// Of our own. Records: more than all attributes that Linux can list of one file (64 KiB of names,
 /// each with a value of 64 KiB).
-const AUTHENTIC: Limits = Limits { records: 1 << 30, holes: u64::MAX };
+const AUTHENTIC: Limits = Limits { records: 1 << 30, holes: u64::MAX, missing: u64::MAX };
+
+/// What an entry takes besides its path.
+const ENTRY: u64 = 128;
 
 /// Bytes of names and attributes that are asked for at once: a damaged header gets no more memory
 /// than there are bytes behind it.
@@ -132,6 +139,8 @@ pub(crate) struct Archive<R> {
     padding: u64,
     /// Bytes of holes in the members so far.
     holes: u64,
+    /// Bytes that names never read took so far.
+    missing: u64,
     limits: Limits,
     global: Records,
 }
@@ -148,7 +157,8 @@ impl<R: Read> Archive<R> {
     }
 
     fn within(from: R, limits: Limits) -> Self {
-        Self { from, at: 0, left: 0, padding: 0, holes: 0, limits, global: Records::default() }
+        let global = Records::default();
+        Self { from, at: 0, left: 0, padding: 0, holes: 0, missing: 0, limits, global }
     }
 
     pub(crate) fn flaw(&self, what: impl Into<String>) -> Flaw {
@@ -186,11 +196,13 @@ impl<R: Read> Archive<R> {
                 b'K' => link = Some(text(&self.meta(&header)?)),
                 b'V' => drop(self.meta(&header)?), // the archive's own name
                 _ => {
+                    let missing = records.missing();
                     let mut all = self.global.clone();
                     all.put("path", name.take());
                     all.put("linkpath", link.take());
                     all.extend(records);
-                    return self.member(&header, &block, &all).map(Some);
+                    let member = self.member(&header, &block, &all)?;
+                    return self.lacking(member, missing).map(Some);
                 }
             }
         }
@@ -240,10 +252,31 @@ impl<R: Read> Archive<R> {
             let what = format!("has holes that make more than {most} TiB, with those before it");
             return Err(self.flaw(named(&what)));
         }
-        let directory = matches!(node, Node::Directory { .. });
-        let missing = if directory { records.missing() } else { Ok(Vec::new()) };
-        let missing = missing.map_err(|what| fail(at, named(what)))?;
-        Ok(Member { path, node, body, sha256: records.sha256(), missing })
+        Ok(Member { path, node, body, sha256: records.sha256(), missing: Vec::new() })
+    }
+
+    /// The member with the names in it that were never read, if it is a directory.
+    fn lacking(
+        &mut self,
+        mut member: Member,
+        missing: Result<Vec<(Vec<u8>, String)>, &'static str>,
+    ) -> Result<Member, Flaw> {
+        if !matches!(member.node, Node::Directory { .. }) {
+            return Ok(member);
+        }
+        let named = |what: &str| format!("{:?} {what}", String::from_utf8_lossy(&member.path));
+        let missing = missing.map_err(|what| self.flaw(named(what)))?;
+        let above = ENTRY + member.path.len() as u64;
+        let each = missing.iter().map(|(name, why)| above + (name.len() + why.len()) as u64);
+        self.missing = each.fold(self.missing, u64::saturating_add);
+        if self.missing > self.limits.missing {
+            let most = self.limits.missing >> 20;
+            let what =
+                format!("names never read that take more than {most} MiB, with those before");
+            return Err(self.flaw(named(&format!("has {what}"))));
+        }
+        member.missing = missing;
+        Ok(member)
     }
 
     /// Reads what follows a header that is not a member.

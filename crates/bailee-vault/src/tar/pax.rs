@@ -214,6 +214,33 @@ mod tests {
     }
 
     #[test]
+    fn names_never_read_are_names_and_each_has_its_reason() {
+        let read = |value: &[u8]| {
+            let mut records = Records::default();
+            records.put(MISSING, Some(value.to_vec()));
+            records.missing()
+        };
+        let of = |name: &[u8], why: &str| (name.to_vec(), why.to_owned());
+        assert_eq!(read(b""), Ok(vec![]));
+        assert_eq!(read(b"a\0b\0\xff=\n\0\0"), Ok(vec![of(b"a", "b"), of(b"\xff=\n", "")]));
+        let long = [&[b'x'; 256][..], b"\0why\0"].concat();
+        for bad in [
+            &b"a"[..],
+            b"a\0",
+            b"a\0b",
+            b"a\0b\0c\0",
+            b"\0why\0",
+            b"..\0why\0",
+            b".\0why\0",
+            b"a/b\0why\0",
+            b"../a\0why\0",
+            &long,
+        ] {
+            assert!(read(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
     fn values_hold_anything_and_lengths_must_fit() {
         let mut records = Records::default();
         records.add(b"27 SCHILY.xattr.user.a=\n=\0\n9 path=x\n", 99).unwrap();

@@ -192,6 +192,30 @@ fn holes_without_end_are_refused_by_name_before_they_cost_anything() {
 }
 
 #[test]
+fn names_never_read_are_bounded_and_no_global_record_speaks_of_them() {
+    let missing = |kind, value: &[u8]| {
+        let rest = [b" BAILEE.missing=", value, b"\n"].concat();
+        let length = (1..9).map(|digits| (rest.len() + digits).to_string());
+        let length = length.enumerate().find(|(n, length)| length.len() == n + 1).unwrap().1;
+        member(b"x", kind, b"", &[length.as_bytes(), &rest].concat())
+    };
+    let dir = |name: &str| member(name.as_bytes(), b'5', b"", b"");
+    let many = b"a\0\0".repeat(600_000);
+    let said = refusal(&whole(&[missing(b'x', &many), dir("d")]));
+    assert!(said.contains("\"d\" has names never read that take more than 64 MiB"), "{said}");
+    let some = b"a\0\0".repeat(300_000);
+    let twice = [missing(b'x', &some), dir("d"), missing(b'x', &some), dir("e")];
+    let said = refusal(&whole(&twice));
+    assert!(said.contains("\"e\" has names"), "counted with those before: {said}");
+    let said = refusal(&whole(&[missing(b'x', b"../out\0why\0"), dir("d")]));
+    assert!(said.contains("\"d\" has a record of names never read that is malformed"), "{said}");
+    let (_, vault) = memory_vault();
+    let global = [missing(b'g', b"a\0why\0"), dir("d"), dir("e")];
+    let kept = vault.preserve("t", "A-1", &archive(&whole(&global)), &mut ()).unwrap();
+    assert_eq!((kept.unreadable, kept.files), (vec![], 0));
+}
+
+#[test]
 fn an_archive_that_is_cut_or_damaged_leaves_no_snapshot() {
     let bytes = whole(&[
         member(b"L", b'L', b"", &[b'n'; 250]),

@@ -79,7 +79,7 @@ pub(crate) enum CostVerb {
         /// How many units run
         #[arg(long, value_name = "N")]
         units: u32,
-        /// Price of one unit for one day, in cents
+        /// Price of one unit for one day, in the currency's minor unit (cents)
         #[arg(long, value_name = "CENTS")]
         daily: u64,
         /// ISO 4217 code
@@ -106,7 +106,7 @@ pub(crate) enum CostVerb {
         /// Quantity in thousandths of the unit
         #[arg(long, value_name = "N", default_value_t = 1000)]
         milli_units: u64,
-        /// Amount, in cents
+        /// Amount, in the currency's minor unit (cents; yen have none)
         #[arg(long, value_name = "CENTS")]
         amount: u64,
         /// ISO 4217 code

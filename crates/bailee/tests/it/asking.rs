@@ -348,6 +348,11 @@ fn money_has_its_currency_for_people_and_is_whole_minor_units_for_programs() {
     let room = Room::with_house();
     room.furnish();
     room.run_as("P-2", &["matter", "open", "Vos"]).ok();
+    let words = room.run(&["cost", "show", "M-1"]).ok();
+    assert!(words.lines().any(|l| l.starts_with("costs ") && l.ends_with(" none")), "{words}");
+    let json = room.run(&["--json", "cost", "show", "M-1"]).json();
+    assert_eq!(json["costs_minor"], serde_json::json!({}), "{json}");
+    assert_eq!(json["cost_items"], serde_json::json!([]), "{json}");
     let book = |amount, currency| {
         let args = ["cost", "book", "M-1", "--what", "media", "--amount", amount];
         room.run_as("P-2", &[&args[..], &["--currency", currency]].concat()).ok();

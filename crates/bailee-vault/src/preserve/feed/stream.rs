@@ -115,10 +115,10 @@ impl Feeder<'_> {
                 let directory = matches!(node, Node::Directory { .. });
                 let lead = if place.is_empty() { Vec::new() } else { [&place, &b"/"[..]].concat() };
                 let mut entries = vec![Entry { path: place, node }];
-                entries.extend(missing.into_iter().map(|(name, reason)| {
-                    let path = [lead.as_slice(), &name].concat();
-                    Entry { path, node: Node::Unreadable { reason } }
-                }));
+                for (name, reason) in missing {
+                    let path = path_in_tree(&[lead.as_slice(), &name].concat()).map_err(flaw)?;
+                    entries.push(Entry { path, node: Node::Unreadable { reason } });
+                }
                 for (n, entry) in entries.iter().enumerate() {
                     tree.place(entry.path.clone(), index + n, directory && n == 0);
                 }
