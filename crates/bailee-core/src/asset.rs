@@ -5,6 +5,7 @@
 //! certified sanitization ends it.
 
 use crate::id::{AccountId, AssetId, ClearanceId, EntityId, HoldId, PartyId, SnapshotId};
+use crate::plain::{compatible, folded};
 use crate::time::Time;
 use crate::volume::Shelved;
 
@@ -100,7 +101,7 @@ pub fn normal(text: &str) -> String {
     if text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
         return text.to_ascii_lowercase();
     }
-    text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+    compatible(text).filter(|c| c.is_alphanumeric()).flat_map(folded).collect()
 }
 
 /// What became of an asset's data.

@@ -42,6 +42,7 @@ mod mention;
 mod money;
 pub mod notice;
 pub mod party;
+mod plain;
 mod plan;
 mod policy;
 mod refusal;

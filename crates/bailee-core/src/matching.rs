@@ -4,7 +4,9 @@
 //! in order, one after the other. Both directions use this one rule: a letter against what is kept
 //! (`named`), and what is registered later against letters in force (`waiting`). Punctuation inside
 //! an identifier matters on neither side (`WD-12:ab`, `wd12AB`): it is also filed as one word, and
-//! what stands in a letter with punctuation in it is also read as one word.
+//! what stands in a letter with punctuation in it is also read as one word. How a text is spelt
+//! (composed, full width, with what nobody sees, within Chinese) matters on neither side
+//! (`plain.rs`).
 
 use std::collections::BTreeSet;
 use std::ops::Bound;
@@ -12,6 +14,7 @@ use std::ops::Bound;
 use crate::asset::normal;
 use crate::demand::Scope;
 use crate::id::DemandId;
+use crate::plain::{ZERO_WIDTH_SPACE, folded, plain};
 use crate::state::{Named, State};
 
 /// Longest letter that is matched, bytes of normal form; what is longer is read up to here and
@@ -25,6 +28,12 @@ const SHORTEST_LABEL: usize = 3;
 /// may be an identifier, without the punctuation in it.
 pub fn letter(text: &str) -> String {
     let mut out = words(text);
+    if text.contains(ZERO_WIDTH_SPACE) {
+        // It may stand between two words, or in one.
+        out.push(' ');
+        out.push_str(&words(&text.replace(ZERO_WIDTH_SPACE, " ")));
+    }
+    let text = plain(text);
     for run in text.split_whitespace() {
         let run = run.trim_matches(|c: char| !c.is_alphanumeric());
         let punctuated = run.contains(|c: char| !c.is_alphanumeric());
@@ -45,14 +54,14 @@ pub fn letter(text: &str) -> String {
 /// Words of a text in lower case with single spaces; everything else separates.
 pub fn words(text: &str) -> String {
     let mut out = String::with_capacity(text.len().min(LONGEST_LETTER));
-    for c in text.chars() {
+    for c in plain(text).chars() {
         if out.len() >= LONGEST_LETTER {
             break;
         }
         if c.is_ascii_alphanumeric() {
             out.push(c.to_ascii_lowercase());
         } else if c.is_alphanumeric() {
-            out.extend(c.to_lowercase());
+            out.extend(folded(c));
         } else if !out.ends_with(' ') && !out.is_empty() {
             out.push(' ');
         }
@@ -182,6 +191,41 @@ mod tests {
     fn a_letter_has_its_identifiers_once_more_without_punctuation() {
         assert_eq!(letter("Keep WD-12:ab, (50:01)."), "keep wd 12 ab 50 01 wd12ab 5001");
         assert_eq!(letter("no number-like-thing, 5001"), "no number like thing 5001");
+    }
+
+    #[test]
+    fn a_name_is_found_however_it_is_spelt() {
+        let found = |text: &str, label: &str| contains(&letter(text), &phrase(label).unwrap());
+        for (text, label) in [
+            ("keep Mu\u{308}ller Fotografie", "Müller Fotografie"),
+            ("keep Müller Fotografie", "Mu\u{308}ller Fotografie"),
+            ("keep Mega\u{ad}upload", "Megaupload"),
+            ("keep Mega\u{200b}upload", "Megaupload"),
+            ("keep srv-13\u{200b}and srv-14", "srv-13"),
+            ("keep Ｍｅｇａｕｐｌｏａｄ", "Megaupload"),
+            ("keep ｓｒｖ－１３", "srv-13"),
+            ("keep Megaupload™'s data²", "Megaupload"),
+            ("请保留Megaupload的所有数据", "Megaupload"),
+            ("请保留srv-13的数据", "srv-13"),
+            ("サーバーsrv-13のデータ", "srv-13"),
+            ("请保留东京机房的数据", "东京机房"),
+            ("메가업로드의 데이터", "메가업로드"),
+            ("FRIEDRICHSTRASSE 7", "Friedrichstraße 7"),
+        ] {
+            assert!(found(text, label), "{label:?} in {text:?}: {:?}", letter(text));
+        }
+        assert!(!found("keep Megauploads", "Megaupload"));
+        assert!(!found("keep Muller Fotografie", "Müller Fotografie"));
+    }
+
+    #[test]
+    fn a_serial_number_is_found_within_any_script() {
+        for text in ["硬盘序列号WD-WX43需要保留", "シリアルＷＤ－ＷＸ４３です", "no WD\u{ad}-WX43."]
+        {
+            let serial = normal("wd:wx-43");
+            assert!(letter(text).split(' ').any(|word| word == serial), "{:?}", letter(text));
+        }
+        assert_eq!(normal("ＷＤ－ＷＸ４３"), normal("wd-wx43"));
     }
 
     #[test]
