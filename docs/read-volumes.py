@@ -269,10 +269,10 @@ class Restorer:
 
     def attributes(self, path, member):
         what, time = f"{os.fsdecode(member.name)}: could not set its ", int(member.mtime * 10**9)
-        if os.geteuid() == 0:
-            attempt(what + "owner", os.lchown, path, member.uid, member.gid)
+        attempt(what + "owner", os.lchown, path, member.uid, member.gid) if os.geteuid() == 0 else 0
         if not member.issym():
-            attempt(what + "mode", os.chmod, path, member.mode)
+            mode = 0o1777 if os.geteuid() else 0o7777  # without its owner, set-id bits mean another
+            attempt(what + "mode", os.chmod, path, member.mode & mode)
         for key, value in member.pax_headers.items():
             if key.startswith(b"SCHILY.xattr."):
                 name = key[13:].replace(b"%3D", b"=").replace(b"%25", b"%")

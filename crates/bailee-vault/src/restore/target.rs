@@ -286,20 +286,31 @@ pub(crate) fn apply(fd: &impl AsFd, meta: &Meta, miss: &mut dyn FnMut(&str)) {
     let (uid, gid) = (Uid::from_raw(meta.uid), Gid::from_raw(meta.gid));
     let now = fstat(fd);
     let owned = now.as_ref().is_ok_and(|s| (s.st_uid, s.st_gid) == (meta.uid, meta.gid));
-    if !owned {
-        let what = format!("owner {}:{}", meta.uid, meta.gid);
-        tell(miss, &what, fchown(fd, Some(uid), Some(gid)));
-    }
+    let changed = if owned { Ok(()) } else { fchown(fd, Some(uid), Some(gid)) };
+    let mode = mode_of(meta, changed.is_ok(), miss);
+    tell(miss, &format!("owner {}:{}", meta.uid, meta.gid), changed);
     for (name, value) in &meta.xattrs {
         let what = format!("attribute {}", String::from_utf8_lossy(name));
         tell(miss, &what, fsetxattr(fd, name.as_slice(), value, XattrFlags::empty()));
     }
     let untouched = owned && meta.xattrs.is_empty();
-    if !(untouched && now.is_ok_and(|s| s.st_mode & 0o7777 == meta.mode)) {
-        let what = format!("mode {:04o}", meta.mode);
-        tell(miss, &what, fchmod(fd, Mode::from_raw_mode(meta.mode)));
+    if !(untouched && now.is_ok_and(|s| s.st_mode & 0o7777 == mode)) {
+        tell(miss, &format!("mode {mode:04o}"), fchmod(fd, Mode::from_raw_mode(mode)));
     }
     tell(miss, "times", futimens(fd, &times(meta)));
+}
+
+/// The mode, without its set-id bits if the owner could not be set: they would lend the rights of
+/// whoever restores to everybody who runs the file.
+fn mode_of(meta: &Meta, owned: bool, miss: &mut dyn FnMut(&str)) -> u32 {
+    let mode = if owned { meta.mode } else { meta.mode & 0o1777 };
+    if mode != meta.mode {
+        miss(&format!(
+            "set-id bits of mode {:04o}: without its owner they mean another",
+            meta.mode
+        ));
+    }
+    mode
 }
 
 /// Metadata of a node that is not opened.
@@ -313,7 +324,9 @@ fn apply_named(
     let (uid, gid) = (Uid::from_raw(meta.uid), Gid::from_raw(meta.gid));
     let what = format!("owner {}:{}", meta.uid, meta.gid);
     let flags = AtFlags::SYMLINK_NOFOLLOW;
-    tell(miss, &what, chownat(directory, name, Some(uid), Some(gid), flags));
+    let changed = chownat(directory, name, Some(uid), Some(gid), flags);
+    let owned = changed.is_ok();
+    tell(miss, &what, changed);
     let mut path = format!("/proc/self/fd/{}/", directory.as_raw_fd()).into_bytes();
     path.extend_from_slice(name.as_bytes());
     for (attribute, value) in &meta.xattrs {
@@ -323,9 +336,10 @@ fn apply_named(
     }
     if !matches!(node, Node::Symlink { .. }) {
         // The node was created here a moment ago, in a directory nobody else may enter.
-        let mode = Mode::from_raw_mode(meta.mode);
-        let set = rustix::fs::chmodat(directory, name, mode, AtFlags::empty());
-        tell(miss, &format!("mode {:04o}", meta.mode), set);
+        let mode = mode_of(meta, owned, miss);
+        let set = Mode::from_raw_mode(mode);
+        let set = rustix::fs::chmodat(directory, name, set, AtFlags::empty());
+        tell(miss, &format!("mode {mode:04o}"), set);
     }
     tell(miss, "times", utimensat(directory, name, &times(meta), flags));
 }
@@ -353,6 +367,22 @@ mod tests {
             assert!(target.open.len() <= KEPT_OPEN);
             std::fs::remove_file(dest.path().join(name)).expect("it is where its path says");
         }
+    }
+
+    #[test]
+    fn set_id_bits_are_not_given_without_their_owner() {
+        let mut said = Vec::new();
+        for (mode, owned, wanted) in [
+            (0o6755, true, 0o6755),
+            (0o6755, false, 0o755),
+            (0o2770, false, 0o770),
+            (0o1777, false, 0o1777),
+        ] {
+            let meta = Meta { mode, ..Meta::default() };
+            assert_eq!(mode_of(&meta, owned, &mut |what| said.push(what.to_owned())), wanted);
+        }
+        assert_eq!(said.len(), 2, "what is not given is said: {said:?}");
+        assert!(said[0].starts_with("set-id bits of mode 6755"), "{said:?}");
     }
 
     #[test]
