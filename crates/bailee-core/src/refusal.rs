@@ -71,7 +71,7 @@ codes! {
     NoSubject "no_subject" "bind the asset to its device by a hard identifier first"
     WrongSubject "wrong_subject" "use the device the asset is bound to"
     ClearanceExpired "clearance_expired" "reserve again"
-    ClearanceRevoked "clearance_revoked" "stop at once and report what is gone; a demand came first"
+    ClearanceRevoked "clearance_revoked" "stop and report what is gone; ask the gate what changed"
     ClearanceUsed "clearance_used" "a clearance is for one use: reserve again"
     ClearanceNotBegun "clearance_not_begun" "begin first"
     LeaseLapsed "lease_lapsed" "stop at once and report what is gone"

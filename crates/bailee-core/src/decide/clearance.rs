@@ -210,9 +210,11 @@ fn current(s: &State, id: ClearanceId) -> Result<&Clearance, Refusal> {
     let found = find(&s.clearances, id)?;
     match found.status {
         ClearanceStatus::Reserved(_) | ClearanceStatus::Begun(_) => Ok(found),
-        ClearanceStatus::Revoked | ClearanceStatus::Stopping(_) => {
-            Err(Refusal::new(Code::ClearanceRevoked, id, "was revoked by a demand"))
-        }
+        ClearanceStatus::Revoked | ClearanceStatus::Stopping(_) => Err(Refusal::new(
+            Code::ClearanceRevoked,
+            id,
+            "was revoked: what it rested on is not so any more",
+        )),
         ClearanceStatus::Expired => Err(Refusal::new(Code::ClearanceExpired, id, "has expired")),
         ClearanceStatus::Lost => Err(Refusal::new(Code::LeaseLapsed, id, "was given up as lost")),
         ClearanceStatus::Finished | ClearanceStatus::Aborted => {
