@@ -44,9 +44,10 @@ impl Tree {
         self.names.insert(Key(path), (index, directory));
     }
 
-    /// The entry at `path`.
+    /// The entry at `path` that can have another name: no directory.
     pub(super) fn at(&self, path: &[u8]) -> Option<usize> {
-        self.names.get(&Key(path.to_vec())).map(|(index, _)| *index)
+        let found = self.names.get(&Key(path.to_vec())).filter(|(_, directory)| !directory);
+        found.map(|(index, _)| *index)
     }
 
     /// Directories that are not there and must be, parents first; or the path of something that

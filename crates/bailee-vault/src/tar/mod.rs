@@ -17,7 +17,9 @@
 //! Out of scope: whether the members make a tree, see `preserve/archive.rs`.
 
 mod body;
+mod flaw;
 mod header;
+mod limits;
 mod pax;
 mod sparse;
 
@@ -25,7 +27,9 @@ use std::io::Read;
 use std::path::PathBuf;
 
 pub(crate) use body::Body;
+pub(crate) use flaw::{Flaw, unread};
 use header::{BLOCK, Block, Header};
+use limits::{AUTHENTIC, ENTRY, FOREIGN, Limits};
 use pax::Records;
 pub(crate) use sparse::MOST_PIECES;
 
@@ -38,67 +42,9 @@ const MOST_NOTHING: u64 = 64 << 20;
 /// The most bytes of records that count for all members.
 const MOST_GLOBAL: u64 = 64 * 1024;
 
-/// What reading an archive may cost.
-#[derive(Clone, Copy, Debug)]
-struct Limits {
-    /// The most bytes of names and attributes before one member.
-    records: u64,
-    /// The most bytes of holes in all members.
-    holes: u64,
-    /// The most bytes that names never read take, in all members.
-    missing: u64,
-}
-
-/// Of anybody's archive. Holes: a file of the largest size that ext4 has, with nothing in it. A
-/// header that claims more would keep the processor for days.
-const FOREIGN: Limits = Limits { records: 16 << 20, holes: 16 << 40, missing: 64 << 20 };
-
-/// Of our own. Records: more than all attributes that Linux can list of one file (64 KiB of names,
-/// each with a value of 64 KiB).
-const AUTHENTIC: Limits = Limits { records: 1 << 30, holes: u64::MAX, missing: u64::MAX };
-
-/// What an entry takes besides its path.
-const ENTRY: u64 = 128;
-
 /// Bytes of names and attributes that are asked for at once: a damaged header gets no more memory
 /// than there are bytes behind it.
 const STEP: u64 = 1 << 20;
-
-/// Why an archive is not taken.
-#[derive(Debug)]
-pub(crate) enum Flaw {
-    /// The stream could not be read.
-    Read(std::io::Error),
-    /// It is no whole archive, or has what cannot be kept.
-    Archive { at: u64, what: String },
-}
-
-impl std::fmt::Display for Flaw {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Read(e) => e.fmt(f),
-            Self::Archive { what, .. } => f.write_str(what),
-        }
-    }
-}
-
-impl Flaw {
-    /// As an error about the archive that people call `name`.
-    pub(crate) fn of(self, name: &str) -> VaultError {
-        match self {
-            Self::Read(e) => unread(name, &e),
-            Self::Archive { at, what } => {
-                VaultError::Archive { name: name.to_owned(), at, detail: what }
-            }
-        }
-    }
-}
-
-/// A stream that failed before its end.
-pub(crate) fn unread(name: &str, e: &std::io::Error) -> VaultError {
-    let (path, detail) = (name.to_owned(), e.to_string());
-    VaultError::Source { path, doing: "read it to its end", detail }
-}
 
 /// What an archive contains: names as it has them, and sizes. Nothing of it is kept.
 ///

@@ -112,7 +112,11 @@ fn what_would_leave_its_directory_or_be_lost_is_refused_by_name() {
         (vec![file(b"a/../../x")], "\"a/../../x\" would leave its directory"),
         (vec![member(b"d", b'2', b"..", b""), file(b"d/x")], "\"d/x\" lies below"),
         (vec![file(b"d"), file(b"d/x")], "\"d/x\" lies below what is no directory"),
-        (vec![member(b"h", b'1', b"../kept", b"")], "\"h\" is a link to what did not come"),
+        (vec![member(b"h", b'1', b"../kept", b"")], "\"h\" is a link to what is no file"),
+        (
+            vec![member(b"d", b'5', b"", b""), member(b"h", b'1', b"d", b"")],
+            "\"h\" is a link to what is no file that came before it",
+        ),
         (vec![member(b"s", b'2', b"", b"")], "\"s\" is a link to nothing"),
         (vec![file(b".")], "lies below what is no directory"),
         (vec![member(b"m", b'M', b"", b"")], "\"m\" goes on from another volume"),

@@ -88,7 +88,8 @@ impl Feeder<'_> {
         match node {
             Node::HardLink { target } => {
                 let target = path_in_tree(&target).ok().and_then(|target| tree.at(&target));
-                let there = target.ok_or_else(|| flaw("is a link to what did not come before"))?;
+                let there = target
+                    .ok_or_else(|| flaw("is a link to what is no file that came before it"))?;
                 tree.place(place, there, false);
                 return Ok(0);
             }
