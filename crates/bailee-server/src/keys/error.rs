@@ -116,6 +116,10 @@ fn signing(error: &SignError) -> (u16, &'static str, &'static str) {
     (409, code, change)
 }
 
+/// After a killed `keys protect` some files are under the old passphrase, some under the new one.
+const ANOTHER_PASSPHRASE: &str = "give the passphrase that it was protected with; if `keys protect` \
+                                  was interrupted, the same command again finishes it";
+
 impl KeyError {
     /// HTTP status, stable code, and what would change the answer.
     pub(crate) fn told(&self) -> (u16, &'static str, &'static str) {
@@ -123,9 +127,7 @@ impl KeyError {
             KeyError::Missing(_) => (500, "key_missing", "put it back, or see docs/keys.md"),
             KeyError::Readable(_) => (500, "key_readable", "chmod 600 it, and ask who read it"),
             KeyError::Unfit { .. } => (500, "key_unfit", "put the right file back"),
-            KeyError::WrongPassphrase(_) => {
-                (409, "wrong_passphrase", "give the passphrase that it was protected with")
-            }
+            KeyError::WrongPassphrase(_) => (409, "wrong_passphrase", ANOTHER_PASSPHRASE),
             KeyError::Unsaid { .. } => {
                 (409, "secret_not_given", "name a file, or run it in a terminal")
             }
