@@ -24,8 +24,10 @@ pub fn kept(kept: &Kept) -> Value {
     let report = &kept.preserved;
     let unreadable = report.unreadable.iter().map(|(path, why)| problem(path.display(), why));
     let changed = report.changed.iter().map(|path| problem(path.display(), &"changed while read"));
+    let twice = "an earlier member of this name is not kept: preserve the archive as a file, too";
+    let replaced = report.replaced.iter().map(|path| problem(path.display(), &twice));
     let lost = kept.verified.problems.iter().map(|damage| problem(damage.path.display(), damage));
-    let all: Vec<Value> = unreadable.chain(changed).chain(lost).collect();
+    let all: Vec<Value> = unreadable.chain(changed).chain(replaced).chain(lost).collect();
     json!({
         "snapshot": kept.snapshot.to_string(),
         "asset": kept.asset.to_string(),
@@ -35,6 +37,7 @@ pub fn kept(kept: &Kept) -> Value {
         "stored_bytes": report.stored_bytes,
         "unreadable": report.unreadable.len(),
         "changed": report.changed.len(),
+        "replaced": report.replaced.len(),
         "unchanged_files": report.unchanged.0,
         "unchanged_bytes": report.unchanged.1,
         "seconds": report.seconds,

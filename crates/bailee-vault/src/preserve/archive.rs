@@ -3,8 +3,8 @@
 //! Invariants
 //! 1. A path is taken relative to the root, without `.` and doubled slashes; one that is absolute,
 //!    or goes up, or could be no file name, is refused by name.
-//! 2. A path that comes twice is what came last, as when the archive is unpacked; another name
-//!    of the earlier file keeps that file's content.
+//! 2. A path that comes twice is what came last, as when the archive is unpacked, and is told as
+//!    replaced; another name of the earlier file keeps that file's content.
 //! 3. Of the names of one file, the first in tree order is the file and the others its links.
 //! 4. A directory that the archive leaves out is there, with mode 0755 and the time 0.
 //! 5. Nothing lies below a link: the arranged manifest would be refused.
@@ -36,18 +36,30 @@ impl PartialOrd for Key {
 #[derive(Debug, Default)]
 pub(super) struct Tree {
     names: BTreeMap<Key, (usize, bool)>,
+    /// What stood at these and does not any more; a directory that comes again is the same.
+    replaced: Vec<Vec<u8>>,
 }
 
 impl Tree {
     /// Says that entry `index` is at `path`.
     pub(super) fn place(&mut self, path: Vec<u8>, index: usize, directory: bool) {
-        self.names.insert(Key(path), (index, directory));
+        let path = Key(path);
+        let before = self.names.get(&path);
+        if before.is_some_and(|(was, is)| *was != index && !(*is && directory)) {
+            self.replaced.push(path.0.clone());
+        }
+        self.names.insert(path, (index, directory));
     }
 
     /// The entry at `path` that can have another name: no directory.
     pub(super) fn at(&self, path: &[u8]) -> Option<usize> {
         let found = self.names.get(&Key(path.to_vec())).filter(|(_, directory)| !directory);
         found.map(|(index, _)| *index)
+    }
+
+    /// The paths of what was replaced, once for each time.
+    pub(super) fn replaced(&self) -> &[Vec<u8>] {
+        &self.replaced
     }
 
     /// Directories that are not there and must be, parents first; or the path of something that

@@ -6,6 +6,7 @@
 //! for its last eighth and the file it stopped in, read twice.
 
 use std::collections::{BTreeSet, HashSet};
+use std::path::PathBuf;
 use std::thread;
 
 use crossbeam_channel::Receiver;
@@ -14,7 +15,7 @@ use super::archive::Tree;
 use super::carry::carry;
 use super::previous::{Draft, Previous};
 use super::work::{Session, Storer, put_pack};
-use super::{Event, Progress, Source};
+use super::{Event, Progress, Source, path_of};
 use crate::error::VaultError;
 use crate::index::{PackRow, Segment};
 use crate::key::random;
@@ -54,6 +55,8 @@ pub(super) struct Collector<'a> {
     drafts: Vec<String>,
     /// Where entries stand that did not come in tree order.
     tree: Option<Tree>,
+    /// What of an archive was replaced by what came later.
+    replaced: Vec<PathBuf>,
 }
 
 impl<'a> Collector<'a> {
@@ -80,6 +83,7 @@ impl<'a> Collector<'a> {
             undrafted: Vec::new(),
             drafts: Vec::new(),
             tree: None,
+            replaced: Vec::new(),
         }
     }
 
@@ -127,6 +131,11 @@ impl<'a> Collector<'a> {
             }
         }
         self.flush_segment()
+    }
+
+    /// See [`super::SnapshotReport::replaced`].
+    pub(super) fn replaced(&mut self) -> Vec<PathBuf> {
+        std::mem::take(&mut self.replaced)
     }
 
     /// Files taken over, and their bytes.
@@ -239,7 +248,10 @@ impl<'a> Collector<'a> {
         }
         let entries = std::mem::take(&mut self.entries);
         Ok(match self.tree.take() {
-            Some(tree) => tree.arrange(entries),
+            Some(tree) => {
+                self.replaced = tree.replaced().iter().map(|path| path_of(path)).collect();
+                tree.arrange(entries)
+            }
             None => entries,
         })
     }

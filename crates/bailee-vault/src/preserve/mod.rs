@@ -143,6 +143,8 @@ pub struct SnapshotReport {
     pub unreadable: Vec<(PathBuf, String)>,
     /// Files that changed while they were read.
     pub changed: Vec<PathBuf>,
+    /// Members of an archive that are not kept, because a later one has their name.
+    pub replaced: Vec<PathBuf>,
     /// Files taken over from an earlier copy without being read, and their bytes.
     pub unchanged: (u64, u64),
     /// Processor time, per stage.
@@ -254,7 +256,7 @@ impl Vault {
         (snapshot.info.files, snapshot.info.bytes) = (files, bytes);
         collector.commit(&session, &mut snapshot, &entries)?;
         collector.drop_drafts(&previous);
-        let unchanged = collector.unchanged();
+        let (unchanged, replaced) = (collector.unchanged(), collector.replaced());
         let stored_bytes = collector.stored_bytes();
         drop((collector, shared));
         crate::expire::settle(&unit);
@@ -271,6 +273,7 @@ impl Vault {
             stored_bytes,
             unreadable,
             changed,
+            replaced,
             unchanged,
             costs: session.meter.costs(),
             seconds: began.elapsed().as_secs_f64(),

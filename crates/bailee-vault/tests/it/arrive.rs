@@ -104,6 +104,20 @@ fn what_comes_out_of_order_stands_where_tar_would_put_it() {
 }
 
 #[test]
+fn what_a_later_member_replaces_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = |content: &[u8]| member(b"d/ledger", b'0', b"", content);
+    let again = member(b"d", b'5', b"", b"");
+    let (_, vault) = memory_vault();
+    let twice = whole(&[again.clone(), file(b"first"), again, file(b"second")]);
+    let kept = vault.preserve("t", "A-1", &archive(&twice), &mut ()).unwrap();
+    assert_eq!((kept.replaced, kept.files), (vec!["d/ledger".into()], 1));
+    restored(&vault, &whole(&[file(b"once")]), &dir.path().join("once"));
+    let once = vault.preserve("t", "A-1", &archive(&whole(&[file(b"once")])), &mut ()).unwrap();
+    assert_eq!(once.replaced, Vec::<std::path::PathBuf>::new());
+}
+
+#[test]
 fn what_would_leave_its_directory_or_be_lost_is_refused_by_name() {
     let file = |name: &[u8]| member(name, b'0', b"", b"x");
     let acl = b"41 SCHILY.acl.access=user::rw-,group::--\n";
