@@ -117,8 +117,8 @@ fn signing(error: &SignError) -> (u16, &'static str, &'static str) {
 }
 
 /// After a killed `keys protect` some files are under the old passphrase, some under the new one.
-const ANOTHER_PASSPHRASE: &str = "give the passphrase that it was protected with; if `keys protect` \
-                                  was interrupted, the same command again finishes it";
+const ANOTHER_PASSPHRASE: &str = "give the passphrase that it was protected with; if `keys \
+                                  protect` was interrupted, the same command again finishes it";
 
 impl KeyError {
     /// HTTP status, stable code, and what would change the answer.
