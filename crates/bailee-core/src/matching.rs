@@ -8,6 +8,7 @@
 //! (composed, full width, with what nobody sees, within Chinese) matters on neither side
 //! (`plain.rs`).
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ops::Bound;
 
@@ -27,13 +28,12 @@ const SHORTEST_LABEL: usize = 3;
 /// The normal form of a letter: its words, and behind them, once more, each run of characters that
 /// may be an identifier, without the punctuation in it.
 pub fn letter(text: &str) -> String {
-    let mut out = words(text);
+    let mut text = Cow::from(text);
     if text.contains(ZERO_WIDTH_SPACE) {
         // It may stand between two words, or in one.
-        out.push(' ');
-        out.push_str(&words(&text.replace(ZERO_WIDTH_SPACE, " ")));
+        text = format!("{text} {}", text.replace(ZERO_WIDTH_SPACE, " ")).into();
     }
-    let text = plain(text);
+    let (mut out, text) = (words(&text), plain(&text));
     for run in text.split_whitespace() {
         let run = run.trim_matches(|c: char| !c.is_alphanumeric());
         let punctuated = run.contains(|c: char| !c.is_alphanumeric());
@@ -220,8 +220,12 @@ mod tests {
 
     #[test]
     fn a_serial_number_is_found_within_any_script() {
-        for text in ["硬盘序列号WD-WX43需要保留", "シリアルＷＤ－ＷＸ４３です", "no WD\u{ad}-WX43."]
-        {
+        for text in [
+            "硬盘序列号WD-WX43需要保留",
+            "WD-WX43\u{200b}and another",
+            "シリアルＷＤ－ＷＸ４３です",
+            "no WD\u{ad}-WX43.",
+        ] {
             let serial = normal("wd:wx-43");
             assert!(letter(text).split(' ').any(|word| word == serial), "{:?}", letter(text));
         }
