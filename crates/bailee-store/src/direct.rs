@@ -10,7 +10,7 @@
 //! 2. Memory for transfers is aligned to [`BLOCK`], allocated once and used again.
 //! 3. Nothing here syncs: whoever writes says `fdatasync` afterwards, as ever.
 //!
-//! One file by several threads: `stretch.rs`. Out of scope: what to read ahead.
+//! A file with gaps, or by several threads: `stretch.rs`. Out of scope: what to read ahead.
 
 mod stretch;
 
@@ -229,7 +229,7 @@ fn refused(e: &io::Error) -> bool {
     Errno::from_io_error(e) == Some(Errno::INVAL)
 }
 
-/// Writes one new file from its start on.
+/// Writes one new file from its start to its end.
 pub struct Writer<'f> {
     file: &'f File,
     room: Room,
@@ -274,19 +274,6 @@ impl<'f> Writer<'f> {
             if self.filled == WRITE {
                 self.flush()?;
             }
-        }
-        Ok(())
-    }
-
-    /// Leaves a hole; at the end of a file it is the caller's to give it its length.
-    ///
-    /// # Errors
-    /// The medium's.
-    pub fn skip(&mut self, len: u64) -> io::Result<()> {
-        self.flush()?;
-        self.at += len;
-        if !self.at.is_multiple_of(BLOCK as u64) {
-            self.give_up()?;
         }
         Ok(())
     }
@@ -420,24 +407,6 @@ mod tests {
                 let wanted = [&bytes[..lead], &bytes, &bytes[..lead]].concat();
                 assert!(std::fs::read(&path).unwrap() == wanted, "{len} after {lead}");
             }
-        }
-    }
-
-    #[test]
-    fn holes_are_where_they_were_left() {
-        let dir = tempfile::tempdir().unwrap();
-        for gap in [4096, 65_536, 1000] {
-            let file = File::create_new(dir.path().join(gap.to_string())).unwrap();
-            let bytes = pattern(500_000);
-            let mut writer = Writer::new(&file, 2_000_000);
-            writer.write(&bytes[..65_536]).unwrap();
-            writer.skip(gap).unwrap();
-            writer.write(&bytes).unwrap();
-            writer.finish().unwrap();
-            let mut wanted = bytes[..65_536].to_vec();
-            wanted.resize(65_536 + usize::try_from(gap).unwrap(), 0);
-            wanted.extend_from_slice(&bytes);
-            assert!(std::fs::read(dir.path().join(gap.to_string())).unwrap() == wanted, "{gap}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! One file, written in stretches by several threads at once.
+//! A file that is written in stretches, by one thread or by several at once.
 //!
 //! Invariants
 //! 1. Whole blocks of a stretch go past the cache, through a descriptor that does nothing else. Its
@@ -6,18 +6,18 @@
 //!    ways, so neither can undo the other.
 //! 2. Stretches that do not overlap give the same file in every order. What none of them wrote is a
 //!    hole. The length of the file is the caller's.
-//! 3. A file system that refuses direct transfers gets ordinary calls.
+//! 3. A file system that refuses direct transfers, and a small file, get ordinary calls.
 
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
-use super::{BLOCK, Room, past_the_cache, refused};
+use super::{BLOCK, Room, WORTH, past_the_cache, refused};
 
 /// Bytes of one write. While one thread waits for the disk, the others wait for the file.
 const WRITE: usize = 4 * 1024 * 1024;
 
-/// A file that is written by several.
+/// A file that may be written by several.
 #[derive(Debug)]
 pub struct Shared<'f> {
     file: &'f File,
@@ -25,10 +25,10 @@ pub struct Shared<'f> {
 }
 
 impl<'f> Shared<'f> {
-    /// Takes a file that is open for writing.
-    pub fn new(file: &'f File) -> Self {
-        let mut options = File::options();
-        Self { file, direct: past_the_cache(file, options.write(true)) }
+    /// Takes a file that is open for writing and is going to have about `size` bytes.
+    pub fn new(file: &'f File, size: u64) -> Self {
+        let direct = || past_the_cache(file, File::options().write(true));
+        Self { file, direct: if size >= WORTH { direct() } else { None } }
     }
 
     /// What writes from `offset` on, with memory that may have been used before.
@@ -66,11 +66,22 @@ impl Stretch<'_> {
         self.filled = self.from;
     }
 
+    /// Where the next byte goes.
+    fn position(&self) -> u64 {
+        self.block + self.filled as u64
+    }
+
     /// Appends.
     ///
     /// # Errors
     /// The medium's.
     pub fn write(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        if self.to.direct.is_none() {
+            let at = self.position();
+            self.to.file.write_all_at(bytes, at)?;
+            self.seek(at + bytes.len() as u64);
+            return Ok(());
+        }
         while !bytes.is_empty() {
             let (head, tail) = bytes.split_at(bytes.len().min(WRITE - self.filled));
             self.room.bytes(WRITE)[self.filled..][..head.len()].copy_from_slice(head);
@@ -89,11 +100,14 @@ impl Stretch<'_> {
     /// The medium's.
     pub fn skip(&mut self, len: u64) -> io::Result<()> {
         self.flush()?;
-        self.seek(self.block + self.filled as u64 + len);
+        self.seek(self.position() + len);
         Ok(())
     }
 
     fn flush(&mut self) -> io::Result<()> {
+        if self.from == self.filled {
+            return Ok(());
+        }
         let (from, end, at) = (self.from, self.filled, self.block);
         let first = from.next_multiple_of(BLOCK).min(end);
         let last = (end / BLOCK * BLOCK).max(first);
@@ -126,7 +140,7 @@ mod tests {
         let bytes: Vec<u8> = (0..5 * WRITE + 12_345).map(|i| (i * 7 + i / 251) as u8).collect();
         for cuts in [vec![1, 2, 4095, 4097, 8192], vec![WRITE + 5, 3 * WRITE - 1], vec![]] {
             let file = tempfile::NamedTempFile::new().unwrap();
-            let (shared, mut edges) = (Shared::new(file.as_file()), cuts);
+            let (shared, mut edges) = (Shared::new(file.as_file(), WORTH), cuts);
             edges.insert(0, 0);
             edges.push(bytes.len());
             std::thread::scope(|scope| {
@@ -146,16 +160,17 @@ mod tests {
 
     #[test]
     fn what_is_left_out_is_a_hole() {
-        for (lead, gap) in [(65_536, 1 << 20), (10, 5), (4096, 4097), (300_000, 0)] {
+        let cases = [(65_536, 1 << 20), (10, 5), (4096, 4097), (300_000, 0)];
+        for ((lead, gap), size) in cases.iter().flat_map(|case| [(*case, 0), (*case, WORTH)]) {
             let file = tempfile::NamedTempFile::new().unwrap();
-            let shared = Shared::new(file.as_file());
+            let shared = Shared::new(file.as_file(), size);
             let mut to = shared.stretch(3, Room::default());
             to.write(&vec![1; lead]).unwrap();
             to.skip(gap as u64).unwrap();
             to.write(&[2; 9000]).unwrap();
             to.finish().unwrap();
             let wanted = [&[0; 3][..], &vec![1; lead], &vec![0; gap], &[2; 9000]].concat();
-            assert!(std::fs::read(file.path()).unwrap() == wanted, "{lead}, {gap}");
+            assert!(std::fs::read(file.path()).unwrap() == wanted, "{lead}, {gap} of {size}");
         }
     }
 }

@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io;
 use std::sync::Mutex;
 
-use bailee_store::direct::{Room, Shared, Writer};
+use bailee_store::direct::{Room, Shared, Stretch};
 
 use super::target::{self, Spot};
 use super::{BROKE_OFF, Far, RestoreReport, lock, note, stopped};
@@ -91,35 +91,57 @@ pub(super) fn fill_apart(
     end(waiting, came, (report, far))
 }
 
+/// What takes a file's bytes, and keeps apart what the destination says.
+struct Taker<'s, 'f, 'p> {
+    to: Stretch<'s>,
+    far: &'f Far<'p>,
+    refused: Option<io::Error>,
+}
+
+impl Taker<'_, '_, '_> {
+    fn take(&mut self, bytes: Bytes<'_>) -> Result<(), VaultError> {
+        let (taken, n) = match bytes {
+            Bytes::Data(data) => (self.to.write(data), data.len() as u64),
+            Bytes::Gap(n) => (self.to.skip(n), n),
+        };
+        self.far.advance(0, n);
+        taken.map_err(|e| {
+            self.refused = Some(e);
+            stopped()
+        })
+    }
+
+    /// All of it is there, and its memory is free; or content did not come, and why not. The outer
+    /// error is the destination's.
+    fn end<E>(self, came: Result<(), E>, room: &mut Room) -> io::Result<Result<(), E>> {
+        match (self.refused, came) {
+            (Some(e), _) => Err(e),
+            (None, Err(why)) => Ok(Err(why)),
+            (None, Ok(())) => {
+                *room = self.to.finish()?;
+                Ok(Ok(()))
+            }
+        }
+    }
+}
+
 fn in_order(
     waiting: &Waiting<'_>,
     read: &mut ReadContent<'_>,
     room: &mut Room,
     far: &Far<'_>,
 ) -> Came {
-    let (file, size, fail) = (&waiting.file, waiting.content.size, waiting.fail("write it"));
-    let mut to = Writer::with_room(file, size, std::mem::take(room));
-    let (mut ends_in_gap, mut untaken) = (true, None);
+    let (file, size) = (&waiting.file, waiting.content.size);
+    let shared = Shared::new(file, size);
+    let to = shared.stretch(0, std::mem::take(room));
+    let (mut taker, mut ends_in_gap) = (Taker { to, far, refused: None }, true);
     let came = read(&mut |bytes| {
         ends_in_gap = matches!(bytes, Bytes::Gap(_));
-        let (taken, n) = match bytes {
-            Bytes::Data(data) => (to.write(data), data.len() as u64),
-            Bytes::Gap(n) => (to.skip(n), n),
-        };
-        far.advance(0, n);
-        taken.map_err(|e| {
-            untaken = Some(fail(e));
-            stopped()
-        })
+        taker.take(bytes)
     });
-    if let Some(e) = untaken {
-        return Err(e);
-    }
-    if came.is_ok() {
-        *room = to.finish().map_err(fail)?;
-        if ends_in_gap {
-            file.set_len(size).map_err(waiting.fail("extend it"))?;
-        }
+    let came = taker.end(came, room).map_err(waiting.fail("write it"))?;
+    if came.is_ok() && ends_in_gap {
+        file.set_len(size).map_err(waiting.fail("extend it"))?;
     }
     Ok(came)
 }
@@ -138,32 +160,17 @@ fn in_segments(
 ) -> Came {
     let (content, fail) = (waiting.content, waiting.fail("write it"));
     waiting.file.set_len(content.size).map_err(waiting.fail("extend it"))?;
-    let shared = Shared::new(&waiting.file);
+    let shared = Shared::new(&waiting.file, content.size);
     let done = apart(segments, threads, |segment, Bench { desk, room }: &mut Bench| {
         if let Some(gap) = segment.gap() {
             far.advance(0, gap); // that is how the file was made
             return Ok(());
         }
-        let mut to = shared.stretch(segment.start, std::mem::take(room));
-        let mut untaken = None;
+        let to = shared.stretch(segment.start, std::mem::take(room));
+        let mut taker = Taker { to, far, refused: None };
         let file = (stored, content, Proof::Sha256);
-        let read = read_segment(at, file, segment, desk, &mut |bytes| {
-            let (taken, n) = match bytes {
-                Bytes::Data(data) => (to.write(data), data.len() as u64),
-                Bytes::Gap(n) => (to.skip(n), n),
-            };
-            far.advance(0, n);
-            taken.map_err(|e| {
-                untaken = Some(fail(e));
-                stopped()
-            })
-        });
-        if let Some(e) = untaken {
-            return Err(Stop::Untaken(e));
-        }
-        read.map_err(Stop::Lost)?;
-        *room = to.finish().map_err(|e| Stop::Untaken(fail(e)))?;
-        Ok(())
+        let came = read_segment(at, file, segment, desk, &mut |bytes| taker.take(bytes));
+        taker.end(came, room).map_err(|e| Stop::Untaken(fail(e)))?.map_err(Stop::Lost)
     });
     match done {
         Ok(()) => Ok(Ok(())),

@@ -14,7 +14,7 @@ use crate::error::VaultError;
 use crate::key::Kek;
 use crate::manifest::{Content, Entry, Extent, Node, Stored};
 use crate::pattern::Pattern;
-use crate::preserve::{Input, Source};
+use crate::preserve::{Input, SnapshotReport, Source};
 use crate::vault::Vault;
 
 const HOLE: u64 = 64 << 10;
@@ -53,6 +53,22 @@ fn said(given: &Given) -> Vec<String> {
     given.not_restored.iter().map(|p| format!("{}: {}", p.path.display(), p.what)).collect()
 }
 
+/// Keeps an archive.
+fn take_in(vault: &Vault, archive: Vec<u8>) -> Result<SnapshotReport, VaultError> {
+    let source = Source::Tar(Input::new("archive", Cursor::new(archive)));
+    vault.preserve("t", "A-1", &source, &mut ())
+}
+
+/// What the reader in Python says, whose exit code has to be 1.
+fn told_by_python(dir: &Path, to: &str, paths: &[PathBuf]) -> String {
+    let mut python = Command::new(interpreter());
+    python.arg(reader()).arg(key_file(dir)).arg("--to").arg(dir.join(to)).args(paths);
+    let out = python.output().unwrap();
+    let told = String::from_utf8(out.stderr).unwrap();
+    assert_eq!(out.status.code(), Some(1), "{told}");
+    told
+}
+
 /// What is said of them by whoever reads them.
 fn check_they_are_named(dir: &Path, paths: &[PathBuf]) {
     let never = format!("S/image: bytes {HOLE}..{} were unreadable when preserved", 2 * HOLE);
@@ -64,11 +80,7 @@ fn check_they_are_named(dir: &Path, paths: &[PathBuf]) {
     let given = restore_volumes(paths, &key(), (&into, None), &mut ()).unwrap();
     assert_eq!((given.damaged.len(), given.never_read, given.is_complete()), (0, HOLE, false));
     assert!(said(&given).contains(&never), "{given:?}");
-    let mut python = Command::new(interpreter());
-    python.arg(reader()).arg(key_file(dir)).arg("--to").arg(dir.join("python")).args(paths);
-    let out = python.output().unwrap();
-    let told = String::from_utf8(out.stderr).unwrap();
-    assert_eq!(out.status.code(), Some(1), "{told}");
+    let told = told_by_python(dir, "python", paths);
     assert!(told.contains("S/image: never read, zeros (offset,length): 65536,65536\n"), "{told}");
     assert!(told.contains("S/letter': it changed while it was preserved"), "{told}");
     for to in ["rust", "python"] {
@@ -91,10 +103,7 @@ fn what_was_never_read_leaves_as_such_and_comes_back_as_such() {
     let mut archive = Vec::new();
     read_volumes(&paths, &key(), Some(&mut archive)).unwrap();
     let vault = Vault::create(Arc::new(MemoryObjects::new()), &Kek::from_bytes([7; 32])).unwrap();
-    let taken = |archive: Vec<u8>| {
-        let source = Source::Tar(Input::new("archive", Cursor::new(archive)));
-        vault.preserve("t", "A-1", &source, &mut ())
-    };
+    let taken = |archive| take_in(&vault, archive);
     let kept = taken(archive.clone()).unwrap();
     assert_eq!((kept.unreadable.len(), kept.changed.len()), (1, 1), "{kept:?}");
     assert!(vault.verify("t", &kept.id).unwrap().is_intact());
@@ -167,11 +176,7 @@ fn check_names_are_named(dir: &Path, paths: &[PathBuf]) {
     let part = (&*dir.join("part"), Some(&only));
     let part = restore_volumes(paths, &key(), part, &mut ()).unwrap();
     assert_eq!((part.unreadable, part.not_restored.len()), (1, 1), "{part:?}");
-    let mut python = Command::new(interpreter());
-    python.arg(reader()).arg(key_file(dir)).arg("--to").arg(dir.join("names-python")).args(paths);
-    let out = python.output().unwrap();
-    let told = String::from_utf8(out.stderr).unwrap();
-    assert_eq!(out.status.code(), Some(1), "{told}");
+    let told = told_by_python(dir, "names-python", paths);
     assert!(told.contains("S/locked: never read: permission denied\n"), "{told}");
     assert!(told.contains("S/open/a=b\n: never read: it is of a kind"), "{told}");
 }
@@ -186,10 +191,7 @@ fn names_never_read_leave_as_such_and_come_back_as_such() {
     let mut archive = Vec::new();
     read_volumes(&paths, &key(), Some(&mut archive)).unwrap();
     let vault = Vault::create(Arc::new(MemoryObjects::new()), &Kek::from_bytes([7; 32])).unwrap();
-    let taken = |archive: Vec<u8>| {
-        let source = Source::Tar(Input::new("archive", Cursor::new(archive)));
-        vault.preserve("t", "A-1", &source, &mut ())
-    };
+    let taken = |archive| take_in(&vault, archive);
     let kept = taken(archive.clone()).unwrap();
     let names: Vec<_> = kept.unreadable.iter().map(|(path, why)| (path.to_str(), &**why)).collect();
     let kind = "it is of a kind the vault does not know";
