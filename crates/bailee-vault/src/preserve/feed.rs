@@ -6,6 +6,7 @@
 //! What comes once, as a stream or an archive, is in `stream.rs`; what another machine read and
 //! sent, in `sent.rs`.
 
+mod large;
 mod sent;
 mod stream;
 
@@ -14,24 +15,22 @@ use std::ffi::CString;
 use std::fs::File;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
+use std::panic::resume_unwind;
 use std::path::Path;
 use std::sync::Arc;
+use std::thread;
 
-use bailee_store::direct::{Reader, Room};
+use bailee_store::direct::Reader;
 use crossbeam_channel::Sender;
 use rustix::fs::{CWD, FileType, Mode, OFlags, SeekFrom, Stat, fstat, openat, seek};
 
-use super::ahead::ahead;
+use self::large::{Large, Line, Slicer, line};
 use super::previous::Previous;
-use super::stage::{Laps, Stage};
 use super::walk::{Attributes, Found, Walk, meta, moved, open};
 use super::work::Session;
 use super::{Event, Input, Source, Stop};
-use crate::chunker::Cutter;
 use crate::error::VaultError;
 use crate::manifest::{Content, Entry, Extent, Meta, Node, Stored};
-use crate::segment::{STRETCH, WIDE};
-use crate::split::{Piece, ReadAt, Sink, split};
 
 /// Files up to this size are read by one worker; larger ones are spread over all of them.
 const WHOLE: u64 = 8 * 1024 * 1024;
@@ -134,13 +133,9 @@ pub(super) struct Feeder<'a> {
     session: &'a Session<'a>,
     previous: &'a Previous,
     jobs: Sender<Job>,
-    hashes: Sender<HashJob>,
     events: Sender<Event>,
-    room: Room,
-    /// Memory to read ahead into.
-    rooms: Vec<Room>,
-    /// Whether the source is written to meanwhile.
-    live: bool,
+    /// Cuts what is large and comes alone.
+    slicer: Slicer<'a>,
     /// What waits to be handed out, oldest first.
     ahead: VecDeque<Small>,
     /// What the collector has to hear of before, and the index of the first.
@@ -154,45 +149,117 @@ impl<'a> Feeder<'a> {
         hashes: Sender<HashJob>,
         events: Sender<Event>,
     ) -> Self {
-        let (room, rooms) = (Room::default(), Vec::new());
+        let slicer = Slicer::new(session, jobs.clone(), hashes, events.clone());
         let ahead = VecDeque::with_capacity(AHEAD + TOGETHER);
         let found = (0, Vec::new());
-        Self { session, previous, jobs, hashes, events, room, rooms, live: false, ahead, found }
+        Self { session, previous, jobs, events, slicer, ahead, found }
     }
 
     /// Reads the whole source.
     pub(super) fn run(mut self, origin: Origin) -> Result<(), Stop> {
         match origin {
             Origin::File { name, meta, file, stat, size, live } => {
-                self.live = live;
-                match self.known(&name, &stat) {
-                    Some(stored) => self.events.send(Event::Same { index: 0, stored })?,
-                    None => self.file(0, name, meta, file, stat, size)?,
-                }
+                self.single(name, meta, file, stat, (size, live))?;
             }
             Origin::Stream(input) => self.input(&input)?,
             Origin::Tar(input) => self.tar(&input)?,
             Origin::Sent(input) => self.sent(&input)?,
-            Origin::Tree(mut walk) => {
-                let mut index = 0;
-                while let Some(found) = walk.step(&|path, stat| self.known(path, stat)) {
-                    match found {
-                        Found::Same(stored) => {
-                            self.tell_found()?;
-                            self.events.send(Event::Same { index, stored })?;
-                        }
-                        Found::Entry(entry) => self.found(index, entry)?,
-                        Found::File { path, meta, file, stat } => {
-                            let size = u64::try_from(stat.st_size).unwrap_or(0);
-                            self.file(index, path, meta, file, stat, size)?;
-                        }
-                    }
-                    index += 1;
-                }
-            }
+            Origin::Tree(walk) => return self.tree(walk),
         }
+        self.rest()
+    }
+
+    /// Hands out what waits, and tells of it.
+    fn rest(&mut self) -> Result<(), Stop> {
         self.hand_out(0)?;
         self.tell_found()
+    }
+
+    /// A file or a device that is the whole source.
+    fn single(
+        &mut self,
+        name: Vec<u8>,
+        meta: Meta,
+        file: File,
+        stat: Stat,
+        (size, live): (u64, bool),
+    ) -> Result<(), Stop> {
+        if let Some(stored) = self.known(&name, &stat) {
+            return Ok(self.events.send(Event::Same { index: 0, stored })?);
+        }
+        let file = self.file(0, name, meta, file, &stat, size)?;
+        // A block device's inode says it is empty: its size was measured, and only here.
+        if size <= WHOLE && i128::from(size) == i128::from(stat.st_size) {
+            return self.small(Small { index: 0, file, stat });
+        }
+        self.tell_found()?;
+        self.slicer.file(&Large { index: 0, file, stat, size, live })
+    }
+
+    /// A tree: large files are cut beside its walk.
+    fn tree(&mut self, walk: Walk) -> Result<(), Stop> {
+        let slicer = self.slicer.another();
+        thread::scope(|scope| {
+            let (line, queue) = line();
+            let slicing = scope.spawn(move || slicer.run(&queue));
+            let walked = self.walk(walk, line);
+            let sliced = slicing.join().unwrap_or_else(|panic| resume_unwind(panic));
+            walked.and(sliced)
+        })
+    }
+
+    fn walk(&mut self, mut walk: Walk, mut line: Line) -> Result<(), Stop> {
+        let mut index = 0;
+        while let Some(found) = walk.step(&|path, stat| self.known(path, stat)) {
+            match found {
+                Found::Same(stored) => {
+                    self.tell_found()?;
+                    self.events.send(Event::Same { index, stored })?;
+                }
+                Found::Entry(entry) => self.found(index, entry)?,
+                Found::File { path, meta, file, stat } => {
+                    let size = u64::try_from(stat.st_size).unwrap_or(0);
+                    if size <= WHOLE {
+                        let file = self.file(index, path, meta, file, &stat, size)?;
+                        self.small(Small { index, file, stat })?;
+                    } else {
+                        self.large(index, path, meta, file, stat, &mut line)?;
+                    }
+                }
+            }
+            index += 1;
+        }
+        self.rest()
+    }
+
+    /// A large file of a tree.
+    fn large(
+        &mut self,
+        index: usize,
+        path: Vec<u8>,
+        meta: Meta,
+        file: File,
+        stat: Stat,
+        line: &mut Line,
+    ) -> Result<(), Stop> {
+        let size = u64::try_from(stat.st_size).unwrap_or(0);
+        let (mut meta, mut stat, mut size) = (meta, stat, size);
+        if !line.is_short(size) {
+            self.rest()?;
+            while !line.is_short(size) {
+                line.wait()?;
+            }
+            // What it was when the line was long may be long ago.
+            if let Ok(now) = fstat(&file)
+                && let Ok(anew) = super::walk::meta(&now, &Attributes::Open(file.as_fd()))
+            {
+                (meta, stat) = (anew, now);
+                size = u64::try_from(stat.st_size).unwrap_or(0);
+            }
+        }
+        let file = self.file(index, path, meta, file, &stat, size)?;
+        self.tell_found()?;
+        line.give(Large { index, file, stat, size, live: false })
     }
 
     /// An entry, to be told with others, but before anything else about it is.
@@ -217,26 +284,24 @@ impl<'a> Feeder<'a> {
         self.previous.same(path, stat, &self.session.table).cloned()
     }
 
+    /// Tells of a file with content, and has the system read it soon.
     fn file(
         &mut self,
         index: usize,
         path: Vec<u8>,
         meta: Meta,
         file: File,
-        stat: Stat,
+        stat: &Stat,
         size: u64,
-    ) -> Result<(), Stop> {
+    ) -> Result<Reader, Stop> {
         let node = Node::File { meta, content: Content { size, ..Content::default() } };
         self.found(index, Entry { path, node })?;
-        // A block device's inode says it is empty: its size was measured, and only here.
-        let file = Reader::soon(file, size, allocated(&stat));
-        if size > WHOLE || i128::from(size) != i128::from(stat.st_size) {
-            self.tell_found()?;
-            self.stream(index, &file, &stat, size)
-        } else {
-            self.ahead.push_back(Small { index, file, stat });
-            if self.ahead.len() < AHEAD + TOGETHER { Ok(()) } else { self.hand_out(AHEAD) }
-        }
+        Ok(Reader::soon(file, size, allocated(stat)))
+    }
+
+    fn small(&mut self, small: Small) -> Result<(), Stop> {
+        self.ahead.push_back(small);
+        if self.ahead.len() < AHEAD + TOGETHER { Ok(()) } else { self.hand_out(AHEAD) }
     }
 
     /// Until no more than so many wait.
@@ -252,83 +317,6 @@ impl<'a> Feeder<'a> {
             self.jobs.send(Job::Whole(together))?;
         }
         Ok(())
-    }
-
-    fn stream(&mut self, index: usize, file: &Reader, stat: &Stat, size: u64) -> Result<(), Stop> {
-        let mut rooms = std::mem::take(&mut self.rooms);
-        let cut =
-            ahead(file, size, &mut rooms, |from| self.pieces(index, from, size, Tally::new(stat)));
-        self.rooms = rooms;
-        let (read, tally) = cut?;
-        let moved = self.live || read != size || has_moved(file.file(), stat);
-        self.streamed(index, tally, moved)
-    }
-
-    /// Ends a file that came in pieces.
-    fn streamed(&mut self, index: usize, tally: Tally, changed: bool) -> Result<(), Stop> {
-        self.hashes.send(HashJob::End { index })?;
-        let (content, extents) = tally.finish(changed);
-        Ok(self.events.send(Event::Streamed { index, content, extents })?)
-    }
-
-    /// Cuts up to `size` bytes into pieces and hands them out. Gives how many there were.
-    fn pieces(
-        &mut self,
-        index: usize,
-        from: &dyn ReadAt,
-        size: u64,
-        tally: Tally,
-    ) -> Result<(u64, Tally), Stop> {
-        let mut room = std::mem::take(&mut self.room);
-        let read =
-            self.cut(index, tally, |cutter, sink| split(from, size, cutter, &mut room, sink));
-        self.room = room;
-        read
-    }
-
-    /// Hands out the pieces that `feed` makes, and gives its answer.
-    fn cut<T>(
-        &self,
-        index: usize,
-        mut tally: Tally,
-        feed: impl FnOnce(&Cutter, &mut Sink<'_, Stop>) -> Result<T, Stop>,
-    ) -> Result<(T, Tally), Stop> {
-        let (jobs, hashes, session) = (&self.jobs, &self.hashes, self.session);
-        let mut laps = Laps::new(&session.meter);
-        let pass = |tally: &mut Tally, least| match tally.waypoint(least) {
-            Some(piece) => hashes.send(HashJob::Waypoint { index, piece }),
-            None => Ok(()),
-        };
-        let mut sink = |piece: Piece<'_>| -> Result<(), Stop> {
-            let wide = matches!(piece, Piece::Zeros(n) | Piece::Unreadable(n) if n >= WIDE);
-            pass(&mut tally, if wide { 1 } else { STRETCH })?;
-            match piece {
-                Piece::Data(data) => {
-                    let mut copy = session.chunk_buffer();
-                    copy.extend_from_slice(data);
-                    let data = Arc::new(copy);
-                    let piece = tally.extents.len();
-                    tally.data([0; 24], data.len());
-                    hashes.send(HashJob::Data(Arc::clone(&data)))?;
-                    jobs.send(Job::Chunk { index, piece, data })?;
-                }
-                Piece::Zeros(n) => {
-                    tally.zeros(n);
-                    hashes.send(HashJob::Zeros(n))?;
-                }
-                Piece::Unreadable(n) => {
-                    tally.unreadable(n);
-                    hashes.send(HashJob::Zeros(n))?;
-                }
-            }
-            if wide {
-                pass(&mut tally, 1)?;
-            }
-            laps.end(Stage::ReadCut);
-            Ok(())
-        };
-        let fed = feed(&session.unit.cutter, &mut sink)?;
-        Ok((fed, tally))
     }
 }
 

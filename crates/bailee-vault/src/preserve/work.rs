@@ -31,6 +31,8 @@ const PART_ROOM: usize = PART + MAX + 64 * 1024;
 /// zstd levels between which back-pressure moves: from its fastest ordinary one, which gives up
 /// early on what cannot be compressed, to what is worth it when a core would only wait.
 const LEVELS: [i32; 2] = [1, 7];
+/// Of so many lots of small files one is timed.
+const SAMPLE: usize = 8;
 /// Zeros that are hashed before it is asked whether anybody still waits for them.
 const HOLE_STEP: u64 = 256 << 20;
 
@@ -190,14 +192,16 @@ impl<'a> Worker<'a> {
     }
 
     pub(super) fn run(mut self, jobs: &Receiver<Job>) -> Result<(), Stop> {
-        for job in jobs {
+        for (turn, job) in jobs.iter().enumerate() {
             match job {
                 Job::Whole(files) => {
+                    self.storer.laps.weigh(if turn % SAMPLE == 0 { SAMPLE as u64 } else { 0 });
                     let done: Result<Vec<Done>, Stop> =
                         files.iter().map(|small| self.whole(small)).collect();
                     self.events.send(Event::Whole(done?))?;
                 }
                 Job::Chunk { index, piece, data } => {
+                    self.storer.laps.weigh(1);
                     self.storer.laps.begin();
                     let id = self.store(&data)?;
                     let len = u32::try_from(data.len()).expect("chunks have at most 1 MiB");

@@ -37,10 +37,10 @@ impl Feeder<'_> {
     }
 
     fn content<R: Read>(&mut self, index: usize, frames: &mut Frames<R>) -> Result<(), Stop> {
-        let (changed, tally) = self.cut(index, Tally::nameless(), |cutter, sink| {
+        let (changed, tally) = self.slicer.cut(index, Tally::nameless(), |cutter, _, sink| {
             split_runs(cutter, sink, |to| runs_of(frames, to))
         })?;
-        self.streamed(index, tally, changed)
+        self.slicer.streamed(index, tally, changed)
     }
 }
 

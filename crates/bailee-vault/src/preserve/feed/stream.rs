@@ -48,11 +48,11 @@ impl Feeder<'_> {
         let entry = Entry { path: input.name().as_bytes().to_vec(), node };
         self.events.send(Event::Found { index: 0, entries: vec![entry] })?;
         let once = Once::new(input.read());
-        let (_, tally) = self.pieces(0, &once, u64::MAX, Tally::nameless())?;
+        let (_, tally) = self.slicer.pieces(0, &once, u64::MAX, Tally::nameless())?;
         if let Some(e) = once.failure() {
             return Err(unread(input.name(), &e).into());
         }
-        self.streamed(0, tally, false)
+        self.slicer.streamed(0, tally, false)
     }
 
     /// Keeps what an archive contains.
@@ -102,15 +102,14 @@ impl Feeder<'_> {
                 let entries = vec![Entry { path: place, node: Node::File { meta, content } }];
                 self.events.send(Event::Found { index, entries })?;
                 let bytes = MemberBytes::new(archive, body);
-                let mut room = std::mem::take(&mut self.room);
-                let ((), tally) = self.cut(index, Tally::nameless(), |cutter, sink| {
-                    split_runs(cutter, sink, |to| bytes.runs(&said, &mut room, to))
-                })?;
-                self.room = room;
+                let ((), tally) =
+                    self.slicer.cut(index, Tally::nameless(), |cutter, room, sink| {
+                        split_runs(cutter, sink, |to| bytes.runs(&said, room, to))
+                    })?;
                 if let Some(flaw) = bytes.flaw() {
                     return Err(flaw.into());
                 }
-                self.streamed(index, tally, said.changed)?;
+                self.slicer.streamed(index, tally, said.changed)?;
             }
             node => {
                 let directory = matches!(node, Node::Directory { .. });
