@@ -8,6 +8,8 @@
 //! Out of scope: retries, but for a receipt that is about to be signed. Requests are recognised
 //! when repeated, so the person may simply repeat.
 
+mod silence;
+
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
@@ -24,6 +26,7 @@ use ureq::tls::RootCerts;
 use ureq::typestate::WithBody;
 use ureq::{Agent, Body, RequestBuilder, SendBody};
 
+use self::silence::{Heard, SILENCE};
 use crate::cli::Reach;
 use crate::door::Bundle;
 use crate::letter::Letter;
@@ -71,6 +74,8 @@ pub(crate) struct Client {
     base: String,
     /// `Bearer …`; never shown.
     authorization: Option<String>,
+    /// See [`SILENCE`].
+    silence: Duration,
 }
 
 impl Client {
@@ -96,7 +101,8 @@ impl Client {
             .timeout_recv_response(Some(ANSWER))
             .build();
         let authorization = token(reach)?.map(|token| format!("Bearer {token}"));
-        Ok(Client { agent: config.new_agent(), base, authorization })
+        let agent = config.new_agent();
+        Ok(Client { agent, base, authorization, silence: SILENCE })
     }
 
     /// Posts JSON and reads the answer.
@@ -218,6 +224,7 @@ impl Client {
             self.posting(path, BYTES, "application/json").header("expect", "100-continue");
         let request = request.config();
         let request = request.timeout_recv_response(Some(LONG_ANSWER));
+        let request = request.timeout_per_write(Some(self.silence));
         let request = request.timeout_await_100(Some(ANSWER)).build();
         let response = request.send(SendBody::from_owned_reader(from));
         self.read(response.map_err(|e| self.silent(&e, change))?)
@@ -225,11 +232,11 @@ impl Client {
 
     /// A body of any length, as it comes.
     pub(crate) fn take(&self, path: &str) -> Result<impl Read + Send + use<>, Trouble> {
-        let response = self.fetch_within(path, LONG_ANSWER)?;
+        let response = self.fetch_within(path, LONG_ANSWER, self.silence)?;
         if !response.status().is_success() {
             return Err(self.problem(response));
         }
-        Ok(response.into_body().into_reader())
+        Ok(Heard { body: response.into_body().into_reader(), silence: self.silence })
     }
 
     /// The server's URL.
@@ -253,7 +260,7 @@ impl Client {
             Bundle::Keys => format!("/v1/keys/{id}/announcement"),
         };
         // Its documents are read through before its first byte.
-        let response = self.fetch_within(&path, LONG_ANSWER)?;
+        let response = self.fetch_within(&path, LONG_ANSWER, LONG_ANSWER)?;
         self.stream(response, out)
     }
 
@@ -267,15 +274,22 @@ impl Client {
     }
 
     fn fetch(&self, path: &str) -> Result<Response<Body>, Trouble> {
-        self.fetch_within(path, ANSWER)
+        self.fetch_within(path, ANSWER, self.silence)
     }
 
-    fn fetch_within(&self, path: &str, answer: Duration) -> Result<Response<Body>, Trouble> {
+    /// `answer`: how long until one begins; `silence`: how long between two bytes.
+    fn fetch_within(
+        &self,
+        path: &str,
+        answer: Duration,
+        silence: Duration,
+    ) -> Result<Response<Body>, Trouble> {
         let mut request = self.agent.get(format!("{}{path}", self.base));
         if let Some(authorization) = &self.authorization {
             request = request.header("authorization", authorization);
         }
-        let request = request.config().timeout_recv_response(Some(answer)).build();
+        let request = request.config().timeout_recv_response(Some(answer));
+        let request = request.timeout_per_read(Some(silence)).build();
         request.call().map_err(|e| self.unreachable(format!("no answer: {e}"), LOOK))
     }
 
