@@ -26,7 +26,7 @@ use rustix::fs::{CWD, FileType, Mode, OFlags, SeekFrom, Stat, fstat, openat, see
 
 use self::large::{Large, Line, Slicer, line};
 use super::previous::Previous;
-use super::walk::{Attributes, Found, Walk, meta, moved, open};
+use super::walk::{Attributes, Found, Walk, meta, moved, open, too_hollow};
 use super::work::Session;
 use super::{Event, Input, Source, Stop};
 use crate::error::VaultError;
@@ -117,6 +117,10 @@ impl Origin {
                 doing: "preserve it",
                 detail: "it is not a regular file, nor a block device given as a device".into(),
             });
+        }
+        if let Some(detail) = too_hollow(&stat) {
+            let path = path.display().to_string();
+            return Err(VaultError::Source { path, doing: "hash it", detail });
         }
         let meta = meta(&stat, &Attributes::Open(fd.as_fd())).map_err(fail("examine it"))?;
         let size = seek(&fd, SeekFrom::End(0)).map_err(fail("measure it"))?;

@@ -5,7 +5,8 @@
 //!    `O_NOFOLLOW`, so nobody can swap a link in and make the vault read another file.
 //! 2. Only regular files and directories are opened; a fifo or device never is.
 //! 3. A name that cannot be examined becomes an `Unreadable` entry.
-//! 4. Access times are left alone where the system allows it (`O_NOATIME`).
+//! 4. A file with more holes than anybody can hash is named, and holds up nothing behind it.
+//! 5. Access times are left alone where the system allows it (`O_NOATIME`).
 //!
 //! Depth is bounded by the descriptors the process may open; deeper directories are recorded as
 //! unreadable. Out of scope: content.
@@ -28,6 +29,10 @@ use crate::manifest::{DeviceKind, Entry, Meta, Node, Stored};
 
 /// The kernel's limit for one attribute's value and for the list of names.
 const XATTR_MAX: usize = 65536;
+
+/// Bytes of holes in one file, at most. They are part of its SHA-256, and these take three hours; a
+/// file system may say that a file has 8 EiB, whose hash takes a century.
+const HOLLOW: u64 = 16 << 40;
 
 /// Something found; files come open.
 pub(super) enum Found {
@@ -96,6 +101,9 @@ impl Walk {
                 if FileType::from_raw_mode(now.st_mode) != FileType::RegularFile {
                     return entry(Node::Unreadable { reason: "it was replaced meanwhile".into() });
                 }
+                if let Some(reason) = too_hollow(&now) {
+                    return entry(Node::Unreadable { reason });
+                }
                 let meta = meta(&now, &Attributes::Open(fd.as_fd()))?;
                 self.remember(path, &now);
                 Ok(Found::File { path: path.to_vec(), meta, file: File::from(fd), stat: now })
@@ -150,6 +158,19 @@ impl Walk {
             }));
         }
     }
+}
+
+/// Why a file is not read that is nearly all holes.
+pub(super) fn too_hollow(stat: &Stat) -> Option<String> {
+    let size = u64::try_from(stat.st_size).unwrap_or(0);
+    let kept = u64::try_from(stat.st_blocks).unwrap_or(0).saturating_mul(512);
+    (size.saturating_sub(kept) > HOLLOW).then(|| {
+        let tebibytes = size >> 40;
+        format!(
+            "it says that it has {tebibytes} TiB, and the file system keeps {kept} bytes of it: \
+             nobody can hash so many holes; a copy of the device it lies on has its data"
+        )
+    })
 }
 
 fn special(

@@ -5,7 +5,7 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use bailee_vault::{Input, Kek, SetReport, Source, read_volumes, tar_members};
+use bailee_vault::{Input, Kek, SetReport, Source, VaultError, read_volumes, tar_members};
 
 use crate::support::{describe, memory_vault, noise};
 use crate::volumes::{ORIGIN, Shelf, interpreter, reader};
@@ -153,4 +153,22 @@ fn the_fixture_of_sparse_volumes_can_be_made_again() {
     let report: SetReport =
         vault.export_volumes(("tenant-1", &[kept.id]), to.0, to.1, &mut ()).unwrap();
     assert_eq!((report.volumes.len(), report.export.bytes), (4, 90 * HOLE + 440));
+}
+
+/// A customer may make it, and whoever is to keep that customer's data must come to an end.
+#[test]
+fn a_file_of_exabytes_of_holes_is_named_and_what_is_beside_it_is_kept() {
+    let dir = tempfile::tempdir_in("/dev/shm").unwrap(); // ext4 has no files so long
+    let from = dir.path().join("from");
+    std::fs::create_dir(&from).unwrap();
+    let holes = |name| std::fs::File::create(from.join(name)).unwrap();
+    holes("hollow").set_len(1 << 62).unwrap();
+    std::fs::write(from.join("letter"), b"kept").unwrap();
+    let (_, vault) = memory_vault();
+    let report = vault.preserve("t", "A-1", &Source::Tree(from.clone()), &mut ()).unwrap();
+    let [(path, why)] = &report.unreadable[..] else { panic!("{:?}", report.unreadable) };
+    assert_eq!((path.as_os_str(), report.files), ("hollow".as_ref(), 1));
+    assert!(why.starts_with("it says that it has 4194304 TiB, and the file system keeps"), "{why}");
+    let alone = vault.preserve("t", "A-1", &Source::File(from.join("hollow")), &mut ());
+    assert!(matches!(alone, Err(VaultError::Source { doing: "hash it", .. })), "{alone:?}");
 }
