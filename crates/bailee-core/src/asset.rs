@@ -162,6 +162,8 @@ pub struct Asset {
     /// When data of others, or a part, was last added to it or to a part of it: a copy taken
     /// before does not have that.
     pub grown: Option<Time>,
+    /// Place in the log where it was bound to a device, if not from the start.
+    pub bound: Option<u64>,
 }
 
 /// A customer relationship.

@@ -5,6 +5,7 @@
 //! one asset, once, and is never `done` without a finish.
 
 use crate::demand::Digest;
+use crate::event::By;
 use crate::id::{AssetId, DispositionId, HoldId, NoticeId, ObjectionId, PartyId, SnapshotId};
 use crate::time::Time;
 
@@ -59,6 +60,8 @@ pub struct Approval {
     pub at: Time,
     /// For what.
     pub radius: Radius,
+    /// Place in the log.
+    pub position: u64,
 }
 
 /// A proposal to end the keeping of assets.
@@ -138,6 +141,8 @@ pub struct Clearance {
     pub position: u64,
     /// When it was reserved.
     pub reserved: Time,
+    /// Who began it, and alone can say how it ends while its lease runs.
+    pub begun: Option<By>,
     /// Holds in force when a lease was given; always empty, or rule 5 is broken.
     pub against: Vec<HoldId>,
     /// Owners without a notice when it was reserved; always empty, or rule 6 is broken.

@@ -10,9 +10,10 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
+use bailee_ledger::to_hex;
 use bailee_server::api::{kept, upkeep};
 use bailee_server::core::id::{AssetId, SnapshotId};
-use bailee_server::sanitize::mounted_writable;
+use bailee_server::sanitize::{Identity, mounted_writable};
 use bailee_server::vault::{Input, Pattern, Source, Unchanged, VaultError, rescue_map};
 use bailee_server::{Failure, keeping};
 use serde_json::{Value, json};
@@ -32,11 +33,14 @@ use crate::trouble::Trouble;
 /// Preserves, reads back, records.
 pub(crate) fn preserve(args: &PreserveArgs, reach: &Reach, style: Style) -> Result<(), Trouble> {
     let door = Door::open(reach)?;
+    let source = source(args)?;
+    if let Source::Device(path) | Source::LiveDevice(path) = &source {
+        check_bound(&door, &args.asset, path)?;
+    }
     let value = match &door {
         Door::Here(here) => {
             let by = here.speaker()?;
             let asset: AssetId = read_id(&args.asset)?;
-            let source = source(args)?;
             let mut bar = Bar::new();
             let unchanged = if args.rehash { Unchanged::Rehash } else { Unchanged::Skip };
             let done = keeping::preserve(&here.house, asset, source, unchanged, by, &mut bar)?;
@@ -48,7 +52,7 @@ pub(crate) fn preserve(args: &PreserveArgs, reach: &Reach, style: Style) -> Resu
             let piped = args.path.as_os_str() == "-";
             let path = args.path.to_string_lossy();
             let name = if piped { args.stdin_name.as_str() } else { &path };
-            transfer::preserve(client, args, (source(args)?, name))?
+            transfer::preserve(client, args, (source, name))?
         }
     };
     print::thing(&value, style)?;
@@ -60,6 +64,27 @@ pub(crate) fn preserve(args: &PreserveArgs, reach: &Reach, style: Style) -> Resu
     }
     let whole = value["problems"].as_array().is_some_and(Vec::is_empty);
     if whole { Ok(()) } else { Err(Trouble::Said(1)) }
+}
+
+/// A copy of a device speaks for the asset: it has to be the asset's, if one is bound.
+fn check_bound(door: &Door, asset: &str, path: &Path) -> Result<(), Trouble> {
+    let known = door.show(asset)?;
+    let identifiers = known["identifiers"].as_array().into_iter().flatten();
+    let bound: Vec<&str> = identifiers
+        .filter(|identifier| identifier["kind"] == "identity")
+        .filter_map(|identifier| identifier["value"].as_str())
+        .collect();
+    if bound.is_empty() {
+        return Ok(());
+    }
+    let identity = Identity::of_path(path).map_err(|e| Trouble::device(path.display(), &e))?;
+    if bound.contains(&to_hex(&identity.digest()).as_str()) {
+        return Ok(());
+    }
+    let detail =
+        format!("is not the device that {asset} is bound to: its copy would speak for that");
+    let change = "give the asset's own device, or register this one as an asset of its own";
+    Err(Trouble::refused("wrong_subject", path.display(), detail, change))
 }
 
 /// What kind of source a path is.

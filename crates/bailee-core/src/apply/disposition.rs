@@ -31,7 +31,8 @@ pub(super) fn apply(s: &mut State, r: &Record) -> Applied {
             push(&mut s.dispositions, *disposition, new)
         }
         Event::DispositionApproved { disposition, radius } => {
-            let approval = Approval { by: person(r)?, at: r.at, radius: radius.clone() };
+            let (by, at, radius) = (person(r)?, r.at, radius.clone());
+            let approval = Approval { by, at, radius, position: r.seq };
             row(&mut s.dispositions, *disposition)?.approvals.push(approval);
             Ok(())
         }
@@ -44,8 +45,11 @@ pub(super) fn apply(s: &mut State, r: &Record) -> Applied {
             Ok(())
         }
         Event::ClearanceReserved { .. } => reserved(s, r),
-        Event::ClearanceBegun { clearance, lease }
-        | Event::ClearanceRenewed { clearance, lease } => lease_until(s, *clearance, *lease),
+        Event::ClearanceBegun { clearance, lease } => {
+            row(&mut s.clearances, *clearance)?.begun = Some(r.by);
+            lease_until(s, *clearance, *lease)
+        }
+        Event::ClearanceRenewed { clearance, lease } => lease_until(s, *clearance, *lease),
         Event::ClearanceFinished { clearance, .. } => finished(s, r, *clearance),
         Event::ClearanceAborted { clearance, gone } => {
             let fate = (*gone > 0).then_some(Fate::Partial(*clearance));
@@ -79,6 +83,7 @@ fn reserved(s: &mut State, r: &Record) -> Applied {
         status: ClearanceStatus::Reserved(*expires),
         position: r.seq,
         reserved: r.at,
+        begun: None,
         against: Vec::new(),
         untold,
         certificate: None,

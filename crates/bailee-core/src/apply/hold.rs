@@ -35,7 +35,8 @@ pub(super) fn apply(s: &mut State, r: &Record) -> Applied {
             Ok(())
         }
         Event::ReleaseApproved { hold, radius } => {
-            let approval = Approval { by: person(r)?, at: r.at, radius: radius.clone() };
+            let (by, at, radius) = (person(r)?, r.at, radius.clone());
+            let approval = Approval { by, at, radius, position: r.seq };
             let found = row(&mut s.holds, *hold)?;
             let release = found.release.as_mut().ok_or(format!("{hold} is not proposed"))?;
             release.approvals.push(approval);

@@ -110,6 +110,7 @@ fn snapshot(s: &mut State, r: &Record) -> Applied {
         holds: Vec::new(),
         clearance: None,
         grown: None,
+        bound: None,
     };
     push(&mut s.assets, *asset, copy)?;
     let new = Snapshot {

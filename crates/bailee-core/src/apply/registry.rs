@@ -4,7 +4,7 @@
 
 use super::index::{add_phrase, identify, remove_addresses, remove_phrase};
 use super::{Applied, push, row};
-use crate::asset::{Account, Asset, Entity, Fate, Identifier, Lifecycle};
+use crate::asset::{Account, Asset, Entity, Fate, Identifier, IdentifierKind, Lifecycle};
 use crate::event::{Event, Record};
 use crate::id::{AssetId, PartyId};
 use crate::party::{Party, Who};
@@ -49,11 +49,16 @@ pub(super) fn apply(s: &mut State, r: &Record) -> Applied {
             found.label = label.as_str().into();
             let new = |i: &&Identifier| !found.identifiers.iter().any(|j| j.normal() == i.normal());
             let added: Vec<Identifier> = identifiers.iter().filter(new).cloned().collect();
+            let binds = added.iter().any(|i| i.kind == IdentifierKind::Identity);
             found.identifiers.extend(added);
+            if binds {
+                found.bound = Some(r.seq);
+            }
             // The old label stays findable: letters may use either.
             add_phrase(s, label, Named::Asset(*asset));
             identify(s, *asset, identifiers);
-            Ok(())
+            // A copy that is older is of something else.
+            if binds { grow(s, *asset, r.at) } else { Ok(()) }
         }
         Event::AssetAssigned { asset, account } => {
             let accounts = &mut row(&mut s.assets, *asset)?.accounts;
@@ -152,6 +157,7 @@ pub(super) fn asset(s: &mut State, at: Time, event: Event) -> Applied {
         holds: Vec::new(),
         clearance: None,
         grown: None,
+        bound: None,
     };
     push(&mut s.assets, id, new)?;
     if let Some(parent) = part_of {

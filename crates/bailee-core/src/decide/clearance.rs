@@ -13,7 +13,7 @@ use crate::counted;
 use crate::coverage;
 use crate::demand::Digest;
 use crate::disposition::{Clearance, ClearanceStatus, Disposition, DispositionKind};
-use crate::event::Event;
+use crate::event::{By, Event};
 use crate::gate::{self, Verb};
 use crate::id::{AssetId, ClearanceId, DispositionId, HoldId};
 use crate::policy::DutyKind;
@@ -233,7 +233,7 @@ fn still_good(s: &State, id: ClearanceId, found: &Clearance, now: Time) -> Resul
 
 /// The approvals, for the radius as it is now.
 fn check_approvals(s: &State, id: DispositionId, found: &Disposition) -> Result<(), Refusal> {
-    let approvals = Approvals { proposer: found.proposer, given: &found.approvals };
+    let approvals = Approvals::of(s, found);
     approvals.complete(s, id, &radius(s, found.kind, &found.assets))
 }
 
@@ -297,15 +297,23 @@ pub(super) fn finish(
     Ok(facts)
 }
 
-pub(super) fn abort(s: &State, id: ClearanceId, gone: u64, reason: &Reason) -> Decision {
+/// How it ended, told by whoever began it: somebody else who believes it hangs does not know. What
+/// is gone can be told after any end, and corrected upwards; what is not gone cannot.
+pub(super) fn abort(s: &State, id: ClearanceId, by: By, gone: u64, reason: &Reason) -> Decision {
     let found = find(&s.clearances, id)?;
     let touched = !matches!(found.status, ClearanceStatus::Reserved(_));
     match found.status {
+        ClearanceStatus::Aborted if found.begun.is_some() && gone > found.gone => {}
         ClearanceStatus::Finished | ClearanceStatus::Aborted => {
             return Err(Refusal::new(Code::ClearanceUsed, id, "was used"));
         }
         ClearanceStatus::Expired | ClearanceStatus::Revoked => {
             return Err(Refusal::new(Code::AlreadyDone, id, "never touched anything"));
+        }
+        ClearanceStatus::Begun(lease) | ClearanceStatus::Stopping(lease)
+            if found.begun.is_some_and(|begun| begun != by) =>
+        {
+            return Err(another_carries_out(id, found, lease));
         }
         _ if gone > 0 && !touched => {
             let text = "was not begun, so nothing can be gone under it";
@@ -314,9 +322,21 @@ pub(super) fn abort(s: &State, id: ClearanceId, gone: u64, reason: &Reason) -> D
         _ => {}
     }
     let mut facts = vec![reasoned(Event::ClearanceAborted { clearance: id, gone }, reason)];
-    if gone > 0 {
+    if gone > 0 && found.gone == 0 {
         let kind = DutyKind::ExplainLoss(id);
         facts.push(Event::DutyRaised { duty: s.duties.next(), kind }.into());
     }
     Ok(facts)
+}
+
+fn another_carries_out(id: ClearanceId, found: &Clearance, lease: Time) -> Refusal {
+    let who = match found.begun {
+        Some(By::Party(party)) => party.to_string(),
+        _ => "this program".to_owned(),
+    };
+    let text = format!("is carried out by {who}, whose lease ends at {lease}");
+    Refusal::new(Code::NotPermitted, id, text).with_change(
+        "let that one report how it ended; if nobody does, it is given up as lost when the lease \
+         is over, and what is gone can be told then",
+    )
 }

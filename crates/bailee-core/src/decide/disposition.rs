@@ -215,7 +215,7 @@ pub(super) fn open(s: &State, disposition: DispositionId) -> Result<&Disposition
 pub(super) fn approve(s: &State, disposition: DispositionId, by: PartyId) -> Decision {
     let found = open(s, disposition)?;
     let radius = radius(s, found.kind, &found.assets);
-    let approvals = Approvals { proposer: found.proposer, given: &found.approvals };
+    let approvals = Approvals::of(s, found);
     approvals.with(s, disposition, by, &radius)?;
     Ok(vec![Event::DispositionApproved { disposition, radius }.into()])
 }
@@ -319,13 +319,28 @@ pub(super) fn hold_radius(s: &State, hold: &Hold) -> Radius {
 pub(super) struct Approvals<'a> {
     pub(super) proposer: PartyId,
     pub(super) given: &'a [Approval],
+    /// Place in the log of what made the things other things: earlier approvals are of those.
+    pub(super) since: Option<u64>,
 }
 
-impl Approvals<'_> {
+impl<'a> Approvals<'a> {
+    /// Of a disposition. An asset that was bound to a device since is another thing than the one
+    /// that was approved, though the radius is the same.
+    pub(super) fn of(s: &'a State, found: &'a Disposition) -> Self {
+        let going = custody::going(s, found.kind, &found.assets);
+        let all = going.iter().flat_map(|asset| coverage::subtree(s, *asset));
+        let since = all.filter_map(|(_, asset)| asset.bound).max();
+        Self { proposer: found.proposer, given: &found.approvals, since }
+    }
+
+    fn counts(&self, one: &Approval, radius: &Radius) -> bool {
+        one.radius == *radius && self.since.is_none_or(|since| one.position > since)
+    }
+
     /// Those that still count: given for what is the radius now, by somebody who is still here.
     fn valid<'b>(&'b self, s: &'b State, radius: &'b Radius) -> impl Iterator<Item = &'b Approval> {
         let here = |id| s.parties.get(id).is_some_and(|party| party.erased.is_none());
-        let counts = move |one: &&Approval| one.radius == *radius && here(one.by);
+        let counts = move |one: &&Approval| self.counts(one, radius) && here(one.by);
         self.given.iter().filter(counts)
     }
 
@@ -379,7 +394,7 @@ impl Approvals<'_> {
         self.stands(s, &about)?;
         let valid: Vec<PartyId> = self.valid(s, radius).map(|approval| approval.by).collect();
         if valid.len() < 2 {
-            let code = match self.given.iter().any(|approval| approval.radius != *radius) {
+            let code = match self.given.iter().any(|approval| !self.counts(approval, radius)) {
                 true => Code::RadiusChanged,
                 false => Code::ApprovalsMissing,
             };

@@ -222,7 +222,8 @@ pub(super) fn approve_release(s: &State, hold: HoldId, by: PartyId, now: Time) -
         return Err(Refusal::new(Code::NotProposed, hold, "is not proposed for release"));
     };
     let radius = hold_radius(s, found);
-    let approvals = Approvals { proposer: release.proposer, given: &release.approvals };
+    let approvals =
+        Approvals { proposer: release.proposer, given: &release.approvals, since: None };
     let complete = approvals.with(s, hold, by, &radius)?;
     let mut facts = vec![Event::ReleaseApproved { hold, radius }.into()];
     if complete {

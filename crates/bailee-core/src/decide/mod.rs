@@ -137,7 +137,9 @@ fn decide_letting_go(s: &State, command: &Command, now: Time) -> Decision {
         Action::Finish { clearance, verified, reason } => {
             clearance::finish(s, *clearance, *verified, reason, now)
         }
-        Action::Abort { clearance, gone, reason } => clearance::abort(s, *clearance, *gone, reason),
+        Action::Abort { clearance, gone, reason } => {
+            clearance::abort(s, *clearance, by, *gone, reason)
+        }
         Action::RequestAccess { owner, asset, reason } => {
             access::request(s, *owner, *asset, reason)
         }

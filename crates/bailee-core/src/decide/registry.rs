@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use super::demand::{Change, revoke_changed};
 use super::{Decision, find};
-use crate::asset::{Fate, Identifier, Lifecycle, normal};
+use crate::asset::{Fate, Identifier, IdentifierKind, Lifecycle, normal};
 use crate::command::NewAsset;
 use crate::coverage;
 use crate::demand::Scope;
@@ -164,9 +164,26 @@ pub(super) fn register_asset(s: &State, new: &NewAsset) -> Decision {
         place: new.place.clone(),
         bytes: new.bytes,
     };
+    check_one_device(asset, &[], &new.identifiers)?;
     let mut facts = vec![Fact::of(event)];
     facts.extend(matched(s, asset, &new.label, &new.identifiers));
     Ok(facts)
+}
+
+/// An asset is one device: a certificate for one must not speak for another, nor the approvals, nor
+/// a copy of it.
+fn check_one_device(asset: AssetId, has: &[Identifier], new: &[Identifier]) -> Result<(), Refusal> {
+    let all =
+        has.iter().chain(new).filter(|identifier| identifier.kind == IdentifierKind::Identity);
+    let devices: BTreeSet<String> = all.map(Identifier::normal).collect();
+    match devices.len() {
+        0 | 1 => Ok(()),
+        _ if has.is_empty() => {
+            let text = "would be bound to several devices";
+            Err(Refusal::new(Code::DeviceBound, "the asset", text))
+        }
+        _ => Err(Refusal::new(Code::DeviceBound, asset, "is bound to another device")),
+    }
 }
 
 /// What is being destroyed gets no new parts: they would be gone on paper, and still there.
@@ -239,6 +256,7 @@ pub(super) fn relabel_asset(
     check_here(s, asset)?;
     check_name("the asset", label)?;
     check_identifiers(s, Some(asset), identifiers)?;
+    check_one_device(asset, &find(&s.assets, asset)?.identifiers, identifiers)?;
     let event = Event::AssetRelabelled {
         asset,
         label: label.to_owned(),

@@ -15,6 +15,7 @@ use crate::disposition::{
     Approval, Clearance, ClearanceStatus, Disposition, DispositionKind, Objection, Radius,
 };
 use crate::engine::{Canaries, Finding, Outcome, Trial};
+use crate::event::By;
 use crate::hold::{Basis, EndReason, Hold, HoldStatus, Release};
 use crate::id::{
     AccessId, AccountId, AssetId, ClearanceId, DemandId, DispositionId, DutyId, EntityId, HoldId,
@@ -70,7 +71,7 @@ macro_rules! as_in_the_log {
 }
 
 as_in_the_log! {
-    About AccessStatus Asked AssetKind Canaries Catalogue DemandStatus DispositionKind DutyKind
+    About AccessStatus Asked AssetKind By Canaries Catalogue DemandStatus DispositionKind DutyKind
     EndReason Evidence Flag Identifier KeyEnd Lifecycle LogKeys Medium Outcome Papers Policy
     Radius Role Scope Thing TokenScope Trial
     Who
@@ -186,7 +187,7 @@ rows! {
     Account { owner entity label law retention_days terminated holds }
     Asset {
         kind label accounts identifiers part_of parts copy_of lifecycle place bytes fate snapshots
-        snapshot holds clearance grown
+        snapshot holds clearance grown bound
     }
     Snapshot { source asset root vault_id bytes unreadable changed taken verified unit shelved }
     Shelved { set position at volumes bytes }
@@ -200,7 +201,7 @@ rows! {
     }
     Basis { instrument since due extensions ended }
     Release { proposer approvals }
-    Approval { by at radius }
+    Approval { by at radius position }
     Hold {
         matter demands scope bases status silent gag_until copy_allowed position placed release
     }
@@ -211,7 +212,7 @@ rows! {
         kind assets proposer to notices objections approvals accepted done waiting_days cancelled
     }
     Clearance {
-        disposition asset subject status position reserved against untold certificate ended
+        disposition asset subject status position reserved begun against untold certificate ended
         gone report
     }
     Duty { kind paged discharged }

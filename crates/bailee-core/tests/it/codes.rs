@@ -313,6 +313,13 @@ fn of_subjects() -> Vec<Case> {
             let x = house.ready(DispositionKind::Sanitize, &[asset]);
             house.no(STAFF, house.reserve_action(x, asset, 1))
         }),
+        (Code::DeviceBound, || {
+            let mut house = House::new();
+            house.server(1);
+            let (bound, mut two) = (bailee_core::asset::IdentifierKind::Identity, new_asset(2));
+            two.identifiers.push(identifier(bound, &hex(&subject(3))));
+            house.no(STAFF, Action::RegisterAsset(two))
+        }),
         (Code::WrongSubject, || {
             let (house, asset, x) = House::about_to_go(1);
             house.no(STAFF, house.reserve_action(x, asset, 2))

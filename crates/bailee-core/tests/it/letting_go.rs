@@ -525,3 +525,77 @@ fn what_is_gone_and_who_said_so_stays_with_the_clearance() {
     let found = house.state.clearances.get(clearance).unwrap();
     assert_eq!((found.gone, found.report, found.ended), (100, Some(told[0].seq), Some(house.now)));
 }
+
+#[test]
+fn an_asset_is_one_device_and_one_bound_later_is_in_no_earlier_copy() {
+    let mut house = House::new();
+    let asset = house.asset(NewAsset { identifiers: vec![], ..new_asset(1) });
+    house.end_accounts();
+    let hold = house.hold(on_accounts(&[MEGA]), "letter");
+    house.yes(COUNSEL, Action::AllowCopy { hold, reason: because() });
+    house.snapshot(asset);
+    assert_eq!(house.gate(asset), []);
+    house.now = house.now.plus_seconds(1);
+    let bind = |n| Action::RelabelAsset {
+        asset,
+        label: "srv-0001".into(),
+        identifiers: vec![identifier(IdentifierKind::Identity, &hex(&subject(n)))],
+        bytes: Some(1000),
+    };
+    house.system(bind(1));
+    assert_eq!(house.gate(asset), [Code::HoldInForce], "the copy is of what was known before");
+    house.system(bind(1));
+    assert_eq!(house.no(STAFF, bind(2)), Code::DeviceBound);
+    house.snapshot(asset);
+    assert_eq!(house.gate(asset), []);
+}
+
+#[test]
+fn who_began_says_how_it_ended_and_what_is_gone_can_be_told_late() {
+    let (mut house, asset, x) = House::about_to_go(1);
+    let id = house.reserve(x, asset, 1);
+    house.yes(STAFF, Action::Begin { clearance: id });
+    let abort = |gone| Action::Abort { clearance: id, gone, reason: because() };
+    assert_eq!(house.no(OPS, abort(0)), Code::NotPermitted, "it may be wiped at this moment");
+    house.demand(letter("Nora", "keep srv-0001"));
+    assert_eq!(house.no(OPS, abort(0)), Code::NotPermitted, "and it may not have stopped yet");
+    // The same person, who believed that it hung; then the agent reports.
+    house.yes(STAFF, abort(0));
+    let fate = |house: &House| house.state.assets.get(asset).unwrap().fate.clone();
+    assert_eq!(fate(&house), Fate::Kept);
+    assert_eq!(house.no(STAFF, abort(0)), Code::ClearanceUsed);
+    let told = house.yes(STAFF, abort(9));
+    assert_eq!(House::names(&told), ["ClearanceAborted", "DutyRaised"]);
+    assert_eq!(fate(&house), Fate::Partial(id));
+    assert_eq!(house.no(STAFF, abort(8)), Code::ClearanceUsed, "nothing comes back");
+    assert_eq!(House::names(&house.yes(STAFF, abort(10))), ["ClearanceAborted"]);
+}
+
+#[test]
+fn what_was_never_begun_is_given_back_by_anybody_and_has_nothing_gone() {
+    let (mut house, asset, x) = House::about_to_go(1);
+    let id = house.reserve(x, asset, 1);
+    let abort = |gone| Action::Abort { clearance: id, gone, reason: because() };
+    house.yes(OPS, abort(0));
+    assert_eq!(house.no(OPS, abort(9)), Code::ClearanceUsed);
+    assert_eq!(house.state.assets.get(asset).unwrap().fate, Fate::Kept);
+}
+
+#[test]
+fn what_was_approved_before_it_was_bound_to_a_device_is_approved_again() {
+    let mut house = House::new();
+    let asset = house.asset(NewAsset { identifiers: vec![], ..new_asset(1) });
+    house.end_accounts();
+    let x = house.ready(DispositionKind::Sanitize, &[asset]);
+    house.system(Action::RelabelAsset {
+        asset,
+        label: "srv-0001".into(),
+        identifiers: vec![identifier(IdentifierKind::Identity, &hex(&subject(1)))],
+        bytes: None,
+    });
+    let reserve = house.reserve_action(x, asset, 1);
+    assert_eq!(house.no(STAFF, reserve), Code::RadiusChanged);
+    house.approve(x);
+    let id = house.begin(x, asset, 1);
+    house.finish(id);
+}

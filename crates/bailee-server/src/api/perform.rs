@@ -71,7 +71,10 @@ fn not_the_vaults(house: &House, action: &Action) -> Result<(), Problem> {
         Action::Reserve { disposition, .. } => {
             (s.dispositions.get(*disposition).map(|found| found.kind), disposition.to_string())
         }
-        Action::Finish { clearance, .. } => {
+        Action::Begin { clearance }
+        | Action::Renew { clearance }
+        | Action::Finish { clearance, .. }
+        | Action::Abort { clearance, .. } => {
             let disposition = s.clearances.get(*clearance).map(|found| found.disposition);
             let found = disposition.and_then(|id| s.dispositions.get(id));
             (found.map(|found| found.kind), clearance.to_string())

@@ -22,8 +22,8 @@ pub(crate) enum NoticeVerb {
         notice: String,
     },
     /// Record what is known of an attempt's delivery
-    #[command(after_long_help = "EXAMPLE\n  bailee notice evidence N-1 --is served --note 'By \
-                                 bailiff'")]
+    #[command(after_long_help = "EXAMPLE\n  bailee notice evidence N-1 --is served \
+                                 --exhibit writ.pdf --note 'By bailiff'")]
     Evidence {
         /// Which
         #[arg(value_name = "N-1")]
