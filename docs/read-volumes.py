@@ -10,11 +10,7 @@ restored all the same, a file that is not is removed and named, and so is what w
 when it was kept (--tar leaves that in the archive's records). Exit code 0: all is there and
 authentic. 1: something is not. 2: usage. Needs Python 3.9 and `cryptography`, nothing of Bailee.
 """
-import hashlib
-import os
-import struct
-import sys
-import tarfile
+import hashlib, os, struct, sys, tarfile
 from decimal import Decimal
 
 from cryptography.exceptions import InvalidTag
@@ -23,19 +19,20 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 FIXED, TAG, ENDING, END_FRAME, NONE_STARTS = 88, 16, 25, 2**64 - 1, 2**32 - 1
-problems = []
+problems, only_root = [], {"owners": 0, "attributes": 0}
 
 
 def problem(text):
-    problems.append(text)
-    print(text.encode("utf-8", "backslashreplace").decode(), file=sys.stderr)
+    problems.append(print(text.encode("utf-8", "backslashreplace").decode(), file=sys.stderr))
 
 
-def attempt(what, act, *arguments, **named):  # what it gives; if it fails, that is said
+def attempt(what, act, *arguments, kind=None, **named):  # what it gives; if it fails, that is said
     try:
         return act(*arguments, **named)
     except (OSError, ValueError, ArithmeticError, LookupError) as why:
-        return problem(f"{what}: {why}")
+        if not kind or not os.geteuid() or not isinstance(why, PermissionError):
+            return problem(f"{what}: {why}")
+        only_root[kind] += 1  # so it is of each thing that somebody else restores
 
 
 def hkdf(key, salt, info, length):
@@ -114,8 +111,7 @@ def collect(paths, key):  # the volumes of the set that most files belong to, by
     return result
 
 
-def pieces(volumes):
-    """The archive: (bytes, where a member starts in them or None), None for a gap."""
+def pieces(volumes):  # the archive: (bytes, where a member starts in it or None), None for a gap
     expected, position = 1, 0
     for ordinal in sorted(volumes):
         volume = volumes[ordinal]
@@ -137,9 +133,7 @@ def pieces(volumes):
         yield None
 
 
-class Restorer:
-    """Restores members one after the other; after a gap from where the next one starts."""
-
+class Restorer:  # one member after the other, after a gap from where the next one starts
     def __init__(self, source, to):
         os.makedirs(to, exist_ok=True)
         if os.listdir(to):
@@ -175,8 +169,7 @@ class Restorer:
         parts = []
         while count > 0 and (self.at < len(self.piece) or self.refill()):
             parts.append(self.piece[self.at:self.at + count])
-            self.at, count = self.at + len(parts[-1]), count - len(parts[-1])
-            self.left -= len(parts[-1])
+            self.at, self.left, count = self.at + (n := len(parts[-1])), self.left - n, count - n
         return b"".join(parts)
 
     def next(self):  # the next member; None after the end of the archive
@@ -269,14 +262,19 @@ class Restorer:
 
     def attributes(self, path, member):
         what, time = f"{os.fsdecode(member.name)}: could not set its ", int(member.mtime * 10**9)
-        attempt(what + "owner", os.lchown, path, member.uid, member.gid) if os.geteuid() == 0 else 0
+        owner, mode = (member.uid, member.gid), member.mode
+        attempt(what + "owner", os.lchown, path, *owner, kind="owners")
         if not member.issym():
-            mode = 0o1777 if os.geteuid() else 0o7777  # without its owner, set-id bits mean another
-            attempt(what + "mode", os.chmod, path, member.mode & mode)
+            if mode & 0o6000 and os.lstat(path)[4:6] != owner:
+                mode &= 0o1777
+                print(f"{path!a}: no set-id bits: they would mean another owner", file=sys.stderr)
+            attempt(what + "mode", os.chmod, path, mode)
         for key, value in member.pax_headers.items():
             if key.startswith(b"SCHILY.xattr."):
                 name = key[13:].replace(b"%3D", b"=").replace(b"%25", b"%")
-                attempt(what + "attributes", os.setxattr, path, name, value, follow_symlinks=False)
+                kind = "attributes" if name.startswith((b"trusted.", b"security.")) else None
+                attempt(f"{what}attribute {os.fsdecode(name)}", os.setxattr, path, name, value,
+                        follow_symlinks=False, kind=kind)
             parts = map(os.fsdecode, value.split(b"\0") if key == b"BAILEE.missing" else ())
             for name, why in zip(parts, parts):
                 problem(f"{os.path.join(os.fsdecode(member.name), name)}: never read: {why}")
@@ -289,7 +287,8 @@ def main(arguments):
     key, restoring = read_key(arguments[0]), arguments[1] == "--to"
     source = pieces(collect(arguments[2 + restoring:], key))
     if restoring:
-        return Restorer(source, arguments[2]).run()
+        Restorer(source, arguments[2]).run()
+        return any(only_root.values()) and print("only root may set", only_root, file=sys.stderr)
     while (piece := next(source, None)) is not None:
         sys.stdout.buffer.write(piece[0])
     return any(False for _ in source)  # says what else is wrong

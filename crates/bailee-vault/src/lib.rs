@@ -78,7 +78,7 @@ pub use preserve::{Costs, Input, Progress, SnapshotReport, Source, Stage, Unchan
 pub use reindex::ReindexReport;
 pub use repair::{RepairReport, repair_packs};
 pub use rescue::rescue_map;
-pub use restore::{RestoreReport, receive};
+pub use restore::{Missed, RestoreReport, receive};
 pub use rewrap::RewrapReport;
 pub use scrub::{Budget, ScrubRun, scrub_some};
 pub use snapshot::{SnapshotInfo, SourceKind, kept_snapshots};

@@ -8,6 +8,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use bailee_server::api::kept;
 use bailee_server::keeping::KeepError;
 use bailee_server::vault::{
     Given, Kek, Pattern, Problem, VaultError, VolumeFacts, VolumeProblem, check_volumes,
@@ -85,7 +86,7 @@ fn restore(args: &RestoreArgs, style: Style) -> Result<(), Trouble> {
     if given.is_complete() {
         matched(args.only.as_deref(), &args.into)?;
     }
-    let mut value = told(&given);
+    let mut value = kept::with_missed(told(&given), &given.missed);
     value["into"] = json!(args.into);
     print::thing(&value, style)?;
     done(&given)

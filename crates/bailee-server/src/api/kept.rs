@@ -6,7 +6,7 @@
 use std::fmt::Display;
 use std::path::Path;
 
-use bailee_vault::{Content, ExportReport, Problem, RestoreReport};
+use bailee_vault::{Content, ExportReport, Missed, Problem, RestoreReport};
 use serde_json::{Value, json};
 
 use crate::keeping::Kept;
@@ -49,7 +49,7 @@ pub fn kept(kept: &Kept) -> Value {
 
 /// What restoring into a directory showed.
 pub fn restored(snapshot: &str, into: &Path, report: &RestoreReport) -> Value {
-    json!({
+    let value = json!({
         "snapshot": snapshot,
         "into": into,
         "files": report.files,
@@ -60,7 +60,17 @@ pub fn restored(snapshot: &str, into: &Path, report: &RestoreReport) -> Value {
         "unreadable": report.unreadable,
         "damaged": problems(&report.damaged).collect::<Vec<_>>(),
         "not_restored": problems(&report.not_restored).collect::<Vec<_>>(),
-    })
+    });
+    with_missed(value, &report.missed)
+}
+
+/// The same with what the destination did not take.
+pub fn with_missed(mut value: Value, missed: &Missed) -> Value {
+    value["not_made"] = problems(&missed.not_made).collect();
+    value["not_made_more"] = json!(missed.not_made_more);
+    value["owners_not_set"] = json!(missed.owners);
+    value["attributes_not_set"] = json!(missed.attributes);
+    value
 }
 
 /// What is in an archive, and what of it has no place in its form or was never read.

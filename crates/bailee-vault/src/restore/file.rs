@@ -11,7 +11,8 @@ use std::sync::Mutex;
 
 use bailee_store::direct::{Room, Shared, Stretch};
 
-use super::target::{self, Spot};
+use super::attributes::apply;
+use super::target::Spot;
 use super::{BROKE_OFF, Far, RestoreReport, lock, note, stopped};
 use crate::chunk::Desk;
 use crate::damage::locate;
@@ -193,7 +194,7 @@ fn end(
         lock(report).damaged.push(Problem { path: path_of(path), what });
         return Ok(());
     }
-    target::apply(&file, meta, &mut |what| note(report, path, what));
+    apply(&file, meta, &mut |miss| lock(report).miss(path, miss));
     content.flaws().for_each(|what| note(report, path, &what));
     far.advance(1, 0);
     let mut report = lock(report);

@@ -8,8 +8,8 @@
 //!    if it were whole; also if the restore fails behind it. (Over a wide gap the manifest's word
 //!    counts: `segment.rs`.) While it runs, and if it is killed or fails, a marker in the
 //!    destination says that not all is there.
-//! 4. What cannot be restored (owner without being root, an attribute the file system lacks) is
-//!    named in the report; the rest goes on.
+//! 4. What cannot be restored (a device node without being root, an attribute the file system
+//!    lacks) is named in the report, and the rest goes on; see `missed.rs`.
 //! 5. A destination that takes no more ends the restore: no file of the vault is damaged by that.
 //! 6. A large file that has waypoints is written by several threads at once, each a segment.
 //! 7. On return the file system was told to sync; it is told along the way as well, so that the
@@ -19,8 +19,10 @@
 //! directory metadata bottom-up, because writing into a directory moves its times and may need its
 //! permissions.
 
+mod attributes;
 mod file;
 mod give;
+mod missed;
 mod plan;
 mod receive;
 mod target;
@@ -41,11 +43,13 @@ use crate::read::{Fetch, Take, spread};
 use crate::segment::segments;
 use crate::vault::{Absent, Vault};
 use crate::verify::Problem;
+pub(crate) use attributes::apply;
 use file::{Bench, Due, fill, fill_apart};
+pub use missed::Missed;
 use plan::{Level, Plan};
 pub use receive::receive;
 pub(crate) use receive::{Arriving, drain};
-pub(crate) use target::{Target, apply};
+pub(crate) use target::Target;
 
 /// What is said of a file whose content ended in its middle; the error of the restore names it.
 const BROKE_OFF: &str = "it broke off";
@@ -67,17 +71,21 @@ pub struct RestoreReport {
     /// Names that could not be read when they were preserved: nothing stands for them, and each is
     /// in `not_restored`.
     pub unreadable: u64,
-    /// Metadata or special nodes that this system or user could not restore, and things that were
-    /// unreadable when they were preserved, or changed meanwhile.
+    /// What this system or user did not take.
+    pub missed: Missed,
+    /// Things that were unreadable when they were preserved, or changed meanwhile, and set-id bits
+    /// of those whose owner could not be set.
     pub not_restored: Vec<Problem>,
     /// How long it took.
     pub seconds: f64,
 }
 
 impl RestoreReport {
-    /// Everything asked for is there with all of its content.
+    /// Everything asked for is there with all of its content, and of its metadata all that whoever
+    /// restored may set.
     pub fn is_complete(&self) -> bool {
-        self.damaged.is_empty() && self.never_read == 0 && self.unreadable == 0
+        let given = self.damaged.is_empty() && self.missed.is_expected();
+        given && self.never_read == 0 && self.unreadable == 0
     }
 }
 
@@ -189,6 +197,7 @@ fn finish(
     plan.finish_directories(target, &mut report, Level::Top)?;
     target.sync_top()?;
     report.not_restored.sort_by(|a, b| a.path.cmp(&b.path));
+    report.missed.not_made.sort_by(|a, b| a.path.cmp(&b.path));
     report.damaged.sort_by(|a, b| a.path.cmp(&b.path));
     report.seconds = began.elapsed().as_secs_f64();
     Ok(report)

@@ -4,7 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Mutex;
 
-use super::target::{self, Target};
+use super::attributes::apply;
+use super::target::Target;
 use super::{Due, HandOver, RestoreReport, lock, note};
 use crate::error::VaultError;
 use crate::manifest::{Entry, Node, Stored, parent, unreadable};
@@ -116,7 +117,7 @@ impl<'e> Plan<'e> {
                 | Node::Fifo { .. }
                 | Node::Socket { .. }
                 | Node::Device { .. } => {
-                    target.special(path, node, &mut |what| note(report, path, what))?;
+                    target.special(path, node, &mut |miss| lock(report).miss(path, miss))?;
                 }
             }
         }
@@ -175,10 +176,7 @@ impl<'e> Plan<'e> {
             if let Node::Directory { meta } = &stored.entry.node {
                 let path = &stored.entry.path;
                 let directory = target.open_directory(path)?;
-                target::apply(&directory, meta, &mut |what| {
-                    let what = what.to_owned();
-                    report.not_restored.push(Problem { path: path_of(path), what });
-                });
+                apply(&directory, meta, &mut |miss| report.miss(path, miss));
             }
         }
         Ok(())

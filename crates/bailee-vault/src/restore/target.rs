@@ -7,19 +7,20 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::fs::{
-    AtFlags, CWD, Dir, FileType, Gid, Mode, OFlags, Timespec, Timestamps, Uid, XattrFlags, chownat,
-    fchmod, fchown, fsetxattr, fstat, fstatvfs, fsync, futimens, linkat, lsetxattr, makedev,
-    mkdirat, mknodat, openat, symlinkat, syncfs, unlinkat, utimensat,
+    AtFlags, CWD, Dir, FileType, Mode, OFlags, fstatvfs, fsync, linkat, makedev, mkdirat, mknodat,
+    openat, symlinkat, syncfs, unlinkat,
 };
 use rustix::io::Errno;
 
+use super::attributes::{Missing, apply_named, takes_root};
+use super::missed::Miss;
 use crate::error::VaultError;
 use crate::manifest::{DeviceKind, Meta, Node, parent};
 use crate::preserve::path_of;
@@ -165,12 +166,12 @@ impl Target {
     }
 
     /// Creates a symbolic link, fifo, socket or device node with its metadata. One that this user
-    /// may not create is told to `miss`.
+    /// may not make, or that cannot be on this file system, is told to `miss`.
     pub(crate) fn special(
         &mut self,
         path: &[u8],
         node: &Node,
-        miss: &mut dyn FnMut(&str),
+        miss: &mut Missing<'_>,
     ) -> Result<(), VaultError> {
         let (fd, name) = self.within(path)?;
         let make = |kind, device| mknodat(&fd, name, kind, Mode::RUSR | Mode::WUSR, device);
@@ -190,9 +191,13 @@ impl Target {
             _ => return Ok(()),
         };
         match made {
-            Ok(()) => apply_named(&fd, name, node, meta, miss),
-            Err(Errno::PERM | Errno::ACCESS) => {
-                miss("it is a special node that only root may create");
+            Ok(()) => apply_named(&fd, name, (node, meta), miss),
+            Err(
+                e @ (Errno::PERM | Errno::ACCESS | Errno::NOTSUP | Errno::NOSYS | Errno::INVAL),
+            ) => {
+                let root = if takes_root(Err(e)) { ": only root may make one" } else { "" };
+                let why = std::io::Error::from(e);
+                miss(Miss::Refused(format!("the {} was not made: {why}{root}", node.kind())));
             }
             Err(e) => return Err(failed(path, "create the node")(e)),
         }
@@ -268,82 +273,6 @@ impl Flusher {
     }
 }
 
-fn times(meta: &Meta) -> Timestamps {
-    let (tv_sec, nanos) = meta.mtime;
-    let time = Timespec { tv_sec, tv_nsec: nanos.into() };
-    Timestamps { last_access: time, last_modification: time }
-}
-
-fn tell(miss: &mut dyn FnMut(&str), what: &str, outcome: rustix::io::Result<()>) {
-    if let Err(e) = outcome {
-        miss(&format!("{what}: {}", std::io::Error::from(e)));
-    }
-}
-
-/// Metadata of an open file or directory: owner first (it clears set-id bits and capabilities),
-/// then attributes, mode, times. What is so already is left alone: each change writes the inode.
-pub(crate) fn apply(fd: &impl AsFd, meta: &Meta, miss: &mut dyn FnMut(&str)) {
-    let (uid, gid) = (Uid::from_raw(meta.uid), Gid::from_raw(meta.gid));
-    let now = fstat(fd);
-    let owned = now.as_ref().is_ok_and(|s| (s.st_uid, s.st_gid) == (meta.uid, meta.gid));
-    let changed = if owned { Ok(()) } else { fchown(fd, Some(uid), Some(gid)) };
-    let mode = mode_of(meta, changed.is_ok(), miss);
-    tell(miss, &format!("owner {}:{}", meta.uid, meta.gid), changed);
-    for (name, value) in &meta.xattrs {
-        let what = format!("attribute {}", String::from_utf8_lossy(name));
-        tell(miss, &what, fsetxattr(fd, name.as_slice(), value, XattrFlags::empty()));
-    }
-    let untouched = owned && meta.xattrs.is_empty();
-    if !(untouched && now.is_ok_and(|s| s.st_mode & 0o7777 == mode)) {
-        tell(miss, &format!("mode {mode:04o}"), fchmod(fd, Mode::from_raw_mode(mode)));
-    }
-    tell(miss, "times", futimens(fd, &times(meta)));
-}
-
-/// The mode, without its set-id bits if the owner could not be set: they would lend the rights of
-/// whoever restores to everybody who runs the file.
-fn mode_of(meta: &Meta, owned: bool, miss: &mut dyn FnMut(&str)) -> u32 {
-    let mode = if owned { meta.mode } else { meta.mode & 0o1777 };
-    if mode != meta.mode {
-        miss(&format!(
-            "set-id bits of mode {:04o}: without its owner they mean another",
-            meta.mode
-        ));
-    }
-    mode
-}
-
-/// Metadata of a node that is not opened.
-fn apply_named(
-    directory: &OwnedFd,
-    name: &OsStr,
-    node: &Node,
-    meta: &Meta,
-    miss: &mut dyn FnMut(&str),
-) {
-    let (uid, gid) = (Uid::from_raw(meta.uid), Gid::from_raw(meta.gid));
-    let what = format!("owner {}:{}", meta.uid, meta.gid);
-    let flags = AtFlags::SYMLINK_NOFOLLOW;
-    let changed = chownat(directory, name, Some(uid), Some(gid), flags);
-    let owned = changed.is_ok();
-    tell(miss, &what, changed);
-    let mut path = format!("/proc/self/fd/{}/", directory.as_raw_fd()).into_bytes();
-    path.extend_from_slice(name.as_bytes());
-    for (attribute, value) in &meta.xattrs {
-        let what = format!("attribute {}", String::from_utf8_lossy(attribute));
-        let set = lsetxattr(path.as_slice(), attribute.as_slice(), value, XattrFlags::empty());
-        tell(miss, &what, set);
-    }
-    if !matches!(node, Node::Symlink { .. }) {
-        // The node was created here a moment ago, in a directory nobody else may enter.
-        let mode = mode_of(meta, owned, miss);
-        let set = Mode::from_raw_mode(mode);
-        let set = rustix::fs::chmodat(directory, name, set, AtFlags::empty());
-        tell(miss, &format!("mode {mode:04o}"), set);
-    }
-    tell(miss, "times", utimensat(directory, name, &times(meta), flags));
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -367,22 +296,6 @@ mod tests {
             assert!(target.open.len() <= KEPT_OPEN);
             std::fs::remove_file(dest.path().join(name)).expect("it is where its path says");
         }
-    }
-
-    #[test]
-    fn set_id_bits_are_not_given_without_their_owner() {
-        let mut said = Vec::new();
-        for (mode, owned, wanted) in [
-            (0o6755, true, 0o6755),
-            (0o6755, false, 0o755),
-            (0o2770, false, 0o770),
-            (0o1777, false, 0o1777),
-        ] {
-            let meta = Meta { mode, ..Meta::default() };
-            assert_eq!(mode_of(&meta, owned, &mut |what| said.push(what.to_owned())), wanted);
-        }
-        assert_eq!(said.len(), 2, "what is not given is said: {said:?}");
-        assert!(said[0].starts_with("set-id bits of mode 6755"), "{said:?}");
     }
 
     #[test]

@@ -269,8 +269,7 @@ impl<'a> Giver<'a> {
             node => {
                 self.others.insert(path.clone());
                 let Some(target) = &mut self.target else { return Ok(()) };
-                let missed = &mut self.given.not_restored;
-                target.special(&path, &node, &mut |what| missed.push(problem(&path, what)))
+                target.special(&path, &node, &mut |miss| self.given.miss(&path, miss))
             }
         }
     }
@@ -327,14 +326,14 @@ impl<'a> Giver<'a> {
         let what = match (&lost[..], said) {
             ([], Some(said)) if said != sha256 => "it does not give its SHA-256".to_owned(),
             ([], _) => {
-                let missed = &mut self.given.not_restored;
                 if let Some(file) = &file {
-                    apply(file, meta, &mut |what| missed.push(problem(&path, what)));
+                    apply(file, meta, &mut |miss| self.given.miss(&path, miss));
                 }
                 if said.is_none() {
                     self.given.by_frames.push(path_of(&path));
                 }
-                missed.extend(known.flaws().map(|what| problem(&path, &what)));
+                let flaws = known.flaws().map(|what| problem(&path, &what));
+                self.given.not_restored.extend(flaws);
                 self.given.never_read = self.given.never_read.saturating_add(known.never_read());
                 self.given.files += 1;
                 self.given.bytes += size;
@@ -363,11 +362,11 @@ impl<'a> Giver<'a> {
             for (path, meta) in self.directories.iter().rev() {
                 let Some(meta) = meta else { continue };
                 let directory = target.open_directory(path)?;
-                let missed = &mut self.given.not_restored;
-                apply(&directory, meta, &mut |what| missed.push(problem(path, what)));
+                apply(&directory, meta, &mut |miss| self.given.miss(path, miss));
             }
             target.sync()?;
         }
+        self.given.missed.not_made.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(self.given)
     }
 }

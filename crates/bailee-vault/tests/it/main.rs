@@ -21,6 +21,7 @@ mod keks;
 mod kill;
 mod letgo;
 mod member;
+mod ordinary;
 mod power;
 mod presence;
 mod prune;

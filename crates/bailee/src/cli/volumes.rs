@@ -26,7 +26,8 @@ pub(crate) enum VolumesVerb {
                       names. What is whole comes back, also behind a volume that is damaged or \
                       missing; what is not is named and not left there. Exit code 1: something is \
                       missing or not whole, or was never read when it was kept: a name, or bytes \
-                      of a file (zeros stand for them).",
+                      of a file (zeros stand for them); or was not taken there, as `bailee \
+                      restore` says it.",
         after_long_help = "EXAMPLE\n  bailee volumes restore /mnt/tape --key /srv/shelf.key --into \
                            /srv/handover --only 'photos/**'"
     )]

@@ -239,3 +239,39 @@ fn a_name_that_was_never_read_is_said_by_every_way_out() {
     }
     assert_eq!(fs::read(room.path("there.tar")).unwrap(), fs::read(room.path(out)).unwrap());
 }
+
+/// What the destination does not take: named, here and by the service and of volumes, and a 1.
+#[test]
+fn what_a_destination_does_not_take_is_named() {
+    let room = Room::with_house();
+    room.furnish();
+    room.file("letter", b"Keep this.");
+    let mut tar = Command::new("tar");
+    tar.args(["--format=pax", "--pax-option=SCHILY.xattr.strange.own:=of no file system", "-c"]);
+    let made = tar.arg("-C").arg(room.path(".")).arg("letter").output().unwrap();
+    room.pipe(&["--as", "P-2", "preserve", "A-1", "-", "--tar"], &made.stdout);
+    let what = "attribute strange.own: Operation not supported (os error 95)";
+    let told = |said: &Said, path: &str| {
+        assert_eq!((said.code, &said.json()["complete"]), (1, &json!(false)), "{said:?}");
+        assert_eq!(said.json()["not_made"], json!([{ "path": path, "what": what }]), "{said:?}");
+        assert_eq!(said.json()["not_made_more"], 0);
+    };
+    told(&room.run(&["--json", "restore", "S-1", "to"]), "letter");
+    let said = room.run(&["restore", "S-1", "again"]);
+    let line = format!("  {what}  letter\n");
+    assert!(
+        said.code == 1 && said.out.contains("not made\n") && said.out.contains(&line),
+        "{said:?}"
+    );
+    assert_eq!(fs::read(room.path("again/letter")).unwrap(), b"Keep this.");
+    let shelf = ["export", "S-1", "--form", "volumes", "--to", "tape", "--key", "shelf.key"];
+    room.run_as("P-2", &shelf).ok();
+    let back = ["--json", "volumes", "restore", "tape", "--key", "shelf.key", "--into", "back"];
+    let back = room.run(&back);
+    let path = back.json()["not_made"][0]["path"].as_str().map(str::to_owned).unwrap();
+    told(&back, &path);
+    assert!(path.ends_with("/letter"), "{path}");
+    let operator = token(&room, "P-2", "operator");
+    let server = Server::start(&room);
+    told(&server.run(&operator, &["--json", "restore", "S-1", "there"]), "letter");
+}

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::restore::Missed;
 use crate::verify::Problem;
 use crate::volume::VolumesReport;
 
@@ -20,6 +21,8 @@ pub struct Given {
     pub never_read: u64,
     /// As there, too.
     pub unreadable: u64,
+    /// What this system or user did not take.
+    pub missed: Missed,
     /// As there, too.
     pub not_restored: Vec<Problem>,
     /// Whole files that were proven by authentic frames, not by a SHA-256: they are nearly all
@@ -28,9 +31,11 @@ pub struct Given {
 }
 
 impl Given {
-    /// Every volume is there, every byte authentic, every file whole.
+    /// Every volume is there, every byte authentic, every file whole, and as in
+    /// [`crate::RestoreReport::is_complete`].
     pub fn is_complete(&self) -> bool {
-        self.is_as_written() && self.never_read == 0 && self.unreadable == 0
+        let given = self.is_as_written() && self.missed.is_expected();
+        given && self.never_read == 0 && self.unreadable == 0
     }
 
     /// All that was written.
