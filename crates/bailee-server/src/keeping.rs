@@ -5,7 +5,9 @@
 //! Invariants: a custody unit is one source asset, a tenant is one account, so that keys of one
 //! owner never open another's data; `taken` is the time before the first byte was read.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod mending;
+
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -14,16 +16,16 @@ use bailee_core::custody;
 use bailee_core::disposition::DispositionKind;
 use bailee_core::id::{AssetId, ClearanceId, PartyId, SnapshotId};
 use bailee_core::{Action, By, Command, Event, State};
-use bailee_store::{DiskObjects, DiskSlot, Objects, Slot, SlotError, Unwritable};
+use bailee_store::{DiskSlot, Objects, Slot, SlotError, Unwritable};
 use bailee_vault::{
-    Budget, Contents, Entry, FileReader, Kek, Pattern, Problem, Progress, ReindexReport,
-    RepairReport, RestoreReport, ScrubRun, SnapshotReport, Source, Unchanged, Vault, VaultError,
-    kept_snapshots, repair_packs, scrub_some,
+    Budget, Contents, Entry, FileReader, Kek, Pattern, Problem, Progress, RestoreReport, ScrubRun,
+    SnapshotReport, Source, Unchanged, Vault, VaultError, kept_snapshots, scrub_some,
 };
 use bailee_vault::{SnapshotId as VaultId, VerifyReport};
 
 use crate::house::{House, HouseError};
 use crate::runner::Failure;
+pub use mending::{called, reindex, repair};
 
 /// Why data was not kept or given back.
 #[derive(Debug, thiserror::Error)]
@@ -302,33 +304,6 @@ fn kept(s: &State) -> BTreeMap<SnapshotId, String> {
     };
     let all = s.snapshots.iter().filter(|(_, one)| here(one.asset));
     all.map(|(id, one)| (id, one.vault_id.clone())).collect()
-}
-
-/// Makes the index again from the packs, for everyone whose data the log says is kept.
-///
-/// # Errors
-/// Store failures; damage of key objects. Damaged packs are in the report.
-pub fn reindex(house: &House) -> Result<ReindexReport, KeepError> {
-    let tenants: BTreeSet<String> = house
-        .with_state(|s| s.snapshots.iter().map(|(_, kept)| tenant(s, kept.asset)).collect())?;
-    let (vault, mut all) = (vault(house)?, ReindexReport::default());
-    for tenant in tenants {
-        match vault.reindex(&tenant) {
-            Err(VaultError::UnknownTenant { .. }) => {} // nothing of it is in the vault
-            report => {
-                let report = report?;
-                all.packs += report.packs;
-                all.problems.extend(report.problems);
-            }
-        }
-    }
-    Ok(all)
-}
-
-/// Puts damaged packs right from a copy of the data directory, which is only read.
-pub fn repair(house: &House, copy: &Path, all: &[Problem]) -> Result<RepairReport, KeepError> {
-    let copy = DiskObjects::read_only(&copy.join("objects")).map_err(VaultError::from)?;
-    Ok(repair_packs(&**house.packs()?, &copy, all)?)
 }
 
 /// Restores a snapshot, or what the pattern matches of it, into an empty or absent directory.

@@ -160,7 +160,7 @@ impl Vault {
     }
 
     /// Ids and object names of a unit's snapshots, by their headers.
-    fn snapshot_names(
+    pub(crate) fn snapshot_names(
         &self,
         tenant: &Tenant,
         unit: Tag,
@@ -189,8 +189,10 @@ impl Vault {
             self.objects.delete(&name)?;
             report.snapshots += 1;
         }
-        for name in self.objects.list(&names::doubts(&tenant.tag, &unit))? {
-            self.objects.delete(&name)?;
+        for folder in [names::doubts(&tenant.tag, &unit), names::all_mended(&tenant.tag, &unit)] {
+            for name in self.objects.list(&folder)? {
+                self.objects.delete(&name)?;
+            }
         }
         for kind in [Kind::Draft, Kind::Index, Kind::Sorted, Kind::MetaPack, Kind::DataPack] {
             for name in self.objects.list(&names::of_kind(&tenant.tag, &unit, kind))? {

@@ -76,7 +76,7 @@ pub use open::FileReader;
 pub use pattern::Pattern;
 pub use preserve::{Costs, Input, Progress, SnapshotReport, Source, Stage, Unchanged, send};
 pub use reindex::ReindexReport;
-pub use repair::{RepairReport, repair_packs};
+pub use repair::{Loss, RepairReport, repair_packs};
 pub use rescue::rescue_map;
 pub use restore::{Missed, RestoreReport, receive};
 pub use rewrap::RewrapReport;

@@ -74,6 +74,8 @@ pub(crate) const TENANTS: &str = "vault/t/";
 
 /// The folder of a unit's doubts.
 pub(crate) const DOUBT: &str = "doubt";
+/// The folder of its packs that a repair has put together.
+const MENDED: &str = "mended";
 
 pub(crate) fn config(kek: &Tag) -> String {
     format!("{KEKS}{}", to_hex(kek))
@@ -123,6 +125,27 @@ pub(crate) fn doubts(tenant: &Tag, unit_tag: &Tag) -> String {
 }
 pub(crate) fn is_doubt(name: &str) -> bool {
     name.rsplit('/').nth(1) == Some(DOUBT)
+}
+
+/// The prefix of a unit's packs that a repair has put together and not yet in their place.
+pub(crate) fn all_mended(tenant: &Tag, unit_tag: &Tag) -> String {
+    format!("{}{MENDED}/", unit(tenant, unit_tag))
+}
+pub(crate) fn is_mended(name: &str) -> bool {
+    name.rsplit('/').nth(1) == Some(MENDED)
+}
+/// Where a repair puts the pack of this name before it is in its place.
+pub(crate) fn mended(pack: &str) -> String {
+    let mut parts = pack.rsplitn(3, '/');
+    let (id, _, unit) = (parts.next(), parts.next(), parts.next());
+    format!("{}/{MENDED}/{}", unit.unwrap_or_default(), id.unwrap_or_default())
+}
+/// The packs that may belong there.
+pub(crate) fn packs_beside(mended: &str) -> [String; 2] {
+    ["data", "meta"].map(|folder| mended.replace(&format!("/{MENDED}/"), &format!("/{folder}/")))
+}
+pub(crate) fn is_pack(name: &str) -> bool {
+    matches!(name.rsplit('/').nth(1), Some("data" | "meta"))
 }
 
 /// The id at the end of an object's name.

@@ -22,7 +22,7 @@ use crate::wire::{Malformed, Reader, Writer};
 /// A pack is closed once it holds this many bytes.
 pub(crate) const PACK_TARGET: usize = 16 * 1024 * 1024;
 const END: &[u8; 8] = b"BAILPEND";
-const TRAILER: usize = 16;
+pub(crate) const TRAILER: usize = 16;
 const RECORD: usize = 33;
 
 /// A chunk's keyed BLAKE3, truncated to 192 bits.
@@ -248,19 +248,34 @@ pub(crate) fn read_directory(
     let bad = |detail| VaultError::damaged(name, detail);
     let seal = Seal::open(master, place, name, pack)?;
     let body_end = pack.len().checked_sub(TRAILER).ok_or_else(|| bad("it has no trailer"))?;
-    let mut r = Reader(&pack[body_end..]);
-    let (sealed_len, count) = (r.u32().map_err(bad)? as usize, r.u32().map_err(bad)? as usize);
+    let trailer = &pack[body_end..];
+    let at = directory_at(trailer, pack.len() as u64).map_err(bad)?;
+    let start = usize::try_from(at).map_err(|_| bad("its directory does not fit"))?;
+    open_directory(&seal, name, (at, pack[start..body_end].to_vec()), trailer)
+}
+
+/// Where the directory of a pack of that size begins, by its trailer.
+pub(crate) fn directory_at(trailer: &[u8], size: u64) -> Result<u64, Malformed> {
+    let mut r = Reader(trailer);
+    let (sealed_len, count) = (r.u32()? as usize, r.u32()? as usize);
     if r.0 != END || sealed_len != count.saturating_mul(RECORD) + TAG {
-        return Err(bad("its trailer does not fit"));
+        return Err("its trailer does not fit");
     }
-    let start = body_end
-        .checked_sub(sealed_len)
-        .filter(|start| *start >= HEADER)
-        .ok_or_else(|| bad("its directory does not fit"))?;
-    let mut sealed = pack[start..body_end].to_vec();
-    let info = directory_info(sealed_len - TAG)?;
-    let plain = seal.unseal(name, &info, &pack[body_end..], &mut sealed)?;
-    read_slots(plain, start as u64).map_err(bad)
+    let start = size.checked_sub((TRAILER + sealed_len) as u64);
+    start.filter(|start| *start >= HEADER as u64).ok_or("its directory does not fit")
+}
+
+/// Opens the directory that begins at `start`.
+pub(crate) fn open_directory(
+    seal: &Seal,
+    name: &str,
+    (start, mut sealed): (u64, Vec<u8>),
+    trailer: &[u8],
+) -> Result<Vec<Slot>, VaultError> {
+    let bad = |detail| VaultError::damaged(name, detail);
+    let len = sealed.len().checked_sub(TAG).ok_or_else(|| bad("its directory does not fit"))?;
+    let plain = seal.unseal(name, &directory_info(len)?, trailer, &mut sealed)?;
+    read_slots(plain, start).map_err(bad)
 }
 
 /// The records of a directory, which fill the pack up to `start`.

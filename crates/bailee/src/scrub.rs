@@ -2,8 +2,8 @@
 //! key; and what is not, put right from a second copy.
 //!
 //! Invariants: nothing is changed unless a copy was named; a copy is only read. Exit code 0: every
-//! pack looked at is whole, or was put right. Out of scope: which files are hit (`snapshot
-//! verify` says it), and packs that no index names any more.
+//! pack looked at is whole, or was put right. Out of scope: which files are hit without a repair
+//! (`snapshot verify` says it), and packs that no index names any more.
 
 use bailee_server::api::upkeep;
 use bailee_server::keeping::{self, Scrubbed};
@@ -36,12 +36,7 @@ pub(crate) fn scrub(args: &ScrubArgs, reach: &Reach, style: Style) -> Result<(),
             if let Some(copy) = copy {
                 let repair = keeping::repair(house, copy, &run.report.problems)?;
                 left = repair.problems.len();
-                value["repaired"] = json!({
-                    "from": copy,
-                    "packs": repair.packs,
-                    "bytes": repair.bytes,
-                    "problems": upkeep::problems(&repair.problems),
-                });
+                value["repaired"] = upkeep::repaired(copy, &repair, &keeping::called(house)?);
             }
             (value, left)
         }

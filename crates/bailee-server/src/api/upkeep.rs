@@ -2,11 +2,15 @@
 //!
 //! Invariant: the same members here and over HTTP; a share that is not one is named, never guessed.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::path::Path;
 use std::str::FromStr;
 
 use bailee_core::id::SnapshotId;
-use bailee_vault::{Budget, Damage, Problem, ScrubRun, VerifyReport};
+use bailee_vault::{
+    Budget, Damage, Loss, Problem, RepairReport, ScrubRun, SnapshotId as VaultId, VerifyReport,
+};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -63,6 +67,25 @@ pub fn scrubbed(run: &ScrubRun) -> Value {
 pub fn problems(all: &[Problem]) -> Vec<Value> {
     let one = |p: &Problem| json!({ "object": p.path.display().to_string(), "what": p.what });
     all.iter().map(one).collect()
+}
+
+/// What was put right from a copy, and what is lost; `called` says what a snapshot is called.
+pub fn repaired(copy: &Path, report: &RepairReport, called: &BTreeMap<VaultId, String>) -> Value {
+    let lost = report.lost.iter().map(|Loss { snapshot, damage }| {
+        let snapshot = called.get(snapshot).cloned().unwrap_or_else(|| snapshot.to_string());
+        let path = damage.path.display().to_string();
+        let bytes = damage.spans();
+        json!({ "snapshot": snapshot, "path": path, "bytes": bytes, "what": damage.what })
+    });
+    json!({
+        "from": copy,
+        "packs": report.packs,
+        "bytes": report.bytes,
+        "stored_again": report.stored_again,
+        "problems": problems(&report.problems),
+        "lost": lost.collect::<Vec<_>>(),
+        "lost_more": report.lost_more,
+    })
 }
 
 /// What reading a snapshot back showed.

@@ -35,6 +35,7 @@ mod scrub;
 mod seen;
 mod segments;
 mod shelf;
+mod splice;
 mod stopped;
 mod strange;
 mod support;

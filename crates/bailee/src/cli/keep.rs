@@ -138,7 +138,8 @@ pub(crate) struct ScrubArgs {
     /// `all`, a share such as `10%`, or bytes; it goes on where the last scrub stopped
     #[arg(long, value_name = "SHARE", default_value = "all")]
     pub(crate) budget: Share,
-    /// Put damaged packs right from this copy of the data directory
+    /// Put damaged packs right from this copy of the data directory, also one that is damaged in
+    /// other places
     #[arg(long, value_name = "DIR")]
     pub(crate) repair_from: Option<PathBuf>,
 }

@@ -277,6 +277,25 @@ fn a_scrub_goes_on_where_it_stopped_and_a_copy_puts_right_what_it_found() {
     assert!(fs::read(&pack).unwrap() == sound);
     assert_eq!(scrub(&[]).json()["problems"], serde_json::json!([]));
     assert_eq!(scrub(&["--budget", "0%"]).code, 2);
+    // Both are damaged: in the same place, and then in different ones.
+    let of_copy = copy.join(pack.strip_prefix(&house).unwrap());
+    let spoiled = |at: usize| {
+        let mut damaged = sound.clone();
+        damaged[at] ^= 1;
+        damaged
+    };
+    for path in [&pack, &of_copy] {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+        fs::write(path, spoiled(200)).unwrap();
+    }
+    let lost = scrub(&["--repair-from", text(&copy)]);
+    let said = &lost.json()["repaired"]["lost"][0];
+    assert_eq!((lost.code, &said["snapshot"]), (1, &"S-1".into()), "{lost:?}");
+    assert!(said["path"].is_string() && said["bytes"][0].is_string(), "{lost:?}");
+    fs::write(&of_copy, spoiled(sound.len() - 20)).unwrap();
+    let mended = scrub(&["--repair-from", text(&copy)]);
+    assert_eq!((mended.code, &mended.json()["repaired"]["packs"]), (0, &1.into()), "{mended:?}");
+    assert!(fs::read(&pack).unwrap() == sound);
 }
 
 /// Files of the vault that hold data.
