@@ -289,21 +289,24 @@ pub(crate) fn untold(s: &State, disposition: DispositionId, asset: AssetId) -> V
     owners.into_iter().filter(|owner| !told(owner)).collect()
 }
 
-/// Holds in force that reach what is to go and no copy satisfies: what a lease must not be given
-/// against. Used by `apply` to keep the evidence that `check` looks at.
+/// Holds in force that reach what is to go and that no copy satisfies, or that the transferee has
+/// not accepted: what a lease must not be given against. Used by `apply` to keep the evidence that
+/// `check` looks at.
 pub(crate) fn against(s: &State, clearance: ClearanceId) -> Vec<crate::id::HoldId> {
     let Some(clearance) = s.clearances.get(clearance) else { return Vec::new() };
     let transfer = s
         .dispositions
         .get(clearance.disposition)
-        .is_some_and(|d| d.kind == crate::disposition::DispositionKind::Transfer);
+        .filter(|d| d.kind == crate::disposition::DispositionKind::Transfer);
     let mut found = BTreeSet::new();
     for asset in custody::under(s, clearance) {
         let holds = coverage::holds(s, asset).into_keys();
         let holds = holds.filter_map(|id| Some((id, s.holds.get(id)?)));
-        let standing = holds
-            .filter(|(_, hold)| hold.in_force() && !transfer)
-            .filter(|(_, hold)| copies::satisfying(s, hold, asset).is_none());
+        let standing =
+            holds.filter(|(_, hold)| hold.in_force()).filter(|(id, hold)| match transfer {
+                Some(transfer) => !transfer.accepted.contains(id),
+                None => copies::satisfying(s, hold, asset).is_none(),
+            });
         found.extend(standing.map(|(id, _)| id));
     }
     found.into_iter().collect()

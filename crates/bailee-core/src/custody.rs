@@ -1,9 +1,11 @@
 //! Custody units: the snapshots that one key of the vault opens, which go together when it goes.
+//! And what changes custody together with an asset: the holds that a transferee takes over.
 //!
 //! Invariants: the vault keeps the snapshots of one source under one account in one unit, until
 //! that is erased, so what a clearance to erase is asked about, marks and ends is every one of
 //! them, never only the one that names the unit; a snapshot is in one unit for ever, and in none
-//! that an erasure was begun on before it was taken.
+//! that an erasure was begun on before it was taken. Nobody takes over a hold that nobody told them
+//! of: one that came after the notice of the transfer is owed a notice of its own.
 //!
 //! Out of scope: which objects of the vault these are, and whether it has others the log does not
 //! know: they are copies of the same source, so whatever reaches the source reaches them.
@@ -11,8 +13,10 @@
 use std::collections::BTreeSet;
 
 use crate::asset::{Asset, Fate, Snapshot};
-use crate::disposition::{Clearance, DispositionKind};
-use crate::id::{AccountId, AssetId, ClearanceId, SnapshotId};
+use crate::coverage;
+use crate::disposition::{Clearance, Disposition, DispositionKind};
+use crate::hold::Hold;
+use crate::id::{AccountId, AssetId, ClearanceId, HoldId, PartyId, SnapshotId};
 use crate::state::State;
 use crate::volume::Shelved;
 
@@ -70,6 +74,36 @@ pub fn going(state: &State, kind: DispositionKind, assets: &[AssetId]) -> Vec<As
     let mut seen = BTreeSet::new();
     let all = assets.iter().flat_map(|asset| unit(state, *asset));
     all.filter(|id| seen.insert(*id)).collect()
+}
+
+/// Who is to take custody over, if that is what is proposed.
+pub(crate) fn taker(kind: DispositionKind, to: Option<PartyId>) -> Option<PartyId> {
+    to.filter(|_| kind == DispositionKind::Transfer)
+}
+
+/// Holds in force that come with what the party is to take over under this disposition, those it
+/// has accepted among them. Silent ones, too: nobody takes over what nobody told them of; but to an
+/// owner of the data, who has no business to learn of them so, they are not there.
+pub fn coming_with(state: &State, found: &Disposition, party: PartyId) -> Vec<HoldId> {
+    match taker(found.kind, found.to) == Some(party) {
+        true => coming(state, &found.assets, party),
+        false => Vec::new(),
+    }
+}
+
+fn coming(state: &State, assets: &[AssetId], party: PartyId) -> Vec<HoldId> {
+    let (owners, holds) = coverage::of_all(state, assets);
+    let comes = |hold: &Hold| hold.in_force() && !(hold.silent && owners.contains(&party));
+    holds.into_iter().filter(|id| state.holds.get(*id).is_some_and(comes)).collect()
+}
+
+/// Of these holds, those that come with what is still to be handed over, and of which the
+/// transferee has neither a notice nor accepted them by name.
+pub fn untold(state: &State, found: &Disposition) -> Vec<HoldId> {
+    let Some(taker) = taker(found.kind, found.to) else { return Vec::new() };
+    let left = found.assets.iter().copied().filter(|id| !found.done.contains(id));
+    let coming = coming(state, &left.collect::<Vec<_>>(), taker).into_iter();
+    coming.filter(|id| !found.told.contains(id) && !found.accepted.contains(id)).collect()
 }
 
 /// What goes under a clearance.

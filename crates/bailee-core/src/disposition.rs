@@ -77,6 +77,8 @@ pub struct Disposition {
     pub to: Option<PartyId>,
     /// Notices to those owed one.
     pub notices: Vec<NoticeId>,
+    /// Holds that the notices to the transferee told of.
+    pub told: Vec<HoldId>,
     /// Objections against it.
     pub objections: Vec<ObjectionId>,
     /// Approvals so far, void ones included.

@@ -62,7 +62,7 @@ pub(crate) fn say(house: &House, id: NoticeId, notice: &Notice) -> Result<Said, 
     let event = record.as_ref().map(|record| &record.fact.event);
     let (subject, text) = house.with_state(|s| match notice.about {
         About::Disposition(of) => {
-            (format!("proposal {of}"), proposal(s, to, of, &provider, &reference))
+            (format!("proposal {of}"), proposal(s, (id, to), of, &provider, &reference))
         }
         About::Decision(of) => (format!("decision on {of}"), decision(s, of, event)),
         About::Objection(of) => (format!("decision on {of}"), answer(s, of, event)),
@@ -88,7 +88,7 @@ fn is_written(event: &Event) -> bool {
 
 fn proposal(
     s: &State,
-    to: PartyId,
+    (notice, to): (NoticeId, PartyId),
     id: DispositionId,
     provider: &Provider,
     reference: &str,
@@ -101,9 +101,10 @@ fn proposal(
     };
     let days = found.waiting_days.max(s.policy.waiting_days);
     let mut text = format!(
-        "It is proposed to end the keeping of the assets listed below ({id}).\n\n{}\n\nNothing \
+        "{}It is proposed to end the keeping of the assets listed below ({id}).\n\n{}\n\nNothing \
          happens before delivery of this notice is proven to everyone owed one, and {days} days \
          after that.\n\n{}\n\n",
+        instead_of(s, found, notice, to),
         becomes(s, found, to, known.is_empty()),
         provider.objections(reference, days)
     );
@@ -118,6 +119,19 @@ fn proposal(
         text.push_str(&comes_along(s, to, id, found));
     }
     text
+}
+
+/// Why a transferee is told again: the words are the same whatever hold it is that came.
+fn instead_of(s: &State, found: &Disposition, id: NoticeId, to: PartyId) -> String {
+    let before = |earlier: &&NoticeId| {
+        **earlier < id && s.notices.get(**earlier).is_some_and(|notice| notice.to == to)
+    };
+    found.notices.iter().rfind(before).map_or_else(String::new, |earlier| {
+        format!(
+            "This notice takes the place of {earlier}: since then more has come onto what is to be \
+             handed over, and you have to accept that as well.\n\n"
+        )
+    })
 }
 
 /// What a transferee takes over with the goods. The words are the same whether one of the holds is

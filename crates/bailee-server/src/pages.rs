@@ -6,7 +6,7 @@
 //! Out of scope: whom it goes to, and when (steward.rs).
 
 use bailee_core::id::{ClearanceId, DemandId, DutyId, HoldId, NoticeId, SnapshotId};
-use bailee_core::{Duty, DutyKind, State};
+use bailee_core::{Duty, DutyKind, State, custody};
 
 /// A page in words.
 pub(crate) struct Said {
@@ -57,8 +57,9 @@ fn triage(s: &State, demand: DemandId) -> Asked {
         "A letter came in and is {demand}. {}\n\nRead it, and decide (counsel, to refuse):\n  \
          bailee demand show {demand}\n  bailee demand accept {demand} --matter M-1\n  \
          bailee demand clarify {demand} --note '...'\n  \
-         bailee demand refuse {demand} --note '...'{}",
+         bailee demand refuse {demand} --note '...'{}{}",
         frozen(s, demand),
+        being_transferred(s, demand),
         nameless(s, demand)
     );
     Asked { ask: format!("decide on {demand}"), body }
@@ -160,6 +161,22 @@ fn frozen(s: &State, demand: DemandId) -> String {
         true => format!("Its hold {id} stands and freezes nothing that is here yet."),
         false => format!("Frozen by its hold {id}: {}.", named.join(", ")),
     }
+}
+
+/// That what it asks to keep is about to change hands, and who has to be told.
+fn being_transferred(s: &State, demand: DemandId) -> String {
+    let Some(hold) = s.demands.get(demand).map(|found| found.hold) else { return String::new() };
+    let open = s.dispositions.iter().filter(|(_, found)| !found.cancelled);
+    let late = open.filter(|(_, found)| custody::untold(s, found).contains(&hold));
+    let told = |(id, _)| {
+        format!(
+            "\n\n{id} is to hand over what it reaches, and who takes it was told before {hold} \
+             came. Nothing is handed over until they are told and accept it. Tell them, and \
+             whoever else is owed a notice now, or take the proposal back:\n  \
+             bailee disposition notify {id}\n  bailee disposition cancel {id} --note '...'"
+        )
+    };
+    late.map(told).collect()
 }
 
 /// What to do first about a sender whom nothing reaches: a scan, a note of a call.

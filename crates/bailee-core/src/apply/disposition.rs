@@ -21,6 +21,7 @@ pub(super) fn apply(s: &mut State, r: &Record) -> Applied {
                 proposer: person(r)?,
                 to: *to,
                 notices: Vec::new(),
+                told: Vec::new(),
                 objections: Vec::new(),
                 approvals: Vec::new(),
                 accepted: Vec::new(),

@@ -1,9 +1,10 @@
 //! Applies notices, their evidence, and objections.
 
 use super::{Applied, file_papers, push, row};
+use crate::custody;
 use crate::disposition::Objection;
 use crate::event::{Event, Record};
-use crate::id::NoticeId;
+use crate::id::{HoldId, NoticeId};
 use crate::notice::{About, Attempt, Evidence, Notice};
 use crate::plan::Intent;
 use crate::state::{Due, State};
@@ -26,7 +27,12 @@ pub(super) fn apply(s: &mut State, r: &Record) -> Applied {
             };
             push(&mut s.notices, *notice, new)?;
             if let About::Disposition(id) = about {
-                row(&mut s.dispositions, *id)?.notices.push(*notice);
+                let told = s.dispositions.get(*id).map(|found| custody::coming_with(s, found, *to));
+                let found = row(&mut s.dispositions, *id)?;
+                found.notices.push(*notice);
+                let new = |hold: &HoldId| !found.told.contains(hold);
+                let told: Vec<HoldId> = told.into_iter().flatten().filter(new).collect();
+                found.told.extend(told);
             }
             attempt(s, r, *notice, 0)
         }

@@ -5,8 +5,8 @@
 //! `finish` needs a verified sanitization with its certificate. What is checked here is checked
 //! nowhere else.
 
-use super::disposition::{Approvals, check_receiver, open, radius, unaccepted, unnotified};
-use super::{Decision, find, reasoned};
+use super::disposition::{Approvals, check_receiver, open, radius, unaccepted};
+use super::{Decision, find, owed, reasoned};
 use crate::asset::IdentifierKind;
 use crate::command::Reason;
 use crate::counted;
@@ -45,6 +45,7 @@ pub(super) fn reserve(
         return Err(Refusal::new(Code::AssetNotInDisposition, disposition, text));
     }
     ask_gate(s, found.kind, asset, now, None)?;
+    owed::taker_told(s, disposition, found)?;
     if let Some(hold) = unaccepted_in_transfer(s, found, asset) {
         let text = format!("is not accepted by the transferee of {disposition}");
         return Err(Refusal::new(Code::HoldNotAccepted, hold, text));
@@ -111,7 +112,7 @@ fn check_notices(
     found: &Disposition,
     now: Time,
 ) -> Result<(), Refusal> {
-    if let Some(party) = unnotified(s, found).first() {
+    if let Some(party) = owed::unnotified(s, found).first() {
         return Err(Refusal::new(Code::NoticeMissing, *party, format!("has no notice of {id}")));
     }
     let mut last = None;

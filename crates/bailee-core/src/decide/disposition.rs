@@ -1,22 +1,19 @@
-//! Dispositions: proposed, notified, approved. And what four eyes see: the blast radius.
+//! Dispositions: proposed, approved. And what four eyes see: the blast radius.
 //!
-//! Invariants (rules 6, 7): proposer and approvers are three persons, counsel among the approvers;
-//! an approval counts only while the radius it was given for is still the radius; who is owed a
-//! notice is computed from the log, never typed. Who is owed one only because of a silent hold
-//! comes after all others: number and place of an owner's notice are those without that hold.
+//! Invariants (rule 7): proposer and approvers are three persons, counsel among the approvers; an
+//! approval counts only while the radius it was given for is still the radius.
 
 use std::collections::BTreeSet;
 
-use super::{Decision, find, papers, reasoned};
+use super::{Decision, find, owed, papers, reasoned};
 use crate::asset::{Asset, AssetKind, IdentifierKind};
 use crate::command::Reason;
 use crate::coverage;
 use crate::custody;
 use crate::disposition::{Approval, Disposition, DispositionKind, Radius};
-use crate::event::{Event, Fact};
+use crate::event::Event;
 use crate::hold::Hold;
-use crate::id::{AssetId, DispositionId, HoldId, NoticeId, PartyId};
-use crate::notice::About;
+use crate::id::{AssetId, DispositionId, HoldId, PartyId};
 use crate::party::{Role, person};
 use crate::refusal::{Code, Refusal};
 use crate::state::State;
@@ -49,10 +46,7 @@ pub(super) fn propose(
     let disposition = s.dispositions.next();
     let event = Event::DispositionProposed { disposition, kind, assets: assets.to_vec(), to };
     let mut facts = vec![reasoned(event, reason)];
-    let going = custody::going(s, kind, assets);
-    let taker = taker(kind, to);
-    let owed: BTreeSet<PartyId> = owed_for(s, &going).into_iter().chain(taker).collect();
-    facts.extend(notices(s, disposition, (&going, taker), owed));
+    facts.extend(owed::first_notices(s, disposition, (kind, to), assets));
     Ok(facts)
 }
 
@@ -128,76 +122,6 @@ pub(super) fn check_receiver(
         return Err(Refusal::new(Code::NotYourData, to, "does not own all of the data on it"));
     }
     Ok(())
-}
-
-/// Everyone owed a notice: owners, requesters past and present, and who is to take custody over
-/// and has to accept what comes with it.
-pub fn owed(s: &State, disposition: &Disposition) -> BTreeSet<PartyId> {
-    let owed = owed_for(s, &custody::going(s, disposition.kind, &disposition.assets));
-    owed.into_iter().chain(taker(disposition.kind, disposition.to)).collect()
-}
-
-fn taker(kind: DispositionKind, to: Option<PartyId>) -> Option<PartyId> {
-    to.filter(|_| kind == DispositionKind::Transfer)
-}
-
-/// Holds in force that come with what the party is to take over under this disposition, those it
-/// has accepted among them. Silent ones, too: nobody takes over what nobody told them of; but to an
-/// owner of the data, who has no business to learn of them so, they are not there.
-pub fn coming_with(s: &State, found: &Disposition, party: PartyId) -> Vec<HoldId> {
-    if taker(found.kind, found.to) != Some(party) {
-        return Vec::new();
-    }
-    let (owners, holds) = coverage::of_all(s, &found.assets);
-    let comes = |hold: &Hold| hold.in_force() && !(hold.silent && owners.contains(&party));
-    holds.into_iter().filter(|id| s.holds.get(*id).is_some_and(comes)).collect()
-}
-
-fn owed_for(s: &State, assets: &[AssetId]) -> BTreeSet<PartyId> {
-    owed_by(s, assets, |_| true)
-}
-
-/// Those owed a notice if only these holds were.
-fn owed_by(s: &State, assets: &[AssetId], counts: impl Fn(&Hold) -> bool) -> BTreeSet<PartyId> {
-    let (mut parties, holds) = coverage::of_all(s, assets);
-    let holds = holds.into_iter().filter_map(|id| s.holds.get(id)).filter(|hold| counts(hold));
-    let demands = holds.flat_map(|hold| &hold.demands).filter_map(|id| s.demands.get(*id));
-    parties.extend(demands.map(|demand| demand.from));
-    parties
-}
-
-fn notices(
-    s: &State,
-    disposition: DispositionId,
-    (going, taker): (&[AssetId], Option<PartyId>),
-    owed: impl IntoIterator<Item = PartyId>,
-) -> Vec<Fact> {
-    let about = About::Disposition(disposition);
-    let mut open = owed_by(s, going, |hold| !hold.silent);
-    open.extend(taker);
-    let (first, last): (Vec<_>, Vec<_>) = owed.into_iter().partition(|to| open.contains(to));
-    let queue = |(n, to)| Event::NoticeQueued { notice: s.notices.next_after(n), to, about };
-    first.into_iter().chain(last).enumerate().map(queue).map(Fact::of).collect()
-}
-
-/// Parties owed a notice that have none.
-pub(super) fn unnotified(s: &State, found: &Disposition) -> Vec<PartyId> {
-    let has = |to: &PartyId| {
-        let notices = found.notices.iter().filter_map(|id: &NoticeId| s.notices.get(*id));
-        notices.into_iter().any(|notice| notice.to == *to)
-    };
-    owed(s, found).into_iter().filter(|to| !has(to)).collect()
-}
-
-pub(super) fn queue_notices(s: &State, disposition: DispositionId) -> Decision {
-    let found = open(s, disposition)?;
-    let missing = unnotified(s, found);
-    if missing.is_empty() {
-        let text = "has a notice to every party owed one";
-        return Err(Refusal::new(Code::AlreadyDone, disposition, text));
-    }
-    let going = custody::going(s, found.kind, &found.assets);
-    Ok(notices(s, disposition, (&going, taker(found.kind, found.to)), missing))
 }
 
 /// The disposition, if it can still go on.

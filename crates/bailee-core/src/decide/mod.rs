@@ -15,6 +15,7 @@ mod erasure;
 mod hold;
 mod matter;
 mod notice;
+mod owed;
 mod permission;
 mod reason;
 mod refused;
@@ -26,7 +27,8 @@ mod volume;
 
 pub use clearance::verb;
 pub use demand::names_something;
-pub use disposition::{coming_with, owed, radius};
+pub use disposition::radius;
+pub use owed::{owed, unnotified};
 pub use reason::{LONGEST_EXHIBIT_NAME, LONGEST_NOTE, MOST_EXHIBITS};
 
 use crate::command::{Action, Command, Reason};
@@ -109,7 +111,7 @@ fn decide_letting_go(s: &State, command: &Command, now: Time) -> Decision {
         Action::ProposeDisposition { kind, assets, to, reason } => {
             disposition::propose(s, *kind, assets, *to, reason)
         }
-        Action::QueueNotices { disposition } => disposition::queue_notices(s, *disposition),
+        Action::QueueNotices { disposition } => owed::queue(s, *disposition),
         Action::ApproveDisposition { disposition } => {
             disposition::approve(s, *disposition, actor(by)?)
         }

@@ -209,7 +209,8 @@ rows! {
     Notice { to about rests_on attempts proven escalated }
     Objection { disposition by upheld decided }
     Disposition {
-        kind assets proposer to notices objections approvals accepted done waiting_days cancelled
+        kind assets proposer to notices told objections approvals accepted done waiting_days
+        cancelled
     }
     Clearance {
         disposition asset subject status position reserved begun against untold certificate ended

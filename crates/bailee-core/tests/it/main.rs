@@ -16,6 +16,7 @@ mod letting_go;
 mod many;
 mod model;
 mod naive;
+mod owed;
 mod permission;
 mod refusals;
 mod rotation;

@@ -366,3 +366,32 @@ fn a_transferee_is_told_each_hold_that_comes_along_and_the_owner_none_that_is_si
     yes(house, tess, Action::AcceptHold { disposition: sale, hold: HoldId(2) });
     assert_eq!(mine(tess)[0]["accepted"], json!(["H-2"]));
 }
+
+#[test]
+fn a_hold_that_comes_after_the_notice_of_a_transfer_gets_a_notice_of_its_own() {
+    let stage = stage();
+    let (ada, house) = (stage.people.ada, &stage.house);
+    let tess = party(house, "Tess Taker", Role::Transferee);
+    let sale = stage.propose(DispositionKind::Transfer, AssetId(1), Some(tess));
+    let first = stage.told(sale, tess);
+    assert!(first.text.contains("No hold comes with it"), "{}", first.text);
+    let demand = stage.asked();
+    let not_told = || api::show(house, "X-1").unwrap()["not_told"].take();
+    let asked = house.with_state(|s| s.demands.get(demand).unwrap().from).unwrap();
+    assert_eq!(not_told(), json!([tess.to_string(), asked.to_string()]));
+    let page = stage.letter("page-Y-1");
+    assert!(page.text.contains("bailee disposition notify X-1"), "{}", page.text);
+    let notices = house.with_state(|s| s.notices.next()).unwrap();
+    yes(house, ada, Action::QueueNotices { disposition: sale });
+    assert_eq!(not_told(), json!([]));
+    let second = stage.notice(notices);
+    assert_eq!(to(&second), "tess.taker@people.example");
+    assert!(second.text.contains("takes the place of N-2"), "{}", second.text);
+    assert!(second.text.lines().any(|line| line == "H-1"), "{}", second.text);
+    let other = stage.told(sale, asked);
+    assert!(
+        !other.text.contains("takes the place") && !other.text.contains("H-1"),
+        "{}",
+        other.text
+    );
+}

@@ -31,7 +31,8 @@ pub(crate) enum DispositionVerb {
         #[command(flatten)]
         reason: ReasonArgs,
     },
-    /// Queue notices to those who came to be owed one since
+    /// Queue notices to those who came to be owed one since, and to a transferee of the holds that
+    /// came since
     #[command(after_long_help = "EXAMPLE\n  bailee disposition notify X-1")]
     Notify {
         /// Which

@@ -7,7 +7,7 @@ use bailee_core::id::{
     AssetId, ClearanceId, DispositionId, HoldId, NoticeId, ObjectionId, PartyId, SnapshotId,
 };
 use bailee_core::notice::{About, Notice};
-use bailee_core::{State, coming_with, gate, radius, verb};
+use bailee_core::{State, coming_with, gate, radius, unnotified, verb};
 use serde_json::{Value, json};
 
 use super::{at, ids, maybe};
@@ -94,11 +94,13 @@ pub(super) fn coming_to(s: &State, party: PartyId) -> Vec<Value> {
     open.map(one).collect()
 }
 
-/// With what an approver would approve now.
+/// With what an approver would approve now, and who is still to be told.
 pub(super) fn disposition_in_full(s: &State, id: DispositionId, found: &Disposition) -> Value {
     let mut value = disposition(s, id, found);
     let radius = radius(s, found.kind, &found.assets);
     value["radius"] = radius_of(&radius);
+    let open = !found.cancelled && found.done.len() < found.assets.len();
+    value["not_told"] = json!(ids(&if open { unnotified(s, found) } else { Vec::new() }));
     value["satisfied"] = match radius.holds.is_empty() {
         true => json!([]),
         false => json!(
