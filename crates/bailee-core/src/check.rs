@@ -286,7 +286,8 @@ pub(crate) fn untold(s: &State, disposition: DispositionId, asset: AssetId) -> V
     let going = kind.map_or_else(|| vec![asset], |kind| custody::going(s, kind, &[asset]));
     let owners: BTreeSet<PartyId> =
         going.into_iter().flat_map(|asset| coverage::owners(s, asset)).collect();
-    owners.into_iter().filter(|owner| !told(owner)).collect()
+    let gone = |owner: &PartyId| custody::is_gone(s, &[asset], *owner);
+    owners.into_iter().filter(|owner| !told(owner) && !gone(owner)).collect()
 }
 
 /// Holds in force that reach what is to go and that no copy satisfies, or that the transferee has

@@ -27,9 +27,12 @@ fn lineage(state: &State, asset: AssetId) -> Vec<(AssetId, &Asset)> {
 
 /// Every asset whose holds also reach one of these, each once.
 fn lineage_of_all<'a>(state: &'a State, assets: &[AssetId]) -> Vec<(AssetId, &'a Asset)> {
+    walk(state, assets.iter().map(|asset| (*asset, Reach::Whole)).collect())
+}
+
+fn walk(state: &State, mut todo: Vec<(AssetId, Reach)>) -> Vec<(AssetId, &Asset)> {
     let mut seen: BTreeMap<AssetId, Reach> = BTreeMap::new();
     let mut found = Vec::new();
-    let mut todo: Vec<_> = assets.iter().map(|asset| (*asset, Reach::Whole)).collect();
     while let Some((id, reach)) = todo.pop() {
         let before = seen.get(&id).copied();
         let Some(asset) = state.assets.get(id).filter(|_| before < Some(reach)) else { continue };
@@ -74,6 +77,17 @@ pub fn accounts(state: &State, asset: AssetId) -> BTreeMap<AccountId, &Account> 
 /// Owners of these accounts.
 pub fn owners(state: &State, asset: AssetId) -> BTreeSet<PartyId> {
     accounts(state, asset).into_values().map(|account| account.owner).collect()
+}
+
+/// True if the asset is here and has data of the party's accounts on it: what is on a part that is
+/// gone went with that part.
+pub(crate) fn keeps_data_of(state: &State, asset: AssetId, party: PartyId) -> bool {
+    let here = state.assets.get(asset).is_some_and(|asset| asset.fate.is_here());
+    let of_party =
+        |id| state.accounts.get(id).is_some_and(|account: &Account| account.owner == party);
+    // Its parts are assets of their own. Of what it is a copy of, every part is in it.
+    let all = || walk(state, vec![(asset, Reach::Inside)]).into_iter();
+    here && all().any(|(_, asset)| asset.accounts.iter().any(|id| of_party(*id)))
 }
 
 /// Every hold, past or present, that reaches the asset, with the asset it reaches it through.

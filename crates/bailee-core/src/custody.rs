@@ -76,6 +76,14 @@ pub fn going(state: &State, kind: DispositionKind, assets: &[AssetId]) -> Vec<As
     all.filter(|id| seen.insert(*id)).collect()
 }
 
+/// True of an owner who was erased when nothing of theirs was here any more: of these assets, what
+/// had their data is gone.
+pub(crate) fn is_gone(state: &State, assets: &[AssetId], owner: PartyId) -> bool {
+    let erased = state.parties.get(owner).is_some_and(|party| party.erased.is_some());
+    let going = || assets.iter().flat_map(|asset| coverage::subtree(state, *asset));
+    erased && !going().any(|(id, _)| coverage::keeps_data_of(state, id, owner))
+}
+
 /// Who is to take custody over, if that is what is proposed.
 pub(crate) fn taker(kind: DispositionKind, to: Option<PartyId>) -> Option<PartyId> {
     to.filter(|_| kind == DispositionKind::Transfer)

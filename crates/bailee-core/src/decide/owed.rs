@@ -1,9 +1,10 @@
 //! Who is owed a notice of a disposition, and the notices of it.
 //!
 //! Invariants (rule 6): who is owed one is computed from the log, never typed. Who is to take
-//! custody over is owed another one when a hold comes that no notice told them of. Who is owed one
-//! only because of a silent hold comes after all others: number and place of an owner's notice are
-//! those without that hold.
+//! custody over is owed another one when a hold comes that no notice told them of. An owner who was
+//! erased is owed none for what has no data of theirs any more. Who is owed one only because of a
+//! silent hold comes after all others: number and place of an owner's notice are those without that
+//! hold.
 
 use std::collections::BTreeSet;
 
@@ -29,6 +30,7 @@ pub fn owed(s: &State, disposition: &Disposition) -> BTreeSet<PartyId> {
 /// Those owed a notice if only these holds were.
 fn owed_by(s: &State, assets: &[AssetId], counts: impl Fn(&Hold) -> bool) -> BTreeSet<PartyId> {
     let (mut parties, holds) = coverage::of_all(s, assets);
+    parties.retain(|owner| !custody::is_gone(s, assets, *owner));
     let holds = holds.into_iter().filter_map(|id| s.holds.get(id)).filter(|hold| counts(hold));
     let demands = holds.flat_map(|hold| &hold.demands).filter_map(|id| s.demands.get(*id));
     parties.extend(demands.map(|demand| demand.from));

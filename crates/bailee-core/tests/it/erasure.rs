@@ -46,6 +46,10 @@ fn a_replay_without_the_erased_sections_gives_the_state_after_erasure() {
     // While the account is in use, a letter that names it has to find it.
     assert_eq!(house.no(COUNSEL, ERASE(OWNER)), Code::ErasureBlocked);
     house.end_accounts();
+    assert_eq!(house.no(COUNSEL, ERASE(OWNER)), Code::ErasureBlocked, "the server is still here");
+    let x = house.ready(DispositionKind::Sanitize, &[asset]);
+    let clearance = house.begin(x, asset, 1);
+    house.finish(clearance);
     for party in [rita, OWNER] {
         house.yes(COUNSEL, ERASE(party));
         assert!(house.state.parties.get(party).unwrap().who.is_none());
@@ -117,16 +121,118 @@ fn one_letter_of_two_senders_is_forgotten_with_each_of_them() {
     assert!(replay_erased(&house) == house.state);
 }
 
+/// What keeps an owner's details, and what would change that.
+fn blocked_by(house: &House) -> Option<(String, &'static str)> {
+    let command = bailee_core::Command::by(COUNSEL, ERASE(OWNER));
+    match bailee_core::decide(&house.state, &command, house.now) {
+        Ok(_) => None,
+        Err(no) => {
+            assert_eq!(no.code, Code::ErasureBlocked);
+            Some((no.about, no.change))
+        }
+    }
+}
+
+#[test]
+fn an_owner_can_be_reached_until_the_last_of_its_data_is_gone() {
+    let mut house = House::new();
+    let server = house.server(1);
+    let about = |house: &House| blocked_by(house).map(|(about, _)| about);
+    assert_eq!(about(&house).as_deref(), Some("AC-1"), "the account comes first");
+    // A copy without an account of its own has the owner's data, and so has a snapshot.
+    let copy = house.asset(NewAsset { accounts: vec![], copy_of: vec![server], ..new_asset(2) });
+    house.end_accounts();
+    let snapshot = house.snapshot(server);
+    let snapshot = house.state.snapshots.get(snapshot).unwrap().asset;
+    let go = |house: &mut House, asset: AssetId| {
+        let kind = match asset == snapshot {
+            true => DispositionKind::Expire,
+            false => DispositionKind::Sanitize,
+        };
+        let x = house.ready(kind, &[asset]);
+        let id = house.state.clearances.next();
+        let subject = match asset == snapshot {
+            true => house.state.snapshots.get(SnapshotId(1)).unwrap().root,
+            false => subject(asset.0),
+        };
+        house.system(Action::Reserve { disposition: x, asset, subject });
+        house.system(Action::Begin { clearance: id });
+        house.finish(id);
+    };
+    for asset in [server, copy, snapshot] {
+        let (about, change) = blocked_by(&house).unwrap();
+        assert_eq!(about, asset.to_string());
+        assert!(change.starts_with("end its keeping first"), "{change}");
+        go(&mut house, asset);
+    }
+    assert_eq!(blocked_by(&house), None);
+    house.yes(COUNSEL, ERASE(OWNER));
+}
+
+#[test]
+fn what_nobody_knows_the_fate_of_keeps_its_owner_and_what_was_given_back_does_not() {
+    let mut house = House::new();
+    let server = house.server(1);
+    house.end_accounts();
+    let x = house.ready(DispositionKind::Return, &[server]);
+    house.begin(x, server, 1);
+    house.now = house.now.plus_seconds(61);
+    house.system(Action::Tick);
+    assert_eq!(blocked_by(&house).map(|(about, _)| about).as_deref(), Some("A-1"), "it is unknown");
+    let id = house.begin(x, server, 1);
+    house.finish(id);
+    house.yes(COUNSEL, ERASE(OWNER));
+}
+
+#[test]
+fn whose_part_is_gone_is_kept_by_no_other_part_and_owed_nothing_for_the_rest() {
+    let mut house = House::new();
+    let server = house.asset(NewAsset { accounts: vec![], ..new_asset(1) });
+    let part = |account, n| NewAsset {
+        kind: bailee_core::asset::AssetKind::Drive,
+        accounts: vec![account],
+        part_of: Some(AssetId(1)),
+        ..new_asset(n)
+    };
+    let [mine, other] = [(MEGA, 2), (BLUE, 3)].map(|(of, n)| house.asset(part(of, n)));
+    house.end_accounts();
+    let x = house.ready(DispositionKind::Sanitize, &[mine]);
+    let id = house.begin(x, mine, 2);
+    // An image of the whole server has the data of each of its parts.
+    let image = house.asset(NewAsset { accounts: vec![], copy_of: vec![server], ..new_asset(4) });
+    house.finish(id);
+    assert_eq!(blocked_by(&house).map(|(about, _)| about), Some(image.to_string()));
+    let y = house.ready(DispositionKind::Sanitize, &[image]);
+    let id = house.begin(y, image, 4);
+    house.finish(id);
+    house.yes(COUNSEL, ERASE(OWNER));
+    let z = house.ready(DispositionKind::Sanitize, &[other]);
+    let id = house.begin(z, other, 3);
+    house.finish(id);
+    let last = house.ready(DispositionKind::Sanitize, &[server]);
+    let owed = bailee_core::owed(&house.state, house.state.dispositions.get(last).unwrap());
+    assert_eq!(owed.into_iter().collect::<Vec<_>>(), [STRANGER]);
+    let id = house.begin(last, server, 1);
+    house.finish(id);
+}
+
+/// Earlier versions erased an owner whose data was still here: such a log goes on as it did.
 #[test]
 fn notices_to_an_erased_party_end_with_a_human() {
     let mut house = House::new();
-    let asset = house.asset(NewAsset { accounts: vec![MEGA], ..new_asset(1) });
+    let asset = house.server(1);
     house.end_accounts();
-    house.yes(COUNSEL, ERASE(OWNER));
+    let positions = house.state.parties.get(OWNER).unwrap().entries.clone();
+    let event = Event::DetailsErased { party: OWNER, positions, papers: Vec::new() };
+    let (seq, at, by) = (house.state.head, house.now, bailee_core::By::Party(COUNSEL));
+    let record = bailee_core::Record { seq, at, by, fact: event.into() };
+    bailee_core::apply(&mut house.state, &record).unwrap();
+    house.records.push(record);
     house.propose(DispositionKind::Sanitize, &[asset]);
     let names = ["NoticeEvidence", "NoticeEscalated", "DutyRaised"];
     assert_eq!(House::names(&house.days(7)), names);
     assert_eq!(house.days(7), []);
+    assert!(replay_erased(&house) == house.state);
 }
 
 #[test]

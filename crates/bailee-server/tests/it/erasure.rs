@@ -7,8 +7,11 @@ use std::path::Path;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use bailee_core::asset::{Identifier, IdentifierKind};
 use bailee_core::disposition::DispositionKind;
-use bailee_core::id::{AccountId, DemandId, DispositionId, EntityId, MatterId, PartyId};
+use bailee_core::id::{
+    AccountId, ClearanceId, DemandId, DispositionId, EntityId, MatterId, PartyId,
+};
 use bailee_core::party::{Channel, ChannelKind, Role, Who};
 use bailee_core::{Action, By, NewAsset, Reason, Triage, check};
 use bailee_server::intake::{self, Cover, Taken};
@@ -16,8 +19,8 @@ use bailee_server::{House, Projection};
 use bailee_store::digest;
 
 use crate::common::{
-    People, act, because, demand, letter, next_asset, no, on_disk, pass_days, people, receipt_of,
-    reopened, sqlite, take, verified, yes,
+    People, act, because, demand, letter, make_ready, next_asset, no, on_disk, pass_days, people,
+    receipt_of, reopened, sqlite, take, verified, yes,
 };
 
 const NAME: &str = "Zebediah Quillfeather";
@@ -75,7 +78,8 @@ fn found(dir: &Path) -> Vec<String> {
 }
 
 /// The person asks, in two letters; is refused, so that the holds end; owns an account; is told of
-/// a proposal by mail, and its mail system says by a report that it was delivered.
+/// a proposal by mail, and its mail system says by a report that it was delivered; and the last of
+/// its data goes.
 fn a_life(house: &House, dir: &Path, people: &People) -> (PartyId, Vec<DemandId>) {
     let mut demands = Vec::new();
     for raw in [private_letter(1), private_letter(20_000)] {
@@ -106,7 +110,7 @@ fn a_life(house: &House, dir: &Path, people: &People) -> (PartyId, Vec<DemandId>
         kind: bailee_core::asset::AssetKind::Server,
         label: "srv-1".into(),
         accounts: vec![AccountId(1)],
-        identifiers: Vec::new(),
+        identifiers: vec![Identifier { kind: IdentifierKind::Identity, value: "5a".repeat(32) }],
         part_of: None,
         copy_of: Vec::new(),
         place: "rack 1".into(),
@@ -117,7 +121,23 @@ fn a_life(house: &House, dir: &Path, people: &People) -> (PartyId, Vec<DemandId>
     yes(house, people.ada, Action::ProposeDisposition { kind, assets, to: None, reason });
     assert!(house.settle().is_empty());
     report_delivery(house, dir, DispositionId(1));
+    // The details of an owner stay while anything of theirs is here.
+    assert_eq!(no(house, people.cora, Action::EraseDetails { party }), "erasure_blocked");
+    make_ready(house, people, DispositionId(1));
+    let (disposition, clearance, subject) = (DispositionId(1), ClearanceId(1), [0x5a; 32]);
+    yes(house, people.ada, Action::Reserve { disposition, asset, subject });
+    yes(house, people.ada, Action::Begin { clearance });
+    let certificate = b"certificate".to_vec();
+    let exhibit = bailee_store::Exhibit { digest: digest(&certificate), bytes: certificate };
+    let reason = Reason { note: String::new(), exhibits: vec![named(&exhibit, "text/plain")] };
+    let finish = Action::Finish { clearance, verified: true, reason };
+    house.submit(bailee_core::Command::by(people.ada, finish), vec![exhibit]).unwrap();
     (party, demands)
+}
+
+fn named(exhibit: &bailee_store::Exhibit, media: &str) -> bailee_core::demand::Exhibit {
+    let (digest, size) = (exhibit.digest, exhibit.bytes.len() as u64);
+    bailee_core::demand::Exhibit { digest, size, media: media.into(), name: "copy".into() }
 }
 
 /// A delivery report on the first notice, as the recipient's mail system writes it.
@@ -182,12 +202,7 @@ fn what_others_rest_on_stays() {
     let raw = private_letter(1);
     let from = crate::common::party(&house, "Friend", Role::Requester);
     let exhibit = bailee_store::Exhibit { digest: digest(&raw), bytes: raw.clone() };
-    let paper = bailee_core::demand::Exhibit {
-        digest: exhibit.digest,
-        size: raw.len() as u64,
-        media: "message/rfc822".into(),
-        name: "copy".into(),
-    };
+    let paper = named(&exhibit, "message/rfc822");
     let reason = Reason { note: String::new(), exhibits: vec![paper] };
     let action = Action::FileCorrespondence { matter: MatterId(1), from, reason };
     let command = bailee_core::Command::by(people.ada, action);

@@ -28,12 +28,15 @@ use player::Player;
 /// rules and first people, and what `Bailee` itself is refused.
 const INSIDE: &[&str] = &[
     "ApproveRelease",
+    "Begin",
     "DutyPaged",
+    "Finish",
     "LoadInstruments",
     "NoticeSent",
     "ReceiptSent",
     "RecordSnapshot",
     "RegisterParty",
+    "Reserve",
     "Tick",
     "VerifySnapshot",
 ];
