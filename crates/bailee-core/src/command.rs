@@ -170,6 +170,12 @@ pub enum Action {
         demand: DemandId,
         scope: Scope,
     },
+    /// How it came in, where that was recorded wrongly.
+    CorrectMedium {
+        demand: DemandId,
+        medium: Medium,
+        reason: Reason,
+    },
     DecideDemand {
         demand: DemandId,
         triage: Triage,

@@ -159,6 +159,8 @@ pub struct Demand {
     pub instrument: String,
     /// How it came in.
     pub medium: Medium,
+    /// When that was last corrected, and how it was recorded at first.
+    pub corrected: Option<(Time, Medium)>,
     /// The hold it placed.
     pub hold: HoldId,
     /// What a human should look at.

@@ -186,6 +186,8 @@ events! {
     25 MatterClosed { 0 matter: MatterId }
     /// A letter that asks for nothing to be kept; in the papers.
     26 CorrespondenceFiled { 0 matter: MatterId, 1 from: PartyId }
+    /// How a demand came in, where it was recorded wrongly; how that is known, in the papers.
+    27 MediumCorrected { 0 demand: DemandId, 1 medium: Medium }
     /// A hold was placed, provisional or active.
     30 HoldPlaced {
         0 hold: HoldId, 1 provisional: bool, 2 scope: Scope, 3 instrument: String,

@@ -15,6 +15,14 @@ pub(super) fn apply(s: &mut State, r: &Record) -> Applied {
             let hold = row(&mut s.demands, *demand)?.hold;
             widen(s, hold, more)
         }
+        Event::MediumCorrected { demand, medium } => {
+            let found = row(&mut s.demands, *demand)?;
+            let first = found.corrected.map_or(found.medium, |(_, first)| first);
+            (found.medium, found.corrected) = (*medium, Some((r.at, first)));
+            // It says how the sender wrote: it goes when the sender's details go.
+            let from = found.from;
+            file_papers(s, r, from)
+        }
         Event::DemandDecided { demand, status, matter } => {
             decided(s, *demand, *status, *matter)?;
             row(&mut s.demands, *demand)?.decided = Some(r.seq);
@@ -68,6 +76,7 @@ pub(super) fn received(s: &mut State, r: Record) -> Applied {
         entity,
         instrument,
         medium,
+        corrected: None,
         hold,
         flags,
         status: DemandStatus::Received,

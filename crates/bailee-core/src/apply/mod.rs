@@ -86,6 +86,7 @@ fn apply_event(s: &mut State, r: &Record) -> Applied {
         | E::AssetCopied { .. } => registry::apply(s, r),
         E::DetailsErased { .. } => erasure::apply(s, r),
         E::DemandMatched { .. }
+        | E::MediumCorrected { .. }
         | E::DemandDecided { .. }
         | E::ReceiptSent { .. }
         | E::MatterOpened { .. }

@@ -14,6 +14,7 @@ mod engine;
 mod erasure;
 mod hold;
 mod matter;
+mod medium;
 mod notice;
 mod owed;
 mod permission;
@@ -74,6 +75,9 @@ pub fn decide(state: &State, command: &Command, now: Time) -> Decision {
         Action::CopyAsset { asset, source } => registry::copy_asset(s, *asset, *source),
         Action::ReceiveDemand(demand) => demand::receive(s, demand, now),
         Action::MatchDemand { demand, scope } => demand::match_to(s, *demand, scope),
+        Action::CorrectMedium { demand, medium, reason } => {
+            medium::correct(s, *demand, *medium, reason)
+        }
         Action::DecideDemand { demand, triage, reason } => {
             demand::triage(s, *demand, *triage, reason, now)
         }

@@ -106,6 +106,7 @@ fn need(state: &State, action: &Action) -> Need {
         }
         Action::SetPolicy(_) | Action::LoadInstruments(_) => Need::Counsel,
         Action::DecideDemand { .. }
+        | Action::CorrectMedium { .. }
         | Action::EndBasis { .. }
         | Action::ProposeRelease { .. }
         | Action::ApproveRelease { .. }

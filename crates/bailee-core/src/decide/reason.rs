@@ -38,6 +38,7 @@ pub(super) fn bounded(action: &Action) -> Result<(), Refusal> {
 fn of(action: &Action) -> Option<&Reason> {
     match action {
         Action::DecideDemand { reason, .. }
+        | Action::CorrectMedium { reason, .. }
         | Action::FileCorrespondence { reason, .. }
         | Action::PlaceHold { reason, .. }
         | Action::AddBasis { reason, .. }

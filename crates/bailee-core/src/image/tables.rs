@@ -196,8 +196,8 @@ rows! {
     Meter { matter what units daily currency until running }
     Access { owner asset status terms }
     Demand {
-        from entity instrument medium hold flags status received position papers receipted
-        decided
+        from entity instrument medium corrected hold flags status received position papers
+        receipted decided
     }
     Basis { instrument since due extensions ended }
     Release { proposer approvals }

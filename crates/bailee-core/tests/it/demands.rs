@@ -1,10 +1,10 @@
 //! Rule 1 by example: whatever arrives blocks at once, and what turns out later is held too.
 
 use bailee_core::asset::{Identifier, IdentifierKind};
-use bailee_core::demand::{Flag, Scope};
+use bailee_core::demand::{Flag, Medium, Scope};
 use bailee_core::id::*;
 use bailee_core::party::Who;
-use bailee_core::{Action, Code, DutyKind, Event, NewAsset, NewDemand, Time, Triage};
+use bailee_core::{Action, Code, DutyKind, Event, NewAsset, NewDemand, Reason, Time, Triage};
 
 use crate::house::*;
 
@@ -296,4 +296,57 @@ fn a_form_that_names_what_is_not_there_freezes_the_widest_scope_and_a_person_is_
         assert_eq!(house.no(STAFF, place), code, "{n}");
         assert_eq!(house.no(STAFF, Action::MatchDemand { demand, scope }), code, "{n}");
     }
+}
+
+#[test]
+fn how_a_demand_came_is_corrected_on_the_record_and_what_was_recorded_stays() {
+    let mut house = House::new();
+    let (demand, hold) = house.demand(letter("Nora", "keep everything"));
+    let correct = |medium, reason| Action::CorrectMedium { demand, medium, reason };
+    assert_eq!(house.no(STAFF, correct(Medium::Email, because())), Code::AlreadyDone);
+    assert_eq!(house.no(STAFF, correct(Medium::Post, Reason::default())), Code::BadValue);
+    assert_eq!(house.no(REQUESTER, correct(Medium::Post, because())), Code::NotPermitted);
+    let unknown =
+        Action::CorrectMedium { demand: DemandId(9), medium: Medium::Post, reason: because() };
+    assert_eq!(house.no(STAFF, unknown), Code::NotFound);
+    // A receipt that left says nothing of how the letter came: it stays true.
+    house.system(Action::ReceiptSent { demand });
+    let first = house.now;
+    let records = house.yes(STAFF, correct(Medium::Post, because()));
+    assert_eq!(House::names(&records), ["MediumCorrected"]);
+    assert_eq!(house.no(OPS, correct(Medium::Post, because())), Code::AlreadyDone, "once");
+    let now = |house: &House| {
+        let found = house.state.demands.get(demand).unwrap();
+        (found.medium, found.corrected)
+    };
+    assert_eq!(now(&house), (Medium::Post, Some((first, Medium::Email))));
+    house.days(1);
+    house.accept(demand);
+    house.yes(COUNSEL, correct(Medium::Fax, because()));
+    let found = house.state.demands.get(demand).unwrap();
+    assert_eq!(now(&house), (Medium::Fax, Some((house.now, Medium::Email))), "decided or not");
+    assert!(house.state.holds.get(hold).unwrap().in_force() && found.receipted);
+    let recorded = house.records.iter().find_map(|record| match record.fact.event {
+        Event::DemandReceived { medium, .. } => Some(medium),
+        _ => None,
+    });
+    assert_eq!(recorded, Some(Medium::Email), "the entry is what it was");
+    assert!(replay(&house.records, |_, _| false) == house.state);
+}
+
+#[test]
+fn why_a_medium_was_corrected_goes_with_the_details_of_the_sender() {
+    let mut house = House::new();
+    let (demand, hold) = house.demand(letter("Nora", "keep everything"));
+    house.accept(demand);
+    let reason = because();
+    let corrected = Action::CorrectMedium { demand, medium: Medium::Post, reason };
+    let position = house.yes(STAFF, corrected)[0].seq;
+    house.release(hold);
+    house.days(14);
+    let party = house.state.demands.get(demand).unwrap().from;
+    let records = house.yes(COUNSEL, Action::EraseDetails { party });
+    let Event::DetailsErased { papers, .. } = &records[0].fact.event else { panic!("{records:?}") };
+    assert!(papers.contains(&position), "{papers:?}");
+    assert_eq!(house.state.demands.get(demand).unwrap().medium, Medium::Post);
 }

@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use bailee_core::asset::{AssetKind, Identifier, IdentifierKind, Lifecycle};
-use bailee_core::demand::Scope;
+use bailee_core::demand::{Medium, Scope};
 use bailee_core::disposition::{ClearanceStatus, DispositionKind};
 use bailee_core::gate::{self, Verb};
 use bailee_core::id::*;
@@ -266,7 +266,11 @@ impl Play {
                 Action::DecideDemand { demand, triage, reason }
             }
             10 => Action::MatchDemand { demand, scope: self.scope(c, a / 16, b) },
-            11 => Action::ReceiptSent { demand },
+            11 if one_in(2, c) => Action::ReceiptSent { demand },
+            11 => {
+                let medium = pick(&[Medium::Post, Medium::Fax, Medium::Oral], b);
+                Action::CorrectMedium { demand, medium, reason }
+            }
             12 => Action::ProposeRelease { hold, reason },
             _ => Action::ApproveRelease { hold },
         };

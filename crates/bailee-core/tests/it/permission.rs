@@ -1,7 +1,7 @@
 //! The table of who may ask for what, whole: every action against every kind of asker.
 
 use bailee_core::asset::Lifecycle;
-use bailee_core::demand::Scope;
+use bailee_core::demand::{Medium, Scope};
 use bailee_core::disposition::DispositionKind;
 use bailee_core::engine::Canaries;
 use bailee_core::id::*;
@@ -78,6 +78,7 @@ fn table() -> Vec<(May, Action)> {
         (House, Action::RelabelAsset { asset, label: "".into(), identifiers: vec![], bytes: None }),
         (House, Action::AssignAsset { asset, account }),
         (House, Action::CopyAsset { asset, source: asset }),
+        (Person, Action::CorrectMedium { demand, medium: Medium::Post, reason: r() }),
         (House, Action::MatchDemand { demand, scope: Scope::default() }),
         (House, Action::ReceiptSent { demand }),
         (House, Action::OpenMatter { title: "x".into() }),
@@ -105,11 +106,10 @@ fn table() -> Vec<(May, Action)> {
         (House, Action::IssueToken { party: OWNER, scope: TokenScope::Agent, hash: [0; 32] }),
         (House, Action::RevokeToken { token: TokenId(1) }),
         (House, Action::RecordProbe { engine: "x".into(), trials: vec![], canaries: c() }),
-        (House, Action::RecordVolumes { snapshot: SnapshotId(1), set: [0; 16], volumes: vec![] }),
     ]
 }
 
-/// The actions on the log's own keys, and on the refusals that it keeps.
+/// The actions on the log's own keys, on the refusals that it keeps, and on what left.
 fn keys_table() -> Vec<(May, Action)> {
     use May::*;
     let (r, rotation) = (because, RotationId(1));
@@ -120,6 +120,7 @@ fn keys_table() -> Vec<(May, Action)> {
         (Person, Action::EndRotation { rotation, why, reason: r() }),
         (Person, Action::CancelRotation { rotation, reason: r() }),
         (Counsel, Action::ContinueLog { to: go_on(3, 0), reason: r() }),
+        (House, Action::RecordVolumes { snapshot: SnapshotId(1), set: [0; 16], volumes: vec![] }),
         (House, Action::RecordRefusal { by: STAFF, refused: refused(), holds: Vec::new() }),
     ]
 }

@@ -176,6 +176,10 @@ fn of_the_way_out() -> Vec<Event> {
     vec![Event::VolumesWritten { snapshot, set, first: 257, last: true, volumes }]
 }
 
+fn of_the_corrections() -> Vec<Event> {
+    vec![Event::MediumCorrected { demand: DemandId(3), medium: Medium::Fax }]
+}
+
 fn of_the_answers() -> Vec<Event> {
     let (notice, to, about) = (NoticeId(205), PartyId(1), About::Objection(ObjectionId(6)));
     let codes = vec!["hold_in_force".into(), "waiting_period".into()];
@@ -221,6 +225,7 @@ fn facts() -> Vec<(Time, By, Fact)> {
         of_the_engine(),
         of_the_way_out(),
         of_the_answers(),
+        of_the_corrections(),
     ];
     let events = sides.into_iter().flatten();
     let facts = events.enumerate().map(|(n, event)| {

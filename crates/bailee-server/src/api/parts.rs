@@ -268,6 +268,7 @@ ids! {
 
 from_word! {
     Role core::party::Role
+    Medium core::demand::Medium
     AssetKind core::asset::AssetKind
     Lifecycle core::asset::Lifecycle
     DispositionKind core::disposition::DispositionKind

@@ -17,7 +17,7 @@ use crate::api::parts::{Desk, Edge, Identifier, Policy, Reason, Scope, Who};
 use crate::api::problem::Problem;
 use crate::api::secret;
 use crate::api::words::{
-    AssetKind, DispositionKind, Evidence, KeyEnd, Lifecycle, Role, TokenScope, Triage,
+    AssetKind, DispositionKind, Evidence, KeyEnd, Lifecycle, Medium, Role, TokenScope, Triage,
 };
 use crate::catalogue;
 
@@ -105,6 +105,8 @@ requests! {
     CopyAsset { asset: String, source: String }
     /// Says what an existing demand means here.
     MatchDemand { demand: String, scope: Scope }
+    /// Says how a demand came in, where that was recorded wrongly.
+    CorrectMedium { demand: String, medium: Medium, #[serde(default)] reason: Reason }
     /// Decides a demand; a refusal takes counsel.
     DecideDemand {
         demand: String,

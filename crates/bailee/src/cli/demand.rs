@@ -7,7 +7,7 @@
 //! from the entry that recorded the demand.
 
 use bailee_server::api::Request;
-use bailee_server::api::words::Triage;
+use bailee_server::api::words::{Medium, Triage};
 use clap::{Args, Subcommand};
 
 use super::ask::{Ask, ListArgs, ReasonArgs, ScopeArgs};
@@ -42,6 +42,19 @@ pub(crate) enum DemandVerb {
     /// for it; its hold cools before anything thaws (counsel)
     #[command(after_long_help = "EXAMPLE\n  bailee demand refuse D-1 --note 'No such customer'")]
     Refuse(DecideArgs),
+    /// Say how it came in, where that was recorded wrongly; what was recorded stays in the log
+    #[command(after_long_help = "EXAMPLE\n  bailee demand correct D-1 --medium post \
+                                 --note 'The envelope is in the file'")]
+    Correct {
+        /// Which
+        #[arg(value_name = "D-1")]
+        demand: String,
+        /// How it came: email, post, portal, oral or fax
+        #[arg(long, value_name = "MEDIUM")]
+        medium: Medium,
+        #[command(flatten)]
+        reason: ReasonArgs,
+    },
     /// Say what it names
     #[command(after_long_help = "EXAMPLE\n  bailee demand match D-1 --account AC-1")]
     Match {
@@ -69,6 +82,10 @@ impl DemandVerb {
         let (triage, decided, matter) = match self {
             DemandVerb::List(part) => return Ok(Ask::List("demands", part)),
             DemandVerb::Show { demand } => return Ok(Ask::Show(demand)),
+            DemandVerb::Correct { demand, medium, reason } => {
+                let ask = Request::CorrectMedium { demand, medium, reason: reason.read()? };
+                return Ok(ask.into());
+            }
             DemandVerb::Match { demand, scope } => {
                 let scope = scope.scope();
                 let ask = Request::MatchDemand { demand, scope };

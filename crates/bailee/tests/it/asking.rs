@@ -391,3 +391,29 @@ fn the_note_of_a_call_is_read_whole_and_freezes_what_it_names() {
     let demand = room.run(&["--json", "demand", "show", "D-2"]).json();
     assert!(demand["flags"].as_array().unwrap().contains(&"damaged".into()), "{demand}");
 }
+
+#[test]
+fn how_a_demand_came_is_corrected_and_shown_with_what_was_typed_first() {
+    let room = Room::with_house();
+    let letter = room.file("letter.eml", LETTER.as_bytes());
+    let receipt = room.path("before.bailee.zip");
+    room.run(&["intake", text(&letter), "--receipt", text(&receipt)]).ok();
+    let correct = ["demand", "correct", "D-1", "--medium", "post"];
+    let bare = room.run_as("P-2", &correct);
+    assert!(bare.code == 1 && bare.err.contains("how it is known"), "{bare:?}");
+    let why = [&correct[..], &["--note", "It came in an envelope"]].concat();
+    room.run_as("P-2", &why).ok();
+    let again = room.run_as("P-3", &why);
+    assert!(again.code == 1 && again.err.contains("already_done"), "{again:?}");
+    let shown = room.run(&["--json", "demand", "show", "D-1"]).json();
+    assert_eq!(shown["medium"], "post");
+    assert_eq!(shown["medium_recorded_at_first"], "email");
+    assert!(shown["medium_corrected"].is_string(), "{shown}");
+    let status = room.run(&["--json", "status"]).json();
+    let key = status["log_key"].as_str().unwrap().to_owned();
+    let after = room.path("after.bailee.zip");
+    room.run(&["receipt", "D-1", "-o", text(&after)]).ok();
+    for receipt in [receipt, after] {
+        assert_eq!(room.run(&["verify", text(&receipt), "--key", &key]).code, 0);
+    }
+}

@@ -29,6 +29,16 @@ pub(super) const FORMS: &[Form] = &[
         }),
     },
     Form {
+        pattern: "{who} corrects {demand:name} as having come by \
+                  {medium=email/post/portal/fax/word} [{text}]",
+        example: "Ada corrects D-1 as having come by post: \"The envelope is in the file.\"",
+        meaning: Act(|scene, slots| {
+            let demand = id(slots.name("demand"), "a demand like D-1")?;
+            let (medium, reason) = (medium(slots), reason(slots));
+            one(actor(scene, slots)?, Action::CorrectMedium { demand, medium, reason })
+        }),
+    },
+    Form {
         pattern: "{who} accepts {demand:name} [in matter {matter:name}]",
         example: "Cora accepts D-1 in matter \"Megaupload\"",
         meaning: Act(|scene, slots| decide(scene, slots, Triage::Accept(matter(scene, slots)?))),
@@ -155,13 +165,7 @@ fn letter(scene: &Scene<'_>, slots: &Slots) -> Result<Vec<Step>, Unclear> {
         from: Who { name, channels },
         entity,
         instrument: slots.has("instrument").then(|| slots.name("instrument").to_owned()),
-        medium: match slots.name("medium") {
-            "post" => Medium::Post,
-            "portal" => Medium::Portal,
-            "word" => Medium::Oral,
-            "fax" => Medium::Fax,
-            _ => Medium::Email,
-        },
+        medium: medium(slots),
         scope: wanted,
         exhibits: vec![exhibit(slots.name("sort"), &text)],
         text,
@@ -170,6 +174,16 @@ fn letter(scene: &Scene<'_>, slots: &Slots) -> Result<Vec<Step>, Unclear> {
         unread: false,
     };
     one(By::System, Action::ReceiveDemand(demand))
+}
+
+fn medium(slots: &Slots) -> Medium {
+    match slots.name("medium") {
+        "post" => Medium::Post,
+        "portal" => Medium::Portal,
+        "word" => Medium::Oral,
+        "fax" => Medium::Fax,
+        _ => Medium::Email,
+    }
 }
 
 /// Accounts and assets by name; an account goes before an asset of the same name.

@@ -2,7 +2,7 @@
 
 use super::{bytes, duty, flag};
 use crate::counted;
-use crate::demand::{AccessStatus, Scope};
+use crate::demand::{AccessStatus, Medium, Scope};
 use crate::disposition::Radius;
 use crate::engine::Outcome;
 use crate::event::{Event, Fact};
@@ -53,6 +53,16 @@ pub(crate) fn told(fact: &Fact) -> String {
     }
 }
 
+fn came_by(medium: Medium) -> &'static str {
+    match medium {
+        Medium::Email => "electronic mail",
+        Medium::Post => "post",
+        Medium::Portal => "portal",
+        Medium::Oral => "word of mouth",
+        Medium::Fax => "fax",
+    }
+}
+
 fn told_of_asking(fact: &Fact) -> String {
     match &fact.event {
         Event::DemandReceived { demand, from, instrument, flags, .. } => {
@@ -64,6 +74,9 @@ fn told_of_asking(fact: &Fact) -> String {
             format!("{demand} received from {from} ({instrument}){flags}")
         }
         Event::DemandMatched { demand, more } => format!("{demand} also means {}", scope(more)),
+        Event::MediumCorrected { demand, medium } => {
+            format!("{demand} came by {}: what was recorded is corrected", came_by(*medium))
+        }
         Event::DemandDecided { demand, status, .. } => {
             format!("{demand} {}", lower(status))
         }

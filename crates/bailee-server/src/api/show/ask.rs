@@ -19,6 +19,8 @@ pub(super) fn demand(_: &State, id: DemandId, demand: &Demand) -> Value {
         "entity": maybe(demand.entity),
         "instrument": demand.instrument,
         "medium": words::Medium::from(demand.medium),
+        "medium_corrected": maybe(demand.corrected.map(|(when, _)| when)),
+        "medium_recorded_at_first": demand.corrected.map(|(_, first)| words::Medium::from(first)),
         "hold": demand.hold.to_string(),
         "flags": flags,
         "status": words::DemandStatus::from(demand.status),

@@ -116,6 +116,11 @@ fn registry(action: &Action) -> Option<Request> {
 
 fn ask(action: &Action) -> Option<Request> {
     Some(match action {
+        Action::CorrectMedium { demand, medium, reason: why } => Request::CorrectMedium {
+            demand: demand.to_string(),
+            medium: (*medium).into(),
+            reason: reason(why),
+        },
         Action::MatchDemand { demand, scope: more } => {
             Request::MatchDemand { demand: demand.to_string(), scope: scope(more) }
         }
