@@ -219,6 +219,8 @@ pub struct Snapshot {
     /// Which custody unit of its source and account it is in: 0 is the first, and the next begins
     /// when a key was, or may have been, destroyed.
     pub unit: u32,
+    /// Log position that records it.
+    pub position: u64,
     /// The sets of archive volumes in which it left, oldest first.
     pub shelved: Vec<Shelved>,
 }

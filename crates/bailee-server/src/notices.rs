@@ -275,10 +275,11 @@ fn plain(media: &str) -> String {
     }
 }
 
-/// Of these assets, an owner knows its own (without the house's snapshots), a requester what its
-/// own demands reach.
+/// Of these assets, an owner knows its own and their parts (without the house's snapshots), a
+/// requester what its own demands reach.
 fn theirs_to_know(s: &State, to: PartyId, assets: &[AssetId]) -> Vec<AssetId> {
-    let own = view::owner(s, to).assets;
+    let seen = view::owner(s, to);
+    let own: Vec<AssetId> = seen.assets.into_iter().chain(seen.parts).collect();
     let asked = |asset: AssetId| {
         let mut holds = coverage::holds(s, asset).into_keys().filter_map(|id| s.holds.get(id));
         holds.any(|hold| {

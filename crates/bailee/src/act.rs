@@ -106,6 +106,7 @@ fn special(command: Command, reach: &Reach, style: Style) -> Result<(), Trouble>
             take(Bundle::Certificate, &args.clearance, &args.out, reach, style)
         }
         Command::Verify(Late(args)) => verify::verify(&args, style),
+        Command::Mine => print::thing(&Door::open(reach)?.mine()?, style),
         Command::Check => check(reach, style),
         Command::Settle => settle(reach, style),
         Command::Timestamps(Late(part)) => stamps::list(&part, reach, style),

@@ -104,6 +104,20 @@ impl Door {
         }
     }
 
+    /// What whoever speaks may see as an owner.
+    pub(crate) fn mine(&self) -> Result<Value, Trouble> {
+        match self {
+            Door::Here(here) => {
+                let by = here.by.ok_or_else(|| {
+                    let detail = "does not say whose";
+                    Trouble::usage("mine", detail, "say who is looking: --as P-4, or $BAILEE_AS")
+                })?;
+                Ok(api::mine(&here.house, by)?)
+            }
+            Door::There(client) => client.get("/v1/mine"),
+        }
+    }
+
     /// The gate's verdict.
     pub(crate) fn gate(&self, asset: &str, verb: api::words::Verb) -> Result<Value, Trouble> {
         match self {

@@ -124,6 +124,7 @@ fn snapshot(s: &mut State, r: &Record) -> Applied {
         taken: *taken,
         verified: None,
         unit,
+        position: r.seq,
         shelved: Vec::new(),
     };
     push(&mut s.snapshots, *snapshot, new)

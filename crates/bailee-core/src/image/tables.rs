@@ -189,7 +189,9 @@ rows! {
         kind label accounts identifiers part_of parts copy_of lifecycle place bytes fate snapshots
         snapshot holds clearance grown bound
     }
-    Snapshot { source asset root vault_id bytes unreadable changed taken verified unit shelved }
+    Snapshot {
+        source asset root vault_id bytes unreadable changed taken verified unit position shelved
+    }
     Shelved { set position at volumes bytes }
     Matter { title demands costs correspondence closed }
     CostItem { what milli_units amount currency at }

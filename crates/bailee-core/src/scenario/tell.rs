@@ -78,10 +78,16 @@ pub(super) fn view(view: &OwnerView) -> String {
             _ => ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
         }
     }
-    let OwnerView { accounts, assets, holds, notices } = view;
+    let OwnerView { accounts, assets, parts, copies, holds, notices } = view;
     let (accounts, assets) = (list(accounts), list(assets));
+    let more = |what: &str, none: bool, ids: String| match none {
+        true => String::new(),
+        false => format!("; {what} {ids}"),
+    };
+    let parts = more("parts", parts.is_empty(), list(parts));
+    let copies = more("copies", copies.is_empty(), list(copies));
     format!(
-        "accounts {accounts}; assets {assets}; holds {}; notices {}",
+        "accounts {accounts}; assets {assets}{parts}{copies}; holds {}; notices {}",
         list(holds),
         list(notices)
     )

@@ -166,3 +166,129 @@ fn what_an_owner_can_count_is_the_same_with_a_silent_hold() {
     assert_eq!(has("turn 2: N-2, 0"), 1, "{with:#?}");
     assert!(has("NoticeRetried") > 0 && has("NoticeEscalated") > 0, "{with:#?}");
 }
+
+/// A server of the owner's, a drive in it that nobody else has data on, and one of another
+/// customer's; the first drive is in the owner's hands through the server alone.
+fn with_drives() -> (House, [AssetId; 3]) {
+    let mut house = House::new();
+    let server = house.server(1);
+    let drive = |accounts, n| bailee_core::NewAsset {
+        kind: bailee_core::asset::AssetKind::Drive,
+        accounts,
+        part_of: Some(server),
+        ..new_asset(n)
+    };
+    let [plain, others] = [(vec![], 2), (vec![BLUE], 3)].map(|(of, n)| house.asset(drive(of, n)));
+    (house, [server, plain, others])
+}
+
+fn seen_by_owner(house: &House) -> OwnerView {
+    view::owner(&house.state, OWNER)
+}
+
+#[test]
+fn an_owner_sees_the_parts_of_its_assets_and_none_that_is_only_of_others() {
+    let (mut house, [server, plain, others]) = with_drives();
+    let hold = house.hold(on_assets(&[plain]), "letter");
+    let view = seen_by_owner(&house);
+    assert_eq!((&view.assets[..], &view.parts[..]), (&[server][..], &[plain][..]));
+    assert_eq!(view.holds, [hold], "a hold on a part is one on its data");
+    assert_eq!(view.holds_on(&house.state, plain), [hold]);
+    assert_eq!(view.holds_on(&house.state, server), [hold], "the server goes with all that it has");
+    // What another customer is asked to keep is no business of theirs, though it blocks the server.
+    for scope in [on_accounts(&[BLUE]), on_assets(&[others])] {
+        house.hold(scope, "letter");
+        assert_eq!(seen_by_owner(&house), view);
+    }
+    let stranger = view::owner(&house.state, STRANGER);
+    assert_eq!((&stranger.assets[..], &stranger.parts[..]), (&[others][..], &[][..]));
+}
+
+#[test]
+fn a_hold_on_the_whole_and_on_an_identifier_is_one_on_the_part() {
+    let mut house = House::new();
+    let rack = house.asset(bailee_core::NewAsset { accounts: vec![], ..new_asset(1) });
+    let share = bailee_core::NewAsset { part_of: Some(rack), ..new_asset(2) };
+    let identifiers = vec!["SN-0002-X".into()];
+    let form = bailee_core::demand::Scope { identifiers, ..Default::default() };
+    let wanted = house.hold(form, "letter");
+    let share = house.asset(share);
+    let whole = house.hold(on_assets(&[rack]), "letter");
+    house.silent_hold(on_assets(&[rack]), "letter");
+    let view = seen_by_owner(&house);
+    assert_eq!(view.holds_on(&house.state, share), [wanted, whole]);
+}
+
+#[test]
+fn a_copy_is_shown_where_a_hold_that_the_owner_knows_of_explains_it_and_once() {
+    let (mut house, [server, plain, _]) = with_drives();
+    let copies = |house: &House| seen_by_owner(house).copies;
+    house.snapshot(server);
+    let hold = house.hold(on_assets(&[server]), "letter");
+    let first = house.snapshot(server);
+    assert_eq!(copies(&house), [], "nothing that they know of asks for a copy");
+    house.yes(COUNSEL, Action::AllowCopy { hold, reason: because() });
+    assert_eq!(copies(&house), [first], "and one that is older than the hold is none of it");
+    let silent = house.silent_hold(on_assets(&[plain]), "letter");
+    house.yes(COUNSEL, Action::AllowCopy { hold: silent, reason: because() });
+    let second = house.snapshot(plain);
+    house.snapshot(server);
+    assert_eq!(copies(&house), [first], "the drive is in the first one, too");
+    let copy = house.state.snapshots.get(first).unwrap().asset;
+    assert_eq!(seen_by_owner(&house).holds_on(&house.state, copy), [hold]);
+    // Known once, it stays known: a copy does not vanish with its reason.
+    house.release(hold);
+    house.days(14);
+    let view = seen_by_owner(&house);
+    assert_eq!((&view.copies[..], &view.holds[..]), (&[first][..], &[][..]));
+    assert_eq!(view.holds_on(&house.state, copy), []);
+    house.yes(COUNSEL, Action::SetGag { hold: silent, until: None, reason: because() });
+    let of_server = SnapshotId(4);
+    assert_eq!(copies(&house), [first, second, of_server], "what it reached, and when");
+}
+
+/// What the owner sees of a house that goes its way, with a silent hold over `secret` and what the
+/// house does because of it, or without.
+fn life(secret: Option<bailee_core::demand::Scope>) -> Vec<String> {
+    let (mut house, [server, plain, _]) = with_drives();
+    let open = house.hold(on_assets(&[server]), "letter");
+    house.yes(COUNSEL, Action::AllowCopy { hold: open, reason: because() });
+    house.snapshot(server);
+    let mut views = Vec::new();
+    let mut look = |house: &House| {
+        let view = seen_by_owner(house);
+        let things = view.assets.iter().chain(&view.parts).copied();
+        let copies = view.copies.iter().map(|id| house.state.snapshots.get(*id).unwrap().asset);
+        let held = things.chain(copies).map(|asset| view.holds_on(&house.state, asset));
+        let held: Vec<_> = held.collect();
+        views.push(format!("{view:?} {held:?}"));
+    };
+    look(&house);
+    let hold = secret.map(|scope| house.silent_hold(scope, "letter"));
+    look(&house);
+    if let Some(hold) = hold {
+        house.snapshot(plain);
+        house.snapshot(server);
+        house.yes(COUNSEL, Action::AllowCopy { hold, reason: because() });
+    }
+    look(&house);
+    house.days(3);
+    look(&house);
+    if let Some(hold) = hold {
+        house.release(hold);
+    }
+    house.days(14);
+    look(&house);
+    views
+}
+
+#[test]
+fn a_silent_hold_on_a_part_or_on_a_copy_cannot_be_deduced() {
+    let without = life(None);
+    assert!(without[0].contains("copies: [SnapshotId(1)]"), "{}", without[0]);
+    let (server, plain, copy) = (AssetId(1), AssetId(2), AssetId(4));
+    for asset in [server, plain, copy] {
+        assert_eq!(life(Some(on_assets(&[asset]))), without, "{asset}");
+    }
+    assert_eq!(life(Some(on_accounts(&[MEGA]))), without);
+}

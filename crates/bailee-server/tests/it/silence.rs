@@ -8,18 +8,19 @@
 use std::collections::BTreeMap;
 use std::io::Cursor;
 
+use bailee_core::asset::AssetKind;
 use bailee_core::demand::Scope;
 use bailee_core::disposition::DispositionKind;
 use bailee_core::id::{AccountId, AssetId, EntityId, MatterId, NoticeId, PartyId};
 use bailee_core::party::Role;
-use bailee_core::{Action, By, Triage};
+use bailee_core::{Action, By, NewAsset, Triage};
 use bailee_ledger::zip::Archive;
 use bailee_server::House;
 use bailee_server::api::words::TokenScope;
 use bailee_server::intake::{self, Cover};
 use serde_json::json;
 
-use crate::common::{because, demand, drive, letter_with, on_disk, party, people, take, yes};
+use crate::common::{act, because, demand, drive, letter_with, on_disk, party, people, take, yes};
 use crate::http::{Served, token};
 
 /// A house of two owners, Otto's and Bea's drives, a matter over both, a silent order over one of
@@ -38,10 +39,24 @@ fn house(dir: &std::path::Path, secret: AccountId) -> (House, PartyId) {
         let drive = drive(n, vec![AccountId(n)], Vec::new());
         yes(&house, people.ada, Action::RegisterAsset(drive));
     }
+    for n in [1, 2] {
+        let volume = NewAsset {
+            kind: AssetKind::Volume,
+            label: format!("volume {n}"),
+            part_of: Some(AssetId(n)),
+            ..drive(n, Vec::new(), Vec::new())
+        };
+        yes(&house, people.ada, Action::RegisterAsset(volume));
+    }
     yes(&house, people.cora, Action::OpenMatter { title: "Requester against both".into() });
     let both = letter_with(1, "Keep everything of Otto store and Bea store.\r\n");
     let open = demand(take(&house, &both).unwrap()).0;
     let order = "From: authority@people.example\r\nSubject: order\r\n\r\nAs in the form.\r\n";
+    let hold = house.with_state(|s| s.demands.get(open).unwrap().hold).unwrap();
+    yes(&house, people.cora, Action::AllowCopy { hold, reason: because() });
+    for asset in [AssetId(1), AssetId(2)] {
+        copy(&house, asset);
+    }
     let cover = Cover {
         instrument: Some("epoc-pr".into()),
         silent: Some(true),
@@ -56,6 +71,14 @@ fn house(dir: &std::path::Path, secret: AccountId) -> (House, PartyId) {
         let decide = Action::DecideDemand { demand, triage, reason: because() };
         yes(&house, people.cora, decide);
     }
+    // Silent ones on a part and on a copy as well, and a copy that is taken because of them.
+    for asset in [AssetId(2 + secret.0), AssetId(4 + secret.0)] {
+        let scope = Scope { assets: vec![asset], ..Scope::default() };
+        let (instrument, reason) = ("epoc-pr".into(), because());
+        let (matter, silent) = (None, Some(true));
+        yes(&house, people.cora, Action::PlaceHold { scope, instrument, matter, silent, reason });
+    }
+    copy(&house, AssetId(2 + secret.0));
     for asset in [AssetId(1), AssetId(2)] {
         let (kind, assets) = (DispositionKind::Sanitize, vec![asset]);
         yes(
@@ -67,6 +90,23 @@ fn house(dir: &std::path::Path, secret: AccountId) -> (House, PartyId) {
     assert!(house.settle().is_empty());
     let otto = house.with_state(|s| s.party_at("otto@people.example")).unwrap().unwrap();
     (house, otto)
+}
+
+/// A verified copy, as the vault states it.
+fn copy(house: &House, source: AssetId) {
+    let (snapshot, taken) =
+        house.with_state(|s| (s.snapshots.next(), s.now(house.clock().now()))).unwrap();
+    let record = Action::RecordSnapshot {
+        source,
+        root: [snapshot.0 as u8; 32],
+        vault_id: format!("v{}", snapshot.0),
+        bytes: 4096,
+        unreadable: 0,
+        changed: 0,
+        taken,
+    };
+    act(house, By::System, record).unwrap();
+    act(house, By::System, Action::VerifySnapshot { snapshot, intact: true }).unwrap();
 }
 
 /// An answer without places in the log: the service's own clocks and post write between two
@@ -154,6 +194,12 @@ fn an_owner_gets_the_same_bytes_with_and_without_a_silent_hold() {
     }
     assert_eq!(with.len(), without.len());
     assert!(with.len() > 40, "{:?}", with.keys());
-    assert!(with["/v1/mine"].contains("A-1") && !with["/v1/mine"].contains("H-2"), "{with:?}");
+    let mine = &with["/v1/mine"];
+    for told in ["A-1", "A-3", "S-1", "H-1", "\"held\":true"] {
+        assert!(mine.contains(told), "{told}: {mine}");
+    }
+    for silent in ["H-2", "H-3", "H-4", "S-2", "S-3"] {
+        assert!(!mine.contains(silent), "{silent}: {mine}");
+    }
     assert_eq!(with.keys().filter(|what| what.starts_with("letter")).count(), 1);
 }

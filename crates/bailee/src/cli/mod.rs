@@ -170,6 +170,17 @@ pub(crate) enum Command {
         after_long_help = "EXAMPLE\n  bailee access request A-1 --owner P-4 --note 'My files'"
     )]
     Access(Late<access::AccessVerb>),
+    /// What a data owner, or who takes custody over, may see: its own
+    #[command(
+        long_about = "Shows what is the speaker's own: accounts, assets with their parts and \
+                      preserved copies, the holds that it may know of, its notices, and what it \
+                      is to take over with every hold to accept. `held` speaks of those holds \
+                      only; of a silent one there is no trace. With --server it is what the \
+                      token's party sees (`GET /v1/mine`); staff sees what an owner sees with \
+                      --as P-4 on the directory.",
+        after_long_help = "EXAMPLE\n  bailee --as P-4 mine"
+    )]
+    Mine,
     /// What a human has to do
     #[command(subcommand, after_long_help = "EXAMPLE\n  bailee duty list")]
     Duty(Late<rule::DutyVerb>),

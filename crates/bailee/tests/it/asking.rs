@@ -393,6 +393,39 @@ fn the_note_of_a_call_is_read_whole_and_freezes_what_it_names() {
 }
 
 #[test]
+fn an_owner_sees_its_own_with_parts_and_copies_here_and_through_a_server() {
+    let room = Room::with_house();
+    room.furnish();
+    let drive = ["asset", "add", "disk-1", "--kind", "drive", "--part-of", "A-1"];
+    room.run_as("P-2", &drive).ok();
+    let data = room.file("data.txt", b"photographs");
+    let place = ["hold", "place", "--asset", "A-1", "--instrument", "letter", "--note", "asked"];
+    room.run_as("P-1", &place).ok();
+    room.run_as("P-1", &["hold", "allow-copy", "H-1", "--note", "an image will do"]).ok();
+    room.run_as("P-2", &["preserve", "A-1", text(&data)]).ok();
+    let nobody = room.run(&["mine"]);
+    assert!(nobody.code == 2 && nobody.err.contains("--as P-4"), "{nobody:?}");
+    let owner = room.run(&["--json", "account", "show", "AC-1"]).json()["owner"].clone();
+    let owner = owner.as_str().unwrap();
+    let mine = room.run_as(owner, &["--json", "mine"]).json();
+    assert_eq!(mine["parts"][0]["part_of"], "A-1");
+    assert_eq!(
+        (&mine["parts"][0]["held"], &mine["assets"][0]["held"]),
+        (&true.into(), &true.into())
+    );
+    assert_eq!(
+        (&mine["copies"][0]["id"], &mine["copies"][0]["copy_of"]),
+        (&"S-1".into(), &"A-1".into())
+    );
+    let told = room.run_as(owner, &["mine"]).ok();
+    assert!(told.contains("disk-1") && told.contains("S-1"), "{told}");
+    let reader = token(&room, owner, "reader");
+    let server = Server::start(&room);
+    let there = server.run(&reader, &["--json", "mine"]).json();
+    assert_eq!(there, mine);
+}
+
+#[test]
 fn how_a_demand_came_is_corrected_and_shown_with_what_was_typed_first() {
     let room = Room::with_house();
     let letter = room.file("letter.eml", LETTER.as_bytes());

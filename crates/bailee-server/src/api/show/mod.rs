@@ -12,6 +12,7 @@ mod engine;
 mod house;
 mod keep;
 mod let_go;
+mod owned;
 mod registry;
 
 use std::fmt::Display;
@@ -127,7 +128,9 @@ pub fn gate(house: &House, asset: &str, verb: words::Verb) -> Result<Value, Prob
     }))
 }
 
-/// What a data owner may see: its accounts, assets, the holds it may know of, its notices.
+/// What a data owner may see: its accounts, assets with their parts and preserved copies, the holds
+/// it may know of, its notices. `held` speaks of those holds only: without one it is `false`, also
+/// where a silent one is.
 ///
 /// # Errors
 /// `not_found` if there is no such party.
@@ -135,15 +138,13 @@ pub fn mine(house: &House, party: PartyId) -> Result<Value, Problem> {
     house.with_state(|s| {
         let found = s.parties.get(party).ok_or_else(|| Problem::not_found(party.to_string()))?;
         let view = view::owner(s, party);
-        let assets = view.assets.iter().filter_map(|id| Some((*id, s.assets.get(*id)?)));
-        let assets = assets.map(|(id, asset)| {
-            json!({ "id": id.to_string(), "label": asset.label, "fate": keep::fate(&asset.fate) })
-        });
         Ok(json!({
             "party": party.to_string(),
             "name": found.name(),
             "accounts": ids(&view.accounts),
-            "assets": assets.collect::<Vec<_>>(),
+            "assets": owned::assets(s, &view, &view.assets),
+            "parts": owned::assets(s, &view, &view.parts),
+            "copies": owned::copies(s, &view),
             "holds": ids(&view.holds),
             "notices": ids(&view.notices),
             "transfers": let_go::coming_to(s, party),

@@ -23,17 +23,20 @@ impl Player {
                 let expected = json!({
                     "accounts": texts(view.accounts.iter().map(ToString::to_string).collect()),
                     "assets": texts(view.assets.iter().map(ToString::to_string).collect()),
+                    "parts": texts(view.parts.iter().map(ToString::to_string).collect()),
+                    "copies": texts(view.copies.iter().map(ToString::to_string).collect()),
                     "holds": texts(view.holds.iter().map(ToString::to_string).collect()),
                     "notices": texts(view.notices.iter().map(ToString::to_string).collect()),
                 });
                 let token = self.token(*owner, TokenScope::Reader);
                 let got = self.door.get("/v1/mine", &token).json();
-                let ids = |asset: &Value| asset["id"].clone();
-                let assets: Vec<Value> =
-                    got["assets"].as_array().unwrap().iter().map(ids).collect();
+                let id = |thing: &Value| thing["id"].clone();
+                let ids = |list: &str| -> Vec<Value> {
+                    got[list].as_array().unwrap().iter().map(id).collect()
+                };
                 let got = json!({
-                    "accounts": got["accounts"], "assets": assets,
-                    "holds": got["holds"], "notices": got["notices"],
+                    "accounts": got["accounts"], "assets": ids("assets"), "parts": ids("parts"),
+                    "copies": ids("copies"), "holds": got["holds"], "notices": got["notices"],
                 });
                 return same(&expected, &got);
             }
