@@ -1,18 +1,18 @@
 #!/usr/bin/env python3
 """Reads archive volumes of Bailee with their key file alone (docs/vault-format.md, section 8).
 
-    read-volumes.py KEYFILE --to DIRECTORY VOLUME...    restores into a new or empty directory
-    read-volumes.py KEYFILE --tar VOLUME... | tar -tv   the archive, up to the first gap
+    read-volumes.py KEYFILE [--set SET] --to DIRECTORY VOLUME...   into a new or empty directory
+    read-volumes.py KEYFILE [--set SET] --tar VOLUME... | tar -tv  the archive, up to the first gap
 
 Volumes may be given in any order and under any names; of two copies each frame is read from
-whichever has it. What is wrong is said on standard error, volume by volume; what is whole is
-restored all the same, a file that is not is removed and named, and so is what was never read of one
-when it was kept (--tar leaves that in the archive's records). Exit code 0: all is there and
-authentic. 1: something is not. 2: usage. Needs Python 3.9 and `cryptography`, nothing of Bailee.
+whichever has it. Of several sets the one that is whole is read, or SET; what a killed export left
+is named. What is wrong is said on standard error, volume by volume; what is whole is restored all
+the same, a file that is not is removed and named, and so is what was never read of one when it was
+kept (--tar leaves that in the archive's records). Exit code 0: all is there and authentic. 1:
+something is not. 2: usage, or SET has to be said. Needs Python 3.9, `cryptography`, and no Bailee.
 """
 import hashlib, os, struct, sys, tarfile
 from decimal import Decimal
-
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -21,10 +21,15 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 FIXED, TAG, ENDING, END_FRAME, NONE_STARTS = 88, 16, 25, 2**64 - 1, 2**32 - 1
 problems, only_root = [], {"owners": 0, "attributes": 0}
 
+def note(text):
+    print(text.encode("utf-8", "backslashreplace").decode(), file=sys.stderr)
 
 def problem(text):
-    problems.append(print(text.encode("utf-8", "backslashreplace").decode(), file=sys.stderr))
+    problems.append(note(text))
 
+def need(good, why, kind=ValueError):
+    if not good:
+        raise kind(why)
 
 def attempt(what, act, *arguments, kind=None, **named):  # what it gives; if it fails, that is said
     try:
@@ -34,60 +39,50 @@ def attempt(what, act, *arguments, kind=None, **named):  # what it gives; if it 
             return problem(f"{what}: {why}")
         only_root[kind] += 1  # so it is of each thing that somebody else restores
 
-
 def hkdf(key, salt, info, length):
     return HKDF(algorithm=SHA256(), length=length, salt=salt, info=info).derive(key)
 
-
 def read_key(path):
     text = open(path, "rb").read(128)
-    if len(text) != 65 or text[64:] != b"\n" or text[:64].strip(b"0123456789abcdef"):
-        sys.exit(f"{path}: it is not 64 hexadecimal digits and a newline")
+    digits = text[64:] == b"\n" and not text[:64].strip(b"0123456789abcdef")
+    need(digits, f"{path}: it is not 64 hexadecimal digits and a newline", SystemExit)
     return bytes.fromhex(text[:64].decode())
-
 
 class Volume:
     def __init__(self, path, key):
         self.path, self.file, self.copies = path, open(path, "rb"), [self]
         self.size = os.fstat(self.file.fileno()).st_size
         fixed = self.take(0, FIXED)
-        if len(fixed) < FIXED or fixed[:8] != b"BAILVOL1":
-            raise ValueError("it does not start as an archive volume")
+        need(b"BAILVOL1".startswith(fixed[:8]), "it does not start as an archive volume")
+        need(len(fixed) == FIXED, "it ends within its header", EOFError)
         (version, origin, described, self.set, self.ordinal, self.frame, key_id, salt) = (
             struct.unpack(">HHI16sII16s32s", fixed[8:]))
-        if version != 1:
-            raise ValueError(f"its format version is {version}, this program reads 1")
-        if key_id != hkdf(key, b"", b"bailee/vault/v1 kek id", 32)[:16]:
-            raise ValueError("it was sealed with another key: give that one")
-        if origin > 256 or described > 1 << 20 or not 8 <= self.frame <= 1 << 18:
-            raise ValueError("a length in its header cannot be")
+        need(version == 1, f"its format version is {version}, this program reads 1")
+        need(key_id == hkdf(key, b"", b"bailee/vault/v1 kek id", 32)[:16], "another key sealed it")
+        need(origin <= 256 and described <= 1 << 20 and 8 <= self.frame <= 1 << 18, "bad lengths")
+        need(self.size >= FIXED + origin + 32, "it ends within its header", EOFError)
         self.head = fixed + self.take(FIXED, origin)
         keys = hkdf(key, salt, b"bailee/volume/v1" + self.head, 64)
-        if self.take(len(self.head), 32) != keys[32:]:
-            raise ValueError("its header is damaged")
+        need(self.take(len(self.head), 32) == keys[32:], "its header is damaged")
         self.cipher, first, described = AESGCM(keys[:32]), len(self.head) + 32, described + TAG
         self.description, self.data = self.open_frame(0, first, described), first + described
         at = max(self.data, self.size - ENDING - TAG)
         end = struct.unpack(">BQQQ", self.open_frame(END_FRAME, at, ENDING + TAG) or bytes(ENDING))
         whole = end[2] and end[3] == -(-(at - self.data) // (self.frame + TAG))
-        self.ending = end if whole else problem(f"{self.path}: it is cut off")
+        self.ending = end if whole else None
 
     def take(self, at, count):  # fewer at the end; none if the medium does not give them
-        taken = b""
         try:
-            while part := os.pread(self.file.fileno(), count - len(taken), at + len(taken)):
-                taken += part
-            return taken
+            self.file.seek(at)
+            return self.file.read(count)
         except OSError as why:
             return problem(f"{self.path}: bytes {at}..{at + count}: {why.strerror}") or b""
 
-    def open_frame(self, number, at, count):
+    def open_frame(self, n, at, count):  # None if it is damaged
         try:
-            sealed = self.take(at, count)
-            return self.cipher.decrypt(struct.pack(">IQ", 0, number), sealed, None)
+            return self.cipher.decrypt(struct.pack(">IQ", 0, n), self.take(at, count), None)
         except (InvalidTag, ValueError):
-            end = number == END_FRAME
-            return problem(f"{self.path}: {'its end' if end else f'frame {number}'} is damaged")
+            return 0 < n < END_FRAME and problem(f"{self.path}: frame {n} is damaged") or None
 
     def frames(self):  # plain bytes of each data frame, of whichever copy has it; None if none does
         end, step = self.size - ENDING - TAG, self.frame + TAG
@@ -95,27 +90,40 @@ class Volume:
             opened = (copy.open_frame(number, at, min(step, end - at)) for copy in self.copies)
             yield next((plain for plain in opened if plain and len(plain) > 4), None)
 
-
-def collect(paths, key):  # the volumes of the set that most files belong to, by ordinal
-    opened = list(filter(None, (attempt(path, Volume, path, key) for path in paths)))
-    sets, result = [volume.set for volume in opened], {}
-    main = max(sorted(set(sets)), key=sets.count, default=None)
+def collect(paths, key, wanted):  # the volumes of one set, by ordinal
+    opened, sets, stubs = [], {}, []
+    for path in paths:
+        try:
+            opened.append(Volume(path, key))
+        except (OSError, ValueError, EOFError) as why:
+            (stubs.append if isinstance(why, EOFError) else problem)(f"{path}: {why}")
     for volume in sorted(opened, key=lambda v: (v.ending is None, v.description is None)):
-        if volume.set != main:
-            problem(f"{volume.path}: it belongs to set {volume.set.hex()}")
-        elif (first := result.setdefault(volume.ordinal, volume)) is not volume:
-            problem(f"{volume.path}: volume {volume.ordinal} was given already")
-            if volume.head == first.head:
-                first.copies.append(volume)
-                first.description = first.description or volume.description
-    return result
-
+        sets.setdefault(volume.set.hex(), {}).setdefault(volume.ordinal, []).append(volume)
+    ended = [one for one, v in sets.items() if (end := v[max(v)][0].ending) and end[0] == 1]
+    left = [one for one, v in sets.items() if one not in ended and len(v) == max(v)]
+    whole = [one for one in ended if len(sets[one]) == max(sets[one])]
+    main = [wanted] if wanted else whole if len(sets) > 1 else [*sets]
+    if len(main) > 1 or (wanted or sets) and not (main and main[0] in sets):
+        said = (f"{one} (volumes: {len(sets[one])}{', whole' * (one in whole)})" for one in sets)
+        sys.exit(note(f"which set is meant? There is {', '.join(sorted(said))}") or 2)
+    for volume in (volume for volume in opened if volume.set.hex() not in main):
+        said = f"{volume.path}: it belongs to set {volume.set.hex()}"
+        note(f"{said}: not read") if wanted or volume.set.hex() in left else problem(said)
+    [*map(note if set(main) & set(whole) else problem, stubs)]
+    for ordinal, (first, *more) in (volumes := sets[main[0]] if main else {}).items():
+        for volume in more:
+            problem(f"{volume.path}: volume {ordinal} was given already")
+        first.copies += [volume for volume in more if volume.head == first.head]
+        first.ending or problem(f"{first.path}: it is cut off")
+        first.description or problem(f"{first.path}: frame 0 is damaged")
+    return {ordinal: copies[0] for ordinal, copies in volumes.items()}
 
 def pieces(volumes):  # the archive: (bytes, where a member starts in it or None), None for a gap
     expected, position = 1, 0
     for ordinal in sorted(volumes):
         volume = volumes[ordinal]
-        start = struct.unpack(">Q", volume.description[:8])[0] if volume.description else None
+        said = next((copy.description for copy in volume.copies if copy.description), None)
+        start = struct.unpack(">Q", said[:8])[0] if said else None
         if expected != ordinal:
             more = f", and all up to {ordinal - 1}" * (ordinal - expected > 1)
             problem(f"volume {expected} of the set is missing{more}")
@@ -132,12 +140,10 @@ def pieces(volumes):  # the archive: (bytes, where a member starts in it or None
         problem(f"volume {expected} of the set is missing, or whatever follows")
         yield None
 
-
 class Restorer:  # one member after the other, after a gap from where the next one starts
     def __init__(self, source, to):
         os.makedirs(to, exist_ok=True)
-        if os.listdir(to):
-            sys.exit(f"{to}: it is not empty: name a new or empty directory")
+        need(not os.listdir(to), f"{to}: it is not empty: name a new directory", SystemExit)
         self.to, self.made, self.directories = os.fsencode(to), {os.fsencode(to)}, []
         self.source, self.piece, self.start, self.at, self.gap = source, b"", None, 0, False
 
@@ -146,9 +152,8 @@ class Restorer:  # one member after the other, after a gap from where the next o
             try:
                 while (member := self.next()) is not None:
                     attempt(os.fsdecode(member.name), self.member, member)
-            except (tarfile.TarError, ValueError, ArithmeticError) as why:
-                if not self.gap:  # what that takes was named
-                    problem(f"up to where the next member starts nothing is restored: {why}")
+            except (tarfile.TarError, ValueError, ArithmeticError) as e:  # a gap was named
+                self.gap or problem(f"up to where the next member starts nothing is restored: {e}")
         for path, member in reversed(self.directories):
             self.attributes(path, member)
 
@@ -188,9 +193,8 @@ class Restorer:  # one member after the other, after a gap from where the next o
                 key, _, records[key] = data[start:end - 1].partition(b"=")
                 at = max(end, start)
         else:
-            if records or len(block + self.read(512)) < 1024 or self.read(1):
-                raise ValueError("it has no end, or something follows it")
-            return None
+            whole = not records and len(block + self.read(512)) == 1024 and not self.read(1)
+            return need(whole, "it has no end, or something follows it")
         name = records.get(b"path", member.name.encode("latin-1"))
         member.name, member.pax_headers = records.get(b"GNU.sparse.name", name), records
         member.linkname = records.get(b"linkpath", member.linkname.encode("latin-1"))
@@ -202,8 +206,7 @@ class Restorer:  # one member after the other, after a gap from where the next o
 
     def place(self, name):  # below directories that were made here, for links may lead away
         parts, path = [part for part in name.split(b"/") if part not in (b"", b".")], self.to
-        if name[:1] == b"/" or b".." in parts or b"\0" in name:
-            raise ValueError("it would leave the directory")
+        need(name[:1] != b"/" and b".." not in parts and b"\0" not in name, "it would lead away")
         for part in parts:
             if path not in self.made:
                 os.mkdir(path, 0o700)
@@ -218,14 +221,13 @@ class Restorer:  # one member after the other, after a gap from where the next o
             return self.directories.append((path, member))
         if member.islnk():
             return os.link(self.place(member.linkname), path, follow_symlinks=False)
-        if member.isreg() and not self.content(member, path):
-            return None
+        whole = not member.isreg() or self.content(member, path)
         if member.issym():
             os.symlink(member.linkname, path)
         elif not member.isreg():
             kind = {b"3": 0o020000, b"4": 0o060000, b"6": 0o010000}[member.type]
             os.mknod(path, kind | 0o600, os.makedev(member.devmajor, member.devminor))
-        return self.attributes(path, member)
+        return whole and self.attributes(path, member)
 
     def content(self, member, path):  # zeros as holes; False, and no file, if it is not whole
         done, digest, numbers, rest = 0, hashlib.sha256(), [1, 0, member.size], b""
@@ -237,7 +239,7 @@ class Restorer:  # one member after the other, after a gap from where the next o
                 numbers += map(int, lines)
         said = member.pax_headers.get(b"comment", b"").decode(errors="replace")
         if (check := said.startswith("SHA-256 ")) and size - self.left > 1 << 32:  # takes long
-            check = print(f"{path!a}: over 4 GiB of holes: SHA-256 not compared", file=sys.stderr)
+            check = note(f"{path!a}: over 4 GiB of holes: SHA-256 not compared")
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
             for offset, left in zip(numbers[1::2], numbers[2::2]):
                 while check and done < offset:
@@ -257,7 +259,7 @@ class Restorer:  # one member after the other, after a gap from where the next o
         if never := member.pax_headers.get(b"BAILEE.unreadable", b"").decode(errors="replace"):
             problem(f"{os.fsdecode(member.name)}: never read, zeros (offset,length): {never}")
         if b"BAILEE.changed" in member.pax_headers:
-            print(f"{path!a}: it changed while it was preserved", file=sys.stderr)
+            note(f"{path!a}: it changed while it was preserved")
         return True
 
     def attributes(self, path, member):
@@ -266,8 +268,7 @@ class Restorer:  # one member after the other, after a gap from where the next o
         attempt(what + "owner", os.lchown, path, *owner, kind="owners")
         if not member.issym():
             if mode & 0o6000 and os.lstat(path)[4:6] != owner:
-                mode &= 0o1777
-                print(f"{path!a}: no set-id bits: they would mean another owner", file=sys.stderr)
+                mode = note(f"{path!a}: no set-id bits: their owner is another") or mode & 0o1777
             attempt(what + "mode", os.chmod, path, mode)
         for key, value in member.pax_headers.items():
             if key.startswith(b"SCHILY.xattr."):
@@ -280,19 +281,19 @@ class Restorer:  # one member after the other, after a gap from where the next o
                 problem(f"{os.path.join(os.fsdecode(member.name), name)}: never read: {why}")
         attempt(what + "times", os.utime, path, ns=(time, time), follow_symlinks=False)
 
-
 def main(arguments):
-    if len(arguments) < 3 or arguments[1] not in ("--tar", "--to"):
-        sys.exit(print(__doc__, file=sys.stderr) or 2)
-    key, restoring = read_key(arguments[0]), arguments[1] == "--to"
-    source = pieces(collect(arguments[2 + restoring:], key))
+    keyfile, wanted = arguments[:1], arguments[2] if arguments[1:2] == ["--set"] else None
+    how, *rest = arguments[3 if wanted else 1:] or [None]
+    restoring = how == "--to"
+    if how not in ("--tar", "--to") or len(rest) <= restoring:
+        sys.exit(note(__doc__) or 2)
+    source = pieces(collect(rest[restoring:], read_key(*keyfile), wanted))
     if restoring:
-        Restorer(source, arguments[2]).run()
-        return any(only_root.values()) and print("only root may set", only_root, file=sys.stderr)
+        Restorer(source, rest[0]).run()
+        return any(only_root.values()) and note(f"only root may set {only_root}")
     while (piece := next(source, None)) is not None:
         sys.stdout.buffer.write(piece[0])
     return any(False for _ in source)  # says what else is wrong
-
 
 if __name__ == "__main__":
     main(sys.argv[1:])

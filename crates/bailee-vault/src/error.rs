@@ -240,6 +240,20 @@ pub enum VaultError {
         /// What is wrong and what to do.
         detail: String,
     },
+    /// Archive volumes of several sets were given, and none of them is meant for sure.
+    #[error(
+        "{}: there is {}",
+        wanted.as_ref().map_or("volumes of several sets were given".to_owned(), |set| {
+            format!("no volume of set {set} was given")
+        }),
+        if there.is_empty() { "none".to_owned() } else { there.join(", ") }
+    )]
+    WhichSet {
+        /// The set that was asked for.
+        wanted: Option<String>,
+        /// The sets there are, with how many volumes of each there are, and whether it is whole.
+        there: Vec<String>,
+    },
     /// A tar archive is not whole, or has what cannot be kept as it means it.
     #[error("archive {name}: at byte {at}: {detail}; no snapshot was recorded")]
     Archive {

@@ -88,6 +88,6 @@ pub use transfer::{Plain, PlainWriter};
 pub use vault::Vault;
 pub use verify::{Problem, ScrubReport, VerifyReport, scrub_packs};
 pub use volume::{
-    Given, SetId, SetReport, VolumeFacts, VolumeProblem, VolumesReport, check_volumes,
-    read_volumes, restore_volumes,
+    Given, Ignored, SetId, SetReport, Shelf, VolumeFacts, VolumeProblem, VolumesReport,
+    check_volumes, read_volumes, restore_volumes,
 };

@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use bailee_server::api::kept;
 use bailee_server::keeping::KeepError;
 use bailee_server::vault::{
-    Given, Kek, Pattern, Problem, VaultError, VolumeFacts, VolumeProblem, check_volumes,
-    restore_volumes,
+    Given, Ignored, Kek, Pattern, Problem, SetId, Shelf, VaultError, VolumeFacts, VolumeProblem,
+    check_volumes, restore_volumes,
 };
 use bailee_server::volumes::{differences, logged};
 use serde_json::{Value, json};
@@ -40,7 +40,8 @@ fn check(args: &CheckArgs, reach: &Reach, style: Style) -> Result<(), Trouble> {
     let paths = find(&args.paths)?;
     let key = args.key.as_deref().map(key).transpose()?;
     let mut bar = Bar::new();
-    let given = check_volumes(&paths, key.as_ref(), &mut bar).map_err(trouble)?;
+    let shelf = Shelf { paths: &paths, set: set(args.set.as_deref())? };
+    let given = check_volumes(shelf, key.as_ref(), &mut bar).map_err(trouble)?;
     drop(bar);
     let mut value = told(&given);
     value["authentic"] = json!(key.is_some() && given.volumes.problems.is_empty());
@@ -81,7 +82,8 @@ fn restore(args: &RestoreArgs, style: Style) -> Result<(), Trouble> {
     let (paths, key) = (find(&args.paths)?, key(&args.key)?);
     let mut bar = Bar::new();
     let to = (&*args.into, only.as_ref());
-    let given = restore_volumes(&paths, &key, to, &mut bar).map_err(trouble)?;
+    let shelf = Shelf { paths: &paths, set: set(args.set.as_deref())? };
+    let given = restore_volumes(shelf, &key, to, &mut bar).map_err(trouble)?;
     drop(bar);
     if given.is_complete() {
         matched(args.only.as_deref(), &args.into)?;
@@ -98,6 +100,12 @@ fn done(given: &Given) -> Result<(), Trouble> {
 
 fn trouble(e: VaultError) -> Trouble {
     KeepError::from(e).into()
+}
+
+fn set(text: Option<&str>) -> Result<Option<SetId>, Trouble> {
+    let change = "write it as `volumes check` and the names of its files have it";
+    let told = |e: VaultError| Trouble::usage("--set", e, change);
+    text.map(|text| text.parse().map_err(told)).transpose()
 }
 
 fn key(path: &Path) -> Result<Kek, Trouble> {
@@ -156,10 +164,16 @@ fn told(given: &Given) -> Value {
         "never_read": given.never_read,
         "unreadable": given.unreadable,
         "problems": report.problems.iter().map(one).collect::<Vec<_>>(),
+        "ignored": report.ignored.iter().map(ignored).collect::<Vec<_>>(),
         "damaged": problems(&given.damaged),
         "not_restored": problems(&given.not_restored),
         "by_frames": given.by_frames,
     })
+}
+
+fn ignored(one: &Ignored) -> Value {
+    let set = one.set.map(|set| set.to_string());
+    json!({ "set": set, "volumes": one.volumes, "what": one.what })
 }
 
 fn problems(all: &[Problem]) -> Value {

@@ -25,6 +25,7 @@ fn answer(error: &VaultError) -> (u16, &'static str) {
         | VaultError::UnknownSnapshot { .. }
         | VaultError::UnknownPath { .. } => (404, Code::NotFound.as_str()),
         VaultError::Occupied { .. } | VaultError::CutOff { .. } => (400, "not_an_empty_directory"),
+        VaultError::WhichSet { .. } => (400, "which_set"),
         VaultError::Destination { .. } => (500, "io_failed"),
         VaultError::BadName { .. }
         | VaultError::BadRange { .. }
@@ -77,6 +78,9 @@ fn next(error: &VaultError) -> &'static str {
         }
         VaultError::Archive { detail, .. } if detail.contains("compressed") => COMPRESSED,
         VaultError::Archive { .. } => "make the archive again, and preserve that; nothing is kept",
+        VaultError::WhichSet { .. } => {
+            "`--set` and the set's 32 digits read that one and leave the others"
+        }
         VaultError::Volume { .. } => {
             "name all volumes of the set, and the key they were sealed with"
         }
@@ -101,6 +105,7 @@ fn whose(error: &VaultError) -> &'static str {
     match error {
         VaultError::CutOff { .. } => "the destination",
         VaultError::Destination { .. } => "this machine",
+        VaultError::WhichSet { .. } => "the volumes",
         _ => "the vault",
     }
 }

@@ -5,8 +5,11 @@
 //! out is what went in, by SHA-256 of each volume and by number of members, files, bytes, and bytes
 //! that were never read.
 
+use std::path::PathBuf;
+
 use super::give::Giver;
 use super::read::{Place, verify};
+use super::shelf::Shelf;
 use super::{VolumeFacts, VolumesReport};
 use crate::error::VaultError;
 use crate::export::ExportReport;
@@ -28,8 +31,8 @@ pub(super) fn difference(
     let (read, found) = (std::mem::take(&mut giver.read), giver.members);
     let given = giver.finish()?;
     if read != written {
-        let paths: Vec<_> = places.into_iter().map(|place| place.path).collect();
-        let (report, _) = verify(&paths, key, &mut ())?;
+        let paths: Vec<PathBuf> = places.into_iter().map(|place| place.path).collect();
+        let (report, _) = verify(Shelf::from(&paths), key, &mut ())?;
         let what = report.problems.first().map_or_else(
             || "it has another SHA-256: use another medium".to_owned(),
             ToString::to_string,

@@ -27,6 +27,7 @@ pub use given::Given;
 use super::content::Content;
 use super::inspect::inspect;
 use super::read::{Place, verify};
+use super::shelf::{Shelf, select};
 use super::stream::{Loss, Stream};
 use super::{VolumeFacts, VolumeProblem, VolumesReport};
 use crate::error::VaultError;
@@ -42,16 +43,17 @@ use crate::verify::Problem;
 /// Reads volumes and everything in them. Without a key: their headers and each file's SHA-256.
 ///
 /// # Errors
-/// A path that leads to nothing. All else is in the report.
-pub fn check_volumes(
-    paths: &[PathBuf],
+/// A path that leads to nothing; [`VaultError::WhichSet`]. All else is in the report.
+pub fn check_volumes<'a>(
+    shelf: impl Into<Shelf<'a>>,
     key: Option<&Kek>,
     progress: &mut dyn Progress,
 ) -> Result<Given, VaultError> {
+    let shelf = shelf.into();
     let Some(key) = key else {
-        return Ok(Given { volumes: inspect(paths, progress)?, ..Given::default() });
+        return Ok(Given { volumes: inspect(shelf, progress)?, ..Given::default() });
     };
-    let (volumes, places) = verify(paths, key, progress)?;
+    let (volumes, places) = verify(shelf, key, progress)?;
     let mut giver = Giver::new(volumes, None, progress);
     giver.run(&places, key, &|path| Some(path.to_vec()))?;
     giver.finish()
@@ -61,15 +63,18 @@ pub fn check_volumes(
 /// snapshot is in a directory of its name; patterns are relative to that.
 ///
 /// # Errors
-/// [`VaultError::Destination`]; a path that leads to nothing. What is damaged is in the report.
-pub fn restore_volumes(
-    paths: &[PathBuf],
+/// [`VaultError::Destination`]; a path that leads to nothing; [`VaultError::WhichSet`]. What is
+/// damaged is in the report.
+pub fn restore_volumes<'a>(
+    shelf: impl Into<Shelf<'a>>,
     key: &Kek,
     (into, only): (&Path, Option<&Pattern>),
     progress: &mut dyn Progress,
 ) -> Result<Given, VaultError> {
+    let shelf = shelf.into();
+    select(shelf, Some(key))?; // before anything is made
     let mut target = Target::open(into)?;
-    let (volumes, places) = verify(paths, key, progress)?;
+    let (volumes, places) = verify(shelf, key, progress)?;
     target.mark(&|_| false)?;
     let mut giver = Giver::new(volumes, Some(target), progress);
     giver.run(&places, key, &|path| {

@@ -7,7 +7,8 @@
 use std::path::{Path, PathBuf};
 
 use super::layout::{END, Head};
-use super::read::{Tape, missing, most_frequent, sort, total};
+use super::read::{Tape, missing, only, sort, total};
+use super::shelf::{Selected, Shelf, select};
 use super::{SetId, VolumeFacts, VolumeProblem, VolumesReport};
 use crate::error::VaultError;
 use crate::preserve::Progress;
@@ -28,19 +29,20 @@ struct Seen {
 
 /// Reads volumes without their key.
 pub(super) fn inspect(
-    paths: &[PathBuf],
+    shelf: Shelf<'_>,
     progress: &mut dyn Progress,
 ) -> Result<VolumesReport, VaultError> {
+    let Selected { set, paths, ignored } = select(shelf, None)?;
     let (mut problems, mut opened, mut done) = (Vec::new(), Vec::new(), 0);
-    progress.begin("reading volumes", total(paths));
-    for path in paths {
+    progress.begin("reading volumes", total(&paths));
+    for path in &paths {
         let mut count = |bytes| {
             done += bytes;
             progress.advance(0, done);
         };
         opened.extend(look(path, &mut problems, &mut count)?);
     }
-    let set = most_frequent(opened.iter().map(|seen: &Seen| seen.head.set));
+    let set = set.or_else(|| only(opened.iter().map(|seen: &Seen| seen.head.set)));
     let volumes = sort(opened, set, |seen| (&seen.head, &seen.path, seen.whole), &mut problems);
     let mut next = 1;
     for ordinal in volumes.keys() {
@@ -50,7 +52,7 @@ pub(super) fn inspect(
     let origin = volumes.values().next().map(|seen| seen.head.origin.clone()).unwrap_or_default();
     let volumes = volumes.into_values().filter_map(|seen| seen.facts).collect();
     let set = set.map(SetId);
-    Ok(VolumesReport { set, origin, volumes, problems, ..VolumesReport::default() })
+    Ok(VolumesReport { set, origin, volumes, problems, ignored, ..VolumesReport::default() })
 }
 
 /// Reads one volume from start to end, past what the medium does not give.
@@ -61,7 +63,8 @@ fn look(
 ) -> Result<Option<Seen>, VaultError> {
     let before = problems.len();
     let Some(mut tape) = Tape::find(path, problems)? else { return Ok(None) };
-    let (volume, mut parsed, mut buffer) = (path.to_path_buf(), None, Vec::new());
+    let (volume, mut buffer) = (path.to_path_buf(), Vec::new());
+    let (mut parsed, mut begun) = (None, tape.size == 0);
     while tape.left > 0 {
         let start = tape.size - tape.left;
         let taken = tape.take(if start == 0 { Head::MOST } else { STEP }, &mut buffer);
@@ -71,17 +74,18 @@ fn look(
             let (volume, why) = (volume.clone(), e.to_string());
             problems.push(VolumeProblem::Unreadable { volume, start, end, why });
         } else if start == 0 {
+            begun = Head::is_begun(&buffer);
             parsed = Some(Head::parse(&buffer));
         }
     }
     let (head, _, len) = match parsed {
         Some(Ok(parsed)) => parsed,
-        Some(Err(why)) => {
-            problems.push(VolumeProblem::NotAVolume { volume, why });
+        Some(Err(_)) | None if begun => {
+            problems.push(VolumeProblem::Stub { volume });
             return Ok(None);
         }
-        None if tape.size == 0 => {
-            problems.push(VolumeProblem::NotAVolume { volume, why: "it is empty" });
+        Some(Err(why)) => {
+            problems.push(VolumeProblem::NotAVolume { volume, why });
             return Ok(None);
         }
         None => return Ok(None), // its start could not be read, which was said

@@ -91,6 +91,14 @@ impl Head {
         Ok((Self { set, ordinal, frame, key, salt, description, origin }, commitment, len))
     }
 
+    /// Whether these bytes are all of a file, and it ends before header and commitment do.
+    pub(super) fn is_begun(all: &[u8]) -> bool {
+        let origin =
+            all.get(10..12).map_or(0, |len| usize::from(len[0]) << 8 | usize::from(len[1]));
+        let len = FIXED + origin.min(MOST_ORIGIN) + COMMITMENT;
+        all.len() < len && MAGIC.iter().zip(all).all(|(wanted, byte)| wanted == byte)
+    }
+
     /// The longest a header can be, with its commitment.
     pub(super) const MOST: usize = FIXED + MOST_ORIGIN + COMMITMENT;
 }

@@ -28,6 +28,7 @@ mod made;
 #[cfg(test)]
 mod never;
 mod read;
+mod shelf;
 mod stream;
 #[cfg(test)]
 mod terabyte;
@@ -41,10 +42,11 @@ use crate::key::{Kek, random};
 use crate::names::SnapshotId;
 use crate::preserve::Progress;
 use crate::vault::{Absent, Vault};
-use bailee_ledger::to_hex;
+use bailee_ledger::{from_hex, to_hex};
 use bailee_store::{Kernel, Moves};
 pub use give::{Given, check_volumes, restore_volumes};
 use layout::{Description, Follows};
+pub use shelf::{Ignored, Shelf};
 use stream::Stream;
 
 /// A set of volumes: 16 random bytes, shown in hexadecimal.
@@ -55,6 +57,17 @@ impl SetId {
     /// The bytes themselves, for the log.
     pub fn bytes(&self) -> [u8; 16] {
         self.0
+    }
+}
+
+impl std::str::FromStr for SetId {
+    type Err = VaultError;
+    fn from_str(text: &str) -> Result<Self, VaultError> {
+        from_hex(text).map(Self).ok_or_else(|| VaultError::BadName {
+            what: "set of volumes",
+            name: text.to_owned(),
+            detail: "it has 32 lower-case hexadecimal digits",
+        })
     }
 }
 
@@ -113,6 +126,8 @@ pub struct VolumesReport {
     pub volumes: Vec<VolumeFacts>,
     /// What is wrong. Empty: every byte is there and authentic.
     pub problems: Vec<VolumeProblem>,
+    /// What was given, is of no use to this set, and was not read.
+    pub ignored: Vec<Ignored>,
 }
 
 /// What is wrong with a set of volumes.
@@ -125,6 +140,12 @@ pub enum VolumeProblem {
         volume: PathBuf,
         /// Why not.
         why: &'static str,
+    },
+    /// It ends within its header.
+    #[error("{}: it ends within its header: get a copy of this volume", volume.display())]
+    Stub {
+        /// The file.
+        volume: PathBuf,
     },
     /// The key is for another set.
     #[error("{}: it was sealed with another key: give that one", volume.display())]
@@ -223,6 +244,7 @@ impl VolumeProblem {
     pub fn volume(&self) -> Option<&Path> {
         match self {
             Self::NotAVolume { volume, .. }
+            | Self::Stub { volume }
             | Self::OtherKey { volume }
             | Self::Header { volume }
             | Self::Frame { volume, .. }
@@ -337,13 +359,14 @@ impl Vault {
 /// archive goes to `out`, up to the first gap.
 ///
 /// # Errors
-/// A path that leads to nothing, an output that cannot be written. All else is in the report.
-pub fn read_volumes(
-    paths: &[PathBuf],
+/// A path that leads to nothing, an output that cannot be written, [`VaultError::WhichSet`]. All
+/// else is in the report.
+pub fn read_volumes<'a>(
+    shelf: impl Into<Shelf<'a>>,
     key: &Kek,
     out: Option<&mut dyn std::io::Write>,
 ) -> Result<VolumesReport, VaultError> {
-    let (report, places) = read::verify(paths, key, &mut ())?;
+    let (report, places) = read::verify(shelf.into(), key, &mut ())?;
     let Some(out) = out else { return Ok(report) };
     let sent = Stream::new(&places, key).send(out);
     let sent = sent.map_err(|e| VaultError::Destination {

@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use aws_lc_rs::digest::{Context, SHA256};
 
 use super::layout::{Cipher, Description, END, END_FRAME, Ending, Follows, Head};
+use super::shelf::{Selected, Shelf, select, spare_stubs};
 use super::{SetId, VolumeFacts, VolumeProblem, VolumesReport};
 use crate::error::VaultError;
 use crate::key::Kek;
@@ -126,6 +127,9 @@ impl<'a> Tape<'a> {
         self.file.read_exact_at(&mut start[..n], 0).map_err(failed(self.path))?;
         let (head, commitment, len) = match Head::parse(&start[..n]) {
             Ok(parsed) => parsed,
+            Err(_) if Head::is_begun(&start[..n]) => {
+                return Ok(Err(VolumeProblem::Stub { volume: volume() }));
+            }
             Err(why) => return Ok(Err(VolumeProblem::NotAVolume { volume: volume(), why })),
         };
         if head.key != key.id() {
@@ -137,6 +141,21 @@ impl<'a> Tape<'a> {
         }
         self.take(len, &mut start)?;
         Ok(Ok((head, cipher)))
+    }
+
+    /// The header, without a key.
+    pub(super) fn plain_head(&self) -> Option<Head> {
+        let mut start =
+            vec![0; usize::try_from(self.size).map_or(Head::MOST, |n| n.min(Head::MOST))];
+        self.file.read_exact_at(&mut start, 0).ok()?;
+        Some(Head::parse(&start).ok()?.0)
+    }
+
+    /// What the end says, wherever reading is.
+    pub(super) fn ending(&self, cipher: &Cipher) -> Option<Ending> {
+        let mut sealed = [0; END + TAG];
+        self.file.read_exact_at(&mut sealed, self.size.checked_sub((END + TAG) as u64)?).ok()?;
+        Ending::parse(cipher.open(END_FRAME, &mut sealed)?).ok()
     }
 
     /// All frames in order: description, data, end.
@@ -234,11 +253,9 @@ fn check(
     Ok(Some(Volume { path: volume(), facts, head, description, ending, whole }))
 }
 
-/// The set most volumes belong to.
-pub(super) fn most_frequent(sets: impl Iterator<Item = [u8; 16]>) -> Option<[u8; 16]> {
-    let mut count: BTreeMap<[u8; 16], usize> = BTreeMap::new();
-    sets.for_each(|set| *count.entry(set).or_default() += 1);
-    count.into_iter().max_by_key(|(_, n)| *n).map(|(set, _)| set)
+/// The set of volumes that are all of one, for [`select`] leaves no others without saying which.
+pub(super) fn only(mut sets: impl Iterator<Item = [u8; 16]>) -> Option<[u8; 16]> {
+    sets.next()
 }
 
 /// The volumes from `next` on that are missing before `ordinal`: one range, whatever a header says.
@@ -296,22 +313,24 @@ impl Volume {
 
 /// Checks every byte of a set of volumes.
 pub(super) fn verify(
-    paths: &[PathBuf],
+    shelf: Shelf<'_>,
     key: &Kek,
     progress: &mut dyn Progress,
 ) -> Result<(VolumesReport, Vec<Place>), VaultError> {
+    let Selected { set, paths, mut ignored } = select(shelf, Some(key))?;
     let (mut problems, mut opened, mut done) = (Vec::new(), Vec::new(), 0);
-    progress.begin("checking volumes", total(paths));
-    for path in paths {
+    progress.begin("checking volumes", total(&paths));
+    for path in &paths {
         let mut count = |bytes| {
             done += bytes;
             progress.advance(0, done);
         };
         opened.extend(check(path, key, &mut problems, &mut count)?);
     }
-    let set = most_frequent(opened.iter().map(|v| v.head.set));
+    let set = set.or_else(|| only(opened.iter().map(|v| v.head.set)));
     let volumes = sort(opened, set, |v| (&v.head, &v.path, v.whole), &mut problems);
     gaps(&volumes, &mut problems);
+    spare_stubs(&mut problems, &mut ignored);
     let bytes = volumes.values().next_back().and_then(|v| v.ending).map_or(0, |e| e.end);
     let first = volumes.values().find_map(|v| v.description.clone());
     let origin = volumes.values().next().map(|v| v.head.origin.clone()).unwrap_or_default();
@@ -320,7 +339,8 @@ pub(super) fn verify(
     let places = places(&volumes);
     let volumes = volumes.into_values().filter_map(|v| v.facts).collect();
     let set = set.map(SetId);
-    let report = VolumesReport { set, origin, tenant, unit, snapshots, bytes, volumes, problems };
+    let report =
+        VolumesReport { set, origin, tenant, unit, snapshots, bytes, volumes, problems, ignored };
     Ok((report, places))
 }
 
@@ -373,12 +393,12 @@ mod tests {
             use crate::export::Take;
             set.write(&vec![0; 700_000]).unwrap();
         });
-        assert_eq!(inspect(&paths, &mut ()).unwrap().problems, []);
+        assert_eq!(inspect(Shelf::from(&paths), &mut ()).unwrap().problems, []);
         paths.truncate(2);
         let mut bytes = std::fs::read(&paths[1]).unwrap();
         bytes[32..36].copy_from_slice(&MOST_VOLUMES.to_be_bytes());
         std::fs::write(&paths[1], bytes).unwrap();
-        let report = inspect(&paths, &mut ()).unwrap();
+        let report = inspect(Shelf::from(&paths), &mut ()).unwrap();
         let range = VolumeProblem::Missing { first: 2, last: MOST_VOLUMES - 1 };
         assert_eq!(report.problems, std::slice::from_ref(&range));
         assert_eq!(range.to_string(), "volumes 2 to 999998 of the set are missing: find them");

@@ -34,6 +34,7 @@ mod roundtrip;
 mod scrub;
 mod seen;
 mod segments;
+mod sets;
 mod shelf;
 mod splice;
 mod stopped;

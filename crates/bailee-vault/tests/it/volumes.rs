@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use bailee_vault::{
-    Kek, SetReport, SnapshotId, Source, Vault, VaultError, VolumeProblem, read_volumes,
+    Kek, SetId, SetReport, SnapshotId, Source, Vault, VaultError, VolumeProblem, read_volumes,
 };
 
 use crate::export::tree;
@@ -49,10 +49,24 @@ impl Shelf {
 
     /// The reader in Python restores to `to`.
     pub(crate) fn python(&self, to: &str, paths: &[PathBuf]) -> (Option<i32>, String) {
+        self.python_of(None, to, paths)
+    }
+
+    /// The same, of one set among others.
+    pub(crate) fn python_of(
+        &self,
+        set: Option<SetId>,
+        to: &str,
+        paths: &[PathBuf],
+    ) -> (Option<i32>, String) {
         let key = self.dir.path().join("key");
         let (to, reader) = (self.dir.path().join(to), reader());
         let mut run = Command::new(interpreter());
-        run.arg(reader).arg(key).arg("--to").arg(to).args(paths);
+        run.arg(reader).arg(key);
+        if let Some(set) = set {
+            run.arg("--set").arg(set.to_string());
+        }
+        run.arg("--to").arg(to).args(paths);
         let Output { status, stderr, .. } = run.output().unwrap();
         (status.code(), String::from_utf8(stderr).unwrap())
     }
@@ -169,6 +183,13 @@ fn a_flipped_byte_costs_the_files_of_one_frame() {
     assert!(describe(&shelf.restored("flipped")).len() >= 11, "{said}");
 }
 
+/// A second set of the same snapshot under the same key.
+pub(crate) fn another(shelf: &Shelf, to: &str) -> SetReport {
+    let out = shelf.dir.path().join(to);
+    let to = ((ORIGIN, &shelf.key), (&*out, MOST));
+    shelf.vault.export_volumes(("t", &[shelf.snapshot]), to.0, to.1, &mut ()).unwrap()
+}
+
 #[test]
 fn swapped_foreign_and_cut_volumes_are_named() {
     let (shelf, other) = (Shelf::new(letters), Shelf::new(letters));
@@ -184,11 +205,9 @@ fn swapped_foreign_and_cut_volumes_are_named() {
     assert!(matches!(shelf.problems(&twice)[..], [VolumeProblem::Twice { ordinal: 2, .. }]));
     let mixed = [paths.clone(), vec![other.paths()[0].clone()]].concat();
     assert!(matches!(shelf.problems(&mixed)[..], [VolumeProblem::OtherKey { .. }]));
-    let out = shelf.dir.path().join("second");
-    std::fs::create_dir(&out).unwrap();
-    let to = ((ORIGIN, &shelf.key), (&*out, MOST));
-    let second = shelf.vault.export_volumes(("t", &[shelf.snapshot]), to.0, to.1, &mut ()).unwrap();
-    let mixed = [paths.clone(), vec![second.volumes[0].path.clone()]].concat();
+    let second = another(&shelf, "second");
+    let foreign = second.volumes[1].path.clone();
+    let mixed = [paths.clone(), vec![foreign]].concat();
     assert!(matches!(shelf.problems(&mixed)[..], [VolumeProblem::Foreign { .. }]));
     let (code, said) = shelf.python("mixed", &mixed);
     assert_eq!(code, Some(1));
@@ -218,7 +237,7 @@ fn the_wrong_key_opens_nothing_and_the_vault_s_key_is_refused() {
     std::fs::write(key, format!("{}\n", "09".repeat(32))).unwrap();
     let (code, said) = shelf.python("wrong", &paths);
     assert_eq!(code, Some(1));
-    assert!(said.contains("sealed with another key"), "{said}");
+    assert!(said.contains("another key sealed it"), "{said}");
     let out = shelf.dir.path().join("out");
     let with = |key: &Kek, most| {
         let to = ((ORIGIN, key), (&*out, most));

@@ -14,7 +14,10 @@ pub(crate) enum VolumesVerb {
                       volume and bytes, and by the file and the bytes of it that are lost. Without \
                       a key only headers are read, which anybody could have written, and each \
                       volume's SHA-256 is printed. Exit code 1: something is missing or not whole, \
-                      or a name, or bytes of a file, were never read when it was kept.",
+                      or a name, or bytes of a file, were never read when it was kept. Of several \
+                      sets the one that is whole is read, which takes the key to see; what a \
+                      killed export left beside it is named and is no 1. If that leaves none or \
+                      several, nothing is read (2) and `--set` says which one.",
         after_long_help = "EXAMPLES\n  bailee volumes check /mnt/tape --key /srv/shelf.key\n  \
                            bailee volumes check /mnt/tape/*.bvol"
     )]
@@ -27,7 +30,8 @@ pub(crate) enum VolumesVerb {
                       missing; what is not is named and not left there. Exit code 1: something is \
                       missing or not whole, or was never read when it was kept: a name, or bytes \
                       of a file (zeros stand for them); or was not taken there, as `bailee \
-                      restore` says it.",
+                      restore` says it. Of several sets one is read as `bailee volumes check` \
+                      says.",
         after_long_help = "EXAMPLE\n  bailee volumes restore /mnt/tape --key /srv/shelf.key --into \
                            /srv/handover --only 'photos/**'"
     )]
@@ -43,6 +47,9 @@ pub(crate) struct CheckArgs {
     /// File with their key
     #[arg(long, value_name = "FILE")]
     pub(crate) key: Option<PathBuf>,
+    /// Which set, if volumes of several are given: its 32 digits
+    #[arg(long, value_name = "SET")]
+    pub(crate) set: Option<String>,
     /// Compare with what the log of the data directory says was written
     #[arg(long)]
     pub(crate) log: bool,
@@ -57,6 +64,9 @@ pub(crate) struct RestoreArgs {
     /// File with their key
     #[arg(long, value_name = "FILE")]
     pub(crate) key: PathBuf,
+    /// Which set, if volumes of several are given: its 32 digits
+    #[arg(long, value_name = "SET")]
+    pub(crate) set: Option<String>,
     /// An empty or absent directory
     #[arg(long, value_name = "DIR")]
     pub(crate) into: PathBuf,

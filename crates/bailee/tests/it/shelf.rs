@@ -111,9 +111,9 @@ fn the_log_knows_each_volume_that_was_written() {
     fs::remove_file(&paths[2]).unwrap();
     let said = check(&[]);
     assert!(said.code == 1 && said.out.contains("volume 3 of the set was not given"), "{said:?}");
-    for (n, path) in paths[..2].iter().enumerate() {
+    for path in &paths[..2] {
         let mut bytes = fs::read(path).unwrap();
-        bytes[16] ^= n as u8 + 1; // the set
+        bytes[16] ^= 1; // the set
         fs::write(path, bytes).unwrap();
     }
     let said = check(&[]);
@@ -159,4 +159,34 @@ fn what_is_wrong_on_the_shelf_is_named_with_its_exit_code() {
     fs::set_permissions(&wrong, fs::Permissions::from_mode(0o600)).unwrap();
     let said = volumes(&room, "check", &[text(&tape)], &["--key", text(&wrong)]);
     assert!(said.code == 1 && said.out.contains("sealed with another key"), "{said:?}");
+}
+
+#[test]
+fn of_several_sets_the_whole_one_is_read_or_the_one_that_is_named() {
+    let (room, paths) = shelf();
+    fs::rename(room.path("elsewhere"), room.house()).unwrap();
+    let (tape, key) = (room.path("tape"), room.path("shelf.key"));
+    let args = ["export", "S-1", "--form", "volumes", "--to", text(&tape), "--key", text(&key)];
+    let second = room.run_as("P-2", &[&["--json"][..], &args, &["--size", "70000"]].concat());
+    let (first, second) = (paths, second.json());
+    let check = |more: &[&str]| volumes(&room, "check", &[text(&tape), "--key", text(&key)], more);
+    let both = check(&[]);
+    let problem: serde_json::Value = serde_json::from_str(&both.err).expect("a problem");
+    assert_eq!((both.code, &problem["code"]), (2, &"which_set".into()), "{both:?}");
+    let name = second["set"].as_str().unwrap();
+    assert!(problem["detail"].as_str().unwrap().contains(name), "{both:?}");
+    let said = check(&["--set", name]);
+    assert_eq!((said.code, &said.json()["set"]), (0, &name.into()), "{said:?}");
+    assert_eq!(said.json()["ignored"][0]["volumes"].as_array().unwrap().len(), 3, "{said:?}");
+    assert_eq!(check(&["--set", "first"]).code, 2);
+    // Killed in its last volume: it is named, and in nobody's way.
+    let last = second["volumes"][2]["file"].as_str().unwrap();
+    fs::write(last, &fs::read(last).unwrap()[..40_000]).unwrap();
+    let said = check(&["--log"]);
+    assert_eq!((said.code, &said.json()["complete"]), (0, &true.into()), "{said:?}");
+    assert_eq!(said.json()["ignored"][0]["set"], name);
+    let args = ["--key", text(&key), "--into", "back"];
+    let back = volumes(&room, "restore", &[text(&tape)], &args);
+    assert_eq!((back.code, &back.json()["files"]), (0, &2.into()), "{back:?}");
+    assert_eq!(back.json()["volumes"].as_array().unwrap().len(), first.len());
 }
