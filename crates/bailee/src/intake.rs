@@ -41,7 +41,7 @@ pub(crate) fn intake(args: IntakeArgs, reach: &Reach, style: Style) -> Result<()
         Style::Words => in_words(&received, saved.as_ref(), &door),
     };
     if to_pipe {
-        print::remark(text.trim_end());
+        print::aside(text.trim_end());
         return Ok(());
     }
     print::out(&text)

@@ -56,6 +56,9 @@ fn main() -> ExitCode {
         Err(error) => return trouble::misread(&error),
     };
     let json = cli.reach.json;
+    if json {
+        print::remark_in_json();
+    }
     if let Err(e) = bailee_server::secrecy::no_dumps() {
         return Trouble::io("turn off core dumps, which could hold keys", &e).tell(json);
     }

@@ -97,7 +97,7 @@ pub(crate) struct Reach {
     /// Seconds to wait for another command that works in the directory; 0: not at all
     #[arg(long, global = true, env = "BAILEE_WAIT", default_value_t = 10, value_name = "SECONDS")]
     pub(crate) wait: u32,
-    /// Answer in JSON, errors too
+    /// Answer in JSON, errors too; a remark is a line of JSON on standard error then
     #[arg(long, global = true)]
     pub(crate) json: bool,
 }

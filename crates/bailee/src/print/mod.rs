@@ -1,9 +1,10 @@
 //! Printing: answers for people, or JSON for programs, on standard output.
 //!
-//! Invariants: standard output has answers only, remarks and progress go to standard error, so
-//! that pipes work; a secret that was made is alone on standard output; control characters that
-//! came in with a letter never reach a terminal. What a command answers, its exit code says too, so
-//! [`out`] goes on without a reader; a [`Product`] that was not taken whole is a failure.
+//! Invariants: standard output has answers only, remarks and progress go to standard error, so that
+//! pipes work, and with `--json` each remark is a line of JSON; a secret that was made is alone on
+//! standard output; control characters that came in with a letter never reach a terminal. What a
+//! command answers, its exit code says too, so [`out`] goes on without a reader; a [`Product`] that
+//! was not taken whole is a failure.
 
 mod money;
 mod product;
@@ -12,9 +13,10 @@ mod table;
 mod thing;
 
 use std::io::{self, ErrorKind, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bailee_server::api::Answer;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::trouble::Trouble;
 
@@ -46,8 +48,24 @@ pub(crate) fn product(text: &str) -> Result<(), Trouble> {
     out.end()
 }
 
+/// Whether remarks are for programs, as answers are.
+static FOR_PROGRAMS: AtomicBool = AtomicBool::new(false);
+
+/// From here on a remark is one line of JSON: what a program reads there is JSON, or nothing.
+pub(crate) fn remark_in_json() {
+    FOR_PROGRAMS.store(true, Ordering::Relaxed);
+}
+
 /// Writes a remark to standard error.
 pub(crate) fn remark(text: &str) {
+    if FOR_PROGRAMS.load(Ordering::Relaxed) {
+        return aside(&json!({ "remark": text }).to_string());
+    }
+    aside(text);
+}
+
+/// Writes what is in its form already to standard error.
+pub(crate) fn aside(text: &str) {
     // A closed standard error takes no remarks; the answer and the exit code say what counts.
     _ = writeln!(io::stderr(), "{text}");
 }
@@ -118,7 +136,7 @@ pub(crate) fn answer(answer: &Answer, style: Style) -> Result<(), Trouble> {
     match &answer.token {
         None => out(&lines),
         Some(token) => {
-            remark(lines.trim_end());
+            aside(lines.trim_end());
             product(&format!("{}\n", token.trim_end()))
         }
     }

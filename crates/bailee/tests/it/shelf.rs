@@ -45,7 +45,11 @@ fn volumes_are_checked_and_restored_without_a_house() {
     let keyless = volumes(&room, "check", &[text(&tape)], &[]);
     assert_eq!((keyless.code, &keyless.json()["authentic"]), (0, &false.into()));
     assert_eq!(keyless.json()["volumes"], json["volumes"]);
-    assert!(keyless.err.contains("without a key nothing is authentic"), "{keyless:?}");
+    let remark: serde_json::Value = serde_json::from_str(&keyless.err).expect("one line of JSON");
+    let words = "without a key nothing is authentic: these are what the headers say";
+    assert_eq!(remark, serde_json::json!({ "remark": words }));
+    let in_words = room.run(&["volumes", "check", text(&tape)]);
+    assert_eq!((in_words.code, in_words.err.trim_end()), (0, words));
 
     let into = room.path("back");
     let args = [&with[..], &["--into", text(&into), "--only", "photos/**"]].concat();
