@@ -4,6 +4,9 @@
 //! unique; place and lifecycle say where it is and decide nothing; lineage only grows, until a
 //! certified sanitization ends it.
 
+use sha2::{Digest as _, Sha256};
+
+use crate::demand::Digest;
 use crate::id::{AccountId, AssetId, ClearanceId, EntityId, HoldId, PartyId, SnapshotId};
 use crate::plain::{compatible, folded};
 use crate::time::Time;
@@ -102,6 +105,12 @@ pub fn normal(text: &str) -> String {
         return text.to_ascii_lowercase();
     }
     compatible(text).filter(|c| c.is_alphanumeric()).flat_map(folded).collect()
+}
+
+/// The subject of a clearance to hand over what no agent reads: SHA-256 over an identifier in the
+/// form it is compared in. Who stands before the thing reads it there (docs/format.md).
+pub fn identifier_subject(value: &str) -> Digest {
+    Sha256::digest(format!("bailee/asset-identifier/v1\n{}\n", normal(value))).into()
 }
 
 /// What became of an asset's data.

@@ -11,6 +11,7 @@ use bailee_server::api::erased::Erased;
 use bailee_server::api::expired::Expired;
 use bailee_server::api::words::Verb;
 use bailee_server::api::{Answer, Request};
+use bailee_server::core::asset::identifier_subject;
 use bailee_server::core::counted;
 use bailee_server::letting_go::{self, Order};
 use bailee_server::sanitize::{Identity, Particulars, Phase, Progress};
@@ -101,11 +102,12 @@ pub(crate) fn clearance(verb: ClearanceVerb, reach: &Reach, style: Style) -> Res
 }
 
 fn read_subject(subject: &SubjectArgs) -> Result<String, Trouble> {
-    match (&subject.device, &subject.subject) {
-        (Some(device), _) => Ok(to_hex(&identity(device)?.digest())),
-        (None, Some(hex)) => Ok(hex.to_lowercase()),
-        (None, None) => {
-            let change = "give --device or --subject";
+    match (&subject.device, &subject.subject, &subject.identifier) {
+        (Some(device), _, _) => Ok(to_hex(&identity(device)?.digest())),
+        (None, Some(hex), _) => Ok(hex.to_lowercase()),
+        (None, None, Some(value)) => Ok(to_hex(&identifier_subject(value))),
+        (None, None, None) => {
+            let change = "give --device, --subject or --identifier";
             Err(Trouble::usage("the clearance", "does not say for what thing it is", change))
         }
     }
@@ -224,4 +226,21 @@ pub(crate) fn erase(args: &EraseArgs, reach: &Reach, style: Style) -> Result<(),
 pub(crate) fn token_of(answer: &Answer) -> Option<(String, String)> {
     let clearance = answer.new.iter().find(|id| id.starts_with("C-"))?;
     Some((clearance.clone(), answer.token.clone()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_on_a_thing_is_what_the_clearance_is_for() {
+        let said = |subject: Option<&str>, identifier: Option<&str>| {
+            let (subject, identifier) = (subject.map(Into::into), identifier.map(Into::into));
+            read_subject(&SubjectArgs { device: None, subject, identifier })
+        };
+        let tape = said(None, Some("lto 0042")).ok();
+        assert_eq!(tape, Some(to_hex(&identifier_subject("LTO-0042"))));
+        assert_eq!(said(Some("00AB"), None).ok().as_deref(), Some("00ab"));
+        assert!(said(None, None).is_err());
+    }
 }

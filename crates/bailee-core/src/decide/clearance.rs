@@ -6,8 +6,7 @@
 //! nowhere else.
 
 use super::disposition::{Approvals, check_receiver, open, radius, unaccepted};
-use super::{Decision, find, owed, reasoned};
-use crate::asset::IdentifierKind;
+use super::{Decision, find, owed, reasoned, subject};
 use crate::command::Reason;
 use crate::counted;
 use crate::coverage;
@@ -56,7 +55,7 @@ pub(super) fn reserve(
     check_receiver(s, found.kind, &found.assets, found.to)?;
     check_canary(found, asset)?;
     check_rate(s, asset, now)?;
-    check_subject(s, found.kind, asset, &subject)?;
+    subject::check(s, found.kind, asset, &subject)?;
     let clearance = s.clearances.next();
     let expires = now.plus_seconds(s.policy.reservation_seconds);
     let subject = subject.into();
@@ -166,44 +165,6 @@ fn check_rate(s: &State, asset: AssetId, now: Time) -> Result<(), Refusal> {
         }
     }
     Ok(())
-}
-
-/// The thing must be the one the asset is bound to: a snapshot by its manifest root, a device by
-/// an identity recorded before. A custody unit is bound by the vault, whose subject covers its name
-/// and every root it has, also of snapshots that no entry knows.
-fn check_subject(
-    s: &State,
-    kind: DispositionKind,
-    id: AssetId,
-    subject: &Digest,
-) -> Result<(), Refusal> {
-    let asset = find(&s.assets, id)?;
-    if kind == DispositionKind::Erase {
-        return match *subject == [0; 32] {
-            false => Ok(()),
-            true => Err(Refusal::new(Code::NoSubject, id, "is not bound to a custody unit")),
-        };
-    }
-    if let Some(snapshot) = asset.snapshot.and_then(|id| s.snapshots.get(id)) {
-        return match snapshot.root == *subject {
-            true => Ok(()),
-            false => Err(Refusal::new(Code::WrongSubject, id, "has another manifest root")),
-        };
-    }
-    let bound: Vec<String> = asset
-        .identifiers
-        .iter()
-        .filter(|identifier| identifier.kind == IdentifierKind::Identity)
-        .map(|identifier| identifier.normal())
-        .collect();
-    if bound.is_empty() {
-        return Err(Refusal::new(Code::NoSubject, id, "is not bound to a device"));
-    }
-    let hex: String = subject.iter().map(|byte| format!("{byte:02x}")).collect();
-    match bound.contains(&hex) {
-        true => Ok(()),
-        false => Err(Refusal::new(Code::WrongSubject, id, "is bound to another device")),
-    }
 }
 
 /// A clearance in the state wanted, or the name of why not.

@@ -5,8 +5,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{Decision, find, owed, papers, reasoned};
-use crate::asset::{Asset, AssetKind, IdentifierKind};
+use super::{Decision, find, owed, papers, reasoned, subject};
+use crate::asset::AssetKind;
 use crate::command::Reason;
 use crate::coverage;
 use crate::custody;
@@ -71,11 +71,13 @@ fn check_asset(s: &State, kind: DispositionKind, id: AssetId) -> Result<(), Refu
             Err(Refusal::new(Code::WrongKind, id, text))
         }
         // Refused before anybody is told: no clearance could be granted for it.
-        (DispositionKind::Return | DispositionKind::Transfer, false) if !is_bound(asset) => {
+        (DispositionKind::Return | DispositionKind::Transfer, false)
+            if !subject::is_there(kind, asset) =>
+        {
             let refusal = Refusal::new(Code::NoSubject, id, "is not bound to a device");
             Err(refusal.with_change(
-                "bind it to its device (`bailee asset relabel`, with --device), or preserve it and \
-                 hand over the snapshot",
+                "bind it to its device, or say what stands on it (`bailee asset relabel`, with \
+                 --device or --serial), or preserve it and hand over the snapshot",
             ))
         }
         (DispositionKind::Expire, false) => {
@@ -83,10 +85,6 @@ fn check_asset(s: &State, kind: DispositionKind, id: AssetId) -> Result<(), Refu
         }
         _ => Ok(()),
     }
-}
-
-fn is_bound(asset: &Asset) -> bool {
-    asset.identifiers.iter().any(|identifier| identifier.kind == IdentifierKind::Identity)
 }
 
 /// A server or drive that is still here, inside of the asset.

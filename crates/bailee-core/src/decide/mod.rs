@@ -23,6 +23,7 @@ mod refused;
 mod registry;
 mod rotation;
 mod snapshot;
+mod subject;
 mod tick;
 mod volume;
 

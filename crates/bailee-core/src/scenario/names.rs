@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use super::form::Unclear;
-use crate::asset::{Asset, IdentifierKind};
+use crate::asset::{Asset, IdentifierKind, identifier_subject};
 use crate::command::{Action, Command};
 use crate::demand::Digest;
 use crate::event::{By, Event, Record};
@@ -241,13 +241,17 @@ pub(super) fn hex(digest: &Digest) -> String {
 }
 
 /// What an agent would read from the thing itself: the root of a snapshot, or the device identity
-/// that was recorded; for a thing without one, something it is not bound to.
+/// that was recorded; for a thing without one, what stands on it, or something it is not bound to.
 pub(super) fn subject(state: &State, id: AssetId) -> Digest {
     let Some(asset) = state.assets.get(id) else { return Digest::default() };
     match asset.snapshot.and_then(|id| state.snapshots.get(id)) {
         Some(snapshot) => snapshot.root,
-        None => identity(asset).unwrap_or_else(|| stand_in(&asset.label)),
+        None => identity(asset).or(on_it(asset)).unwrap_or_else(|| stand_in(&asset.label)),
     }
+}
+
+fn on_it(asset: &Asset) -> Option<Digest> {
+    asset.identifiers.first().map(|identifier| identifier_subject(&identifier.value))
 }
 
 fn identity(asset: &Asset) -> Option<Digest> {

@@ -21,6 +21,7 @@ mod permission;
 mod refusals;
 mod rotation;
 mod strangers;
+mod subjects;
 mod views;
 mod volume;
 mod wire;

@@ -106,6 +106,10 @@ pub(crate) struct SubjectArgs {
     /// SHA-256 of its identity (or of the snapshot's manifest root), 64 hex digits
     #[arg(long, value_name = "HEX")]
     pub(crate) subject: Option<String>,
+    /// To return or hand over what is bound to no device: its serial number, WWN, UUID or name, as
+    /// it stands on the thing
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) identifier: Option<String>,
 }
 
 /// One step.

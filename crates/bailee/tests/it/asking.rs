@@ -450,3 +450,19 @@ fn how_a_demand_came_is_corrected_and_shown_with_what_was_typed_first() {
         assert_eq!(room.run(&["verify", text(&receipt), "--key", &key]).code, 0);
     }
 }
+
+#[test]
+fn what_is_bound_to_no_device_goes_back_by_what_stands_on_it() {
+    let room = Room::with_house();
+    room.furnish();
+    let ada = |args: &[&str]| room.run_as("P-2", args);
+    let propose = ["disposition", "propose", "return", "A-1", "--to", "P-4", "--note", "Ended"];
+    ada(&propose).ok();
+    // Not approved and not told yet: what is compared at last is asked by the core's own tests.
+    let reserve = |value| ada(&["clearance", "reserve", "X-1", "A-1", "--identifier", value]);
+    let refused = reserve("WX42-9");
+    assert!(refused.code == 1 && refused.err.contains("account_active"), "{refused:?}");
+    let twice =
+        ada(&["clearance", "reserve", "X-1", "A-1", "--identifier", "x", "--subject", "00"]);
+    assert!(twice.code == 2, "{twice:?}");
+}
