@@ -1,8 +1,9 @@
 //! Tables: one row a thing, one column a member, empty columns left out.
 //!
-//! Invariants: a column is as wide as its widest cell; ids come first, and words that make a long
-//! cell last, where they push nothing aside. What is wrong with which thing is never cut; any other
-//! cell is cut with `…` at the width of the terminal, and nowhere in a file or a pipe.
+//! Invariants: every table reads in one order: the id, what it is called, how it stands, when that
+//! was, the rest, and at last why; a column is as wide as its widest cell, and words that make a
+//! long cell come last, where they push nothing aside. What is wrong with which thing is never cut;
+//! any other cell is cut with `…` at the width of the terminal, and nowhere in a file or a pipe.
 
 use std::io::IsTerminal;
 
@@ -16,11 +17,17 @@ const LONG: usize = 64;
 /// Members that are never cut: they say what is wrong with which thing, and what to do.
 const WHOLE: &[&str] = &["what", "object", "path", "volume", "detail", "change", "bytes"];
 
-/// Members that come first, in this order.
+/// Members that come first, in this order: which thing, what it is called, how it stands.
 const FIRST: &[&str] = &[
-    "id", "code", "position", "status", "kind", "what", "about", "label", "name", "title", "owner",
-    "from", "to", "party",
+    "id", "code", "position", "label", "name", "title", "what", "about", "kind", "status", "fate",
+    "held",
 ];
+
+/// Members that come after the times, before the rest: who.
+const WHO: &[&str] = &["owner", "from", "to", "party"];
+
+/// Members that come last: why.
+const LAST: &[&str] = &["reason", "reasons", "note", "terms", "text", "detail", "change"];
 
 /// Rows with a heading, as wide as whoever reads them lets them be; `none` without rows.
 pub(super) fn table(items: &[Value]) -> String {
@@ -70,9 +77,30 @@ fn columns(items: &[Value]) -> Vec<&str> {
             }
         }
     }
-    let rank = |name: &&str| FIRST.iter().position(|first| first == name).unwrap_or(FIRST.len());
-    names.sort_by_key(rank);
+    names.sort_by_key(|name| rank(items, name));
     names
+}
+
+/// The place of a column: (part of the row, place in it). Columns of one place stay as they are.
+fn rank(items: &[Value], name: &str) -> (u8, usize) {
+    let place = |names: &[&str]| names.iter().position(|known| *known == name);
+    match (place(FIRST), place(WHO), place(LAST)) {
+        (Some(at), ..) => (0, at),
+        (None, Some(at), _) => (2, at),
+        (None, None, Some(at)) => (4, at),
+        (None, None, None) if is_time(items, name) => (1, 0),
+        (None, None, None) => (3, 0),
+    }
+}
+
+/// True for a column of times, as far as it has cells.
+fn is_time(items: &[Value], name: &str) -> bool {
+    let time = |text: &str| {
+        let sign = |at: usize| text.as_bytes().get(at).copied();
+        text.ends_with('Z') && (sign(4), sign(10)) == (Some(b'-'), Some(b'T'))
+    };
+    let mut cells = items.iter().filter_map(|item| item.get(name)).filter(|cell| !is_empty(cell));
+    cells.all(|cell| cell.as_str().is_some_and(time))
 }
 
 fn heading(name: &str) -> String {
@@ -124,6 +152,24 @@ mod tests {
             [json!({ "account": null, "id": "A-1", "zone": [] }), json!({ "id": "A-12", "b": 7 })];
         assert_eq!(table(&items), "ID    B\nA-1\nA-12  7\n");
         assert_eq!(table(&[]), "none\n");
+    }
+
+    #[test]
+    fn every_table_reads_in_one_order() {
+        let day = "2026-03-01T09:00:00Z";
+        let items = [json!({
+            "detail": "why", "bytes": 7, "due": day, "status": "active", "name": "disk",
+            "at": day, "id": "A-1", "change": "do", "kind": "drive", "held": true, "to": "P-1",
+        })];
+        let heading = table(&items);
+        let heading: Vec<&str> = heading.lines().next().unwrap().split_whitespace().collect();
+        let order =
+            "ID NAME KIND STATUS HELD AT DUE TO BYTES DETAIL CHANGE".split(' ').collect::<Vec<_>>();
+        assert_eq!(heading, order);
+        let times = [json!({ "a": 1, "b": day }), json!({ "b": null })];
+        assert!(table(&times).starts_with("B "), "{}", table(&times));
+        let mixed = [json!({ "a": 1, "b": day }), json!({ "b": "never" })];
+        assert!(table(&mixed).starts_with("A "), "{}", table(&mixed));
     }
 
     #[test]
