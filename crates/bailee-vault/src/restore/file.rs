@@ -51,9 +51,11 @@ pub(super) struct Waiting<'e> {
 }
 
 impl Waiting<'_> {
-    fn fail(&self, doing: &'static str) -> impl Fn(io::Error) -> VaultError {
-        let path = path_of(self.path).display().to_string();
-        move |e| VaultError::Destination { path: path.clone(), doing, detail: e.to_string() }
+    fn fail(&self, doing: &'static str) -> impl Fn(io::Error) -> VaultError + '_ {
+        move |e| {
+            let path = path_of(self.path).display().to_string();
+            VaultError::Destination { path, doing, detail: e.to_string() }
+        }
     }
 }
 

@@ -26,6 +26,7 @@ mod missed;
 mod plan;
 mod receive;
 mod target;
+mod way;
 
 use std::collections::BTreeSet;
 use std::path::Path;

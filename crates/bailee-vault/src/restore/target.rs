@@ -21,12 +21,10 @@ use rustix::io::Errno;
 
 use super::attributes::{Missing, apply_named, takes_root};
 use super::missed::Miss;
+use super::way::Way;
 use crate::error::VaultError;
 use crate::manifest::{DeviceKind, Meta, Node, parent};
 use crate::preserve::path_of;
-
-/// Directories that stay open, at most, of the way down to the one used last.
-const KEPT_OPEN: usize = 32;
 
 /// What lies in a destination while not all of it is there.
 pub(crate) const MARKER: &str = ".bailee-restore-incomplete";
@@ -37,16 +35,13 @@ pub(crate) struct Target {
     root: Arc<OwnedFd>,
     /// What the marker is called, while it is there.
     marker: Option<String>,
-    /// The way down to the directory used last: entries in tree order share most of it.
-    way: Vec<u8>,
-    /// The directories on it, open, each with the length of its path.
-    open: Vec<(usize, Arc<OwnedFd>)>,
+    way: Way,
 }
 
+/// What a failure is told as. A path may be long, so it is put into words only then.
 fn failed(path: &[u8], doing: &'static str) -> impl Fn(Errno) -> VaultError {
-    let path = path_of(path).display().to_string();
     move |e| VaultError::Destination {
-        path: path.clone(),
+        path: path_of(path).display().to_string(),
         doing,
         detail: std::io::Error::from(e).to_string(),
     }
@@ -81,7 +76,7 @@ impl Target {
         if there {
             return Err(occupied());
         }
-        Ok(Self { root: Arc::new(root), marker: None, way: Vec::new(), open: Vec::new() })
+        Ok(Self { root: Arc::new(root), marker: None, way: Way::default() })
     }
 
     /// Says in the destination that not all is there yet, by a name that `taken` leaves free.
@@ -121,20 +116,10 @@ impl Target {
     }
 
     fn walk(&mut self, path: &[u8]) -> Result<Arc<OwnedFd>, Errno> {
-        let leads = |to: &[u8]| path.strip_prefix(to).is_some_and(|r| matches!(r, [] | [b'/', ..]));
-        let kept = self.open.iter().take_while(|(len, _)| leads(&self.way[..*len])).count();
-        self.open.truncate(kept);
-        self.way.truncate(self.open.last().map_or(0, |(len, _)| *len));
-        let mut fd = self.open.last().map_or(&self.root, |(_, fd)| fd).clone();
-        for component in path[self.way.len()..].split(|c| *c == b'/').filter(|c| !c.is_empty()) {
+        let (mut fd, from) = self.way.nearest(path).unwrap_or((self.root.clone(), 0));
+        for component in path[from..].split(|c| *c == b'/').filter(|c| !c.is_empty()) {
             fd = Arc::new(openat(&fd, component, DIRECTORY, Mode::empty())?);
-            if self.open.len() < KEPT_OPEN {
-                if !self.way.is_empty() {
-                    self.way.push(b'/');
-                }
-                self.way.extend_from_slice(component);
-                self.open.push((self.way.len(), fd.clone()));
-            }
+            self.way.push(component, &fd);
         }
         Ok(fd)
     }
@@ -282,18 +267,18 @@ mod tests {
     fn each_path_leads_to_its_own_directory() {
         let dest = tempfile::tempdir().unwrap();
         let mut target = Target::open(dest.path()).unwrap();
-        let deep = vec!["d"; KEPT_OPEN + 8].join("/");
+        let deep = vec!["d"; 200].join("/");
         let mut paths: Vec<String> =
             (0..deep.len()).step_by(2).map(|at| deep[..=at].to_owned()).collect();
         paths.extend(["a", "a/b", "ab", "ab/b", "a/bc", "a/b/c"].map(str::to_owned));
         for path in &paths {
             target.directory(path.as_bytes()).unwrap();
         }
-        let turns = [0, paths.len() - 1, KEPT_OPEN + 7, 3, KEPT_OPEN + 2, KEPT_OPEN - 1];
+        let turns = [0, paths.len() - 1, 199, 3, 70, 63, 64, 129, 7, 8];
         for path in turns.into_iter().chain((0..paths.len()).rev()).map(|at| &paths[at]) {
             let name = format!("{path}/f");
             drop(target.file(name.as_bytes(), &Meta::default()).unwrap());
-            assert!(target.open.len() <= KEPT_OPEN);
+            assert!(target.way.kept() <= 40);
             std::fs::remove_file(dest.path().join(name)).expect("it is where its path says");
         }
     }
