@@ -79,6 +79,10 @@ pub enum IdentifierKind {
     /// SHA-256 of the device identity an agent read.
     #[n(4)]
     Identity,
+    /// Digest of what stays of a device when its size or window changes: what shares one with it
+    /// is the same bytes. Binds nothing, and only ever refuses.
+    #[n(5)]
+    Medium,
 }
 
 /// A hard identifier.

@@ -292,6 +292,13 @@ pub enum Action {
         asset: AssetId,
         subject: Digest,
     },
+    /// `Reserve` for a device, with all by which that is known again: none is another asset's.
+    ReserveDevice {
+        disposition: DispositionId,
+        asset: AssetId,
+        subject: Digest,
+        media: Vec<String>,
+    },
     Begin {
         clearance: ClearanceId,
     },

@@ -147,6 +147,7 @@ pub fn is_kept(action: &Action) -> bool {
     matches!(
         action,
         Action::Reserve { .. }
+            | Action::ReserveDevice { .. }
             | Action::Begin { .. }
             | Action::ProposeRelease { .. }
             | Action::ApproveRelease { .. }
@@ -218,7 +219,8 @@ fn asked_for(s: &State, action: &Action, outsider: bool) -> Option<(Refused, Opt
     }
     let mut mine = None;
     let refused = match action {
-        Action::Reserve { disposition, asset, .. } => Refused {
+        Action::Reserve { disposition, asset, .. }
+        | Action::ReserveDevice { disposition, asset, .. } => Refused {
             asset: Some(*asset),
             disposition: Some(*disposition),
             ..Refused::to(Asked::Reserve)

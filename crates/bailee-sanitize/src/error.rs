@@ -159,6 +159,22 @@ pub enum SanitizeError {
         /// Kernel number.
         number: DeviceNumber,
     },
+    /// It is one of the house's own files.
+    #[error("{target} is {path}, which is in the data directory of the house; take another device")]
+    InDataDirectory {
+        /// What was asked for.
+        target: String,
+        /// The file of the house.
+        path: PathBuf,
+    },
+    /// The house lies on it.
+    #[error("{target} carries the data directory {path}; move the house to another disk first")]
+    CarriesDataDirectory {
+        /// What was asked for.
+        target: String,
+        /// The data directory.
+        path: PathBuf,
+    },
     /// Somebody else claims it.
     #[error("{path} is claimed by another program ({detail}); stop that program first")]
     Busy {
@@ -224,6 +240,8 @@ impl SanitizeError {
             Self::Held { .. } => "has_holders",
             Self::Swap { .. } => "in_use_as_swap",
             Self::SystemDisk { .. } => "system_disk",
+            Self::InDataDirectory { .. } => "in_data_directory",
+            Self::CarriesDataDirectory { .. } => "carries_data_directory",
             Self::Busy { .. } => "busy",
             Self::Shared { .. } => "shared",
             Self::Undeterminable { .. } => "undeterminable",

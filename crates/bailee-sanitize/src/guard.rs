@@ -7,7 +7,8 @@
 //!    mounts of other namespaces and members of btrfs or md. This file adds names to the refusal
 //!    and the cases the claim does not see (two loop devices on one file, several paths).
 //!
-//! Order: partition, read-only, stacked, held, mounted, swap, system disk, reachable otherwise.
+//! Order: the house itself, partition, read-only, stacked, held, mounted, swap, system disk,
+//! reachable otherwise.
 //!
 //! Out of scope: SAS dual-port expanders and clustered file systems on other hosts cannot be seen
 //! from here; fabrics (iSCSI, FC, NVMe-oF) are refused altogether.
@@ -19,12 +20,21 @@ use std::path::Path;
 use rustix::fs::{FlockOperation, fcntl_lock};
 
 use crate::error::SanitizeError;
+use crate::footing;
 use crate::host::{Host, attribute, names, number, partitions};
 use crate::identity::{Backing, DeviceNumber, Identity, Kind, backing_path, wwn};
 use crate::loopctl;
 
-/// Refuses unless the open device is idle as far as can be told.
-pub(crate) fn check(host: &Host, file: &File, identity: &Identity) -> Result<(), SanitizeError> {
+/// Refuses unless the open device is idle as far as can be told, and nothing of `house`.
+pub(crate) fn check(
+    host: &Host,
+    file: &File,
+    identity: &Identity,
+    house: Option<&Path>,
+) -> Result<(), SanitizeError> {
+    if let Some(house) = house {
+        footing::check(host, file, identity, house)?;
+    }
     match (identity.kind, &identity.backing) {
         (Kind::File, Some(backing)) => check_file(host, backing),
         (Kind::File, None) => Err(SanitizeError::undeterminable("its inode", "not in identity")),
@@ -163,7 +173,10 @@ fn system_devices(host: &Host) -> Result<Vec<DeviceNumber>, SanitizeError> {
 }
 
 /// Disk of a partition, members of a stacked device, file system under a loop device.
-fn directly_below(host: &Host, device: DeviceNumber) -> Result<Vec<DeviceNumber>, SanitizeError> {
+pub(crate) fn directly_below(
+    host: &Host,
+    device: DeviceNumber,
+) -> Result<Vec<DeviceNumber>, SanitizeError> {
     let dir = host.block(device)?;
     let mut below = Vec::new();
     if dir.join("partition").exists()

@@ -144,7 +144,7 @@ impl Identity {
         match &self.backing {
             None => text.push_str("backing -\n"),
             Some(b) => {
-                let born = b.born.map_or("-".into(), |(s, n)| format!("{s}.{n:09}"));
+                let born = born_text(b.born);
                 text.push_str(&format!(
                     "backing {} {} born {born} window {} {}\n",
                     b.device, b.inode, b.offset, b.limit
@@ -158,6 +158,11 @@ impl Identity {
     pub fn digest(&self) -> [u8; 32] {
         Sha256::digest(self.canonical().as_bytes()).into()
     }
+}
+
+/// As a time of birth stands in canonical lines.
+pub(crate) fn born_text(born: Option<(i64, u32)>) -> String {
+    born.map_or("-".into(), |(s, n)| format!("{s}.{n:09}"))
 }
 
 /// As a value stands in canonical lines.
@@ -212,7 +217,7 @@ pub(crate) fn identify(host: &Host, file: &File, path: &Path) -> Result<Identity
     }
 }
 
-fn nameless(kind: Kind, size: u64) -> Identity {
+pub(crate) fn nameless(kind: Kind, size: u64) -> Identity {
     Identity {
         kind,
         size,
@@ -239,7 +244,7 @@ fn of_file(file: &File, meta: &fs::Metadata) -> Result<Identity, SanitizeError> 
     Ok(identity)
 }
 
-fn birth(seen: &rustix::fs::Statx) -> Option<(i64, u32)> {
+pub(crate) fn birth(seen: &rustix::fs::Statx) -> Option<(i64, u32)> {
     let known = StatxFlags::from_bits_retain(seen.stx_mask).contains(StatxFlags::BTIME);
     known.then_some((seen.stx_btime.tv_sec, seen.stx_btime.tv_nsec))
 }
@@ -284,7 +289,7 @@ fn of_block(
 }
 
 /// Serial: virtio-blk, then NVMe and MMC, then SCSI (VPD page 0x80, four bytes of head).
-fn serial(dir: &Path) -> Result<Option<String>, SanitizeError> {
+pub(crate) fn serial(dir: &Path) -> Result<Option<String>, SanitizeError> {
     for name in ["serial", "device/serial"] {
         if let Some(found) = attribute(dir, name)? {
             return Ok(Some(found));

@@ -17,11 +17,13 @@
 //! Out of scope: purge and destroy, who may grant a clearance, what a crash means to the gate
 //! (the log of this crate says only how far it came).
 
+mod binding;
 mod carry_out;
 mod certificate;
 mod clock;
 mod device;
 mod error;
+mod footing;
 mod guard;
 mod host;
 mod identity;
@@ -38,6 +40,7 @@ mod record;
 mod run;
 mod span;
 
+pub use binding::Binding;
 pub use certificate::{
     Certificate, Claim, Erased, ErasureCertificate, GoneCopy, GoneKey, Particulars, Person,
     ShelvedSet, Unfit,
@@ -45,6 +48,7 @@ pub use certificate::{
 pub use clock::{Clock, Moment, SystemClock};
 pub use device::BlockDevice;
 pub use error::SanitizeError;
+pub use footing::keep_apart;
 pub use identity::{Backing, DeviceNumber, Identity, Kind};
 pub use keystream::Pattern;
 pub use lease::{LONGEST_LEASE, Lease, Stop, Until};

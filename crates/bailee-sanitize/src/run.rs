@@ -76,6 +76,8 @@ pub struct Options<'a> {
     pub host: &'a str,
     /// Name of this agent, for the record.
     pub agent: &'a str,
+    /// Data directory of a house on this machine: neither it nor what carries it is overwritten.
+    pub house: Option<&'a Path>,
     /// Where time comes from.
     pub clock: &'a dyn Clock,
 }
@@ -95,6 +97,7 @@ impl<'a> Options<'a> {
             bad_block_limit: 4096,
             host: "",
             agent: "",
+            house: None,
             clock: &SystemClock,
         }
     }
@@ -169,15 +172,16 @@ pub fn sanitize(
     options.check()?;
     check_terms(clearance.terms(), options)?;
     let host = Host::here();
-    let (file, identity) = open_claimed(&host, path)?;
+    let (file, identity) = open_claimed(&host, path, options.house)?;
     check_subject(path, clearance.terms(), &identity)?;
-    guard::check(&host, &file, &identity)?;
+    guard::check(&host, &file, &identity, options.house)?;
     let mut log = Log::open(options.log)?;
     keep_log_apart(&log, &file, options.log)?;
     let terms = clearance.terms().clone();
     log.append_first(options.clock.unix(), &intent(&terms, &identity, path, options))?;
     let gate = Gate::begin(options.clock, lease, &clearance).map_err(SanitizeError::LeaseRefused);
-    let ready = gate.and_then(|gate| Ok((gate, look_again(&host, &file, path, &identity)?)));
+    let ready = gate
+        .and_then(|gate| Ok((gate, look_again(&host, &file, (path, options.house), &identity)?)));
     let (gate, medium) = match ready {
         Ok(ready) => ready,
         Err(error) => return Err(abandon(&mut log, options, error)),
@@ -230,11 +234,15 @@ fn check_subject(path: &Path, terms: &Terms, identity: &Identity) -> Result<(), 
 }
 
 /// Opens for writing with an exclusive claim; when the claim is refused, says who has it.
-fn open_claimed(host: &Host, path: &Path) -> Result<(File, Identity), SanitizeError> {
+fn open_claimed(
+    host: &Host,
+    path: &Path,
+    house: Option<&Path>,
+) -> Result<(File, Identity), SanitizeError> {
     must_be_device(path)?;
     let flags = (OFlags::EXCL | OFlags::NONBLOCK | OFlags::CLOEXEC).bits() as i32;
     let file = OpenOptions::new().read(true).write(true).custom_flags(flags).open(path);
-    let file = file.map_err(|e| why_not_open(host, path, e))?;
+    let file = file.map_err(|e| why_not_open(host, path, house, e))?;
     let identity = identify(host, &file, path)?;
     let meta = file.metadata().map_err(|e| SanitizeError::undeterminable("its kind", e))?;
     if !meta.file_type().is_block_device() {
@@ -244,10 +252,15 @@ fn open_claimed(host: &Host, path: &Path) -> Result<(File, Identity), SanitizeEr
 }
 
 /// The reason by name, if looking at the device gives one.
-fn why_not_open(host: &Host, path: &Path, source: io::Error) -> SanitizeError {
+fn why_not_open(
+    host: &Host,
+    path: &Path,
+    house: Option<&Path>,
+    source: io::Error,
+) -> SanitizeError {
     let look = || {
         let file = open_to_look(path)?;
-        guard::check(host, &file, &identify(host, &file, path)?)
+        guard::check(host, &file, &identify(host, &file, path)?, house)
     };
     match (look(), source.kind()) {
         (Err(SanitizeError::Open { .. }), _) => SanitizeError::Open { path: path.into(), source },
@@ -272,7 +285,7 @@ fn keep_log_apart(log: &Log, device: &File, path: &Path) -> Result<(), SanitizeE
 fn look_again(
     host: &Host,
     file: &File,
-    path: &Path,
+    (path, house): (&Path, Option<&Path>),
     before: &Identity,
 ) -> Result<Medium, SanitizeError> {
     let after = identify(host, file, path)?;
@@ -283,7 +296,7 @@ fn look_again(
             after: after.canonical(),
         });
     }
-    guard::check(host, file, &after)?;
+    guard::check(host, file, &after, house)?;
     let meta = file.metadata().map_err(|e| SanitizeError::undeterminable("its number", e))?;
     medium::look(host, file, DeviceNumber::from_raw(meta.rdev()), &after)
 }

@@ -13,7 +13,7 @@ use bailee_core::disposition::{ClearanceStatus, DispositionKind};
 use bailee_core::id::{AssetId, ClearanceId, DispositionId};
 use bailee_core::{Action, By, Command, Event, Reason};
 use bailee_ledger::clearance::{self, Act, Clearance, Expect, Terms};
-use bailee_sanitize::SanitizeError;
+use bailee_sanitize::{Binding, SanitizeError};
 use bailee_store::{Exhibit, digest};
 
 mod erase;
@@ -26,6 +26,7 @@ pub use erase::{EraseStep, ErasedUnit, erase, erase_under};
 pub use expire::expire;
 pub use sanitize::{Order, Sanitized, sanitize};
 
+use crate::binding;
 use crate::house::{House, HouseError};
 use crate::keeping::KeepError;
 use crate::runner::{Done, Failure};
@@ -85,8 +86,23 @@ pub fn reserve(
     subject: [u8; 32],
     by: By,
 ) -> Result<Reserved, LetGoError> {
-    let action = Action::Reserve { disposition, asset, subject };
-    let done = house.submit(Command { by, action }, Vec::new())?;
+    reserved(house, Command { by, action: Action::Reserve { disposition, asset, subject } })
+}
+
+/// As [`reserve`], of a device of this machine: nothing by which it is known is another asset's.
+pub(crate) fn reserve_device(
+    house: &House,
+    (disposition, asset): (DispositionId, AssetId),
+    device: &Binding,
+    by: By,
+) -> Result<Reserved, LetGoError> {
+    let (subject, media) = (device.identity.digest(), binding::media(device));
+    let action = Action::ReserveDevice { disposition, asset, subject, media };
+    reserved(house, Command { by, action })
+}
+
+fn reserved(house: &House, command: Command) -> Result<Reserved, LetGoError> {
+    let done = house.submit(command, Vec::new())?;
     let reserved = done.records.iter().find_map(|record| match &record.fact.event {
         Event::ClearanceReserved { clearance, .. } => Some(*clearance),
         _ => None,

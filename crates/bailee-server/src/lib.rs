@@ -7,6 +7,7 @@
 
 pub mod api;
 pub mod attest;
+pub mod binding;
 pub mod catalogue;
 mod clock;
 mod commit;

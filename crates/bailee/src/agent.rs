@@ -15,6 +15,7 @@ use bailee_ledger::clearance::{self, Act, Clearance, Expect};
 use bailee_ledger::{Verifier, to_hex};
 use bailee_server::api::Request;
 use bailee_server::api::parts::{Reason, Upload};
+use bailee_server::binding;
 use bailee_server::core::id::AssetId;
 use bailee_server::sanitize::{
     self, Certificate, Clock, Lease, Options, Outcome, Particulars, Progress, Record, Stop,
@@ -23,7 +24,7 @@ use bailee_server::sanitize::{
 
 use crate::client::Client;
 use crate::ending::{self, insist, is_no};
-use crate::let_go::{identity, token_of};
+use crate::let_go::{self, token_of};
 use crate::print;
 use crate::trouble::Trouble;
 
@@ -50,7 +51,8 @@ pub(crate) fn sanitize(
     progress: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<(String, Certificate), Trouble> {
     let key = read_key(order.key)?;
-    let subject = identity(order.device)?.digest();
+    let device = let_go::binding(order.device)?;
+    let subject = device.identity.digest();
     if let Some(done) = ending::take_up(client, &order, &subject)? {
         print::remark("an earlier run is finished: its certificate was handed in, nothing written");
         return Ok(done);
@@ -64,6 +66,7 @@ pub(crate) fn sanitize(
         disposition: order.disposition.to_owned(),
         asset: order.asset.to_string(),
         subject: to_hex(&subject),
+        media: binding::media(&device),
     })?;
     let (id, token) = token_of(&answer).ok_or_else(|| {
         let change = "use the same version on both sides";

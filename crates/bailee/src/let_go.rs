@@ -11,10 +11,11 @@ use bailee_server::api::erased::Erased;
 use bailee_server::api::expired::Expired;
 use bailee_server::api::words::Verb;
 use bailee_server::api::{Answer, Request};
+use bailee_server::binding;
 use bailee_server::core::asset::identifier_subject;
 use bailee_server::core::counted;
 use bailee_server::letting_go::{self, Order};
-use bailee_server::sanitize::{Identity, Particulars, Phase, Progress};
+use bailee_server::sanitize::{Binding, Particulars, Phase, Progress};
 use serde_json::{Value, json};
 
 use crate::act::ordinary;
@@ -86,8 +87,8 @@ pub(crate) fn clearance(verb: ClearanceVerb, reach: &Reach, style: Style) -> Res
             return print::product(&token);
         }
         ClearanceVerb::Reserve(ReserveArgs { disposition, asset, subject }) => {
-            let subject = read_subject(&subject)?;
-            Request::Reserve { disposition, asset, subject }.into()
+            let (subject, media) = read_subject(&subject)?;
+            Request::Reserve { disposition, asset, subject, media }.into()
         }
         ClearanceVerb::Begin(step) => Request::Begin { clearance: step.clearance }.into(),
         ClearanceVerb::Renew(step) => Request::Renew { clearance: step.clearance }.into(),
@@ -101,11 +102,15 @@ pub(crate) fn clearance(verb: ClearanceVerb, reach: &Reach, style: Style) -> Res
     ordinary(ask, reach, style)
 }
 
-fn read_subject(subject: &SubjectArgs) -> Result<String, Trouble> {
+/// With all by which a device is known again.
+fn read_subject(subject: &SubjectArgs) -> Result<(String, Vec<String>), Trouble> {
     match (&subject.device, &subject.subject, &subject.identifier) {
-        (Some(device), _, _) => Ok(to_hex(&identity(device)?.digest())),
-        (None, Some(hex), _) => Ok(hex.to_lowercase()),
-        (None, None, Some(value)) => Ok(to_hex(&identifier_subject(value))),
+        (Some(device), _, _) => {
+            let device = binding(device)?;
+            Ok((to_hex(&device.identity.digest()), binding::media(&device)))
+        }
+        (None, Some(hex), _) => Ok((hex.to_lowercase(), Vec::new())),
+        (None, None, Some(value)) => Ok((to_hex(&identifier_subject(value)), Vec::new())),
         (None, None, None) => {
             let change = "give --device, --subject or --identifier";
             Err(Trouble::usage("the clearance", "does not say for what thing it is", change))
@@ -113,9 +118,9 @@ fn read_subject(subject: &SubjectArgs) -> Result<String, Trouble> {
     }
 }
 
-/// What a device says it is.
-pub(crate) fn identity(device: &Path) -> Result<Identity, Trouble> {
-    Identity::of_path(device).map_err(|e| Trouble::device(device.display(), &e))
+/// What a device says it is, and by what else it is known.
+pub(crate) fn binding(device: &Path) -> Result<Binding, Trouble> {
+    Binding::of_path(device).map_err(|e| Trouble::device(device.display(), &e))
 }
 
 impl ParticularArgs {

@@ -34,9 +34,10 @@ impl Client {
     /// Records a request, by the route that is meant for it.
     pub(crate) fn perform(&self, request: &Request) -> Result<Answer, Trouble> {
         match request {
-            Request::Reserve { disposition, asset, subject } => {
-                let body =
-                    json!({ "disposition": disposition, "asset": asset, "subject": subject });
+            Request::Reserve { disposition, asset, subject, media } => {
+                let body = json!({
+                    "disposition": disposition, "asset": asset, "subject": subject, "media": media,
+                });
                 let Reserved { clearance, token } = self.ask("/v1/clearances", &body)?;
                 Ok(Answer { new: vec![clearance], token: Some(token), ..Answer::default() })
             }

@@ -139,6 +139,11 @@ fn decide_letting_go(s: &State, command: &Command, now: Time) -> Decision {
         Action::Reserve { disposition, asset, subject } => {
             clearance::reserve(s, *disposition, *asset, *subject, now)
         }
+        Action::ReserveDevice { disposition, asset, subject, media } => {
+            let facts = clearance::reserve(s, *disposition, *asset, *subject, now)?;
+            registry::check_device(s, *asset, media)?;
+            Ok(facts)
+        }
         Action::Begin { clearance } => clearance::begin(s, *clearance, now),
         Action::Renew { clearance } => clearance::renew(s, *clearance, now),
         Action::Finish { clearance, verified, reason } => {

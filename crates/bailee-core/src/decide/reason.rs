@@ -88,6 +88,7 @@ fn of(action: &Action) -> Option<&Reason> {
         | Action::AcceptHold { .. }
         | Action::NoticeSent { .. }
         | Action::Reserve { .. }
+        | Action::ReserveDevice { .. }
         | Action::Begin { .. }
         | Action::Renew { .. }
         | Action::StartMeter { .. }

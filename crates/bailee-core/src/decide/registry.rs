@@ -171,18 +171,20 @@ pub(super) fn register_asset(s: &State, new: &NewAsset) -> Decision {
 }
 
 /// An asset is one device: a certificate for one must not speak for another, nor the approvals, nor
-/// a copy of it.
+/// a copy of it. One that grew is known by what else stands on it.
 fn check_one_device(asset: AssetId, has: &[Identifier], new: &[Identifier]) -> Result<(), Refusal> {
-    let all =
-        has.iter().chain(new).filter(|identifier| identifier.kind == IdentifierKind::Identity);
-    let devices: BTreeSet<String> = all.map(Identifier::normal).collect();
-    match devices.len() {
-        0 | 1 => Ok(()),
-        _ if has.is_empty() => {
-            let text = "would be bound to several devices";
-            Err(Refusal::new(Code::DeviceBound, "the asset", text))
-        }
-        _ => Err(Refusal::new(Code::DeviceBound, asset, "is bound to another device")),
+    let device = |identifier: &&Identifier| identifier.kind == IdentifierKind::Identity;
+    let devices: BTreeSet<String> = new.iter().filter(device).map(Identifier::normal).collect();
+    if devices.len() > 1 {
+        let text = "would be bound to several devices";
+        return Err(Refusal::new(Code::DeviceBound, "the asset", text));
+    }
+    let known: BTreeSet<String> = has.iter().map(Identifier::normal).collect();
+    let bound = has.iter().any(|identifier| device(&identifier));
+    let same = new.iter().any(|identifier| known.contains(&identifier.normal()));
+    match bound && !devices.is_empty() && !same {
+        true => Err(Refusal::new(Code::DeviceBound, asset, "is bound to another device")),
+        false => Ok(()),
     }
 }
 
@@ -228,16 +230,52 @@ fn check_identifiers(
         if identifiers[..i].iter().any(|earlier| normal(&earlier.value) == form) {
             return Err(Refusal::new(Code::BadValue, "the identifier", "is there twice"));
         }
-        let holder = s.identifiers.get(form.as_str()).filter(|holder| Some(**holder) != own);
-        if let Some(holder) = holder {
-            let gone = |asset: &crate::asset::Asset| matches!(asset.fate, Fate::Destroyed(_));
-            if !s.assets.get(*holder).is_some_and(gone) {
-                let text = format!("already has the identifier {value:?}");
-                return Err(Refusal::new(Code::IdentifierTaken, *holder, text));
-            }
+        if let Some(holder) = holder(s, own, &form) {
+            return Err(taken(holder, identifier));
         }
     }
     Ok(())
+}
+
+/// The asset that has the identifier, other than `own`. What was destroyed has none any more: a
+/// disk is used again.
+fn holder(s: &State, own: Option<AssetId>, form: &str) -> Option<AssetId> {
+    let holder = s.identifiers.get(form).copied().filter(|holder| Some(*holder) != own)?;
+    let gone = s.assets.get(holder).is_some_and(|asset| matches!(asset.fate, Fate::Destroyed(_)));
+    (!gone).then_some(holder)
+}
+
+fn taken(holder: AssetId, identifier: &Identifier) -> Refusal {
+    if !matches!(identifier.kind, IdentifierKind::Identity | IdentifierKind::Medium) {
+        let text = format!("already has the identifier {:?}", identifier.value);
+        return Refusal::new(Code::IdentifierTaken, holder, text);
+    }
+    let text = "is bound to this device, or to the same medium by another size or window";
+    Refusal::new(Code::IdentifierTaken, holder, text).with_change(
+        "use the asset that has it; a device that grew is bound again to its own asset (`bailee \
+         asset relabel`, with --device)",
+    )
+}
+
+/// What the device is known by is no other asset's: overwritten, the data of that one would be
+/// gone too. An asset that this one is part of may have its serial: holds on it reach its parts.
+pub(super) fn check_device(s: &State, asset: AssetId, media: &[String]) -> Result<(), Refusal> {
+    let mut wholes = BTreeSet::new();
+    let mut above = find(&s.assets, asset)?.part_of;
+    while let Some((id, whole)) = above.and_then(|id| Some((id, s.assets.get(id)?))) {
+        wholes.insert(id);
+        above = whole.part_of;
+    }
+    let others = media.iter().filter_map(|value| holder(s, Some(asset), &normal(value)));
+    match others.filter(|holder| !wholes.contains(holder)).min() {
+        None => Ok(()),
+        Some(holder) => {
+            let text = format!("has the same device as {asset}: its data would be gone too");
+            let change = "let go of that asset first; or, if the two are one thing by mistake, \
+                          destroy the device by hand";
+            Err(Refusal::new(Code::IdentifierTaken, holder, text).with_change(change))
+        }
+    }
 }
 
 pub(super) fn move_asset(s: &State, asset: AssetId, lifecycle: Lifecycle, place: &str) -> Decision {

@@ -47,8 +47,7 @@ fn table() -> Vec<(May, Action)> {
         (DispositionId(1), NoticeId(1), ClearanceId(1), ObjectionId(1), AccessId(1));
     let decide_demand = |triage| Action::DecideDemand { demand, triage, reason: r() };
     vec![
-        (Anyone, Action::ReceiveDemand(letter("Nora", "keep"))),
-        (Anyone, Action::Tick),
+        (Anyone, Action::ReceiveDemand(letter("Nora", "keep"))), (Anyone, Action::Tick),
         (Counsel, Action::SetPolicy(Policy::default())),
         (Counsel, Action::LoadInstruments(catalogue())),
         (Counsel, Action::EraseDetails { party: OWNER }),
@@ -93,6 +92,7 @@ fn table() -> Vec<(May, Action)> {
         (House, Action::NoticeSent { notice, attempt: 0 }),
         (House, Action::RecordEvidence { notice, attempt: 0, evidence: Evidence::Served, reason: r() }),
         (House, Action::Reserve { disposition, asset, subject: [0; 32] }),
+        (House, Action::ReserveDevice { disposition, asset, subject: [0; 32], media: vec![] }),
         (House, Action::Begin { clearance }),
         (House, Action::Renew { clearance }),
         (House, Action::Finish { clearance, verified: true, reason: r() }),

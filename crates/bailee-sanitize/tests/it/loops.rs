@@ -11,7 +11,7 @@ use crate::common::{Image, SEED, clearance_of, cleared, code, image, run, terms}
 const SIZE: usize = 16 << 20;
 
 /// Whether loop devices can be had; says so if not.
-fn can_attach() -> bool {
+pub(crate) fn can_attach() -> bool {
     let root = rustix::process::geteuid().is_root();
     if !root {
         println!("NOT RUN: loop devices need root");
@@ -19,21 +19,21 @@ fn can_attach() -> bool {
     root
 }
 
-fn tool(name: &str, args: &[&str]) -> String {
+pub(crate) fn tool(name: &str, args: &[&str]) -> String {
     let out = Command::new(name).args(args).output().unwrap_or_else(|e| panic!("{name}: {e}"));
     assert!(out.status.success(), "{name} {args:?}: {}", String::from_utf8_lossy(&out.stderr));
     String::from_utf8(out.stdout).unwrap().trim().to_string()
 }
 
 /// Attached until dropped.
-struct LoopDevice(PathBuf);
+pub(crate) struct LoopDevice(pub(crate) PathBuf);
 
 impl LoopDevice {
-    fn over(file: &Path, more: &[&str]) -> LoopDevice {
+    pub(crate) fn over(file: &Path, more: &[&str]) -> LoopDevice {
         let file = file.to_str().unwrap();
         LoopDevice(tool("losetup", &[&["-f", "--show"], more, &[file]].concat()).into())
     }
-    fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         self.0.to_str().unwrap()
     }
     /// The same name over another file; `None` if another test took the name in between.
@@ -55,10 +55,10 @@ impl Drop for LoopDevice {
     }
 }
 
-struct Mounted(PathBuf);
+pub(crate) struct Mounted(pub(crate) PathBuf);
 
 impl Mounted {
-    fn at(device: &str, dir: PathBuf, options: &str) -> Mounted {
+    pub(crate) fn at(device: &str, dir: PathBuf, options: &str) -> Mounted {
         fs::create_dir_all(&dir).unwrap();
         tool("mount", &["-o", options, device, dir.to_str().unwrap()]);
         Mounted(dir)

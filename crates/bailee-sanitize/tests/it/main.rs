@@ -6,6 +6,7 @@
 // Helpers of tests are tests, which clippy's own exception does not know.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+mod bound;
 mod common;
 mod files;
 mod loops;

@@ -5,12 +5,13 @@
 //! are `House::settle`, which the server calls by itself and the command line after each command.
 
 use bailee_core::disposition::DispositionKind;
-use bailee_core::{Action, By, Event};
+use bailee_core::{Action, By, Command, Event, decide};
 
 use crate::api::answer::Answer;
 use crate::api::certified;
 use crate::api::problem::Problem;
 use crate::api::request::Request;
+use crate::binding;
 use crate::documents;
 use crate::house::House;
 use crate::keys::rotate;
@@ -29,6 +30,7 @@ pub fn perform(house: &House, request: Request, by: By) -> Result<Answer, Proble
         rotate::ready(house, *rotation)?;
     }
     not_the_vaults(house, &command.action)?;
+    not_the_house(house, &command)?;
     // From the look at what was handed in until the entry is durable, none of it is destroyed.
     let adding = (!desk.stored.is_empty()).then(|| house.adding());
     documents::there(house, by, &desk.stored)?;
@@ -52,6 +54,23 @@ pub fn perform(house: &House, request: Request, by: By) -> Result<Answer, Proble
     Ok(answer)
 }
 
+/// Refuses a device that is of the data directory, or carries it, as far as this machine has it:
+/// what is bound will be overwritten one day, and the keys and packs with it.
+fn not_the_house(house: &House, command: &Command) -> Result<(), Problem> {
+    let Some((dir, keys)) = house.dir().zip(binding::keys(&command.action)) else {
+        return Ok(());
+    };
+    // Whoever is told no anyway does not make this machine look through its files.
+    let now = house.clock().now();
+    if house.with_state(|s| decide(s, command, now).is_err())? {
+        return Ok(());
+    }
+    keys.keep_apart(dir).map_err(|error| {
+        let change = "bind the asset to another device, or move the house to another place first";
+        Problem::new(409, error.code(), "the device", error.to_string(), change)
+    })
+}
+
 /// Refuses what only the machine that has the vault can state: what is in it, and single steps of a
 /// clearance over that.
 fn not_the_vaults(house: &House, action: &Action) -> Result<(), Problem> {
@@ -68,7 +87,7 @@ fn not_the_vaults(house: &House, action: &Action) -> Result<(), Problem> {
         return Err(Problem::new(403, "done_by_the_vault", about, detail, &change));
     }
     let (kind, about) = house.with_state(|s| match action {
-        Action::Reserve { disposition, .. } => {
+        Action::Reserve { disposition, .. } | Action::ReserveDevice { disposition, .. } => {
             (s.dispositions.get(*disposition).map(|found| found.kind), disposition.to_string())
         }
         Action::Begin { clearance }

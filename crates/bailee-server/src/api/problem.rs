@@ -227,9 +227,9 @@ impl From<LetGoError> for Problem {
             LetGoError::Token(_) => {
                 Problem::new(403, "token_refused", "the clearance", detail, "reserve again")
             }
-            LetGoError::Sanitize(_) => {
+            LetGoError::Sanitize(error) => {
                 let change = "remove the cause and reserve again; nothing was written";
-                Problem::new(409, "not_sanitized", "the device", detail, change)
+                Problem::new(409, error.code(), "the device", detail, change)
             }
             LetGoError::Unfinished { clearance, .. } => {
                 let change = "inspect the device and propose it again";

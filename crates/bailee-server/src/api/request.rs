@@ -187,7 +187,13 @@ requests! {
     /// Decides an objection in writing. Counsel.
     DecideObjection { objection: String, upheld: bool, #[serde(default)] reason: Reason }
     /// Reserves a clearance; the answer has its signed token.
-    Reserve { disposition: String, asset: String, subject: String }
+    Reserve {
+        disposition: String,
+        asset: String,
+        subject: String,
+        /// Of a device, all by which it is known again; none may be another asset's.
+        #[serde(default)] media: Vec<String>,
+    } [reserve]
     /// The point of no return: begins under a lease.
     Begin { clearance: String }
     /// Renews a lease.
@@ -286,6 +292,22 @@ fn register_asset(
         place,
         bytes,
     }))
+}
+
+fn reserve(
+    desk: &mut Desk,
+    disposition: String,
+    asset: String,
+    subject: String,
+    media: Vec<String>,
+) -> Result<Action, Problem> {
+    let disposition = disposition.core(desk, "disposition")?;
+    let asset = asset.core(desk, "asset")?;
+    let subject = subject.core(desk, "subject")?;
+    Ok(match media.is_empty() {
+        true => Action::Reserve { disposition, asset, subject },
+        false => Action::ReserveDevice { disposition, asset, subject, media },
+    })
 }
 
 fn decide_demand(

@@ -89,6 +89,7 @@ words! {
     /// Which identifier it is.
     IdentifierKind for core::asset::IdentifierKind {
         Serial "serial" Wwn "wwn" Uuid "uuid" Name "name" Identity "identity"
+        Medium "medium"
     }
     /// How a demand came in.
     Medium for core::demand::Medium {

@@ -28,6 +28,9 @@ pub(crate) struct Reserve {
     pub(crate) asset: String,
     /// SHA-256 of the identity of the thing itself, hex.
     pub(crate) subject: String,
+    /// Of a device, all by which it is known again (docs/sanitize.md); none may be another asset's.
+    #[serde(default)]
+    pub(crate) media: Vec<String>,
 }
 
 /// A clearance that is reserved.
@@ -84,8 +87,8 @@ pub(crate) struct Abort {
 }
 
 pub(crate) fn reserve(shared: &Shared, ask: &Ask) -> Result<Reply, Problem> {
-    let Reserve { disposition, asset, subject } = ask.json()?;
-    let request = Request::Reserve { disposition, asset, subject };
+    let Reserve { disposition, asset, subject, media } = ask.json()?;
+    let request = Request::Reserve { disposition, asset, subject, media };
     let Answer { new, token, .. } = perform(&shared.house, request, ask.by())?;
     let made = new.into_iter().next().zip(token);
     let missing = || Problem::failure("house_failed", "the reservation", "left no entry");

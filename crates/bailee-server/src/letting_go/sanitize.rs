@@ -11,11 +11,11 @@ use bailee_core::id::{AssetId, ClearanceId, DispositionId, PartyId};
 use bailee_core::{Action, By, Command};
 use bailee_ledger::clearance::{Act, Clearance};
 use bailee_sanitize::{
-    Certificate, Clock, Identity, Lease, Moment, Options, Outcome, Particulars, Record, Stop,
+    Binding, Certificate, Clock, Lease, Moment, Options, Outcome, Particulars, Record, Stop,
     SystemClock, Until, Verified,
 };
 
-use super::{LetGoError, abort, certificate, finished, open_token, reserve};
+use super::{LetGoError, abort, certificate, finished, open_token, reserve_device};
 use crate::house::{House, HouseError};
 use crate::keys::KeyError;
 use crate::runner::Failure;
@@ -54,8 +54,9 @@ pub fn sanitize(
     progress: &mut (dyn FnMut(bailee_sanitize::Progress) + Send),
 ) -> Result<Sanitized, LetGoError> {
     let by = By::Party(order.by);
-    let subject = Identity::of_path(order.device)?.digest();
-    let reserved = reserve(house, order.disposition, order.asset, subject, by)?;
+    let device = Binding::of_path(order.device)?;
+    let subject = device.identity.digest();
+    let reserved = reserve_device(house, (order.disposition, order.asset), &device, by)?;
     let id = reserved.clearance;
     let token = reserved.token.as_bytes();
     let clearance = open_token(house, token, order.asset, Act::Sanitize, subject)?;
@@ -65,6 +66,7 @@ pub fn sanitize(
     let mut options = Options::new(order.asset.0, seed, order.log);
     options.clock = &clock;
     options.agent = "bailee";
+    options.house = house.dir();
     let mut lease = HouseLease { house, id, by };
     match bailee_sanitize::sanitize(order.device, clearance, &mut lease, &options, progress) {
         Ok(record) => finish(house, id, record, order.particulars, by),

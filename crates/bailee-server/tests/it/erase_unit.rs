@@ -448,7 +448,8 @@ fn no_single_step_of_it_or_of_an_expiry_is_an_agents() {
     };
     for (disposition, asset) in [(erase, one), (expire, other)] {
         let (disposition, asset) = (disposition.to_string(), asset.to_string());
-        refused(Request::Reserve { disposition, asset, subject: "07".repeat(32) });
+        let subject = "07".repeat(32);
+        refused(Request::Reserve { disposition, asset, subject, media: Vec::new() });
     }
     let reserved = letting_go::reserve(house, erase, one, [7; 32], By::Party(ada)).unwrap();
     let clearance = reserved.clearance;

@@ -1,18 +1,20 @@
 //! `bailee asset`: what holds data and can be destroyed.
 //!
 //! Invariant: `--device` binds an asset to what the device itself says it is, read here and now,
-//! not to its name; only a bound asset can ever be sanitized.
+//! not to its name, with its serial, WWN and UUID and the keys by which it is known again; only a
+//! bound asset can ever be sanitized.
 
 use std::path::PathBuf;
 
-use bailee_ledger::to_hex;
 use bailee_server::api::Request;
 use bailee_server::api::parts::Identifier;
 use bailee_server::api::words::{AssetKind, IdentifierKind, Lifecycle};
-use bailee_server::sanitize::Identity;
+use bailee_server::binding;
+use bailee_server::core::asset::normal;
 use clap::{Args, Subcommand};
 
 use super::ask::{Ask, ListArgs};
+use crate::let_go;
 use crate::trouble::Trouble;
 
 /// Verbs of an asset.
@@ -140,11 +142,16 @@ impl IdentifierArgs {
         }
         let mut bytes = None;
         for device in &self.devices {
-            let identity =
-                Identity::of_path(device).map_err(|e| Trouble::device(device.display(), &e))?;
-            let value = to_hex(&identity.digest());
-            bytes = Some(bytes.unwrap_or(0u64).saturating_add(identity.size));
-            all.push(Identifier { kind: IdentifierKind::Identity, value });
+            let device = let_go::binding(device)?;
+            bytes = Some(bytes.unwrap_or(0u64).saturating_add(device.identity.size));
+            for found in binding::identifiers(&device) {
+                let known = |one: &Identifier| normal(&one.value) == found.normal();
+                let kind = IdentifierKind::from(found.kind);
+                // What was typed already is not there twice for being read from the device too.
+                if kind == IdentifierKind::Identity || !all.iter().any(known) {
+                    all.push(Identifier { kind, value: found.value });
+                }
+            }
         }
         Ok((all, bytes))
     }

@@ -1,11 +1,12 @@
 //! Keep: real data into the vault, read back, given back, compared.
 
 use anyhow::{Result, ensure};
-use bailee_server::core::asset::{AssetKind, Identifier, IdentifierKind};
+use bailee_server::binding;
+use bailee_server::core::asset::AssetKind;
 use bailee_server::core::id::AssetId;
 use bailee_server::core::{Action, NewAsset};
 use bailee_server::keeping::{self, Kept};
-use bailee_server::sanitize::Identity;
+use bailee_server::sanitize::Binding;
 use bailee_server::vault::{Source, Unchanged};
 
 use super::data::Medium;
@@ -23,17 +24,16 @@ pub(super) struct Safe {
 pub(super) fn keep(stage: &mut Stage, case: &Case, medium: &Medium) -> Result<Safe> {
     stage.act("KEEP");
     stage.turn("2013-02-04 09:00")?;
-    let identity = Identity::of_path(&medium.disk)?;
-    let hex: String = identity.digest().iter().map(|byte| format!("{byte:02x}")).collect();
+    let device = Binding::of_path(&medium.disk)?;
     let drive = NewAsset {
         kind: AssetKind::Drive,
         label: "drive 0 of srv-0001".into(),
         accounts: Vec::new(),
-        identifiers: vec![Identifier { kind: IdentifierKind::Identity, value: hex }],
+        identifiers: binding::identifiers(&device),
         part_of: Some(case.servers[0]),
         copy_of: Vec::new(),
         place: "warehouse 4".into(),
-        bytes: identity.size,
+        bytes: device.identity.size,
     };
     let drive = register(stage, case.ada, drive)?;
     let tree = Source::Tree(medium.tree.clone());

@@ -6,6 +6,7 @@ mod asking;
 #[allow(dead_code, clippy::unwrap_used, reason = "the ledger's tests use all of it")]
 #[path = "../../../bailee-ledger/tests/it/authority.rs"]
 mod authority;
+mod binding;
 mod bucket;
 mod clear;
 mod drill;
