@@ -10,12 +10,11 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
-use bailee_ledger::to_hex;
 use bailee_server::api::{kept, upkeep};
 use bailee_server::core::id::{AssetId, SnapshotId};
-use bailee_server::sanitize::{Identity, mounted_writable};
+use bailee_server::sanitize::mounted_writable;
 use bailee_server::vault::{Input, Pattern, Source, Unchanged, VaultError, rescue_map};
-use bailee_server::{Failure, keeping};
+use bailee_server::{Failure, binding, keeping};
 use serde_json::{Value, json};
 
 use crate::act::ordinary;
@@ -24,6 +23,7 @@ use crate::cli::ask::Ask;
 use crate::cli::keep::{PreserveArgs, RestoreArgs, SnapshotVerb};
 use crate::client::encoded;
 use crate::door::{Door, read_id};
+use crate::let_go::binding as device_binding;
 use crate::listing;
 use crate::print::progress::Bar;
 use crate::print::{self, Style};
@@ -69,16 +69,12 @@ pub(crate) fn preserve(args: &PreserveArgs, reach: &Reach, style: Style) -> Resu
 /// A copy of a device speaks for the asset: it has to be the asset's, if one is bound.
 fn check_bound(door: &Door, asset: &str, path: &Path) -> Result<(), Trouble> {
     let known = door.show(asset)?;
-    let identifiers = known["identifiers"].as_array().into_iter().flatten();
-    let bound: Vec<&str> = identifiers
-        .filter(|identifier| identifier["kind"] == "identity")
-        .filter_map(|identifier| identifier["value"].as_str())
-        .collect();
-    if bound.is_empty() {
+    let identifiers: Vec<&Value> = known["identifiers"].as_array().into_iter().flatten().collect();
+    if !identifiers.iter().any(|identifier| identifier["kind"] == "identity") {
         return Ok(());
     }
-    let identity = Identity::of_path(path).map_err(|e| Trouble::device(path.display(), &e))?;
-    if bound.contains(&to_hex(&identity.digest()).as_str()) {
+    let own: Vec<&str> = identifiers.iter().filter_map(|known| known["value"].as_str()).collect();
+    if binding::media(&device_binding(path)?).iter().any(|value| own.contains(&value.as_str())) {
         return Ok(());
     }
     let detail =

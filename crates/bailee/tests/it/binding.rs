@@ -164,3 +164,22 @@ fn what_the_house_stands_on_is_neither_bound_nor_overwritten() {
     assert!(said.code == 1 && said.err.contains("in_data_directory"), "{said:?}");
     assert_eq!(fs::read(&key).expect("the key"), bytes);
 }
+
+#[test]
+fn a_copy_of_another_device_does_not_speak_for_the_one_that_is_bound() {
+    let room = Room::with_house();
+    let disk = room.file("disk.img", &vec![0xA5; SIZE]);
+    let other = room.file("other.img", &vec![0x5A; SIZE]);
+    add(&room, "vm-1", &disk).ok();
+    let keep = |device: &Path| room.run_as("P-2", &["preserve", "A-1", text(device), "--device"]);
+    let said = keep(&other);
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(said.err.contains("wrong_subject") && said.err.contains("A-1"), "{said:?}");
+    keep(&disk).ok();
+    if let Some(device) = Loop::over(&disk, &[]) {
+        keep(&device.0).ok();
+    }
+    let rebind = ["asset", "relabel", "A-1", "vm-1", "--device", text(&other)];
+    let said = room.run_as("P-2", &rebind);
+    assert!(said.code == 1 && said.err.contains("device_bound"), "{said:?}");
+}
