@@ -244,8 +244,8 @@ mod tests {
             read_subject(&SubjectArgs { device: None, subject, identifier })
         };
         let tape = said(None, Some("lto 0042")).ok();
-        assert_eq!(tape, Some(to_hex(&identifier_subject("LTO-0042"))));
-        assert_eq!(said(Some("00AB"), None).ok().as_deref(), Some("00ab"));
+        assert_eq!(tape, Some((to_hex(&identifier_subject("LTO-0042")), vec![])));
+        assert_eq!(said(Some("00AB"), None).ok(), Some(("00ab".to_owned(), vec![])));
         assert!(said(None, None).is_err());
     }
 }
