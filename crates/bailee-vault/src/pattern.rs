@@ -26,14 +26,25 @@ impl Pattern {
 
     /// Whether `path`, or a directory above it, matches.
     pub fn matches(&self, path: &[u8]) -> bool {
-        // reachable[j]: the pattern's first j bytes match the path read so far.
+        self.read(path).is_none_or(|reachable| reachable[self.0.len()])
+    }
+
+    /// Whether something below `path` may match, if anything is there: for what could not be read.
+    pub(crate) fn reaches_below(&self, path: &[u8]) -> bool {
+        let below = [path, b"/"].concat();
+        self.read(&below).is_none_or(|reachable| reachable.contains(&true))
+    }
+
+    /// How much of the pattern may match a path: `None` if a directory above it matches, else
+    /// whether the pattern's first j bytes match all of it, for each j.
+    fn read(&self, path: &[u8]) -> Option<Vec<bool>> {
         let pattern = &self.0;
         let mut reachable = vec![false; pattern.len() + 1];
         reachable[0] = true;
         self.skip_stars(&mut reachable);
         for byte in path {
             if *byte == b'/' && reachable[pattern.len()] {
-                return true;
+                return None;
             }
             let mut next = vec![false; pattern.len() + 1];
             for (j, want) in pattern.iter().enumerate() {
@@ -50,7 +61,7 @@ impl Pattern {
             reachable = next;
             self.skip_stars(&mut reachable);
         }
-        reachable[pattern.len()]
+        Some(reachable)
     }
 
     /// A star also matches nothing.
@@ -91,6 +102,23 @@ mod tests {
         for (pattern, path, wanted) in cases {
             let got = Pattern::new(pattern).unwrap().matches(path.as_bytes());
             assert_eq!(got, wanted, "{pattern} on {path}");
+        }
+        let below = [
+            ("a/b", "a", true),
+            ("a/b", "a/b", true),
+            ("a/b", "b", false),
+            ("a/b", "a/c", false),
+            ("a*/b", "ab", true),
+            ("*", "a", true),
+            ("*.pdf", "a", false),
+            ("**.pdf", "a/b", true),
+            ("home/*/mail", "home/eve", true),
+            ("home/*/mail", "home", true),
+            ("home/*/mail", "home/eve/x", false),
+        ];
+        for (pattern, path, wanted) in below {
+            let got = Pattern::new(pattern).unwrap().reaches_below(path.as_bytes());
+            assert_eq!(got, wanted, "{pattern} below {path}");
         }
         assert!(Pattern::new("/a").is_err() && Pattern::new("").is_err());
         let slow = Pattern::new(&"*a".repeat(200)).unwrap();

@@ -29,11 +29,17 @@ pub(super) enum Level {
     Top,
 }
 
+/// Whether an entry was asked for. One that could not be read may be a directory that has what was.
+fn is_meant(filter: &Pattern, entry: &Entry) -> bool {
+    let unread = matches!(entry.node, Node::Unreadable { .. });
+    filter.matches(&entry.path) || unread && filter.reaches_below(&entry.path)
+}
+
 impl<'e> Plan<'e> {
     pub(super) fn new(entries: &'e [Stored], filter: Option<&Pattern>) -> Self {
         let mut wanted: HashSet<&[u8]> = HashSet::new();
         for Stored { entry, .. } in entries {
-            if filter.is_none_or(|f| f.matches(&entry.path)) {
+            if filter.is_none_or(|f| is_meant(f, entry)) {
                 let mut path = Some(entry.path.as_slice());
                 while let Some(p) = path.filter(|p| wanted.insert(p)) {
                     path = parent(p);

@@ -27,7 +27,7 @@ pub(super) fn difference(
     let places: Vec<Place> = written.iter().map(place).collect();
     let report = VolumesReport { volumes: written.to_vec(), ..VolumesReport::default() };
     let mut giver = Giver::new(report, None, progress);
-    giver.run(&places, key, &|path| Some(path.to_vec()))?;
+    giver.run(&places, key, (&|path| Some(path.to_vec()), &|_| true))?;
     let (read, found) = (std::mem::take(&mut giver.read), giver.members);
     let given = giver.finish()?;
     if read != written {

@@ -55,7 +55,7 @@ pub fn check_volumes<'a>(
     };
     let (volumes, places) = verify(shelf, key, progress)?;
     let mut giver = Giver::new(volumes, None, progress);
-    giver.run(&places, key, &|path| Some(path.to_vec()))?;
+    giver.run(&places, key, (&|path| Some(path.to_vec()), &|_| true))?;
     giver.finish()
 }
 
@@ -77,16 +77,24 @@ pub fn restore_volumes<'a>(
     let (volumes, places) = verify(shelf, key, progress)?;
     target.mark(&|_| false)?;
     let mut giver = Giver::new(volumes, Some(target), progress);
-    giver.run(&places, key, &|path| {
-        let below = path.iter().position(|c| *c == b'/').map_or(&b""[..], |at| &path[at + 1..]);
-        only.is_none_or(|only| only.matches(below)).then(|| path.to_vec())
-    })?;
+    let below = |path: &[u8]| {
+        let slash = path.iter().position(|c| *c == b'/');
+        slash.map(|at| path[at + 1..].to_vec()).unwrap_or_default()
+    };
+    let choose =
+        |path: &[u8]| only.is_none_or(|only| only.matches(&below(path))).then(|| path.to_vec());
+    let misses = |path: &[u8]| {
+        only.is_none_or(|only| only.matches(&below(path)) || only.reaches_below(&below(path)))
+    };
+    giver.run(&places, key, (&choose, &misses))?;
     giver.stand_ins(&places, key)?;
     giver.finish()
 }
 
 /// Where a member of that path goes, if anywhere.
 type Choose<'a> = dyn Fn(&[u8]) -> Option<Vec<u8>> + 'a;
+/// Whether a name that was never read matters.
+type Misses<'a> = dyn Fn(&[u8]) -> bool + 'a;
 
 /// Why members end.
 enum End {
@@ -144,7 +152,7 @@ impl<'a> Giver<'a> {
         &mut self,
         places: &[Place],
         key: &Kek,
-        choose: &Choose<'_>,
+        asked: (&Choose<'_>, &Misses<'_>),
     ) -> Result<(), VaultError> {
         let size: u64 = self.given.volumes.volumes.iter().map(|v| v.size).sum();
         self.progress.begin("reading files", size);
@@ -152,7 +160,7 @@ impl<'a> Giver<'a> {
         self.loss = stream.loss();
         let mut done = 0;
         loop {
-            let end = self.members(&mut Archive::authentic(&mut stream), &mut done, choose)?;
+            let end = self.members(&mut Archive::authentic(&mut stream), &mut done, asked)?;
             let (from, over) = (stream.position(), stream.is_over());
             let more = match end {
                 End::Whole => break,
@@ -179,7 +187,7 @@ impl<'a> Giver<'a> {
         &mut self,
         archive: &mut Archive<&mut Stream<'_>>,
         done: &mut u64,
-        choose: &Choose<'_>,
+        asked: (&Choose<'_>, &Misses<'_>),
     ) -> Result<End, VaultError> {
         loop {
             if self.loss.get() == Loss::Place {
@@ -199,7 +207,7 @@ impl<'a> Giver<'a> {
                 Ok(Some(member)) => {
                     let stored = member.body.data();
                     self.members += 1;
-                    self.member(archive, member, choose)?;
+                    self.member(archive, member, asked)?;
                     *done += stored;
                     self.progress.advance(self.given.files, *done);
                 }
@@ -240,14 +248,15 @@ impl<'a> Giver<'a> {
         &mut self,
         archive: &mut Archive<&mut Stream<'_>>,
         member: Member,
-        choose: &Choose<'_>,
+        (choose, misses): (&Choose<'_>, &Misses<'_>),
     ) -> Result<(), VaultError> {
         let path = match path_below(&member.path) {
             Ok(path) => path,
             Err(why) => return self.refuse(&member.path, why),
         };
         for (name, reason) in &member.missing {
-            if let Some(path) = choose(&[path.as_slice(), b"/", name].concat()) {
+            let path = [path.as_slice(), b"/", name].concat();
+            if misses(&path) {
                 self.given.not_restored.push(problem(&path, &unreadable(reason)));
                 self.given.unreadable += 1;
             }

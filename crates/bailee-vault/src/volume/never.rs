@@ -176,6 +176,11 @@ fn check_names_are_named(dir: &Path, paths: &[PathBuf]) {
     let part = (&*dir.join("part"), Some(&only));
     let part = restore_volumes(paths, &key(), part, &mut ()).unwrap();
     assert_eq!((part.unreadable, part.not_restored.len()), (1, 1), "{part:?}");
+    for (only, names) in [("locked/deep/file", 1), ("**.pdf", 2), ("letter", 0), ("open", 1)] {
+        let (to, pattern) = (dir.join(format!("only {names}{}", only.len())), Pattern::new(only));
+        let part = restore_volumes(paths, &key(), (&to, pattern.as_ref().ok()), &mut ()).unwrap();
+        assert_eq!((part.unreadable, part.is_complete()), (names, names == 0), "{only}: {part:?}");
+    }
     let told = told_by_python(dir, "names-python", paths);
     assert!(told.contains("S/locked: never read: permission denied\n"), "{told}");
     assert!(told.contains("S/open/a=b\n: never read: it is of a kind"), "{told}");
@@ -201,6 +206,15 @@ fn names_never_read_leave_as_such_and_come_back_as_such() {
     let only = Pattern::new("S/letter").unwrap();
     let part = vault.restore("t", &kept.id, &dir.path().join("letter"), Some(&only)).unwrap();
     assert!(part.is_complete(), "nobody asked for the others: {part:?}");
+    // What was asked for may lie below a name that was never read: whether it is a directory is not
+    // known of it.
+    for (only, names) in [("S/locked/deep/file", 1), ("**.pdf", 2), ("S/open/**", 1), ("S/im*", 0)]
+    {
+        let (to, pattern) = (dir.path().join(format!("{}", only.len())), Pattern::new(only));
+        let part = vault.restore("t", &kept.id, &to, pattern.as_ref().ok()).unwrap();
+        assert_eq!((part.unreadable, part.is_complete()), (names, names == 0), "{only}: {part:?}");
+        assert_eq!(part.not_restored.len() as u64, names, "each is named: {part:?}");
+    }
 
     // Other readers make nothing of them.
     let file = dir.path().join("archive.tar");

@@ -47,10 +47,11 @@ pub(crate) struct PreserveArgs {
 /// What to give back.
 #[derive(Debug, Args)]
 #[command(
-    long_about = "Gives data back from the vault. Exit code 1: something of the snapshot is not in \
-                  INTO, or not as it was: a file that is damaged, names or bytes that were never \
-                  read when it was kept, a node, an attribute or other metadata that was not taken \
-                  there (`not_made`). What only root may set, owners and attributes `trusted.` and \
+    long_about = "Gives data back from the vault. Exit code 1: something of the snapshot is not \
+                  in INTO, or not as it was: a file that is damaged, names or bytes that were \
+                  never read when it was kept (with --only also a name that what was asked for \
+                  may lie below), a node, an attribute or other metadata that was not taken there \
+                  (`not_made`). What only root may set, owners and attributes `trusted.` and \
                   `security.`, is counted for anybody else (`owners_not_set`, \
                   `attributes_not_set`), and is no 1.",
     after_long_help = "EXAMPLE\n  bailee restore S-1 /srv/handover --only 'photos/**'"

@@ -32,7 +32,8 @@ impl Giver<'_> {
         if wanted.is_empty() {
             return Ok(());
         }
-        self.run(places, key, &|path| wanted.get(path).map(|links| links[0].clone()))?;
+        let choose = |path: &[u8]| wanted.get(path).map(|links| links[0].clone());
+        self.run(places, key, (&choose, &|_| false))?; // names were told the first time
         for links in wanted.into_values() {
             for link in &links[1..] {
                 self.link(link, &links[0])?;
