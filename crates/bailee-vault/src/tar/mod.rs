@@ -5,7 +5,7 @@
 //!    short, or bytes after the end are a [`Flaw`] that says where and what.
 //! 2. What cannot be kept as the archive means it (a type, an ACL in text form) is a flaw too;
 //!    nothing is skipped in silence.
-//! 3. Metadata of one member takes at most [`FOREIGN`]`.records` bytes, a map of a sparse file at
+//! 3. Metadata of one member takes at most [`FOREIGN`]`.header` bytes, a map of a sparse file at
 //!    most [`sparse::MOST_PIECES`] pieces.
 //! 4. Holes cost no bytes to write and each a turn of the hash to read: all of an archive together
 //!    have at most [`FOREIGN`]`.holes` bytes, refused before the first of the member is read.
@@ -30,7 +30,7 @@ pub(crate) use body::Body;
 pub(crate) use flaw::{Flaw, unread};
 use header::{BLOCK, Block, Header};
 use limits::{AUTHENTIC, ENTRY, FOREIGN, Limits};
-use pax::Records;
+use pax::{Records, missing};
 pub(crate) use sparse::MOST_PIECES;
 
 use crate::error::VaultError;
@@ -132,23 +132,24 @@ impl<R: Read> Archive<R> {
             let header = Header::read(&block).map_err(|what| self.flaw(what))?;
             match header.kind {
                 b'x' | b'X' => records
-                    .add(&self.meta(&header)?, self.limits.records)
+                    .add(&self.meta(&header, self.limits.header)?, self.limits)
                     .map_err(|what| self.flaw(what))?,
                 b'g' => {
-                    let all = self.meta(&header)?;
-                    self.global.add(&all, MOST_GLOBAL).map_err(|what| self.flaw(what))?;
+                    let all = self.meta(&header, MOST_GLOBAL)?;
+                    let limits = Limits { records: MOST_GLOBAL, ..self.limits };
+                    self.global.add(&all, limits).map_err(|what| self.flaw(what))?;
                 }
-                b'L' => name = Some(text(&self.meta(&header)?)),
-                b'K' => link = Some(text(&self.meta(&header)?)),
-                b'V' => drop(self.meta(&header)?), // the archive's own name
+                b'L' => name = Some(text(&self.meta(&header, self.limits.records)?)),
+                b'K' => link = Some(text(&self.meta(&header, self.limits.records)?)),
+                b'V' => drop(self.meta(&header, self.limits.records)?), // the archive's own name
                 _ => {
-                    let missing = records.missing();
+                    let missing = records.take_missing();
                     let mut all = self.global.clone();
                     all.put("path", name.take());
                     all.put("linkpath", link.take());
                     all.extend(records);
                     let member = self.member(&header, &block, &all)?;
-                    return self.lacking(member, missing).map(Some);
+                    return self.lacking(member, &missing).map(Some);
                 }
             }
         }
@@ -201,33 +202,30 @@ impl<R: Read> Archive<R> {
         Ok(Member { path, node, body, sha256: records.sha256(), missing: Vec::new() })
     }
 
-    /// The member with the names in it that were never read, if it is a directory.
-    fn lacking(
-        &mut self,
-        mut member: Member,
-        missing: Result<Vec<(Vec<u8>, String)>, &'static str>,
-    ) -> Result<Member, Flaw> {
+    /// The member with the names in it that were never read, if it is a directory. How much they
+    /// take is known before they take it.
+    fn lacking(&mut self, mut member: Member, said: &[u8]) -> Result<Member, Flaw> {
         if !matches!(member.node, Node::Directory { .. }) {
             return Ok(member);
         }
         let named = |what: &str| format!("{:?} {what}", String::from_utf8_lossy(&member.path));
-        let missing = missing.map_err(|what| self.flaw(named(what)))?;
-        let above = ENTRY + member.path.len() as u64;
-        let each = missing.iter().map(|(name, why)| above + (name.len() + why.len()) as u64);
-        self.missing = each.fold(self.missing, u64::saturating_add);
+        let many = said.iter().filter(|byte| **byte == 0).count() as u64 / 2;
+        let each = ENTRY + member.path.len() as u64;
+        let taken = many.saturating_mul(each).saturating_add(said.len() as u64 - 2 * many);
+        self.missing = self.missing.saturating_add(taken);
         if self.missing > self.limits.missing {
             let most = self.limits.missing >> 20;
             let what =
                 format!("names never read that take more than {most} MiB, with those before");
             return Err(self.flaw(named(&format!("has {what}"))));
         }
-        member.missing = missing;
+        member.missing = missing(said).map_err(|what| self.flaw(named(what)))?;
         Ok(member)
     }
 
     /// Reads what follows a header that is not a member.
-    fn meta(&mut self, header: &Header) -> Result<Vec<u8>, Flaw> {
-        if header.size > self.limits.records {
+    fn meta(&mut self, header: &Header, most: u64) -> Result<Vec<u8>, Flaw> {
+        if header.size > most {
             return Err(self.flaw(format!("names of {} bytes", header.size)));
         }
         (self.left, self.padding) = (header.size, padding(header.size));

@@ -7,6 +7,7 @@ use bailee_ledger::hash_from_hex;
 use std::collections::BTreeMap;
 
 use super::header::Header;
+use super::limits::Limits;
 use crate::export::{CHANGED, MISSING, SHA256, UNREADABLE, XATTR, attribute_of};
 use crate::manifest::{Content, Meta, check_path};
 
@@ -24,8 +25,8 @@ impl Records {
         self.all.is_empty() && self.repeated.is_empty()
     }
 
-    /// Adds the records of one extended header, up to `most` bytes in all.
-    pub(super) fn add(&mut self, mut bytes: &[u8], most: u64) -> Result<(), String> {
+    /// Adds the records of one extended header, within limits.
+    pub(super) fn add(&mut self, mut bytes: &[u8], limits: Limits) -> Result<(), String> {
         let bad = || "an extended header record is malformed".to_owned();
         while let Some(at) = bytes.iter().position(|byte| *byte == b' ') {
             let len = decimal(&bytes[..at]).ok_or_else(bad)?;
@@ -46,10 +47,14 @@ impl Records {
                 _ => drop(self.all.insert(name.to_vec(), value.to_vec())),
             }
         }
-        let size: usize = self.all.iter().map(|(name, value)| name.len() + value.len()).sum();
-        match (bytes.iter().all(|byte| *byte == 0), size as u64 <= most) {
+        // Names never read have a limit of their own, with those of other members.
+        let counted = self.all.iter().filter(|(name, _)| name.as_slice() != MISSING.as_bytes());
+        let size: usize = counted.map(|(name, value)| name.len() + value.len()).sum();
+        match (bytes.iter().all(|byte| *byte == 0), size as u64 <= limits.records) {
             (true, true) => Ok(()),
-            (true, false) => Err(format!("extended header records of more than {most} bytes")),
+            (true, false) => {
+                Err(format!("extended header records of more than {} bytes", limits.records))
+            }
             (false, _) => Err(bad()),
         }
     }
@@ -102,19 +107,10 @@ impl Records {
         if fits { Ok(content) } else { Err(bad) }
     }
 
-    /// Names in a directory that could not be read when it was kept, and why, as archives of this
-    /// program have them.
-    pub(super) fn missing(&self) -> Result<Vec<(Vec<u8>, String)>, &'static str> {
-        let bad = "has a record of names never read that is malformed";
-        let Some(said) = self.get(MISSING) else { return Ok(Vec::new()) };
-        let fields: Vec<&[u8]> = said.strip_suffix(b"\0").ok_or(bad)?.split(|b| *b == 0).collect();
-        let pairs = fields.chunks_exact(2);
-        let a_name = |name: &[u8]| !name.contains(&b'/') && check_path(name).is_ok();
-        if !pairs.remainder().is_empty() || !pairs.clone().all(|pair| a_name(pair[0])) {
-            return Err(bad);
-        }
-        let text = |reason| String::from_utf8_lossy(reason).into_owned();
-        Ok(pairs.map(|pair| (pair[0].to_vec(), text(pair[1]))).collect())
+    /// What archives of this program say of names in a directory that were never read; nothing is
+    /// left of it here.
+    pub(super) fn take_missing(&mut self) -> Vec<u8> {
+        self.all.remove(MISSING.as_bytes()).unwrap_or_default()
     }
 
     /// Owner, mode, times, attributes.
@@ -163,6 +159,22 @@ pub(super) fn decimal(digits: &[u8]) -> Option<u64> {
     text.parse().ok()
 }
 
+/// Names in a directory that could not be read when it was kept, and why.
+pub(super) fn missing(said: &[u8]) -> Result<Vec<(Vec<u8>, String)>, &'static str> {
+    let bad = "has a record of names never read that is malformed";
+    if said.is_empty() {
+        return Ok(Vec::new());
+    }
+    let fields: Vec<&[u8]> = said.strip_suffix(b"\0").ok_or(bad)?.split(|b| *b == 0).collect();
+    let pairs = fields.chunks_exact(2);
+    let a_name = |name: &[u8]| !name.contains(&b'/') && check_path(name).is_ok();
+    if !pairs.remainder().is_empty() || !pairs.clone().all(|pair| a_name(pair[0])) {
+        return Err(bad);
+    }
+    let text = |reason| String::from_utf8_lossy(reason).into_owned();
+    Ok(pairs.map(|pair| (pair[0].to_vec(), text(pair[1]))).collect())
+}
+
 /// Seconds with a fraction, also before 1970. More than nanoseconds is more than is kept.
 fn seconds(value: &[u8]) -> Option<(i64, u32)> {
     let text = std::str::from_utf8(value).ok()?;
@@ -184,6 +196,7 @@ fn seconds(value: &[u8]) -> Option<(i64, u32)> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::limits::FOREIGN as WIDE;
     use super::*;
 
     #[test]
@@ -215,11 +228,7 @@ mod tests {
 
     #[test]
     fn names_never_read_are_names_and_each_has_its_reason() {
-        let read = |value: &[u8]| {
-            let mut records = Records::default();
-            records.put(MISSING, Some(value.to_vec()));
-            records.missing()
-        };
+        let read = missing;
         let of = |name: &[u8], why: &str| (name.to_vec(), why.to_owned());
         assert_eq!(read(b""), Ok(vec![]));
         assert_eq!(read(b"a\0b\0\xff=\n\0\0"), Ok(vec![of(b"a", "b"), of(b"\xff=\n", "")]));
@@ -243,14 +252,14 @@ mod tests {
     #[test]
     fn values_hold_anything_and_lengths_must_fit() {
         let mut records = Records::default();
-        records.add(b"27 SCHILY.xattr.user.a=\n=\0\n9 path=x\n", 99).unwrap();
+        records.add(b"27 SCHILY.xattr.user.a=\n=\0\n9 path=x\n", WIDE).unwrap();
         assert_eq!(records.get("SCHILY.xattr.user.a"), Some(&b"\n=\0"[..]));
         assert_eq!(records.path(), Some(&b"x"[..]));
-        records.add(b"22 SCHILY.xattr.\xff\xfe\0=v\n", 99).unwrap();
+        records.add(b"22 SCHILY.xattr.\xff\xfe\0=v\n", WIDE).unwrap();
         assert_eq!(records.all[&b"SCHILY.xattr.\xff\xfe\0"[..]], b"v");
         for bad in [&b"9 path=xy"[..], b"99 path=x\n", b"2 \n", b"x path=x\n", b"9 pathxx\n", b"9"]
         {
-            assert!(Records::default().add(bad, 99).is_err(), "{bad:?}");
+            assert!(Records::default().add(bad, WIDE).is_err(), "{bad:?}");
         }
     }
 }

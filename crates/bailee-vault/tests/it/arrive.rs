@@ -225,6 +225,19 @@ fn names_never_read_are_bounded_and_no_global_record_speaks_of_them() {
     let twice = [missing(b'x', &some), dir("d"), missing(b'x', &some), dir("e")];
     let said = refusal(&whole(&twice));
     assert!(said.contains("\"e\" has names"), "counted with those before: {said}");
+    // Of one directory as many may come as of all, which is more than other records may take.
+    let long: String = (0..120_000).map(|n| format!("{n:n<200}\0denied\0")).collect();
+    assert!(long.len() > 20 << 20);
+    let (_, vault) = memory_vault();
+    let kept = vault.preserve(
+        "t",
+        "A-1",
+        &archive(&whole(&[missing(b'x', long.as_bytes()), dir("d")])),
+        &mut (),
+    );
+    assert_eq!(kept.unwrap().unreadable.len(), 120_000);
+    let said = refusal(&whole(&[missing(b'x', &b"a\0\0".repeat(30_000_000)), dir("d")]));
+    assert!(said.contains("names of "), "{said}");
     let said = refusal(&whole(&[missing(b'x', b"../out\0why\0"), dir("d")]));
     assert!(said.contains("\"d\" has a record of names never read that is malformed"), "{said}");
     let (_, vault) = memory_vault();
