@@ -1,18 +1,25 @@
 //! Buried units: those with a tombstone, of which a crash may have left something.
 //!
-//! Invariant: the tombstone is the point of no return. From it on nobody reads the unit, so nothing
-//! can be pinned in it any more; what is left is destroyed under a clearance for exactly this
-//! unit and this list of keys, and the answer is what the erasure's would have been.
+//! Invariants
+//! 1. The keys are the point of no return, not the tombstone: while each key that it lists is there
+//!    as it lists it, nothing of the unit is gone, for keys go first. Such a unit is **half
+//!    erased**. It can be read; nothing is added to it.
+//! 2. From a buried unit nothing goes but under a clearance for exactly this unit and this list of
+//!    keys, with the answer that the erasure's would have been, or once the catalogue has nothing
+//!    of it as here (`sweep.rs`).
+//! 3. A tombstone is taken back only while 1. holds, in one deletion: before it the unit is half
+//!    erased, after it as it was. Whoever erases it then begins anew.
 
 use bailee_ledger::clearance::{Act, Clearance};
 
-use crate::erasure::{self, DestroyedKey, Erasure};
+use crate::erasure::{self, DestroyedKey, Erasure, Tombstone};
 use crate::error::VaultError;
 use crate::expire::permits;
-use crate::names;
+use crate::names::{self, Tag};
 use crate::root::sha256;
+use crate::seal::Kind;
 use crate::stay::lock;
-use crate::vault::{Absent, Vault};
+use crate::vault::{Absent, Tenant, Vault, get};
 use crate::wire::Writer;
 
 impl Vault {
@@ -49,7 +56,50 @@ impl Vault {
         let let_go = self.finish_erasure(&tenant, tag)?;
         Ok(Erasure { tenant: tenant.name, unit: unit.to_owned(), subject, keys, let_go })
     }
+
+    /// Takes the tombstone of a half erased unit back: it is as it was before. Whether there was
+    /// one. Only for who knows that no erasure of it is under way.
+    ///
+    /// # Errors
+    /// [`VaultError::HalfErased`] if a key is gone already: nothing was changed; damage; store
+    /// failures.
+    pub fn take_back(&self, tenant: &str, unit: &str) -> Result<bool, VaultError> {
+        let tenant = self.tenant(tenant, Absent::Refuse)?;
+        let tag = names::tag(&tenant.root, b"unit", unit);
+        let _one = lock(&self.burying);
+        let Some(stone) = self.tombstone(&tenant, tag)? else { return Ok(false) };
+        match self.keys_are_whole(&tenant, tag, &stone)? {
+            true => self.lift(&tenant, tag).map(|()| true),
+            false => Err(VaultError::half_erased(unit, KEYS_GONE)),
+        }
+    }
+
+    /// Whether each key that the tombstone lists is there, as it lists it.
+    pub(crate) fn keys_are_whole(
+        &self,
+        tenant: &Tenant,
+        unit: Tag,
+        stone: &Tombstone,
+    ) -> Result<bool, VaultError> {
+        let there = self.key_copies(tenant, unit)?;
+        Ok(!there.is_empty() && stone.keys.iter().all(|key| there.contains(key)))
+    }
+
+    /// Deletes the tombstone. The caller holds `burying`, and has seen that the keys are whole.
+    pub(crate) fn lift(&self, tenant: &Tenant, unit: Tag) -> Result<(), VaultError> {
+        let object = names::object(&tenant.tag, &unit, Kind::Tombstone, &[0; 16]);
+        self.keys.delete(&object)?;
+        match get(&*self.keys, &object)? {
+            Some(_) => Err(VaultError::KeyKept { object }),
+            None => Ok(()),
+        }
+    }
 }
+
+/// What is said of a unit whose erasure was cut off too late.
+pub(crate) const KEYS_GONE: &str = "an erasure of it was cut off after its key was destroyed, and \
+    the catalogue has snapshots of it as here: erase it again under a clearance, which finishes \
+    that, or bring its key object back from a copy";
 
 fn subject(tenant: &str, unit: &str, keys: &[DestroyedKey]) -> [u8; 32] {
     let mut w = Writer::default();

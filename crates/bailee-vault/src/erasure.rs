@@ -88,18 +88,26 @@ pub(crate) fn write(w: &mut Writer, keys: &[DestroyedKey]) {
     }
 }
 
-/// A tombstone's list. The first tombstones had nothing after the name.
-pub(crate) fn read(plain: &[u8]) -> Result<Vec<DestroyedKey>, Malformed> {
+/// What a tombstone says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Tombstone {
+    /// The unit's name.
+    pub(crate) unit: String,
+    /// The copies of its key that were to go.
+    pub(crate) keys: Vec<DestroyedKey>,
+}
+
+/// A tombstone's name and list. The first tombstones had nothing after the name.
+pub(crate) fn read(plain: &[u8]) -> Result<Tombstone, Malformed> {
     let mut r = Reader(plain);
-    r.text()?;
+    let (unit, mut keys) = (r.text()?, Vec::new());
     if r.end().is_ok() {
-        return Ok(Vec::new());
+        return Ok(Tombstone { unit, keys });
     }
-    let mut keys = Vec::new();
     for _ in 0..r.count(4 + 32)? {
         keys.push(DestroyedKey { object: r.text()?, sha256: r.array()? });
     }
-    r.end().map(|()| keys)
+    r.end().map(|()| Tombstone { unit, keys })
 }
 
 impl Vault {
@@ -146,6 +154,15 @@ impl Vault {
     ) -> Result<Option<Vec<DestroyedKey>>, VaultError> {
         let tenant = self.tenant(tenant, Absent::Refuse)?;
         let unit = names::tag(&tenant.root, b"unit", unit);
+        Ok(self.tombstone(&tenant, unit)?.map(|tombstone| tombstone.keys))
+    }
+
+    /// The tombstone on a unit, authentic; `None` if there is none.
+    pub(crate) fn tombstone(
+        &self,
+        tenant: &Tenant,
+        unit: Tag,
+    ) -> Result<Option<Tombstone>, VaultError> {
         let name = names::object(&tenant.tag, &unit, Kind::Tombstone, &[0; 16]);
         let Some(sealed) = get(&*self.keys, &name)? else { return Ok(None) };
         let place = self.place(Kind::Tombstone, tenant.tag, unit, [0; 16]);
@@ -353,10 +370,11 @@ mod tests {
         let key = |n: u8| DestroyedKey { object: format!("vault/{n}"), sha256: [n; 32] };
         let mut w = Writer::default();
         w.bytes(b"A-1");
-        assert_eq!(read(&w.0), Ok(Vec::new()), "as the first ones were");
+        let stone = |keys| Ok(Tombstone { unit: "A-1".to_owned(), keys });
+        assert_eq!(read(&w.0), stone(Vec::new()), "as the first ones were");
         let name = w.0.len();
         write(&mut w, &[key(1), key(2)]);
-        assert_eq!(read(&w.0), Ok(vec![key(1), key(2)]));
+        assert_eq!(read(&w.0), stone(vec![key(1), key(2)]));
         for cut in (0..w.0.len()).filter(|cut| *cut != name) {
             assert!(read(&w.0[..cut]).is_err(), "cut at {cut}");
         }

@@ -208,8 +208,8 @@ pub enum VaultError {
     /// A KEK was to be added that is the vault's own.
     #[error("this key-encryption key opens the vault already: make a new one to rotate to")]
     SameKek,
-    /// The store says that it deleted a key, and still has it.
-    #[error("the key {object} is still in the store after it was deleted: nothing is erased yet")]
+    /// The store says that it deleted a key or a tombstone, and still has it.
+    #[error("{object} is still in the store after it was deleted: give the same command again")]
     KeyKept {
         /// The object.
         object: String,
@@ -280,6 +280,14 @@ pub enum VaultError {
         /// The unit.
         unit: String,
     },
+    /// An erasure was begun on a unit and did not come to its end.
+    #[error("custody unit {unit:?} is half erased: {detail}; nothing was let go")]
+    HalfErased {
+        /// The unit.
+        unit: String,
+        /// How far it came, and what to do.
+        detail: &'static str,
+    },
     /// The catalogue has a snapshot as kept that is not in the store.
     #[error(
         "snapshot {id} of custody unit {unit:?} is kept, by the log, and is not in the store: \
@@ -322,6 +330,32 @@ pub enum VaultError {
 }
 
 impl VaultError {
+    /// Whether it says that something the vault itself has to have is gone or damaged. A store
+    /// that does not answer, a full disk, a key that is not the vault's say nothing of that.
+    pub fn is_loss(&self) -> bool {
+        match self {
+            Self::NoVault
+            | Self::UnknownTenant { .. }
+            | Self::UnknownUnit { .. }
+            | Self::UnknownSnapshot { .. }
+            | Self::UnitErased { .. }
+            | Self::KeyMissing { .. }
+            | Self::Damaged { .. }
+            | Self::Lost { .. }
+            | Self::MissingChunk { .. }
+            | Self::DamagedRange { .. }
+            | Self::SnapshotMissing { .. }
+            | Self::Store(ObjectError::NotFound { .. } | ObjectError::BadRange { .. }) => true,
+            // The disk answers that it cannot give these bytes.
+            Self::Store(ObjectError::Io { detail, .. }) => detail.contains("(os error 5)"),
+            _ => false,
+        }
+    }
+
+    pub(crate) fn half_erased(unit: &str, detail: &'static str) -> Self {
+        Self::HalfErased { unit: unit.to_owned(), detail }
+    }
+
     pub(crate) fn damaged(object: &str, detail: impl Into<String>) -> Self {
         Self::Damaged { object: object.to_owned(), detail: detail.into() }
     }

@@ -202,11 +202,11 @@ fn sorted_segment(input: &[u8]) -> Option<usize> {
 }
 
 fn tombstone(plain: &[u8]) {
-    let Ok(keys) = erasure::read(plain) else { return };
+    let Ok(stone) = erasure::read(plain) else { return };
     let mut r = Reader(plain);
     if r.text().is_ok() && r.end().is_err() {
         let mut w = Writer::default();
-        erasure::write(&mut w, &keys);
+        erasure::write(&mut w, &stone.keys);
         assert!(w.0 == r.0, "one encoding");
     }
 }

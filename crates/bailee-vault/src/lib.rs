@@ -33,6 +33,7 @@ mod pack;
 mod pattern;
 #[doc(hidden)]
 pub mod planted;
+mod presence;
 mod preserve;
 mod proof;
 mod prune;
@@ -58,6 +59,7 @@ mod unit;
 mod vault;
 mod verify;
 mod volume;
+mod wanting;
 mod wire;
 
 pub use bag::receive_bag;
@@ -74,6 +76,7 @@ pub use manifest::{Content, DeviceKind, Entry, Meta, Node, tree_order};
 pub use names::SnapshotId;
 pub use open::FileReader;
 pub use pattern::Pattern;
+pub use presence::Closely;
 pub use preserve::{Costs, Input, Progress, SnapshotReport, Source, Stage, Unchanged, send};
 pub use reindex::ReindexReport;
 pub use repair::{Loss, RepairReport, repair_packs};
@@ -91,3 +94,4 @@ pub use volume::{
     Given, Ignored, SetId, SetReport, Shelf, VolumeFacts, VolumeProblem, VolumesReport,
     check_volumes, read_volumes, restore_volumes,
 };
+pub use wanting::{Census, Wanting};

@@ -5,7 +5,10 @@
 //!
 //! Invariants: a unit of which something is not as it should be is left as it is, said by name, and
 //! keeps no other from being swept; doing it again is harmless; a rehearsal writes and deletes
-//! nothing. Out of scope: which tenants there are to whoever asks.
+//! nothing. A tombstone alone lets nothing go: of a unit that the catalogue has anything of as
+//! here, kept or unsure, nothing is deleted, for holds may rest on it. Its tombstone is taken back
+//! if its keys are whole (`buried.rs`); if not, only an erasure under a clearance goes on. Out of
+//! scope: which tenants there are to whoever asks.
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -13,9 +16,11 @@ use std::sync::PoisonError;
 
 use bailee_ledger::{from_hex, to_hex};
 
+use crate::buried::KEYS_GONE;
+use crate::erasure::Tombstone;
 use crate::error::VaultError;
 use crate::expire::ExpireReport;
-use crate::living::{Catalogue, Homes, Mark};
+use crate::living::{Catalogue, Homes, Living, Mark};
 use crate::names::{self, Tag};
 use crate::prune::foresee;
 use crate::seal::Kind;
@@ -90,9 +95,9 @@ impl Vault {
         homes: &mut Homes,
     ) -> Swept {
         let unnamed = |outcome| Swept { unit: to_hex(&tag), outcome };
-        match self.sweep_erased(tenant, tag, how) {
+        match self.sweep_erased(tenant, tag, how, catalogue) {
             Ok(None) => {}
-            Ok(Some(report)) => return unnamed(Ok(report)),
+            Ok(Some(swept)) => return swept,
             Err(error) => return unnamed(Err(error)),
         }
         let unit = match self.unit_by_tag(tenant, tag) {
@@ -115,20 +120,66 @@ impl Vault {
         Swept { unit: unit.name.clone(), outcome }
     }
 
-    /// What there still is of a unit with a tombstone, deleted if that is asked for; `None` if it
-    /// has none.
+    /// What there still is of a unit with a tombstone, deleted if that is asked for and nothing of
+    /// it is here by the catalogue; `None` if it has no tombstone.
     fn sweep_erased(
+        &self,
+        tenant: &Tenant,
+        tag: Tag,
+        how: Sweep,
+        catalogue: &Catalogue<'_>,
+    ) -> Result<Option<Swept>, VaultError> {
+        let _one = lock(&self.burying);
+        let Some(stone) = self.tombstone(tenant, tag)? else { return Ok(None) };
+        let outcome = match catalogue(&tenant.name, &stone.unit) {
+            Err(detail) => Err(VaultError::NoCatalogue { unit: stone.unit.clone(), detail }),
+            Ok(Living { kept, unsure }) if kept.is_empty() && unsure.is_empty() => {
+                self.sweep_rest(tenant, tag, how)
+            }
+            Ok(living) => self.spare(tenant, (tag, &stone), how, &living),
+        };
+        Ok(Some(Swept { unit: stone.unit, outcome }))
+    }
+
+    /// Of a buried unit that is here by the catalogue nothing goes: it is said why.
+    fn spare(
+        &self,
+        tenant: &Tenant,
+        (tag, stone): (Tag, &Tombstone),
+        how: Sweep,
+        living: &Living,
+    ) -> Result<ExpireReport, VaultError> {
+        if living.kept.is_empty() && !self.is_anything_left(tenant, tag)? {
+            return Ok(ExpireReport::default()); // the vault came to its end, and the log not
+        }
+        let detail = match (self.keys_are_whole(tenant, tag, stone)?, how) {
+            (false, _) => KEYS_GONE,
+            (true, Sweep::Rehearse) => TO_TAKE_BACK,
+            (true, Sweep::Now) => {
+                self.lift(tenant, tag)?;
+                TAKEN_BACK
+            }
+        };
+        Err(VaultError::half_erased(&stone.unit, detail))
+    }
+
+    /// Whether a unit has anything but a tombstone.
+    fn is_anything_left(&self, tenant: &Tenant, unit: Tag) -> Result<bool, VaultError> {
+        let (all, stones) =
+            (names::unit(&tenant.tag, &unit), names::of_kind(&tenant.tag, &unit, Kind::Tombstone));
+        let names = self.objects.list(&all)?.into_iter().chain(self.key_objects(&all)?);
+        Ok(names.into_iter().any(|name| !name.starts_with(&stones)))
+    }
+
+    /// Deletes what is left of a buried unit, or counts it.
+    fn sweep_rest(
         &self,
         tenant: &Tenant,
         unit: Tag,
         how: Sweep,
-    ) -> Result<Option<ExpireReport>, VaultError> {
-        let _one = lock(&self.burying);
-        if !self.is_erased(tenant, unit)? {
-            return Ok(None);
-        }
+    ) -> Result<ExpireReport, VaultError> {
         if how == Sweep::Now {
-            return self.finish_erasure(tenant, unit).map(Some);
+            return self.finish_erasure(tenant, unit);
         }
         let mut report = ExpireReport::default();
         for kind in [Kind::MetaPack, Kind::DataPack] {
@@ -138,6 +189,13 @@ impl Vault {
                 report.freed_bytes += size.unwrap_or(0);
             }
         }
-        Ok(Some(report))
+        Ok(report)
     }
 }
+
+const TO_TAKE_BACK: &str = "an erasure of it was cut off before a key was destroyed, and the \
+    catalogue has snapshots of it as here: `bailee prune` takes its tombstone back, or erasing it \
+    again under a clearance goes on";
+const TAKEN_BACK: &str = "an erasure of it was cut off before a key was destroyed, and the \
+    catalogue has snapshots of it as here: its tombstone was taken back, it is as it was before, \
+    and the next `bailee prune` prunes it as any other";

@@ -169,7 +169,7 @@ impl Vault {
         Ok(())
     }
 
-    fn unwrap_key(
+    pub(crate) fn unwrap_key(
         &self,
         under: &Secret,
         place: &Place,

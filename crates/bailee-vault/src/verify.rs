@@ -50,6 +50,8 @@ pub struct VerifyReport {
     pub bytes: u64,
     /// Files that did not, in tree order, each with the bytes that are lost.
     pub problems: Vec<Damage>,
+    /// A tombstone lies on its custody unit: an erasure was begun and did not come to its end.
+    pub half_erased: bool,
     /// How long it took.
     pub seconds: f64,
 }
@@ -76,12 +78,13 @@ impl Vault {
     /// Reads every file of a snapshot back from packs and compares its SHA-256.
     ///
     /// # Errors
-    /// [`VaultError::UnknownSnapshot`]; damage of the snapshot's own objects (damage of content is
-    /// in the report); store failures while finding it.
+    /// [`VaultError::UnknownSnapshot`]; damage of the snapshot's own objects and keys (damage of
+    /// content is in the report); store failures while finding it.
     pub fn verify(&self, tenant: &str, id: &SnapshotId) -> Result<VerifyReport, VaultError> {
         let began = Instant::now();
         let tenant = self.tenant(tenant, Absent::Refuse)?;
         let (unit, snapshot) = self.snapshot(&tenant, id)?;
+        self.keys_are_there(&tenant, &unit)?;
         let _shared = unit.enter();
         unit.reload()?;
         let entries = unit.manifest(&snapshot)?;
@@ -112,6 +115,7 @@ impl Vault {
             files,
             bytes,
             problems: problems.into_iter().map(|(_, p)| p).collect(),
+            half_erased: self.is_erased(&tenant, unit.tag())?,
             seconds: began.elapsed().as_secs_f64(),
         })
     }

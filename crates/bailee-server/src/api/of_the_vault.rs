@@ -34,6 +34,7 @@ fn answer(error: &VaultError) -> (u16, &'static str) {
         VaultError::NeverRead { .. }
         | VaultError::UnitErased { .. }
         | VaultError::NotErased { .. }
+        | VaultError::HalfErased { .. }
         | VaultError::Pinned { .. }
         | VaultError::WrongClearance { .. }
         | VaultError::SnapshotMissing { .. }
@@ -55,6 +56,7 @@ fn next(error: &VaultError) -> &'static str {
             "`bailee reindex`, then `bailee snapshot verify`; what is missing then comes back from \
              a copy of the data directory only"
         }
+        VaultError::HalfErased { .. } => "do what it says; `bailee check` names what is hit",
         VaultError::KeyMissing { .. } => {
             "bring that object back from a copy of the data directory: without it the unit is lost"
         }

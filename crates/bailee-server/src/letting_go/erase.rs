@@ -1,11 +1,13 @@
 //! Erasing a custody unit: its key is destroyed under a clearance, and the log gets a certificate.
 //!
 //! Order: subject read from the vault -> reserve -> token -> begin -> the gate once more -> the
-//! vault's tombstone, the point of no return -> keys, then all else -> finish with the certificate.
-//! A crash before the tombstone leaves everything; after it, the lease lapses, the snapshots are
-//! `unknown`, and erasing again under a new clearance finishes what was begun, with the same list
-//! of keys. Invariants: the lease is renewed while the vault deletes; an error is reported as what
-//! the vault then shows, and if it shows nothing, nothing is reported: the lease lapses.
+//! vault's tombstone -> keys, the point of no return, then all else -> finish with the
+//! certificate. A crash before the tombstone leaves everything; after it, the lease lapses, the
+//! snapshots are `unknown`, and erasing again under a new clearance finishes what was begun, with
+//! the same list of keys. While no key is gone, pruning takes the tombstone back instead, and
+//! erasing again begins anew. Nobody else lets anything of it go. Invariants: the lease is renewed
+//! while the vault deletes; an error is reported as what the vault then shows, and if it shows
+//! nothing, nothing is reported: the lease lapses.
 
 use std::cell::RefCell;
 

@@ -157,7 +157,7 @@ fn every_seed_is_whole() {
         (old_segment(&an_old_segment()), sorted_segment(&a_sorted_segment())),
         (Some(3), Some(3))
     );
-    assert_eq!(erasure::read(&a_tombstone()).unwrap().len(), 1);
+    assert_eq!(erasure::read(&a_tombstone()).unwrap().keys.len(), 1);
     for (_, seed) in seeds() {
         read(&seed);
     }

@@ -14,6 +14,7 @@ mod doubt;
 mod export;
 mod format;
 mod full;
+mod half_erased;
 mod holes;
 mod hostile;
 mod interrupt;

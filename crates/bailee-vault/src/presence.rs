@@ -1,0 +1,120 @@
+//! Presence: is all there that a snapshot needs? Asked before something rests on it.
+//!
+//! Invariants: keys and the snapshot itself are opened, and each pack that they lead to is asked
+//! for; no pack of content is read, so it may be damaged all the same. What a prune has rewritten
+//! is looked for where it lies now. A key that only this process remembers does not count.
+
+use std::collections::HashSet;
+
+use bailee_store::ObjectError;
+
+use crate::error::VaultError;
+use crate::manifest::Extent;
+use crate::names::{self, SnapshotId, Tag, last_id};
+use crate::pack::ChunkId;
+use crate::seal::Kind;
+use crate::snapshot::Snapshot;
+use crate::unit::Unit;
+use crate::vault::{Absent, Tenant, Vault, get, size};
+
+/// From so many packs on a unit's packs are listed instead of asked for one by one.
+const LISTED: usize = 32;
+
+/// How closely it is looked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closely {
+    /// The packs that the snapshot names; its chunks only if those are not where they were.
+    Packs,
+    /// Each chunk, and not in a pack that gave wrong bytes.
+    Chunks,
+}
+
+impl Vault {
+    /// Whether all that a snapshot needs is there.
+    ///
+    /// # Errors
+    /// What is not, as [`Vault::verify`] would say it ([`VaultError::is_loss`] tells that it is
+    /// gone or damaged); store failures.
+    pub fn is_there(
+        &self,
+        tenant: &str,
+        id: &SnapshotId,
+        closely: Closely,
+    ) -> Result<(), VaultError> {
+        let tenant = self.tenant(tenant, Absent::Refuse)?;
+        let (unit, snapshot) = self.snapshot(&tenant, id)?;
+        self.keys_are_there(&tenant, &unit)?;
+        let _stay = unit.enter();
+        unit.reload()?;
+        if closely == Closely::Packs {
+            let missing = named_but_missing(&unit, &snapshot)?;
+            if missing == 0 && unit.table().knows(&snapshot.packs) {
+                return Ok(());
+            }
+        }
+        each_chunk(&unit, &snapshot, closely)
+    }
+
+    /// That the keys on the way to a unit lie in the store, and are those this process has.
+    pub(crate) fn keys_are_there(&self, tenant: &Tenant, unit: &Unit) -> Result<(), VaultError> {
+        let missing = |object| VaultError::KeyMissing { unit: unit.name.clone(), object };
+        let config = names::config(&self.kek.id());
+        if size(&*self.keys, &config)?.is_none() {
+            return Err(missing(config));
+        }
+        let object = names::object(&tenant.tag, &unit.tag(), Kind::UnitKey, &[0; 16]);
+        let Some(sealed) = get(&*self.keys, &object)? else { return Err(missing(object)) };
+        let place = self.place(Kind::UnitKey, tenant.tag, unit.tag(), [0; 16]);
+        let (key, _) = self.unwrap_key(&tenant.root, &place, &object, sealed)?;
+        match key.expose() == unit.key().expose() {
+            true => Ok(()),
+            false => Err(VaultError::damaged(&object, "it holds another key than the unit's")),
+        }
+    }
+}
+
+/// How many of the packs that a snapshot names are not there.
+fn named_but_missing(unit: &Unit, snapshot: &Snapshot) -> Result<usize, VaultError> {
+    let mut listed = HashSet::new();
+    if snapshot.packs.len() >= LISTED {
+        for kind in [Kind::DataPack, Kind::MetaPack] {
+            let names = unit.objects.list(&unit.prefix(kind))?;
+            listed.extend(names.iter().filter_map(|name| last_id(name)));
+        }
+    }
+    let mut missing = 0;
+    for id in snapshot.packs.iter().filter(|id| !listed.contains(*id)) {
+        let mut there = false;
+        for kind in [Kind::DataPack, Kind::MetaPack] {
+            there = there || size(&*unit.objects, &unit.object(kind, id))?.is_some();
+        }
+        missing += usize::from(!there);
+    }
+    Ok(missing)
+}
+
+/// Looks for the pack of each chunk: the table finds one that is there and sound before any other.
+fn each_chunk(unit: &Unit, snapshot: &Snapshot, closely: Closely) -> Result<(), VaultError> {
+    let (entries, table) = (unit.manifest(snapshot)?, unit.table());
+    let content = entries.iter().flat_map(|stored| &stored.extents).filter_map(Extent::chunk);
+    let (mut found, mut good) = (HashSet::<ChunkId>::new(), HashSet::<Tag>::new());
+    for (id, _) in snapshot.manifest.iter().copied().chain(content) {
+        if !found.insert(id) {
+            continue;
+        }
+        let row = table.find(&id)?.map(|(row, _)| row);
+        let row = row.ok_or_else(|| table.missing(&id, &unit.name))?;
+        if good.contains(&row.id) {
+            continue;
+        }
+        let name = unit.object(row.kind, &row.id);
+        if size(&*unit.objects, &name)?.is_none() {
+            return Err(VaultError::Store(ObjectError::NotFound { name }));
+        }
+        if closely == Closely::Chunks && unit.doubts.has(&row.id) {
+            return Err(VaultError::damaged(&name, "it gave wrong bytes"));
+        }
+        good.insert(row.id);
+    }
+    Ok(())
+}
