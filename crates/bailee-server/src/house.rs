@@ -31,6 +31,7 @@ use crate::config::Config;
 use crate::documents::Arrivals;
 pub use crate::error::HouseError;
 use crate::image::Image;
+use crate::keeping;
 use crate::keys::Keys;
 use crate::opened::Opened;
 use crate::packs;
@@ -182,7 +183,7 @@ pub struct House {
 impl House {
     /// Decides a command and makes it durable; exhibits it names are made durable with it. Large
     /// ones are put to the objects first, so that no entry names what is not there.
-    /// A refusal to destroy or to free something is in the log before it is answered.
+    /// A refusal to destroy or free is in the log before the answer; copies are looked for first.
     pub fn submit(&self, command: Command, exhibits: Vec<Exhibit>) -> Result<Done, Failure> {
         self.submit_while(None, command, exhibits)
     }
@@ -194,6 +195,7 @@ impl House {
         command: Command,
         exhibits: Vec<Exhibit>,
     ) -> Result<Done, Failure> {
+        keeping::look_first(self, &command.action)?;
         let kept = refused::is_kept(&command.action).then(|| command.clone());
         match (self.ask(adding, command, exhibits), kept) {
             (Err(Failure::Refused(refusal)), Some(command)) => {

@@ -5,27 +5,34 @@
 //! Invariants: a custody unit is one source asset, a tenant is one account, so that keys of one
 //! owner never open another's data; `taken` is the time before the first byte was read.
 
+mod look;
 mod mending;
+mod relied;
+mod scrub;
 
-use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use bailee_core::asset::Fate;
 use bailee_core::custody;
 use bailee_core::disposition::DispositionKind;
 use bailee_core::id::{AssetId, ClearanceId, PartyId, SnapshotId};
 use bailee_core::{Action, By, Command, Event, State};
-use bailee_store::{DiskSlot, Objects, Slot, SlotError, Unwritable};
+use bailee_store::Objects;
 use bailee_vault::{
-    Budget, Contents, Entry, FileReader, Kek, Pattern, Problem, Progress, RestoreReport, ScrubRun,
-    SnapshotReport, Source, Unchanged, Vault, VaultError, kept_snapshots, scrub_some,
+    Contents, Entry, FileReader, Kek, Pattern, Progress, RestoreReport, SnapshotReport, Source,
+    Unchanged, Vault, VaultError,
 };
 use bailee_vault::{SnapshotId as VaultId, VerifyReport};
 
 use crate::house::{House, HouseError};
 use crate::runner::Failure;
+use look::read_back;
+pub use look::{look, verify};
 pub use mending::{called, reindex, repair};
+pub(crate) use relied::look_first;
+pub use scrub::{Scrubbed, scrub};
+pub(crate) use scrub::{look_at, satisfied_by, wanting, words};
 
 /// Why data was not kept or given back.
 #[derive(Debug, thiserror::Error)]
@@ -62,9 +69,40 @@ pub enum KeepError {
         /// Under which clearance, whose certificate says more.
         clearance: ClearanceId,
     },
+    /// A snapshot was not read.
+    #[error("{snapshot} {why}: {error}")]
+    Unread {
+        /// Which.
+        snapshot: SnapshotId,
+        /// Whether that counts.
+        why: Why,
+        /// What was in the way.
+        error: Box<KeepError>,
+    },
     /// A house in memory has no vault key.
     #[error("this house has no directory, so no vault")]
     NoVault,
+}
+
+/// What it means that a snapshot was not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// The vault is without something that it has to have; the log counts on it for no hold.
+    Lost,
+    /// The same, seen by somebody who only wanted to have it.
+    Gone,
+    /// Something else was in the way.
+    NotLooked,
+}
+
+impl std::fmt::Display for Why {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Why::Lost => "cannot be read, and satisfies no hold any more",
+            Why::Gone => "is kept, by the log, and cannot be read",
+            Why::NotLooked => "was not looked at, and its record is as it was",
+        })
+    }
 }
 
 /// A snapshot as it stands in the log.
@@ -94,6 +132,30 @@ pub(crate) fn vault_if_any(house: &House) -> Result<Option<Arc<Vault>>, KeepErro
         Err(KeepError::Vault(VaultError::NoVault)) => Ok(None),
         opened => opened.map(Some),
     }
+}
+
+/// The vault, for who reads what is kept: where there is none, none is made.
+fn reading(house: &House) -> Result<Arc<Vault>, KeepError> {
+    vault_if_any(house)?.ok_or(KeepError::Vault(VaultError::NoVault))
+}
+
+/// For who wants what the log has as kept: that it is not there is not a wrong name.
+fn wanted<T>(
+    house: &House,
+    snapshot: SnapshotId,
+    get: impl FnOnce(&Vault, &str, &VaultId) -> Result<T, VaultError>,
+) -> Result<T, KeepError> {
+    let (tenant, id) = locate(house, snapshot)?;
+    let got = reading(house).and_then(|vault| Ok(get(&vault, &tenant, &id)?));
+    got.map_err(|error| match error {
+        KeepError::Vault(
+            VaultError::NoVault
+            | VaultError::UnknownTenant { .. }
+            | VaultError::UnknownUnit { .. }
+            | VaultError::UnknownSnapshot { .. },
+        ) => KeepError::Unread { snapshot, why: Why::Gone, error: Box::new(error) },
+        error => error,
+    })
 }
 
 fn open(
@@ -179,7 +241,12 @@ pub fn preserve(
     }
     let vault = vault(house)?;
     let taken = house.clock().now();
-    let preserved = vault.preserve_with(&tenant, &unit, &source, unchanged, progress)?;
+    let mut keep = || vault.preserve_with(&tenant, &unit, &source, unchanged, progress);
+    let preserved = match keep() {
+        // The log has what is in this unit as kept: the tombstone is what a kill left.
+        Err(VaultError::UnitErased { .. }) if vault.take_back(&tenant, &unit)? => keep(),
+        kept => kept,
+    }?;
     // A clock that was set back meanwhile: the earlier time claims less.
     let taken = taken.min(house.clock().now());
     let count = |all: usize| u32::try_from(all).unwrap_or(u32::MAX);
@@ -198,112 +265,10 @@ pub fn preserve(
         _ => None,
     });
     let (snapshot, copy) = recorded.ok_or_else(|| KeepError::NotFound("the snapshot".into()))?;
-    let (verified, recorded) = read_back(house, &vault, &tenant, snapshot, preserved.id, by)?;
+    let (verified, recorded) =
+        read_back(house, &vault, &tenant, snapshot, preserved.id, By::Party(by))?;
     recorded?;
     Ok(Kept { snapshot, asset: copy, preserved, verified })
-}
-
-/// Reads a snapshot back whole and records what that showed.
-pub fn verify(house: &House, snapshot: SnapshotId, by: PartyId) -> Result<VerifyReport, KeepError> {
-    let (report, recorded) = look(house, snapshot, by)?;
-    recorded?;
-    Ok(report)
-}
-
-/// As [`verify`], for who wants to know what was seen though it could not be recorded.
-pub fn look(
-    house: &House,
-    snapshot: SnapshotId,
-    by: PartyId,
-) -> Result<(VerifyReport, Result<(), Failure>), KeepError> {
-    let (tenant, id) = locate(house, snapshot)?;
-    read_back(house, &*vault(house)?, &tenant, snapshot, id, by)
-}
-
-fn read_back(
-    house: &House,
-    vault: &Vault,
-    tenant: &str,
-    snapshot: SnapshotId,
-    id: VaultId,
-    by: PartyId,
-) -> Result<(VerifyReport, Result<(), Failure>), KeepError> {
-    let report = vault.verify(tenant, &id)?;
-    let intact = report.is_intact();
-    let action = Action::VerifySnapshot { snapshot, intact };
-    let recorded = house.submit(Command { by: By::Party(by), action }, Vec::new());
-    Ok((report, recorded.map(drop)))
-}
-
-/// What a scrub showed.
-#[derive(Debug)]
-pub struct Scrubbed {
-    /// What of the packs was looked at, and what is wrong with it.
-    pub run: ScrubRun,
-    /// Why the next one begins where this one did, if the place could not be kept.
-    pub forgotten: Option<String>,
-}
-
-/// Hashes packs of the vault, going on where the last scrub stopped. Needs no key, and no space.
-pub fn scrub(house: &House, budget: Budget) -> Result<Scrubbed, KeepError> {
-    let dir = house.dir().ok_or(KeepError::NoVault)?;
-    let place = Place { slot: DiskSlot::new(dir, "scrub"), forgotten: Mutex::default() };
-    let mut run = scrub_some(&**house.packs()?, &place, budget)?;
-    let lost = missing(house)?.into_iter();
-    let lost = lost.map(|(snapshot, what)| Problem { path: snapshot.to_string().into(), what });
-    run.report.problems.extend(lost);
-    let forgotten = place.forgotten.into_inner().unwrap_or_else(PoisonError::into_inner);
-    Ok(Scrubbed { run, forgotten })
-}
-
-/// Where a scrub stopped: on a medium that takes no more it is not kept.
-struct Place {
-    slot: DiskSlot,
-    forgotten: Mutex<Option<String>>,
-}
-
-impl Slot for Place {
-    fn read(&self) -> Result<Option<Vec<u8>>, SlotError> {
-        self.slot.read()
-    }
-
-    fn replace(&self, bytes: &[u8]) -> Result<(), SlotError> {
-        let forgotten = match self.slot.replace(bytes) {
-            Err(error) if Unwritable::said(&error.detail).is_some() => Some(error.to_string()),
-            done => return done,
-        };
-        *self.forgotten.lock().unwrap_or_else(PoisonError::into_inner) = forgotten;
-        Ok(())
-    }
-}
-
-/// Snapshots that the log has as kept and the store does not have by name, with the words for it.
-/// Needs no key; a house in memory has no store that keeps.
-///
-/// # Errors
-/// The store or the house does not answer.
-pub(crate) fn missing(house: &House) -> Result<Vec<(SnapshotId, String)>, KeepError> {
-    let before = house.with_state(kept)?;
-    if before.is_empty() || house.dir().is_none() {
-        return Ok(Vec::new());
-    }
-    let there = kept_snapshots(&**house.packs()?)?;
-    // What is let go of meanwhile is not missing.
-    let after = house.with_state(kept)?;
-    let gone = before.into_iter().filter(|(id, name)| {
-        after.contains_key(id) && !name.parse().is_ok_and(|name: VaultId| there.contains(&name))
-    });
-    let words = |name| format!("the log has it as kept and the store has no snapshot {name}");
-    Ok(gone.map(|(id, name)| (id, words(name))).collect())
-}
-
-/// What the log has as kept, with no letting-go at work on it, by the vault's names.
-fn kept(s: &State) -> BTreeMap<SnapshotId, String> {
-    let here = |asset: AssetId| {
-        s.assets.get(asset).is_some_and(|a| a.fate == Fate::Kept && a.clearance.is_none())
-    };
-    let all = s.snapshots.iter().filter(|(_, one)| here(one.asset));
-    all.map(|(id, one)| (id, one.vault_id.clone())).collect()
 }
 
 /// Restores a snapshot, or what the pattern matches of it, into an empty or absent directory.
@@ -314,8 +279,9 @@ pub fn restore(
     filter: Option<&Pattern>,
     progress: &mut (dyn Progress + Send),
 ) -> Result<RestoreReport, KeepError> {
-    let (tenant, id) = locate(house, snapshot)?;
-    Ok(vault(house)?.restore_with(&tenant, &id, into, filter, progress)?)
+    wanted(house, snapshot, |vault, tenant, id| {
+        vault.restore_with(tenant, id, into, filter, progress)
+    })
 }
 
 /// Opens one file of a snapshot for reading; `path` as the manifest has it.
@@ -324,21 +290,18 @@ pub fn open_file(
     snapshot: SnapshotId,
     path: &[u8],
 ) -> Result<FileReader, KeepError> {
-    let (tenant, id) = locate(house, snapshot)?;
-    Ok(vault(house)?.open_file(&tenant, &id, path)?)
+    wanted(house, snapshot, |vault, tenant, id| vault.open_file(tenant, id, path))
 }
 
 /// What is in a snapshot, in tree order.
 pub fn entries(house: &House, snapshot: SnapshotId) -> Result<Vec<Entry>, KeepError> {
-    let (tenant, id) = locate(house, snapshot)?;
-    Ok(vault(house)?.manifest(&tenant, &id)?)
+    wanted(house, snapshot, |vault, tenant, id| vault.manifest(tenant, id))
 }
 
 /// Opens a whole snapshot for reading: what is in it, and its bytes. As long as they are used, the
 /// house has to stay open: its lock keeps everybody from erasing under the reader.
 pub fn browse(house: &House, snapshot: SnapshotId) -> Result<(Vec<Entry>, Contents), KeepError> {
-    let (tenant, id) = locate(house, snapshot)?;
-    Ok(vault(house)?.browse(&tenant, &id)?)
+    wanted(house, snapshot, |vault, tenant, id| vault.browse(tenant, id))
 }
 
 /// Where the vault has a snapshot: its tenant, and the vault's own name for it.

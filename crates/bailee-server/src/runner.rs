@@ -62,6 +62,9 @@ pub enum Failure {
     /// Nothing was recorded.
     #[error("not recorded: {0}")]
     Unavailable(String),
+    /// A copy that this would rest on could not be looked for.
+    #[error("not recorded: {0}")]
+    Unseen(String),
     /// The medium takes no more.
     #[error("not recorded: {1}")]
     Unwritable(Unwritable, String),

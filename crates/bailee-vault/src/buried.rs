@@ -98,7 +98,7 @@ impl Vault {
 
 /// What is said of a unit whose erasure was cut off too late.
 pub(crate) const KEYS_GONE: &str = "an erasure of it was cut off after its key was destroyed, and \
-    the catalogue has snapshots of it as here: erase it again under a clearance, which finishes \
+    the log has snapshots of it as here: erase it again under a clearance, which finishes \
     that, or bring its key object back from a copy";
 
 fn subject(tenant: &str, unit: &str, keys: &[DestroyedKey]) -> [u8; 32] {

@@ -84,7 +84,7 @@ pub use rescue::rescue_map;
 pub use restore::{Missed, RestoreReport, receive};
 pub use rewrap::RewrapReport;
 pub use scrub::{Budget, ScrubRun, scrub_some};
-pub use snapshot::{SnapshotInfo, SourceKind, kept_snapshots};
+pub use snapshot::{SnapshotInfo, SourceKind};
 pub use sweep::{Sweep, Swept};
 pub use tar::tar_members;
 pub use transfer::{Plain, PlainWriter};

@@ -4,14 +4,10 @@
 //! that sees a snapshot can read all of it; its name is the start of its root, so a body under
 //! another name is refused; its text is readable only with the unit's key.
 
-use std::collections::BTreeSet;
-
-use bailee_store::Objects;
-
 use crate::error::VaultError;
 use crate::key::Secret;
 use crate::manifest::{Stored, TreeShape, evidence};
-use crate::names::{self, SnapshotId, Tag};
+use crate::names::{SnapshotId, Tag};
 use crate::pack::ChunkId;
 use crate::root::RootBuilder;
 use crate::seal::{Place, open_whole, seal_whole};
@@ -50,20 +46,6 @@ impl SourceKind {
             Self::File | Self::Device | Self::Stream => TreeShape::SingleFile,
         }
     }
-}
-
-/// Every snapshot that a store has by name, whose ever it is. Needs no key: the name is public,
-/// what is under it is not.
-///
-/// # Errors
-/// Store failures.
-pub fn kept_snapshots(objects: &dyn Objects) -> Result<BTreeSet<SnapshotId>, VaultError> {
-    let id = |name: String| {
-        let rest = name.strip_prefix(names::TENANTS)?;
-        let (_, id) = rest.split_once("/s/")?;
-        id.parse().ok()
-    };
-    Ok(objects.list(names::TENANTS)?.into_iter().filter_map(id).collect())
 }
 
 /// A snapshot as it is listed.

@@ -193,9 +193,9 @@ impl Vault {
     }
 }
 
-const TO_TAKE_BACK: &str = "an erasure of it was cut off before a key was destroyed, and the \
-    catalogue has snapshots of it as here: `bailee prune` takes its tombstone back, or erasing it \
+const TO_TAKE_BACK: &str = "an erasure of it was cut off before a key was destroyed, and the log \
+    has snapshots of it as here: `bailee prune` takes its tombstone back, or erasing it \
     again under a clearance goes on";
-const TAKEN_BACK: &str = "an erasure of it was cut off before a key was destroyed, and the \
-    catalogue has snapshots of it as here: its tombstone was taken back, it is as it was before, \
+const TAKEN_BACK: &str = "an erasure of it was cut off before a key was destroyed, and the log \
+    has snapshots of it as here: its tombstone was taken back, it is as it was before, \
     and the next `bailee prune` prunes it as any other";

@@ -234,6 +234,13 @@ pub(crate) fn snapshot(verb: SnapshotVerb, reach: &Reach, style: Style) -> Resul
         }
     };
     print::thing(&value, style)?;
+    if value["half_erased"] == Value::Bool(true) {
+        print::remark(
+            "its custody unit is half erased: an erasure was cut off; `bailee prune` takes the \
+             tombstone back, or `bailee erase` under a clearance goes on",
+        );
+        return Err(Trouble::Said(1));
+    }
     if value["intact"] == Value::Bool(true) { Ok(()) } else { Err(Trouble::Said(1)) }
 }
 

@@ -28,11 +28,12 @@ pub(crate) fn scrub(args: &ScrubArgs, reach: &Reach, style: Style) -> Result<(),
         }
         (door, copy) => {
             let house = &door.here("`scrub --repair-from`")?.house;
-            let Scrubbed { run, forgotten } = keeping::scrub(house, args.budget.0)?;
+            let scrubbed = keeping::scrub(house, args.budget.0)?;
+            let Scrubbed { run, forgotten, .. } = &scrubbed;
             if let Some(why) = forgotten {
                 print::remark(&format!("the next scrub begins where this one did: {why}"));
             }
-            let (mut value, mut left) = (upkeep::scrubbed(&run), run.report.problems.len());
+            let (mut value, mut left) = (upkeep::scrubbed(&scrubbed), run.report.problems.len());
             if let Some(copy) = copy {
                 let repair = keeping::repair(house, copy, &run.report.problems)?;
                 left = repair.problems.len();

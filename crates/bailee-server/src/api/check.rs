@@ -261,10 +261,27 @@ impl Walk {
 
 /// What the log has as kept against what the store has, by name: nothing of it is read.
 fn vault(house: &House, report: &mut CheckReport) {
-    match keeping::missing(house) {
-        Ok(missing) => {
-            missing.iter().for_each(|(snapshot, what)| report.find(format!("{snapshot}: {what}")));
-        }
+    let told = keeping::wanting(house).and_then(|all| {
+        Ok(house.with_state(|s| {
+            let satisfied = |id| keeping::satisfied_by(s, id);
+            let lines = all.into_iter().map(|(id, wanting)| {
+                let holds = if wanting.is_loss() { satisfied(id) } else { Vec::new() };
+                let holds: Vec<String> = holds.iter().map(ToString::to_string).collect();
+                let rests = match holds.is_empty() {
+                    true => String::new(),
+                    false => format!(
+                        "; the gate takes {} for satisfied by it until `bailee snapshot verify \
+                         {id}` or `bailee scrub` records that it is not",
+                        holds.join(", ")
+                    ),
+                };
+                format!("{id}: {}{rests}", keeping::words(&wanting))
+            });
+            lines.collect::<Vec<_>>()
+        })?)
+    });
+    match told {
+        Ok(lines) => lines.into_iter().for_each(|line| report.find(line)),
         Err(error) => report.find(format!("what is kept cannot be listed: {error}")),
     }
 }

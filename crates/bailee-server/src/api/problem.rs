@@ -5,12 +5,13 @@
 //! them: no token, no key, no content of a document. A refusal keeps its own words; a failure of
 //! the medium is told as it is, so that the operator can act.
 
+use bailee_core::id::SnapshotId;
 use bailee_core::{Code, Refusal};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::house::HouseError;
-use crate::keeping::KeepError;
+use crate::keeping::{KeepError, Why};
 use crate::keys::KeyError;
 use crate::letting_go::LetGoError;
 use crate::receipt::ReceiptError;
@@ -156,6 +157,7 @@ impl From<Failure> for Problem {
                 let change = "ask again later; nothing was recorded";
                 Problem::new(503, "unavailable", "the log", why, change)
             }
+            Failure::Unseen(why) => Problem::new(503, "copy_unseen", "the copy", why, UNSEEN),
             Failure::Unwritable(why, words) => Problem::unwritable(why, words),
         }
     }
@@ -208,6 +210,7 @@ impl From<KeepError> for Problem {
                 let detail = format!("is {snapshot}, a snapshot of {of}");
                 Problem::new(422, Code::WrongKind.as_str(), asset.to_string(), detail, change)
             }
+            KeepError::Unread { snapshot, why, error } => unread(snapshot, why, *error),
             KeepError::NoVault => {
                 let change = "use a house with a directory";
                 Problem::new(409, "no_vault", "this house", "has no vault", change)
@@ -215,6 +218,29 @@ impl From<KeepError> for Problem {
         }
     }
 }
+
+/// A snapshot that was not read: what is the matter, and what of it is in the way.
+fn unread(snapshot: SnapshotId, why: Why, error: KeepError) -> Problem {
+    let inner = Problem::from(error);
+    let detail = format!("{why}: {}", inner.detail);
+    match why {
+        Why::NotLooked => {
+            let detail = format!("{}; {snapshot} {why}", inner.detail);
+            Problem { detail, ..inner }
+        }
+        Why::Lost | Why::Gone if inner.status == 404 => {
+            Problem::new(500, "snapshot_lost", snapshot.to_string(), detail, LOST)
+        }
+        Why::Lost | Why::Gone => {
+            Problem::new(500, "snapshot_lost", snapshot.to_string(), detail, &inner.change)
+        }
+    }
+}
+
+const LOST: &str = "bring its objects back from a copy of the data directory, then `bailee \
+     snapshot verify` it, or preserve the source again; `bailee scrub` names what is missing";
+const UNSEEN: &str = "see that the vault's engine and key answer (`bailee probe`), and ask again; \
+     a hold is satisfied by that copy, so nothing goes before it was looked for";
 
 impl From<LetGoError> for Problem {
     fn from(error: LetGoError) -> Problem {

@@ -9,11 +9,13 @@ use std::str::FromStr;
 
 use bailee_core::id::SnapshotId;
 use bailee_vault::{
-    Budget, Damage, Loss, Problem, RepairReport, ScrubRun, SnapshotId as VaultId, VerifyReport,
+    Budget, Damage, Loss, Problem, RepairReport, SnapshotId as VaultId, VerifyReport,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
+
+use crate::keeping::Scrubbed;
 
 /// How much of the packs: `all`, `10%`, or bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,15 +54,20 @@ pub struct Scrub {
     pub budget: String,
 }
 
-/// What hashing packs showed.
-pub fn scrubbed(run: &ScrubRun) -> Value {
-    json!({
+/// What hashing packs showed, and which copies could not be looked at after it.
+pub fn scrubbed(scrubbed: &Scrubbed) -> Value {
+    let Scrubbed { run, unlooked, .. } = scrubbed;
+    let mut value = json!({
         "packs": run.report.packs,
         "bytes": run.report.bytes,
         "of_bytes": run.of_bytes,
         "round_ended": run.rounds_ended > 0,
         "problems": problems(&run.report.problems),
-    })
+    });
+    if !unlooked.is_empty() {
+        value["not_looked_at"] = json!(unlooked);
+    }
+    value
 }
 
 /// Packs with what is wrong with them.
@@ -94,7 +101,7 @@ pub fn read_back(snapshot: SnapshotId, report: &VerifyReport) -> Value {
         let path = p.path.display().to_string();
         json!({ "path": path, "bytes": p.spans(), "what": p.what })
     };
-    json!({
+    let mut value = json!({
         "snapshot": snapshot.to_string(),
         "intact": report.is_intact(),
         "root": bailee_ledger::to_hex(&report.root),
@@ -102,7 +109,11 @@ pub fn read_back(snapshot: SnapshotId, report: &VerifyReport) -> Value {
         "bytes": report.bytes,
         "seconds": report.seconds,
         "problems": report.problems.iter().map(problem).collect::<Vec<_>>(),
-    })
+    });
+    if report.half_erased {
+        value["half_erased"] = true.into();
+    }
+    value
 }
 
 #[cfg(test)]

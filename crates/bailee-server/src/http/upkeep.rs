@@ -39,7 +39,7 @@ pub(crate) fn scrub(shared: &Shared, ask: &Ask) -> Result<Reply, Problem> {
     let Scrub { budget } = ask.json()?;
     let share: Share = budget.parse().map_err(|e| Problem::bad_request("budget", e))?;
     let _place = place(shared)?;
-    Reply::json(200, &upkeep::scrubbed(&keeping::scrub(&shared.house, share.0)?.run))
+    Reply::json(200, &upkeep::scrubbed(&keeping::scrub(&shared.house, share.0)?))
 }
 
 pub(crate) fn verify(shared: &Shared, ask: &Ask) -> Result<Reply, Problem> {

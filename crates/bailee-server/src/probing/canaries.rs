@@ -57,6 +57,17 @@ pub(super) fn still_held(s: &State, canaries: &mut Canaries) {
     canaries.lost.retain(|lost| is_held(s, lost.snapshot));
 }
 
+/// None of them can be read, for this is missing.
+pub(super) fn all_lost(picks: &[Pick], missing: &str) -> Canaries {
+    let lost = |pick: &Pick| Lost {
+        snapshot: pick.snapshot,
+        object: missing.to_owned(),
+        harm: engine::Harm::Missing,
+    };
+    let lost: Vec<Lost> = picks.iter().take(MOST_LOST).map(lost).collect();
+    Canaries { objects: u32::try_from(lost.len()).unwrap_or(u32::MAX), bytes: 0, lost }
+}
+
 /// Reads them back. What cannot be read because the store does not answer is an error.
 pub(super) fn read_back(
     vault: &Vault,

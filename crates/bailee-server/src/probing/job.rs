@@ -12,7 +12,7 @@ use bailee_core::Time;
 use bailee_core::engine::{Canaries, Finding, Outcome, Trial};
 use bailee_store::Objects;
 use bailee_store::s3::{LOCKING, Locks};
-use bailee_vault::{Kek, Vault};
+use bailee_vault::{Kek, Vault, VaultError};
 
 use super::canaries::{self, Pick};
 use super::{of_bucket, of_disk, silent, trial};
@@ -99,7 +99,8 @@ impl Job {
                 let read = canaries::read_back(&vault, &self.picks, self.seed);
                 (canaries, unread) = (read.0, read.1.map(|error| error.to_string()));
             }
-            Some(Err(why)) => unread = Some(why),
+            Some(Err(Shut::Lost(what))) => canaries = canaries::all_lost(&self.picks, what),
+            Some(Err(Shut::Other(why))) => unread = Some(why),
             None => {}
         }
         if let Some(why) = unread {
@@ -135,11 +136,22 @@ impl Job {
         }
     }
 
-    fn vault(&self, packs: Packs) -> Result<Arc<Vault>, String> {
-        let kek = self.kek.as_ref().ok_or("the vault's key is missing: it is in no key file")?;
+    fn vault(&self, packs: Packs) -> Result<Arc<Vault>, Shut> {
+        let missing = || Shut::Other("the vault's key is missing: it is in no key file".into());
+        let kek = self.kek.as_ref().ok_or_else(missing)?;
         let open = || Vault::open_with_keys(packs, self.own.clone(), kek);
-        self.opened.get(kek, open).map_err(|error| error.to_string())
+        self.opened.get(kek, open).map_err(|error| match error {
+            VaultError::NoVault => Shut::Lost("vault/kek/"),
+            error => Shut::Other(error.to_string()),
+        })
     }
+}
+
+/// Why the vault does not open.
+enum Shut {
+    /// This is not there.
+    Lost(&'static str),
+    Other(String),
 }
 
 /// The trials that lock as they went, each with the entry where that was seen, if it was in these

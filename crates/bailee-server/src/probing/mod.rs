@@ -13,16 +13,18 @@ mod canaries;
 mod job;
 mod prober;
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use bailee_core::engine::{Finding, Outcome, Trial};
+use bailee_core::id::{AssetId, SnapshotId};
 use bailee_core::{Action, Command};
 use bailee_store::s3::{self, S3Error};
 use bailee_store::{ObjectError, Objects, Put};
 
 use crate::house::{House, HouseError};
 use crate::http::metrics::label;
-use crate::keeping::KeepError;
+use crate::keeping::{self, KeepError};
 use job::{Asked, Job, Seen};
 pub(crate) use prober::Prober;
 
@@ -37,7 +39,31 @@ const LONGEST_TEXT: usize = 1000;
 /// answer, and what keeps this house from asking it, is in the finding.
 pub fn probe(house: &House) -> Result<(String, Finding), KeepError> {
     let seen = Job::of(house, Asked::ByPerson)?.carry_out();
-    record(house, seen)
+    let lost = !seen.canaries.lost.is_empty();
+    let recorded = record(house, seen)?;
+    if lost {
+        look_beside(house, &recorded.1)?;
+    }
+    Ok(recorded)
+}
+
+/// What one copy has lost, others of its custody unit may have lost with it: those are looked at,
+/// and what they are wanting counts against them.
+fn look_beside(house: &House, found: &Finding) -> Result<(), KeepError> {
+    let beside = house.with_state(|s| {
+        let lost: BTreeSet<SnapshotId> = found.canaries.lost.iter().map(|l| l.snapshot).collect();
+        let units = lost.iter().filter_map(|id| s.snapshots.get(*id));
+        let units: BTreeSet<(AssetId, u32)> = units.map(|one| (one.source, one.unit)).collect();
+        let all = s.snapshots.iter().filter(|(id, one)| {
+            let counts = one.verified.is_some() && !lost.contains(id);
+            counts && units.contains(&(one.source, one.unit))
+        });
+        all.map(|(id, _)| id).collect::<Vec<_>>()
+    })?;
+    for why in keeping::look_at(house, beside.into_iter())? {
+        tracing::warn!("{why}");
+    }
+    Ok(())
 }
 
 /// Records what was seen, and gives it as the log has it.

@@ -22,7 +22,7 @@ use bailee_core::State;
 use bailee_core::engine::Finding;
 
 use super::job::{Asked, Job, Seen};
-use super::record;
+use super::{look_beside, record};
 use crate::end::End;
 use crate::house::House;
 use crate::keeping::KeepError;
@@ -84,7 +84,13 @@ fn round(house: &Weak<House>, end: &End, since: Since) -> Result<(), KeepError> 
     let job = end.with(house, |house| job_if_due(house, since)).transpose()?;
     let Some(job) = job.flatten() else { return Ok(()) };
     let seen = job.carry_out();
-    end.with(house, |house| tell(house, seen)).unwrap_or(Ok(()))
+    let Some(found) = end.with(house, |house| tell(house, seen)).transpose()? else {
+        return Ok(());
+    };
+    if found.canaries.lost.is_empty() {
+        return Ok(());
+    }
+    end.with(house, |house| look_beside(house, &found)).unwrap_or(Ok(()))
 }
 
 fn job_if_due(house: &House, since: Since) -> Result<Option<Job>, KeepError> {
@@ -113,12 +119,12 @@ fn is_due(
     }
 }
 
-fn tell(house: &House, seen: Seen) -> Result<(), KeepError> {
+fn tell(house: &House, seen: Seen) -> Result<Finding, KeepError> {
     let (engine, found) = record(house, seen)?;
     for line in found.bad() {
         tracing::warn!(engine, entry = found.position, "{line}");
     }
-    Ok(())
+    Ok(found)
 }
 
 #[cfg(test)]

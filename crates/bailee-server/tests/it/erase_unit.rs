@@ -15,8 +15,8 @@ use bailee_server::api::words::TokenScope;
 use bailee_server::api::{self, Problem, Request};
 use bailee_server::keeping::{Kept, UnitPlace};
 use bailee_server::letting_go::{self, EraseStep, ErasedUnit, LetGoError, Reserved};
-use bailee_server::{House, keeping, receipt, volumes};
-use bailee_vault::{Budget, Erasure, Kek, Source, Unchanged, VaultError};
+use bailee_server::{House, keeping, pruning, receipt, volumes};
+use bailee_vault::{Budget, Erasure, Kek, Source, Sweep, Unchanged, VaultError};
 use serde_json::json;
 
 use crate::common::{
@@ -523,6 +523,108 @@ fn what_is_kept_after_a_crash_is_in_the_next_unit_which_the_rest_of_the_erasure_
     let read = keeping::verify(house, kept.snapshot, stage.people.ada).unwrap();
     assert!(read.is_intact(), "{read:?}");
     assert_eq!(house.with_state(check).unwrap(), []);
+}
+
+/// All of a unit lies there under a tombstone, and the log has it as kept: as after a kill and the
+/// end of the clearance with nothing gone.
+fn half_erased_and_kept(stage: &Stage) {
+    let (house, asset) = (&stage.house, stage.kept[0].asset);
+    let (reserved, place, subject) = stage.reserve(stage.ready(asset));
+    let token = reserved.token.as_bytes();
+    let clearance = letting_go::open_token(house, token, asset, Act::Erase, subject).unwrap();
+    let before = files(&stage.data());
+    let vault = keeping::vault(house).unwrap();
+    vault.erase_unit(&place.tenant, &place.unit, clearance, &|_| None).unwrap();
+    drop(vault);
+    let after = files(&stage.data());
+    for (path, bytes) in before.iter().filter(|(path, _)| !after.contains_key(*path)) {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    }
+    let (clearance, reason) = (reserved.clearance, because());
+    yes(house, stage.people.ada, Action::Abort { clearance, gone: 0, reason });
+}
+
+/// What pruning refused, and the bytes it freed.
+fn pruned(house: &House, how: Sweep) -> (Vec<String>, u64) {
+    let all = pruning::prune(house, how, &mut |_, _, _| ()).unwrap();
+    let freed = all.iter().filter_map(|one| one.swept.outcome.as_ref().ok());
+    let freed = freed.map(|report| report.freed_bytes).sum();
+    let no = |one: &pruning::Pruned| Some(one.swept.outcome.as_ref().err()?.to_string());
+    (all.iter().filter_map(no).collect(), freed)
+}
+
+#[test]
+fn what_is_held_is_not_pruned_for_the_tombstone_of_a_killed_erasure() {
+    let stage = stage();
+    half_erased_and_kept(&stage);
+    let house = &stage.house;
+    take(house, &letter_with(1, "Keep everything of otto store.\r\n")).unwrap();
+    // Whoever looks is told.
+    let half = |lines: &[String]| {
+        let about = |n| lines.iter().any(|l| l.contains(n) && l.contains("half erased"));
+        ["S-1", "S-2", "S-3"].map(about)
+    };
+    let scrubbed = keeping::scrub(house, Budget::Everything).unwrap().run.report.problems;
+    let scrubbed: Vec<String> =
+        scrubbed.iter().map(|p| format!("{}: {}", p.path.display(), p.what)).collect();
+    assert_eq!(half(&scrubbed), [true, true, false], "{scrubbed:?}");
+    let checked = api::check(house, &mut |_| ()).unwrap().findings;
+    assert_eq!(half(&checked), [true, true, false], "{checked:?}");
+    let read = keeping::verify(house, stage.kept[0].snapshot, stage.people.ada).unwrap();
+    assert!(read.is_intact() && read.half_erased, "{read:?}");
+    // Nothing goes, by name; and it comes back.
+    let before = files(&stage.data().join("objects"));
+    let (no, freed) = pruned(house, Sweep::Rehearse);
+    assert!(no.len() == 1 && no[0].contains("\"data-A-1\" is half erased"), "{no:?}");
+    assert_eq!((freed, files(&stage.data().join("objects"))), (0, before));
+    let (no, freed) = pruned(house, Sweep::Now);
+    assert!(no.len() == 1 && no[0].contains("nothing was let go"), "{no:?}");
+    assert_eq!((freed, pruned(house, Sweep::Now)), (0, (Vec::new(), 0)));
+    stage.nothing_is_destroyed();
+    let read = keeping::verify(house, stage.kept[0].snapshot, stage.people.ada).unwrap();
+    assert!(!read.half_erased);
+    assert_eq!(half(&api::check(house, &mut |_| ()).unwrap().findings), [false; 3]);
+}
+
+#[test]
+fn what_is_kept_next_joins_a_unit_whose_erasure_was_killed_and_given_up() {
+    let stage = stage();
+    half_erased_and_kept(&stage);
+    let source = keeping::unit_place(&stage.house, stage.kept[0].asset).unwrap().source;
+    let next = stage.preserve(source, 9);
+    let place = keeping::unit_place(&stage.house, next.asset).unwrap();
+    assert!(next.verified.is_intact() && !next.verified.half_erased, "{:?}", next.verified);
+    assert_eq!(place.unit, "data-A-1");
+    assert_eq!(pruned(&stage.house, Sweep::Now), (Vec::new(), 0));
+    stage.nothing_is_destroyed();
+}
+
+#[test]
+fn an_erasure_of_unknown_end_is_not_finished_by_pruning_and_may_begin_anew() {
+    let stage = stage();
+    let x = stage.ready(stage.kept[0].asset);
+    let (stage, lost, first) = dead_after_the_tombstone(stage, x, Left::Everything);
+    let house = &stage.house;
+    let asked = take(house, &letter_with(1, "Keep everything of otto store.\r\n")).unwrap();
+    let (no, freed) = pruned(house, Sweep::Now);
+    assert!(no.len() == 1 && no[0].contains("taken back"), "{no:?}");
+    assert_eq!((freed, pruned(house, Sweep::Now)), (0, (Vec::new(), 0)));
+    assert_eq!([0, 1].map(|n| stage.fate(n)), [0, 1].map(|_| Fate::Unknown(lost)));
+    for kept in &stage.kept {
+        let read = keeping::verify(house, kept.snapshot, stage.people.ada).unwrap();
+        assert!(read.is_intact() && !read.half_erased, "{read:?}");
+    }
+    assert_eq!(refused(stage.erase(x)), "hold_provisional");
+    let (triage, reason, demand) = (Triage::Refuse, because(), demand(asked).0);
+    yes(house, stage.people.cora, Action::DecideDemand { demand, triage, reason });
+    pass_days(house, 31);
+    let x = stage.ready(stage.kept[0].asset);
+    let done = stage.erase(x).unwrap();
+    assert_eq!((done.erasure.keys, done.erasure.let_go.snapshots), (first.keys, 2));
+    assert!(done.certificate.to_json().contains("\"resumed\": false"));
+    assert_eq!([0, 1].map(|n| stage.fate(n)), [0, 1].map(|_| Fate::Destroyed(done.clearance)));
+    assert_eq!(pruned(house, Sweep::Now), (Vec::new(), 0));
 }
 
 #[test]

@@ -46,6 +46,7 @@ pub(crate) fn send(house: &House, raw: &[u8]) -> Option<u64> {
         match take(house, raw) {
             Ok(taken) => return Some(demand(taken).1),
             Err(Failure::Refused(refusal)) => panic!("a demand was refused: {refusal}"),
+            Err(failure @ Failure::Unseen(_)) => panic!("no copy is relied on here: {failure}"),
             Err(Failure::Unknown(_) | Failure::Unavailable(_) | Failure::Unwritable(..)) => {}
         }
     }

@@ -27,6 +27,7 @@ mod key_change;
 mod kill;
 mod let_go;
 mod letters;
+mod lost_copies;
 mod matter;
 mod monitors;
 mod over_http;

@@ -147,6 +147,7 @@ fn ask(
         match house.submit(Command { by, action: action.clone() }, with.to_vec()) {
             Ok(done) => return Some(Ok(done.records)),
             Err(Failure::Refused(refusal)) => return Some(Err(refusal.code)),
+            Err(failure @ Failure::Unseen(_)) => panic!("no copy is relied on here: {failure}"),
             Err(Failure::Unknown(_) | Failure::Unavailable(_) | Failure::Unwritable(..)) => {}
         }
     }

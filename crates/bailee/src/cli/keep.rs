@@ -152,8 +152,10 @@ pub(crate) struct ScrubArgs {
                   a killed preservation or a cut-short expiry has left, and the rest of erased \
                   units. Packs that are mostly dead are rewritten. No snapshot is ever let go of, \
                   and if one that the log has as kept is not in the vault, or the index is not \
-                  whole, nothing of that unit is: exit code 1. `bailee serve` does the same each \
-                  day.",
+                  whole, nothing of that unit is: exit code 1. The same if an erasure of the unit \
+                  was cut off, and the log has anything of it as here: while its key is there, its \
+                  tombstone is taken back, and the unit is as it was before. `bailee serve` does \
+                  all this each day.",
     after_long_help = "EXAMPLE\n  bailee prune --dry-run"
 )]
 pub(crate) struct PruneArgs {
@@ -195,6 +197,10 @@ pub(crate) enum SnapshotVerb {
         path: OsString,
     },
     /// Read it back whole and record what that showed
+    ///
+    /// Exit code 1: something of it is damaged, or its custody unit is half erased. Exit code 3: it
+    /// cannot be read at all. If that is for something the vault has to have, it is recorded, and
+    /// then no hold is satisfied by it; what could not be looked at changes no record.
     #[command(after_long_help = "EXAMPLE\n  bailee snapshot verify S-1")]
     Verify {
         /// Which
