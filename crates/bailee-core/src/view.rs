@@ -86,11 +86,13 @@ fn parts(state: &State, assets: &[AssetId], accounts: &[AccountId]) -> Vec<Asset
 /// Holds, past or present, that are not silent and name an account of the owner, one of these
 /// things or what it is a part of.
 fn known(state: &State, accounts: &[AccountId], things: &BTreeSet<AssetId>) -> BTreeSet<HoldId> {
-    let mut named = things.clone();
-    let mut forms = BTreeSet::new();
+    let open = || state.holds.iter().filter(|(_, hold)| !hold.silent);
+    let wanted = open().any(|(_, hold)| !hold.scope.identifiers.is_empty());
+    let (mut named, mut forms) = (things.clone(), BTreeSet::new());
     for id in things {
         let mut up = state.assets.get(*id);
-        forms.extend(up.into_iter().flat_map(|asset| &asset.identifiers).map(|i| i.normal()));
+        let identifiers = up.filter(|_| wanted).into_iter().flat_map(|asset| &asset.identifiers);
+        forms.extend(identifiers.map(|identifier| identifier.normal()));
         while let Some(above) = up.and_then(|asset| asset.part_of) {
             up = state.assets.get(above).filter(|_| named.insert(above));
         }
@@ -100,8 +102,7 @@ fn known(state: &State, accounts: &[AccountId], things: &BTreeSet<AssetId>) -> B
             || hold.scope.assets.iter().any(|id| named.contains(id))
             || hold.scope.identifiers.iter().any(|form| forms.contains(form))
     };
-    let open = state.holds.iter().filter(|(_, hold)| !hold.silent && over(hold));
-    open.map(|(id, _)| id).collect()
+    open().filter(|(_, hold)| over(hold)).map(|(id, _)| id).collect()
 }
 
 /// For each of these holds that a copy may satisfy and each thing that it reaches, the first copy
