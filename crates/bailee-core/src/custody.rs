@@ -60,7 +60,7 @@ pub fn open_unit(state: &State, source: AssetId, account: Option<AccountId>) -> 
 }
 
 /// The clearance under which the unit is being erased that a new snapshot of the source would join.
-pub(crate) fn being_erased(state: &State, source: AssetId) -> Option<ClearanceId> {
+pub fn being_erased(state: &State, source: AssetId) -> Option<ClearanceId> {
     let account = state.assets.get(source)?.accounts.first().copied();
     let open = copies(state, source, account).find_map(|(_, copy)| copy.clearance)?;
     (kind_of(state, open) == Some(DispositionKind::Erase)).then_some(open)

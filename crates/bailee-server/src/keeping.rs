@@ -5,6 +5,7 @@
 //! Invariants: a custody unit is one source asset, a tenant is one account, so that keys of one
 //! owner never open another's data; `taken` is the time before the first byte was read.
 
+mod adopt;
 mod look;
 mod mending;
 mod relied;
@@ -17,7 +18,7 @@ use bailee_core::asset::Fate;
 use bailee_core::custody;
 use bailee_core::disposition::DispositionKind;
 use bailee_core::id::{AssetId, ClearanceId, PartyId, SnapshotId};
-use bailee_core::{Action, By, Command, Event, State};
+use bailee_core::{Action, By, Code, Command, Event, Refusal, State};
 use bailee_store::Objects;
 use bailee_vault::{
     Contents, Entry, FileReader, Kek, Pattern, Progress, RestoreReport, SnapshotReport, Source,
@@ -27,6 +28,7 @@ use bailee_vault::{SnapshotId as VaultId, VerifyReport};
 
 use crate::house::{House, HouseError};
 use crate::runner::Failure;
+pub use adopt::{Adopted, adopt, unrecorded};
 use look::read_back;
 pub use look::{look, verify};
 pub use mending::{called, reindex, repair};
@@ -220,6 +222,27 @@ pub fn unit_place(house: &House, asset: AssetId) -> Result<UnitPlace, KeepError>
     found.ok_or_else(|| KeepError::NotFound(format!("a snapshot {asset}")))
 }
 
+/// Where the next snapshot of an asset goes. Whatever the log would not take is refused here,
+/// before a byte is read: what the vault has and the log does not is nobody's.
+fn place(house: &House, asset: AssetId) -> Result<UnitPlace, KeepError> {
+    let found = house.with_state(|s| {
+        let known = s.assets.get(asset)?;
+        let taken = known.snapshot.and_then(|id| Some((id, s.snapshots.get(id)?.source)));
+        let unit = unit(asset, custody::open_unit(s, asset, known.accounts.first().copied()));
+        let place = UnitPlace { tenant: tenant(s, asset), unit, source: asset };
+        Some((place, taken, custody::being_erased(s, asset)))
+    })?;
+    match found.ok_or_else(|| KeepError::NotFound(asset.to_string()))? {
+        (_, Some((snapshot, of)), _) => Err(KeepError::IsSnapshot { asset, snapshot, of }),
+        (_, _, Some(clearance)) => {
+            let text = format!("is open to erase the custody unit of {asset}");
+            let no = Refusal::new(Code::ClearanceOutstanding, clearance, text);
+            Err(Failure::Refused(no).into())
+        }
+        (place, None, None) => Ok(place),
+    }
+}
+
 /// Preserves the data of an asset from a path, reads it back, and records both.
 pub fn preserve(
     house: &House,
@@ -229,16 +252,7 @@ pub fn preserve(
     by: PartyId,
     progress: &mut dyn Progress,
 ) -> Result<Kept, KeepError> {
-    let found = house.with_state(|s| {
-        let known = s.assets.get(asset)?;
-        let taken = known.snapshot.and_then(|id| Some((id, s.snapshots.get(id)?.source)));
-        let account = known.accounts.first().copied();
-        Some((tenant(s, asset), unit(asset, custody::open_unit(s, asset, account)), taken))
-    })?;
-    let (tenant, unit, taken) = found.ok_or_else(|| KeepError::NotFound(asset.to_string()))?;
-    if let Some((snapshot, of)) = taken {
-        return Err(KeepError::IsSnapshot { asset, snapshot, of });
-    }
+    let UnitPlace { tenant, unit, .. } = place(house, asset)?;
     let vault = vault(house)?;
     let taken = house.clock().now();
     let mut keep = || vault.preserve_with(&tenant, &unit, &source, unchanged, progress);

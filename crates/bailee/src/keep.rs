@@ -214,6 +214,7 @@ pub(crate) fn snapshot(verb: SnapshotVerb, reach: &Reach, style: Style) -> Resul
             return listing::files(&snapshot, only.as_deref(), reach, style);
         }
         SnapshotVerb::Map { snapshot, path } => return map(&snapshot, &path, reach, style),
+        SnapshotVerb::Adopt { asset } => return adopt(&asset, reach, style),
         SnapshotVerb::Verify { snapshot } => snapshot,
     };
     let value: Value = match Door::open(reach)? {
@@ -242,6 +243,33 @@ pub(crate) fn snapshot(verb: SnapshotVerb, reach: &Reach, style: Style) -> Resul
         return Err(Trouble::Said(1));
     }
     if value["intact"] == Value::Bool(true) { Ok(()) } else { Err(Trouble::Said(1)) }
+}
+
+/// Records what the vault has and the log does not.
+fn adopt(asset: &str, reach: &Reach, style: Style) -> Result<(), Trouble> {
+    let door = Door::open(reach)?;
+    let here = door.here("`snapshot adopt`")?;
+    let adopted = keeping::adopt(&here.house, read_id(asset)?, here.speaker()?)?;
+    here.settle();
+    let row = |one: &keeping::Adopted| {
+        json!({
+            "snapshot": one.snapshot.to_string(),
+            "vault_id": one.vault_id.to_string(),
+            "bytes": one.bytes,
+            "taken": one.taken.to_string(),
+            "intact": one.intact,
+        })
+    };
+    let rows: Vec<Value> = adopted.iter().map(row).collect();
+    match style {
+        Style::Json => print::json(&json!({ "items": rows }))?,
+        Style::Words => print::table(&rows)?,
+    }
+    if adopted.is_empty() {
+        print::remark("the vault has nothing of it that the log does not know");
+    }
+    let whole = adopted.iter().all(|one| one.intact);
+    if whole { Ok(()) } else { Err(Trouble::Said(1)) }
 }
 
 /// What the medium gave of one file.

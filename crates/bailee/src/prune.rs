@@ -4,9 +4,10 @@
 //! and is said by name. Exit code 0: every unit was pruned, and no kept snapshot lacks anything.
 
 use bailee_server::api::expired::pruned;
+use bailee_server::api::upkeep::name_unrecorded;
 use bailee_server::core::counted;
 use bailee_server::vault::Sweep;
-use bailee_server::{House, documents, pruning};
+use bailee_server::{House, documents, keeping, pruning};
 use serde_json::{Value, json};
 
 use crate::cli::Reach;
@@ -14,6 +15,7 @@ use crate::cli::keep::PruneArgs;
 use crate::door::Door;
 use crate::print::progress::Bar;
 use crate::print::{self, Style};
+use crate::scrub::tell_unrecorded;
 use crate::trouble::Trouble;
 
 /// Prunes, or says what that would free.
@@ -40,6 +42,7 @@ pub(crate) fn prune(args: &PruneArgs, reach: &Reach, style: Style) -> Result<(),
             print::remark(&format!("refused: {}: {}", text("of"), text("refused")));
         }
     }
+    tell_unrecorded(&value);
     // Anything but two zeros is no answer that says "good".
     let good = number("refused") == Some(0) && number("lost_chunks") == Some(0);
     if good { Ok(()) } else { Err(Trouble::Said(1)) }
@@ -54,5 +57,7 @@ fn here_and_now(args: &PruneArgs, house: &House) -> Result<Value, Trouble> {
     let unnamed = documents::sweep(house, how)?;
     let all = pruning::prune(house, how, &mut told)?;
     drop(bar);
-    Ok(pruned(args.dry_run, unnamed, &all))
+    let mut value = pruned(args.dry_run, unnamed, &all);
+    name_unrecorded(&mut value, &keeping::unrecorded(house)?);
+    Ok(value)
 }

@@ -43,5 +43,18 @@ pub(crate) fn scrub(args: &ScrubArgs, reach: &Reach, style: Style) -> Result<(),
         }
     };
     print::thing(&value, style)?;
+    tell_unrecorded(&value);
     if left == 0 { Ok(()) } else { Err(Trouble::Said(1)) }
+}
+
+/// Says what the vault has and the log does not.
+pub(crate) fn tell_unrecorded(value: &Value) {
+    let names = value["unrecorded"].as_array().map_or(&[][..], Vec::as_slice);
+    for name in names.iter().filter_map(Value::as_str) {
+        print::remark(&format!(
+            "the vault has a snapshot {} that the log does not know, or not yet: `bailee snapshot \
+             adopt A-1`, for what it was taken of, records it; then it is expired as any other",
+            print::safe(name)
+        ));
+    }
 }

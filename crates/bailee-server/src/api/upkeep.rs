@@ -54,9 +54,10 @@ pub struct Scrub {
     pub budget: String,
 }
 
-/// What hashing packs showed, and which copies could not be looked at after it.
+/// What hashing packs showed, which copies could not be looked at after it, and what the vault has
+/// that the log does not.
 pub fn scrubbed(scrubbed: &Scrubbed) -> Value {
-    let Scrubbed { run, unlooked, .. } = scrubbed;
+    let Scrubbed { run, unlooked, unrecorded, .. } = scrubbed;
     let mut value = json!({
         "packs": run.report.packs,
         "bytes": run.report.bytes,
@@ -67,7 +68,16 @@ pub fn scrubbed(scrubbed: &Scrubbed) -> Value {
     if !unlooked.is_empty() {
         value["not_looked_at"] = json!(unlooked);
     }
+    name_unrecorded(&mut value, unrecorded);
     value
+}
+
+/// Names snapshots that the vault has and the log does not, if there are any.
+pub fn name_unrecorded(value: &mut Value, unrecorded: &[VaultId]) {
+    if !unrecorded.is_empty() {
+        let names: Vec<String> = unrecorded.iter().map(ToString::to_string).collect();
+        value["unrecorded"] = json!(names);
+    }
 }
 
 /// Packs with what is wrong with them.

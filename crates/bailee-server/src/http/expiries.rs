@@ -9,12 +9,13 @@ use bailee_vault::Sweep;
 
 use crate::api::Problem;
 use crate::api::expired::{Expire, Expired, Prune, pruned};
+use crate::api::upkeep::name_unrecorded;
 use crate::documents;
 use crate::http::handlers::{Ask, Shared};
 use crate::http::reply::Reply;
 use crate::http::upkeep::{person, place};
 use crate::letting_go;
-use crate::{pruning, settling};
+use crate::{keeping, pruning, settling};
 
 pub(crate) fn expire(shared: &Shared, ask: &Ask) -> Result<Reply, Problem> {
     let (by, Expire { disposition, asset }) = (person(ask)?, ask.json()?);
@@ -32,7 +33,9 @@ pub(crate) fn prune(shared: &Shared, ask: &Ask) -> Result<Reply, Problem> {
     let _place = place(shared)?;
     let unnamed = documents::sweep(&shared.house, how)?;
     let all = pruning::prune(&shared.house, how, &mut |_, _, _| ())?;
-    Reply::json(200, &pruned(dry_run, unnamed, &all))
+    let mut value = pruned(dry_run, unnamed, &all);
+    name_unrecorded(&mut value, &keeping::unrecorded(&shared.house)?);
+    Reply::json(200, &value)
 }
 
 pub(crate) fn settle(shared: &Shared, _: &Ask) -> Result<Reply, Problem> {

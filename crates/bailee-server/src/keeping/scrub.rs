@@ -28,6 +28,8 @@ pub struct Scrubbed {
     pub forgotten: Option<String>,
     /// Copies that may be hit by what was found, and could not be looked at.
     pub unlooked: Vec<String>,
+    /// Snapshots that the vault has and the log does not, by the vault's names.
+    pub unrecorded: Vec<VaultId>,
 }
 
 /// Hashes packs of the vault, going on where the last scrub stopped. Needs no key, and no space.
@@ -46,7 +48,8 @@ pub fn scrub(house: &House, budget: Budget) -> Result<Scrubbed, KeepError> {
     };
     run.report.problems.extend(wanting.into_iter().map(named));
     let forgotten = place.forgotten.into_inner().unwrap_or_else(PoisonError::into_inner);
-    Ok(Scrubbed { run, forgotten, unlooked })
+    let unrecorded = super::unrecorded(house)?;
+    Ok(Scrubbed { run, forgotten, unlooked, unrecorded })
 }
 
 /// Looks which copies cannot be read whole for what is wrong with these objects, and has the log

@@ -367,8 +367,15 @@ fn a_snapshot_taken_after_the_reservation_voids_the_token() {
     std::fs::create_dir(&tree).unwrap();
     std::fs::write(tree.join("late"), b"late").unwrap();
     let source = Source::Tree(tree);
-    let joined = keeping::preserve(house, place.source, source, Unchanged::Skip, ada, &mut ());
-    assert!(joined.is_err(), "the log takes no snapshot of it now: {joined:?}");
+    let before = files(&stage.data().join("objects"));
+    let early =
+        keeping::preserve(house, place.source, source.clone(), Unchanged::Skip, ada, &mut ());
+    let code = Problem::from(early.unwrap_err()).code;
+    assert_eq!(code, "clearance_outstanding", "the log takes no snapshot of it now");
+    assert_eq!(files(&stage.data().join("objects")), before, "nor is anything kept of it");
+    // One that was on its way.
+    let vault = keeping::vault(house).unwrap();
+    vault.preserve(&place.tenant, &place.unit, &source, &mut ()).unwrap();
     let token = &reserved.token;
     let stale = letting_go::erase_under(house, token, asset, ada, &mut |_| ());
     let wrong = matches!(stale, Err(LetGoError::Token(ClearanceError::WrongSubject { .. })));

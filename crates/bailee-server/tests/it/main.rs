@@ -42,6 +42,7 @@ mod stamps;
 mod standing;
 mod through_runner;
 mod tsa;
+mod unrecorded;
 mod whole_day;
 mod witness_server;
 mod witnessed;

@@ -207,4 +207,14 @@ pub(crate) enum SnapshotVerb {
         #[arg(value_name = "S-1")]
         snapshot: String,
     },
+    /// Record what the vault has of an asset and the log does not, and read it back
+    ///
+    /// A kill or a refusal at the end of `preserve` leaves a snapshot that the log does not know:
+    /// `scrub` and `prune` tell of it. Nothing frees it; once recorded, it expires as any other.
+    #[command(after_long_help = "EXAMPLE\n  bailee snapshot adopt A-1")]
+    Adopt {
+        /// What it was taken of
+        #[arg(value_name = "A-1")]
+        asset: String,
+    },
 }

@@ -55,6 +55,7 @@ fn typed(command: &str, room: &Room) -> Vec<String> {
         "mount" => vec!["S-1", dir],
         "export --form volumes" => vec!["S-1", "--to", dir, "--key", file],
         "scrub --repair-from" => vec![file],
+        "snapshot adopt" => vec!["A-1"],
         "volumes check --log" => vec![file],
         "keys vault" => vec!["rotate"],
         "keys continue" => vec!["--origin", "new.example/log", file],
