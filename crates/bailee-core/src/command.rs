@@ -334,3 +334,14 @@ pub enum Action {
     },
     Tick,
 }
+
+impl Action {
+    /// Under which disposition it asks for a clearance, and of what, however it names the thing.
+    pub fn reserves(&self) -> Option<(DispositionId, AssetId)> {
+        match self {
+            Action::Reserve { disposition, asset, .. }
+            | Action::ReserveDevice { disposition, asset, .. } => Some((*disposition, *asset)),
+            _ => None,
+        }
+    }
+}

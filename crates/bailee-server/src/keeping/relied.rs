@@ -19,7 +19,8 @@ use crate::runner::Failure;
 
 /// Looks for every copy that this command would rest on.
 pub(crate) fn look_first(house: &House, action: &Action) -> Result<(), Failure> {
-    if house.dir().is_none() || !matches!(action, Action::Reserve { .. } | Action::Begin { .. }) {
+    let asks = action.reserves().is_some() || matches!(action, Action::Begin { .. });
+    if house.dir().is_none() || !asks {
         return Ok(());
     }
     let (now, mut seen) = (house.clock().now(), BTreeSet::new());
@@ -37,14 +38,15 @@ pub(crate) fn look_first(house: &House, action: &Action) -> Result<(), Failure> 
 
 /// The copies that satisfy holds of what would go.
 fn relied(s: &State, action: &Action, now: Time) -> Vec<SnapshotId> {
-    let (disposition, asset, mine) = match action {
-        Action::Reserve { disposition, asset, .. } => (*disposition, *asset, None),
-        Action::Begin { clearance } => match s.clearances.get(*clearance) {
-            Some(found) => (found.disposition, found.asset, Some(*clearance)),
-            None => return Vec::new(),
-        },
-        _ => return Vec::new(),
+    let begins = || match action {
+        Action::Begin { clearance } => {
+            let found = s.clearances.get(*clearance)?;
+            Some((found.disposition, found.asset, Some(*clearance)))
+        }
+        _ => None,
     };
+    let reserves = action.reserves().map(|(disposition, asset)| (disposition, asset, None));
+    let Some((disposition, asset, mine)) = reserves.or_else(begins) else { return Vec::new() };
     let kind = s.dispositions.get(disposition).map(|found| found.kind);
     let verdict = kind.and_then(|kind| gate::verdict(s, asset, verb(kind), now, mine));
     let satisfied = verdict.map(|verdict| verdict.satisfied).unwrap_or_default();

@@ -161,7 +161,8 @@ impl Stage {
 
     fn reserve(&self, house: &House) -> Result<(), Failure> {
         let (disposition, asset, subject) = (SALE, DRIVE, self.subject);
-        let action = Action::Reserve { disposition, asset, subject };
+        // As whoever sanitizes a device asks.
+        let action = Action::ReserveDevice { disposition, asset, subject, media: Vec::new() };
         house.submit(Command { by: By::Party(self.people.ada), action }, Vec::new()).map(drop)
     }
 
