@@ -5,7 +5,8 @@
 //! 2. Reading back follows a pass that reached its end, also one with unwritable ranges. It goes on
 //!    when the gate stops renewing, because it destroys nothing and says what is gone; the loss of
 //!    the lease is recorded.
-//! 3. The judgement (achieved, verified) is made by pure functions of what was counted.
+//! 3. A device that is not the same any more when it was overwritten, or read back, is not clear.
+//! 4. The judgement (achieved, verified) is made by pure functions of what was counted.
 //!
 //! Order: overwrite -> `stopped`, or read back -> `finished`. Out of scope: looking at the device
 //! before the first write (`run`).
@@ -38,6 +39,8 @@ pub(crate) struct Run<'a> {
     pub(crate) medium: Medium,
     pub(crate) options: &'a Options<'a>,
     pub(crate) log: Log,
+    /// Whether the device is still the one that was begun with.
+    pub(crate) still: &'a dyn Fn() -> Result<(), Stop>,
 }
 
 type Sink<'a> = &'a mut (dyn FnMut(Progress) + Send);
@@ -50,7 +53,7 @@ impl Run<'_> {
         gate: &Gate<'_>,
         progress: Sink<'_>,
     ) -> Record {
-        let Run { terms, identity, medium, options, log } = self;
+        let Run { terms, identity, medium, options, log, still } = self;
         let started = options.clock.unix();
         let pattern = Pattern::from_seed(options.seed);
         let listener = Listener {
@@ -60,7 +63,8 @@ impl Run<'_> {
             sink: Mutex::new(progress),
         };
         let tally = overwrite(device, &pattern, gate, &listener, options.shape());
-        let outcome = judge(gate.stop(), &tally, device.size());
+        still().unwrap_or_else(|stop| gate.halt(stop));
+        let mut outcome = judge(gate.stop(), &tally, device.size());
         let mut limits = medium.limits;
         let (readback, lease_lost_reading) = match (&outcome, options.check) {
             (Outcome::Stopped { .. }, _) | (_, Check::Skip) => (None, None),
@@ -72,6 +76,9 @@ impl Run<'_> {
                 }
             },
         };
+        if let (Some(_), Err(stop)) = (&readback, still()) {
+            outcome = judge(Some(stop), &tally, device.size());
+        }
         if let (Some(_), IoPath::Buffered { .. }) = (&readback, device.io_path()) {
             limits.push(THROUGH_CACHE.into());
         }

@@ -55,6 +55,11 @@ pub enum Stop {
         /// The system's words.
         detail: String,
     },
+    /// The device is not the one any more that was begun with.
+    DeviceChanged {
+        /// What it is now, or why that cannot be told.
+        detail: String,
+    },
     /// More blocks failed than the caller bears.
     TooManyBadBlocks {
         /// How many are borne.
@@ -80,9 +85,34 @@ impl Stop {
             Stop::Unreachable { .. } => "gate_unreachable",
             Stop::Expired => "lease_expired",
             Stop::DeviceGone { .. } => "device_gone",
+            Stop::DeviceChanged { .. } => "device_changed",
             Stop::TooManyBadBlocks { .. } => "too_many_bad_blocks",
             Stop::SyncFailed { .. } => "sync_failed",
             Stop::LogLost { .. } => "log_lost",
+        }
+    }
+}
+
+impl Stop {
+    /// What to do next about a device of which a part is gone.
+    pub fn next(&self) -> &'static str {
+        match self {
+            Stop::Refused { .. } => {
+                "keep the device as it is: ask `bailee gate check` what came, and explain the loss \
+                 (`bailee duty list`)"
+            }
+            Stop::Unreachable { .. } | Stop::Expired => {
+                "keep the device as it is until the gate answers; ask it with `bailee gate check`, \
+                 and only if it is clear, propose the rest again"
+            }
+            Stop::DeviceChanged { .. } => {
+                "find out who changed it, bind the asset to it again (`bailee asset relabel`, with \
+                 --device), and propose it again"
+            }
+            Stop::DeviceGone { .. } | Stop::TooManyBadBlocks { .. } | Stop::SyncFailed { .. } => {
+                "inspect the device: what does not take writes is to be destroyed by hand"
+            }
+            Stop::LogLost { .. } => "make room for the log, and propose the rest again",
         }
     }
 }
@@ -94,6 +124,9 @@ impl fmt::Display for Stop {
             Stop::Unreachable { detail } => write!(f, "the gate did not answer: {detail}"),
             Stop::Expired => f.write_str("the lease ran out"),
             Stop::DeviceGone { detail } => write!(f, "the device takes no writes: {detail}"),
+            Stop::DeviceChanged { detail } => {
+                write!(f, "the device changed while it was overwritten: {detail}")
+            }
             Stop::TooManyBadBlocks { limit } => write!(f, "more than {limit} blocks failed"),
             Stop::SyncFailed { detail } => write!(f, "writes were not made durable: {detail}"),
             Stop::LogLost { detail } => write!(f, "the log could not be written: {detail}"),

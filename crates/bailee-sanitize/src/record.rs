@@ -226,4 +226,23 @@ impl Record {
         gone.extend(&self.unwritable);
         gone.total()
     }
+
+    /// How it ended, in words: a run that stopped, by why.
+    pub fn ending(&self) -> String {
+        let verified = self.verified.word();
+        match &self.outcome {
+            Outcome::Stopped { reason, .. } => {
+                format!("stopped ({}: {reason}), verified: {verified}", reason.code())
+            }
+            whole => format!("{}, verified: {verified}", whole.word()),
+        }
+    }
+
+    /// What to do next about a device that was not overwritten whole.
+    pub fn next(&self) -> &'static str {
+        match &self.outcome {
+            Outcome::Stopped { reason, .. } => reason.next(),
+            Outcome::Complete | Outcome::Incomplete => "inspect the device and propose it again",
+        }
+    }
 }

@@ -32,7 +32,7 @@ use crate::guard;
 use crate::host::Host;
 use crate::identity::{DeviceNumber, Identity, identify, must_be_device, open_to_look};
 use crate::keystream::Pattern;
-use crate::lease::{Gate, Lease};
+use crate::lease::{Gate, Lease, Stop};
 use crate::log::{Event, Log};
 use crate::medium::{self, Medium};
 use crate::overwrite::Shape;
@@ -177,6 +177,8 @@ pub fn sanitize(
     guard::check(&host, &file, &identity, options.house)?;
     let mut log = Log::open(options.log)?;
     keep_log_apart(&log, &file, options.log)?;
+    let again = file.try_clone();
+    let again = again.map_err(|e| SanitizeError::undeterminable("what it is at the end", e))?;
     let terms = clearance.terms().clone();
     log.append_first(options.clock.unix(), &intent(&terms, &identity, path, options))?;
     let gate = Gate::begin(options.clock, lease, &clearance).map_err(SanitizeError::LeaseRefused);
@@ -188,7 +190,10 @@ pub fn sanitize(
     };
     let device = OpenDevice::new(file, identity.size, identity.kind);
     log.append_first(options.clock.unix(), &Event::Begun { io: device.io_path().to_string() })?;
-    Ok(Run { terms, identity, medium, options, log }.carry_out(&device, &gate, progress))
+    let before = identity.clone();
+    let still = || is_still(&host, &again, path, &before);
+    let run = Run { terms, identity, medium, options, log, still: &still };
+    Ok(run.carry_out(&device, &gate, progress))
 }
 
 /// Reads a device back against the seed of an earlier record; writes nothing, needs no clearance.
@@ -299,6 +304,20 @@ fn look_again(
     guard::check(host, file, &after, house)?;
     let meta = file.metadata().map_err(|e| SanitizeError::undeterminable("its number", e))?;
     medium::look(host, file, DeviceNumber::from_raw(meta.rdev()), &after)
+}
+
+/// What was written over is the whole of the device only as long as it is that device: a file may
+/// have grown.
+fn is_still(host: &Host, file: &File, path: &Path, before: &Identity) -> Result<(), Stop> {
+    let detail = match identify(host, file, path) {
+        Ok(now) if now == *before => return Ok(()),
+        Ok(now) if now.size != before.size => {
+            format!("it had {} bytes and has {} now", before.size, now.size)
+        }
+        Ok(now) => format!("it was\n{}and is\n{}now", before.canonical(), now.canonical()),
+        Err(e) => e.to_string(),
+    };
+    Err(Stop::DeviceChanged { detail })
 }
 
 fn intent(terms: &Terms, identity: &Identity, path: &Path, options: &Options<'_>) -> Event {

@@ -66,6 +66,8 @@ pub enum LetGoError {
         detail: String,
         /// Bytes overwritten.
         gone: u64,
+        /// What to do about it.
+        next: &'static str,
     },
 }
 

@@ -119,15 +119,19 @@ fn end(
         return ending::finish(client, id, certificate, log, lease);
     }
     let gone = record.gone();
-    let (how, verified) = (record.outcome.word(), record.verified.word());
-    let detail = format!("{how}, verified: {verified}; {gone} bytes are gone");
+    let mut detail = format!("{}; {gone} bytes are gone", record.ending());
     let json = certificate.to_json();
     let paper = Upload::of("record.json", "application/json", json.as_bytes());
     let reason = Reason { note: detail.clone(), exhibits: vec![paper] };
     let abort = Request::Abort { clearance: id.to_owned(), gone, reason };
-    insist(lease, || client.perform(&abort))?;
-    let change = "inspect the device and propose it again";
-    Err(Trouble::failed("unfinished", id, detail, change))
+    // What is gone is said here, whether the gate could be told or not.
+    if let Err(unheard) = insist(lease, || client.perform(&abort)) {
+        detail.push_str(&format!(
+            "; and the gate did not record it: {unheard} (it can be told: `bailee clearance abort \
+             {id} --gone {gone}`)"
+        ));
+    }
+    Err(Trouble::failed("unfinished", id, detail, record.next()))
 }
 
 /// Nothing was written: the clearance is given back. If the gate cannot be told, it expires there.

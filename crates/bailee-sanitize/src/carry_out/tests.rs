@@ -77,6 +77,7 @@ impl Bench<'_> {
             medium: Medium { reach: self.reach, limits: Vec::new() },
             options: &options,
             log: Log::open(log).unwrap(),
+            still: &|| Ok(()),
         };
         run.carry_out(&self.device, &gate, &mut |p| seen.push(p))
     }
@@ -198,6 +199,7 @@ fn a_lease_lost_while_reading_is_recorded_and_reading_goes_on() {
         medium: Medium { reach: Reach::InPlace, limits: Vec::new() },
         options: &options,
         log: Log::open(&log).unwrap(),
+        still: &|| Ok(()),
     };
     let record = run.carry_out(&Faulty::of(SIZE), &gate, &mut |p| {
         if p.phase == Phase::Reading {

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use bailee_ledger::clearance::{self, Act, ClearanceError, Expect, Terms};
 use bailee_sanitize::{
     Achieved, Certificate, Check, Identity, IoPath, Level, Options, Outcome, Particulars, Pattern,
-    Phase, Span, Spans, Verified, reverify, sanitize,
+    Phase, Progress, Span, Spans, Verified, reverify, sanitize,
 };
 
 use crate::common::{
@@ -166,6 +166,32 @@ fn a_file_that_changes_while_the_gate_is_asked_is_refused() {
     assert_eq!(code(refused), "identity_changed");
     assert_eq!(image.events(), ["intent", "abandoned"]);
     assert!(image.bytes() == [&image.old[..], b"more"].concat());
+}
+
+/// Between the second look and the end: all that was the device is overwritten, and it is more now.
+#[test]
+fn a_file_that_grows_while_it_is_overwritten_or_read_back_is_not_clear() {
+    for (when, verified) in [(Phase::Writing, Verified::NotDone), (Phase::Reading, Verified::Whole)]
+    {
+        let image = image(SIZE);
+        let (clock, log) = (clock(0), image.log());
+        let options = Options { clock: &clock, ..Options::new(ASSET, SEED, &log) };
+        let mut more = Some(&b"more"[..]);
+        let mut grow = |at: Progress| {
+            if let Some(more) = more.take_if(|_| at.phase == when) {
+                OpenOptions::new().append(true).open(&image.path).unwrap().write_all(more).unwrap();
+            }
+        };
+        let clearance = clearance_of(&image.path);
+        let record =
+            sanitize(&image.path, clearance, &mut granting(), &options, &mut grow).unwrap();
+        let Outcome::Stopped { reason, .. } = &record.outcome else { panic!("{record:?}") };
+        assert_eq!((reason.code(), record.verified), ("device_changed", verified));
+        assert_eq!((record.achieved, record.gone()), (Achieved::Nothing, SIZE as u64));
+        let said = record.ending();
+        assert!(said.contains(&format!("had {SIZE} bytes and has {} now", SIZE + 4)), "{said}");
+        assert_eq!(image.events().last().unwrap(), "stopped");
+    }
 }
 
 fn with_refusal(image: &Image, refuse_at: u64) -> (Vec<String>, Result<Outcome, &'static str>) {

@@ -257,9 +257,8 @@ impl From<LetGoError> for Problem {
                 let change = "remove the cause and reserve again; nothing was written";
                 Problem::new(409, error.code(), "the device", detail, change)
             }
-            LetGoError::Unfinished { clearance, .. } => {
-                let change = "inspect the device and propose it again";
-                Problem::new(500, "unfinished", clearance.to_string(), detail, change)
+            LetGoError::Unfinished { clearance, next, .. } => {
+                Problem::new(500, "unfinished", clearance.to_string(), detail, next)
             }
         }
     }

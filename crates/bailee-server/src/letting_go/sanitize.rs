@@ -89,10 +89,11 @@ fn finish(
     let certificate = Certificate::issue(&record, particulars);
     let good = record.outcome == Outcome::Complete && record.verified == Verified::Whole;
     if !good {
-        let gone = record.gone();
-        let detail = format!("{}, verified: {}", record.outcome.word(), record.verified.word());
-        abort(house, id, gone, detail.clone(), by)?;
-        return Err(LetGoError::Unfinished { clearance: id, detail, gone });
+        let (gone, next, mut detail) = (record.gone(), record.next(), record.ending());
+        if let Err(unheard) = abort(house, id, gone, detail.clone(), by) {
+            detail.push_str(&format!("; and the log did not record it ({unheard})"));
+        }
+        return Err(LetGoError::Unfinished { clearance: id, detail, gone, next });
     }
     let (reason, exhibit) = self::certificate(certificate.to_json().into_bytes());
     finished(house, id, by, reason, exhibit)?;

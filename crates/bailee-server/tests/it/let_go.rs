@@ -131,7 +131,7 @@ fn a_drive_that_fails_at_the_first_write_is_not_recorded_as_kept() {
     let disposition = stage.propose(DispositionKind::Sanitize, stage.asset);
     let log = stage.dir.path().join("run.log");
     let result = letting_go::sanitize(house, stage.order(disposition, &log), &mut |_| ());
-    let Err(LetGoError::Unfinished { clearance, gone, detail }) = result else {
+    let Err(LetGoError::Unfinished { clearance, gone, detail, .. }) = result else {
         panic!("a drive that takes no write was overwritten: {result:?}");
     };
     assert!(gone > 0 && gone <= 4 << 20, "{gone} bytes are gone: {detail}");
@@ -164,9 +164,11 @@ fn a_demand_that_arrives_during_the_overwrite_stops_it() {
         }
     };
     let result = letting_go::sanitize(house, stage.order(disposition, &log), &mut progress);
-    let Err(LetGoError::Unfinished { clearance, gone, detail }) = result else {
+    let Err(LetGoError::Unfinished { clearance, gone, detail, next }) = result else {
         panic!("not stopped: {result:?}");
     };
+    assert!(detail.contains("lease_refused") && detail.contains("clearance_revoked"), "{detail}");
+    assert!(next.contains("gate check") && !next.contains("propose"), "{next}");
     assert!(gone > 0 && gone < 64 << 20, "{gone} bytes are gone: {detail}");
     let (status, fate) = house
         .with_state(|s| {

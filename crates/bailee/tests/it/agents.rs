@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use crate::room::{Room, Said, text};
 use crate::wire::{Server, token};
 
-/// What becomes of the n-th finish.
+/// What becomes of the n-th finish or abort.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
     /// It never arrives.
@@ -23,7 +23,8 @@ enum Fate {
     Unanswered,
 }
 
-/// A line to a server, on which finishes have their fate; those beyond the list go through.
+/// A line to a server, on which finishes and aborts have their fate; those beyond the list go
+/// through.
 struct Line {
     url: String,
     finishes: Arc<AtomicUsize>,
@@ -51,7 +52,8 @@ fn pass(
     seen: &AtomicUsize,
 ) -> std::io::Result<()> {
     let request = request(&mut near)?;
-    let fate = match request.windows(8).any(|bytes| bytes == b"/finish ") {
+    let is = |step: &[u8]| request.windows(step.len()).any(|bytes| bytes == step);
+    let fate = match is(b"/finish ") || is(b"/abort ") {
         true => fates.get(seen.fetch_add(1, Ordering::SeqCst)),
         false => None,
     };
@@ -201,13 +203,33 @@ fn a_certificate_that_comes_after_the_lease_is_kept_for_people_and_nothing_is_wr
     assert_eq!(stage.fate(&server)["is"], "unknown");
 }
 
-#[test]
-fn a_disk_that_takes_no_write_is_told_as_partly_gone() {
-    // Sealed memory: it opens for writing, and every write fails. Inherited by the agent.
+/// Sealed memory: it opens for writing, and every write fails. Inherited by the agent.
+fn sealed() -> fs::File {
     let fd = rustix::fs::memfd_create(c"disk", rustix::fs::MemfdFlags::ALLOW_SEALING);
     let mut memory = fs::File::from(fd.expect("memory"));
     memory.write_all(&vec![0xA5; 4 << 20]).expect("room");
     rustix::fs::fcntl_add_seals(&memory, rustix::fs::SealFlags::WRITE).expect("a seal");
+    memory
+}
+
+#[test]
+fn what_is_gone_is_said_though_the_gate_could_not_be_told() {
+    let memory = sealed();
+    let disk = PathBuf::from(format!("/proc/self/fd/{}", memory.as_raw_fd()));
+    let stage = stage(Some(&disk), "1");
+    let server = Server::start(&stage.room);
+    let line = line(server.url(), vec![Fate::Lost; 100]);
+    let said = stage.sanitize(&line.url);
+    assert_eq!(said.code, 3, "{said:?}");
+    for words in ["\"code\":\"unfinished\"", "device_gone", "bytes are gone", "did not record it"] {
+        assert!(said.err.contains(words), "{words}: {said:?}");
+    }
+    assert!(said.err.contains("bailee clearance abort C-1 --gone"), "{said:?}");
+}
+
+#[test]
+fn a_disk_that_takes_no_write_is_told_as_partly_gone() {
+    let memory = sealed();
     let disk = PathBuf::from(format!("/proc/self/fd/{}", memory.as_raw_fd()));
     let stage = stage(Some(&disk), "60");
     let server = Server::start(&stage.room);
