@@ -115,15 +115,20 @@ fn end(
     certificate: &Certificate,
     (log, lease): (&Path, Instant),
 ) -> Result<(), Trouble> {
-    if record.outcome == Outcome::Complete && record.verified == Verified::Whole {
-        return ending::finish(client, id, certificate, log, lease);
-    }
     let gone = record.gone();
     let mut detail = format!("{}; {gone} bytes are gone", record.ending());
     let json = certificate.to_json();
     let paper = Upload::of("record.json", "application/json", json.as_bytes());
     let reason = Reason { note: detail.clone(), exhibits: vec![paper] };
     let abort = Request::Abort { clearance: id.to_owned(), gone, reason };
+    if record.outcome == Outcome::Complete && record.verified == Verified::Whole {
+        let told = ending::finish(client, id, certificate, log, lease);
+        // Given up or aborted meanwhile: it is no finish any more, and the data are gone.
+        if told.as_ref().is_err_and(ending::is_refused) {
+            _ = client.perform(&abort);
+        }
+        return told;
+    }
     // What is gone is said here, whether the gate could be told or not.
     if let Err(unheard) = insist(lease, || client.perform(&abort)) {
         detail.push_str(&format!(

@@ -25,6 +25,8 @@ use crate::trouble::Trouble;
 /// Between the first two attempts; doubled each time up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(3);
+/// The gate has said no to a certificate.
+const NOT_TAKEN: &str = "certificate_not_taken";
 /// Longest certificate read, bytes.
 const LONGEST: u64 = 16 << 20;
 
@@ -147,7 +149,7 @@ fn unheard(id: &str, trouble: &Trouble, kept: &Path) -> Trouble {
         true => {
             let change = "give the certificate to whoever inspects the asset, and move the file \
                           away before the device is overwritten again";
-            Trouble::refused("certificate_not_taken", id, detail, change)
+            Trouble::refused(NOT_TAKEN, id, detail, change)
         }
         false => {
             let change = "give the same command again, as long as the lease runs: it hands in the \
@@ -155,6 +157,11 @@ fn unheard(id: &str, trouble: &Trouble, kept: &Path) -> Trouble {
             Trouble::failed("certificate_not_handed_in", id, detail, change)
         }
     }
+}
+
+/// Whether the gate has said no for good, and not only nothing.
+pub(crate) fn is_refused(trouble: &Trouble) -> bool {
+    matches!(trouble, Trouble::Problem(problem) if problem.code == NOT_TAKEN)
 }
 
 #[cfg(test)]

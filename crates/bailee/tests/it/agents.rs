@@ -203,6 +203,28 @@ fn a_certificate_that_comes_after_the_lease_is_kept_for_people_and_nothing_is_wr
     assert_eq!(stage.fate(&server)["is"], "unknown");
 }
 
+#[test]
+fn a_run_that_its_own_person_took_for_hung_says_what_is_gone() {
+    let stage = stage(None, "60");
+    let server = Server::start(&stage.room);
+    let line = line(server.url(), vec![Fate::Lost; 5]);
+    let said = std::thread::scope(|scope| {
+        let agent = scope.spawn(|| stage.sanitize(&line.url));
+        let began = Instant::now();
+        while line.finishes.load(Ordering::SeqCst) == 0 {
+            assert!(began.elapsed() < Duration::from_secs(50), "it never finished");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let abort = ["clearance", "abort", "C-1", "--gone", "0", "--note", "It hangs."];
+        server.run(&stage.operator, &abort).ok();
+        assert_eq!(stage.fate(&server)["is"], "kept", "so it seemed");
+        agent.join().expect("the agent")
+    });
+    assert!(said.err.contains("certificate_not_taken"), "{said:?}");
+    assert!(said.err.contains("clearance_used"), "{said:?}");
+    assert_eq!(stage.fate(&server)["is"], "partial", "{said:?}");
+}
+
 /// Sealed memory: it opens for writing, and every write fails. Inherited by the agent.
 fn sealed() -> fs::File {
     let fd = rustix::fs::memfd_create(c"disk", rustix::fs::MemfdFlags::ALLOW_SEALING);
