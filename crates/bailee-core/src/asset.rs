@@ -175,8 +175,17 @@ pub struct Asset {
     /// When data of others, or a part, was last added to it or to a part of it: a copy taken
     /// before does not have that.
     pub grown: Option<Time>,
-    /// Place in the log where it was bound to a device, if not from the start.
+    /// Place in the log where it was bound to a device, or what is bound to none got another
+    /// identifier, if that came later: approvals given before are of another thing.
     pub bound: Option<u64>,
+}
+
+impl Asset {
+    /// The identity of the device that it is bound to. One that grew has a new identity; those
+    /// before are what it was.
+    pub fn device(&self) -> Option<&Identifier> {
+        self.identifiers.iter().rfind(|identifier| identifier.kind == IdentifierKind::Identity)
+    }
 }
 
 /// A customer relationship.

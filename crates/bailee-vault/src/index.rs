@@ -170,7 +170,8 @@ const ASKED: usize = 16;
 /// All chunks of a unit.
 pub(crate) struct Table {
     objects: Arc<dyn Objects>,
-    known: HashSet<Tag>,
+    /// Every pack that is indexed, and its length.
+    known: HashMap<Tag, u64>,
     /// Packs whose chunks do not count as there.
     condemned: HashSet<Tag>,
     /// Packs that gave wrong bytes.
@@ -189,7 +190,7 @@ pub(crate) struct Table {
 
 impl Table {
     pub(crate) fn new(objects: Arc<dyn Objects>) -> Self {
-        let (known, condemned, sorted) = (HashSet::new(), HashSet::new(), Vec::new());
+        let (known, condemned, sorted) = (HashMap::new(), HashSet::new(), Vec::new());
         let (unit, looked, old, entries) = (None, Mutex::default(), Vec::new(), Vec::new());
         let (doubts, unread) = (Doubts::default(), Vec::new());
         Self { objects, known, condemned, doubts, unit, looked, sorted, old, entries, unread }
@@ -219,7 +220,7 @@ impl Table {
 
     /// Adds a segment.
     pub(crate) fn add(&mut self, sorted: Arc<Sorted>) {
-        self.known.extend(sorted.rows.iter().map(|row| row.id));
+        self.known.extend(sorted.rows.iter().map(|row| (row.id, row.size)));
         self.sorted.push(sorted);
     }
 
@@ -227,7 +228,7 @@ impl Table {
     pub(crate) fn add_old(&mut self, segment: &Segment) {
         for (row, slots) in &segment.packs {
             let number = u32::try_from(self.old.len()).expect("2^32 packs are 128 PiB");
-            if self.known.insert(row.id) {
+            if self.known.insert(row.id, row.size).is_none() {
                 self.old.push(*row);
                 self.entries.extend(slots.iter().map(|slot| (number, *slot)));
             }
@@ -242,7 +243,12 @@ impl Table {
 
     /// Whether every one of these packs is indexed.
     pub(crate) fn knows(&self, packs: &[Tag]) -> bool {
-        packs.iter().all(|pack| self.known.contains(pack))
+        packs.iter().all(|pack| self.known.contains_key(pack))
+    }
+
+    /// Bytes that a pack has, if it is indexed.
+    pub(crate) fn length(&self, pack: &Tag) -> Option<u64> {
+        self.known.get(pack).copied()
     }
 
     /// Where a chunk lies. A segment that fails on the way is an error only if no other knows. An
@@ -306,7 +312,7 @@ impl Table {
                 return false;
             };
             let ids = names.iter().filter_map(|name| names::last_id(name));
-            looked.packs.extend(ids.filter(|id| self.known.contains(id)).map(|id| (id, true)));
+            looked.packs.extend(ids.filter(|id| self.known.contains_key(id)).map(|id| (id, true)));
         }
         true
     }

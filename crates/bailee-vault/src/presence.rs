@@ -1,14 +1,16 @@
 //! Presence: is all there that a snapshot needs? Asked before something rests on it.
 //!
 //! Invariants: keys and the snapshot itself are opened, and each pack that they lead to is asked
-//! for; no pack of content is read, so it may be damaged all the same. What a prune has rewritten
+//! for its length, up to a number from which on they are listed; no pack of content is read, so it
+//! may be damaged all the same. What a prune has rewritten
 //! is looked for where it lies now. A key that only this process remembers does not count.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use bailee_store::ObjectError;
 
 use crate::error::VaultError;
+use crate::index::PackRow;
 use crate::manifest::Extent;
 use crate::names::{self, SnapshotId, Tag, last_id};
 use crate::pack::ChunkId;
@@ -18,7 +20,7 @@ use crate::unit::Unit;
 use crate::vault::{Absent, Tenant, Vault, get, size};
 
 /// From so many packs on a unit's packs are listed instead of asked for one by one.
-const LISTED: usize = 32;
+const LISTED: usize = 1024;
 
 /// How closely it is looked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,7 +75,7 @@ impl Vault {
     }
 }
 
-/// How many of the packs that a snapshot names are not there.
+/// How many of the packs that a snapshot names are not there, or are cut off.
 fn named_but_missing(unit: &Unit, snapshot: &Snapshot) -> Result<usize, VaultError> {
     let mut listed = HashSet::new();
     if snapshot.packs.len() >= LISTED {
@@ -82,11 +84,13 @@ fn named_but_missing(unit: &Unit, snapshot: &Snapshot) -> Result<usize, VaultErr
             listed.extend(names.iter().filter_map(|name| last_id(name)));
         }
     }
-    let mut missing = 0;
+    let (mut missing, table) = (0, unit.table());
     for id in snapshot.packs.iter().filter(|id| !listed.contains(*id)) {
         let mut there = false;
+        let length = table.length(id);
         for kind in [Kind::DataPack, Kind::MetaPack] {
-            there = there || size(&*unit.objects, &unit.object(kind, id))?.is_some();
+            let has = size(&*unit.objects, &unit.object(kind, id))?;
+            there = there || has.is_some() && (length.is_none() || has == length);
         }
         missing += usize::from(!there);
     }
@@ -97,24 +101,33 @@ fn named_but_missing(unit: &Unit, snapshot: &Snapshot) -> Result<usize, VaultErr
 fn each_chunk(unit: &Unit, snapshot: &Snapshot, closely: Closely) -> Result<(), VaultError> {
     let (entries, table) = (unit.manifest(snapshot)?, unit.table());
     let content = entries.iter().flat_map(|stored| &stored.extents).filter_map(Extent::chunk);
-    let (mut found, mut good) = (HashSet::<ChunkId>::new(), HashSet::<Tag>::new());
+    let (mut found, mut lengths) = (HashSet::<ChunkId>::new(), HashMap::<Tag, u64>::new());
     for (id, _) in snapshot.manifest.iter().copied().chain(content) {
         if !found.insert(id) {
             continue;
         }
-        let row = table.find(&id)?.map(|(row, _)| row);
-        let row = row.ok_or_else(|| table.missing(&id, &unit.name))?;
-        if good.contains(&row.id) {
-            continue;
-        }
+        let place = table.find(&id)?;
+        let (row, slot) = place.ok_or_else(|| table.missing(&id, &unit.name))?;
         let name = unit.object(row.kind, &row.id);
-        if size(&*unit.objects, &name)?.is_none() {
-            return Err(VaultError::Store(ObjectError::NotFound { name }));
+        let length = match lengths.get(&row.id) {
+            Some(length) => *length,
+            None => look_at(unit, &row, &name, closely)?,
+        };
+        lengths.insert(row.id, length);
+        if length < slot.range().end {
+            let what = format!("it has {length} bytes of {}", row.size);
+            return Err(VaultError::damaged(&name, what));
         }
-        if closely == Closely::Chunks && unit.doubts.has(&row.id) {
-            return Err(VaultError::damaged(&name, "it gave wrong bytes"));
-        }
-        good.insert(row.id);
     }
     Ok(())
+}
+
+/// The length of a pack that is there.
+fn look_at(unit: &Unit, row: &PackRow, name: &str, closely: Closely) -> Result<u64, VaultError> {
+    let missing = || VaultError::Store(ObjectError::NotFound { name: name.to_owned() });
+    let length = size(&*unit.objects, name)?.ok_or_else(missing)?;
+    if closely == Closely::Chunks && unit.doubts.has(&row.id) {
+        return Err(VaultError::damaged(name, "it gave wrong bytes"));
+    }
+    Ok(length)
 }

@@ -10,11 +10,12 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
+use bailee_ledger::to_hex;
 use bailee_server::api::{kept, upkeep};
 use bailee_server::core::id::{AssetId, SnapshotId};
-use bailee_server::sanitize::mounted_writable;
+use bailee_server::sanitize::{Identity, mounted_writable};
 use bailee_server::vault::{Input, Pattern, Source, Unchanged, VaultError, rescue_map};
-use bailee_server::{Failure, binding, keeping};
+use bailee_server::{Failure, keeping};
 use serde_json::{Value, json};
 
 use crate::act::ordinary;
@@ -23,7 +24,6 @@ use crate::cli::ask::Ask;
 use crate::cli::keep::{PreserveArgs, RestoreArgs, SnapshotVerb};
 use crate::client::encoded;
 use crate::door::{Door, read_id};
-use crate::let_go::binding as device_binding;
 use crate::listing;
 use crate::print::progress::Bar;
 use crate::print::{self, Style};
@@ -66,20 +66,23 @@ pub(crate) fn preserve(args: &PreserveArgs, reach: &Reach, style: Style) -> Resu
     if whole { Ok(()) } else { Err(Trouble::Said(1)) }
 }
 
-/// A copy of a device speaks for the asset: it has to be the asset's, if one is bound.
+/// A copy of a device speaks for the asset: it has to be the asset's, if one is bound, and not a
+/// window on it or another size of it.
 fn check_bound(door: &Door, asset: &str, path: &Path) -> Result<(), Trouble> {
     let known = door.show(asset)?;
-    let identifiers: Vec<&Value> = known["identifiers"].as_array().into_iter().flatten().collect();
-    if !identifiers.iter().any(|identifier| identifier["kind"] == "identity") {
+    let identifiers = known["identifiers"].as_array().into_iter().flatten();
+    let bound = identifiers.filter(|identifier| identifier["kind"] == "identity");
+    // The last: one that grew has a new identity.
+    let Some(bound) = bound.filter_map(|identity| identity["value"].as_str()).next_back() else {
+        return Ok(());
+    };
+    let identity = Identity::of_path(path).map_err(|e| Trouble::device(path.display(), &e))?;
+    if bound == to_hex(&identity.digest()) {
         return Ok(());
     }
-    let own: Vec<&str> = identifiers.iter().filter_map(|known| known["value"].as_str()).collect();
-    if binding::media(&device_binding(path)?).iter().any(|value| own.contains(&value.as_str())) {
-        return Ok(());
-    }
-    let detail =
-        format!("is not the device that {asset} is bound to: its copy would speak for that");
-    let change = "give the asset's own device, or register this one as an asset of its own";
+    let detail = format!("is not the device that {asset} is bound to, or not as it was then");
+    let change = "give the asset's own device; bind one that grew again (`bailee asset relabel`, \
+                  with --device); register another as an asset of its own";
     Err(Trouble::refused("wrong_subject", path.display(), detail, change))
 }
 

@@ -50,10 +50,12 @@ pub(super) fn apply(s: &mut State, r: &Record) -> Applied {
             let new = |i: &&Identifier| !found.identifiers.iter().any(|j| j.normal() == i.normal());
             let added: Vec<Identifier> = identifiers.iter().filter(new).cloned().collect();
             let binds = added.iter().any(|i| i.kind == IdentifierKind::Identity);
-            found.identifiers.extend(added);
-            if binds {
+            let device = |i: &Identifier| i.kind == IdentifierKind::Identity;
+            // What is bound to nothing is known by whatever stands on it.
+            if binds || !added.is_empty() && !found.identifiers.iter().any(device) {
                 found.bound = Some(r.seq);
             }
+            found.identifiers.extend(added);
             // The old label stays findable: letters may use either.
             add_phrase(s, label, Named::Asset(*asset));
             identify(s, *asset, identifiers);

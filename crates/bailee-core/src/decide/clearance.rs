@@ -224,9 +224,10 @@ fn running(s: &State, id: ClearanceId, now: Time) -> Result<&Clearance, Refusal>
     }
 }
 
-pub(super) fn renew(s: &State, id: ClearanceId, now: Time) -> Decision {
+pub(super) fn renew(s: &State, id: ClearanceId, by: By, now: Time) -> Decision {
     let found = running(s, id, now)?;
     still_good(s, id, found, now)?;
+    check_began(id, found, by)?;
     let lease = now.plus_seconds(s.policy.lease_seconds);
     Ok(vec![Event::ClearanceRenewed { clearance: id, lease }.into()])
 }
@@ -235,7 +236,7 @@ pub(super) fn renew(s: &State, id: ClearanceId, now: Time) -> Decision {
 /// a human has to explain it. A lapsed lease is another matter: the asset is unknown.
 pub(super) fn finish(
     s: &State,
-    id: ClearanceId,
+    (id, by): (ClearanceId, By),
     verified: bool,
     reason: &Reason,
     now: Time,
@@ -251,6 +252,7 @@ pub(super) fn finish(
     if reason.exhibits.is_empty() {
         return Err(Refusal::new(Code::CertificateMissing, id, "has no certificate"));
     }
+    check_began(id, found, by)?;
     let mut facts = vec![reasoned(Event::ClearanceFinished { clearance: id, verified }, reason)];
     if late {
         let kind = DutyKind::ExplainLoss(id);
@@ -272,11 +274,7 @@ pub(super) fn abort(s: &State, id: ClearanceId, by: By, gone: u64, reason: &Reas
         ClearanceStatus::Expired | ClearanceStatus::Revoked => {
             return Err(Refusal::new(Code::AlreadyDone, id, "never touched anything"));
         }
-        ClearanceStatus::Begun(lease) | ClearanceStatus::Stopping(lease)
-            if found.begun.is_some_and(|begun| begun != by) =>
-        {
-            return Err(another_carries_out(id, found, lease));
-        }
+        ClearanceStatus::Begun(_) | ClearanceStatus::Stopping(_) => check_began(id, found, by)?,
         _ if gone > 0 && !touched => {
             let text = "was not begun, so nothing can be gone under it";
             return Err(Refusal::new(Code::ClearanceNotBegun, id, text));
@@ -291,14 +289,24 @@ pub(super) fn abort(s: &State, id: ClearanceId, by: By, gone: u64, reason: &Reas
     Ok(facts)
 }
 
-fn another_carries_out(id: ClearanceId, found: &Clearance, lease: Time) -> Refusal {
-    let who = match found.begun {
-        Some(By::Party(party)) => party.to_string(),
-        _ => "this program".to_owned(),
+/// Whoever began it, and nobody else, keeps it running and says how it ended.
+fn check_began(id: ClearanceId, found: &Clearance, by: By) -> Result<(), Refusal> {
+    let (begun, lease) = match (found.begun, found.status) {
+        (Some(begun), ClearanceStatus::Begun(lease) | ClearanceStatus::Stopping(lease))
+            if begun != by =>
+        {
+            (begun, lease)
+        }
+        _ => return Ok(()),
+    };
+    let who = match begun {
+        By::Party(party) => party.to_string(),
+        By::System => "this program".to_owned(),
     };
     let text = format!("is carried out by {who}, whose lease ends at {lease}");
-    Refusal::new(Code::NotPermitted, id, text).with_change(
+    let refusal = Refusal::new(Code::NotPermitted, id, text);
+    Err(refusal.with_change(
         "let that one report how it ended; if nobody does, it is given up as lost when the lease \
          is over, and what is gone can be told then",
-    )
+    ))
 }

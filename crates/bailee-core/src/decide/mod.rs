@@ -145,9 +145,9 @@ fn decide_letting_go(s: &State, command: &Command, now: Time) -> Decision {
             Ok(facts)
         }
         Action::Begin { clearance } => clearance::begin(s, *clearance, now),
-        Action::Renew { clearance } => clearance::renew(s, *clearance, now),
+        Action::Renew { clearance } => clearance::renew(s, *clearance, by, now),
         Action::Finish { clearance, verified, reason } => {
-            clearance::finish(s, *clearance, *verified, reason, now)
+            clearance::finish(s, (*clearance, by), *verified, reason, now)
         }
         Action::Abort { clearance, gone, reason } => {
             clearance::abort(s, *clearance, by, *gone, reason)

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use super::demand::{Change, revoke_changed};
 use super::{Decision, find};
-use crate::asset::{Fate, Identifier, IdentifierKind, Lifecycle, normal};
+use crate::asset::{Identifier, IdentifierKind, Lifecycle, normal};
 use crate::command::NewAsset;
 use crate::coverage;
 use crate::demand::Scope;
@@ -148,7 +148,7 @@ pub(super) fn register_asset(s: &State, new: &NewAsset) -> Decision {
             return Err(Refusal::new(Code::AlreadyGone, *near, "cannot get new parts"));
         }
     }
-    check_identifiers(s, None, &new.identifiers)?;
+    check_identifiers(s, None, new.part_of, &new.identifiers)?;
     if let Some(parent) = new.part_of {
         check_quiet(s, parent)?;
     }
@@ -171,7 +171,8 @@ pub(super) fn register_asset(s: &State, new: &NewAsset) -> Decision {
 }
 
 /// An asset is one device: a certificate for one must not speak for another, nor the approvals, nor
-/// a copy of it. One that grew is known by what else stands on it.
+/// a copy of it. One that grew is known by what stays of it, which an agent reads: names, and what
+/// somebody types, tell nothing.
 fn check_one_device(asset: AssetId, has: &[Identifier], new: &[Identifier]) -> Result<(), Refusal> {
     let device = |identifier: &&Identifier| identifier.kind == IdentifierKind::Identity;
     let devices: BTreeSet<String> = new.iter().filter(device).map(Identifier::normal).collect();
@@ -179,9 +180,12 @@ fn check_one_device(asset: AssetId, has: &[Identifier], new: &[Identifier]) -> R
         let text = "would be bound to several devices";
         return Err(Refusal::new(Code::DeviceBound, "the asset", text));
     }
-    let known: BTreeSet<String> = has.iter().map(Identifier::normal).collect();
-    let bound = has.iter().any(|identifier| device(&identifier));
-    let same = new.iter().any(|identifier| known.contains(&identifier.normal()));
+    let bound: Vec<&Identifier> = has.iter().filter(device).collect();
+    let medium = |identifier: &&Identifier| identifier.kind == IdentifierKind::Medium;
+    let known = || bound.iter().copied().chain(has.iter().filter(medium));
+    let read = || new.iter().filter(|i| device(i) || medium(i));
+    let same = read().any(|new| known().any(|known| known.normal() == new.normal()));
+    let bound = !bound.is_empty();
     match bound && !devices.is_empty() && !same {
         true => Err(Refusal::new(Code::DeviceBound, asset, "is bound to another device")),
         false => Ok(()),
@@ -217,8 +221,10 @@ fn matched(s: &State, asset: AssetId, label: &str, identifiers: &[Identifier]) -
 fn check_identifiers(
     s: &State,
     own: Option<AssetId>,
+    part_of: Option<AssetId>,
     identifiers: &[Identifier],
 ) -> Result<(), Refusal> {
+    let wholes = wholes(s, part_of);
     for (i, identifier) in identifiers.iter().enumerate() {
         let value = &identifier.value;
         check_name("the identifier", value)?;
@@ -230,18 +236,21 @@ fn check_identifiers(
         if identifiers[..i].iter().any(|earlier| normal(&earlier.value) == form) {
             return Err(Refusal::new(Code::BadValue, "the identifier", "is there twice"));
         }
-        if let Some(holder) = holder(s, own, &form) {
+        // A drive says the serial that was typed for the server it is in: holds on that reach it.
+        let read = matches!(identifier.kind, IdentifierKind::Identity | IdentifierKind::Medium);
+        let of_whole = |holder: &AssetId| !read && wholes.contains(holder);
+        if let Some(holder) = holder(s, own, &form).filter(|holder| !of_whole(holder)) {
             return Err(taken(holder, identifier));
         }
     }
     Ok(())
 }
 
-/// The asset that has the identifier, other than `own`. What was destroyed has none any more: a
-/// disk is used again.
+/// The asset that has the identifier, other than `own`. What is not here has none any more: a disk
+/// is used again, and what was handed over may come back.
 fn holder(s: &State, own: Option<AssetId>, form: &str) -> Option<AssetId> {
     let holder = s.identifiers.get(form).copied().filter(|holder| Some(*holder) != own)?;
-    let gone = s.assets.get(holder).is_some_and(|asset| matches!(asset.fate, Fate::Destroyed(_)));
+    let gone = s.assets.get(holder).is_some_and(|asset| !asset.fate.is_here());
     (!gone).then_some(holder)
 }
 
@@ -257,15 +266,20 @@ fn taken(holder: AssetId, identifier: &Identifier) -> Refusal {
     )
 }
 
-/// What the device is known by is no other asset's: overwritten, the data of that one would be
-/// gone too. An asset that this one is part of may have its serial: holds on it reach its parts.
-pub(super) fn check_device(s: &State, asset: AssetId, media: &[String]) -> Result<(), Refusal> {
+/// What a thing is in, outwards, if it is directly in `above`.
+fn wholes(s: &State, mut above: Option<AssetId>) -> BTreeSet<AssetId> {
     let mut wholes = BTreeSet::new();
-    let mut above = find(&s.assets, asset)?.part_of;
     while let Some((id, whole)) = above.and_then(|id| Some((id, s.assets.get(id)?))) {
         wholes.insert(id);
         above = whole.part_of;
     }
+    wholes
+}
+
+/// What the device is known by is no other asset's: overwritten, the data of that one would be
+/// gone too. An asset that this one is part of may have its serial: holds on it reach its parts.
+pub(super) fn check_device(s: &State, asset: AssetId, media: &[String]) -> Result<(), Refusal> {
+    let wholes = wholes(s, find(&s.assets, asset)?.part_of);
     let others = media.iter().filter_map(|value| holder(s, Some(asset), &normal(value)));
     match others.filter(|holder| !wholes.contains(holder)).min() {
         None => Ok(()),
@@ -293,7 +307,7 @@ pub(super) fn relabel_asset(
 ) -> Decision {
     check_here(s, asset)?;
     check_name("the asset", label)?;
-    check_identifiers(s, Some(asset), identifiers)?;
+    check_identifiers(s, Some(asset), find(&s.assets, asset)?.part_of, identifiers)?;
     check_one_device(asset, &find(&s.assets, asset)?.identifiers, identifiers)?;
     let event = Event::AssetRelabelled {
         asset,

@@ -7,7 +7,7 @@
 //! while it is here. Nothing is destroyed on what somebody reads off a label.
 
 use super::find;
-use crate::asset::{Asset, IdentifierKind, identifier_subject};
+use crate::asset::{Asset, identifier_subject};
 use crate::demand::Digest;
 use crate::disposition::DispositionKind;
 use crate::id::AssetId;
@@ -35,11 +35,9 @@ pub(super) fn check(
         };
     }
     let hex: String = subject.iter().map(|byte| format!("{byte:02x}")).collect();
-    match devices(asset).collect::<Vec<_>>() {
-        bound if bound.contains(&hex) => Ok(()),
-        bound if !bound.is_empty() => {
-            Err(Refusal::new(Code::WrongSubject, id, "is bound to another device"))
-        }
+    match asset.device() {
+        Some(bound) if bound.normal() == hex => Ok(()),
+        Some(_) => Err(Refusal::new(Code::WrongSubject, id, "is bound to another device")),
         _ if !is_there(kind, asset) => {
             Err(Refusal::new(Code::NoSubject, id, "is not bound to a device"))
         }
@@ -53,13 +51,7 @@ pub(super) fn check(
 
 /// True if a clearance of this kind could be for the asset at all.
 pub(super) fn is_there(kind: DispositionKind, asset: &Asset) -> bool {
-    devices(asset).chain(names(kind, asset)).next().is_some()
-}
-
-/// Identities of devices that the asset is bound to.
-fn devices(asset: &Asset) -> impl Iterator<Item = String> {
-    let identities = asset.identifiers.iter().filter(|i| i.kind == IdentifierKind::Identity);
-    identities.map(|identifier| identifier.normal())
+    asset.device().is_some() || names(kind, asset).next().is_some()
 }
 
 /// Identifiers that it can be handed over by: none of them says what is to be destroyed.

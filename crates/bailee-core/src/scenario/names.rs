@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use super::form::Unclear;
-use crate::asset::{Asset, IdentifierKind, identifier_subject};
+use crate::asset::{Asset, identifier_subject};
 use crate::command::{Action, Command};
 use crate::demand::Digest;
 use crate::event::{By, Event, Record};
@@ -255,8 +255,7 @@ fn on_it(asset: &Asset) -> Option<Digest> {
 }
 
 fn identity(asset: &Asset) -> Option<Digest> {
-    let kind = IdentifierKind::Identity;
-    let text = &asset.identifiers.iter().find(|identifier| identifier.kind == kind)?.value;
+    let text = &asset.device()?.value;
     let mut digest = Digest::default();
     for (i, out) in digest.iter_mut().enumerate() {
         *out = u8::from_str_radix(text.get(2 * i..2 * i + 2)?, 16).ok()?;

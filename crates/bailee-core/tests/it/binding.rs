@@ -35,7 +35,7 @@ fn a_medium_is_one_assets_until_that_is_destroyed() {
     assert_eq!(house.no(STAFF, relabel(two)), Code::IdentifierTaken);
     house.yes(STAFF, relabel(one));
     let x = house.ready(DispositionKind::Sanitize, &[one]);
-    let clearance = house.begin(x, one, 1);
+    let clearance = house.begin(x, one, 3);
     house.finish(clearance);
     assert_eq!(house.no(STAFF, relabel(two)), Code::DeviceBound, "it has a device of its own");
     house.asset(with_key(4));
@@ -71,4 +71,32 @@ fn a_part_is_let_go_of_though_its_whole_has_its_serial() {
     let subject = subject(2);
     let reserve = Action::ReserveDevice { disposition, asset: drive, subject, media };
     assert_eq!(House::names(&house.yes(STAFF, reserve)), ["ClearanceReserved"]);
+}
+
+#[test]
+fn a_drive_says_the_serial_that_was_typed_for_its_server_and_only_one_device_counts() {
+    let mut house = House::new();
+    let server = house.asset(NewAsset { accounts: vec![], ..new_asset(1) });
+    let mut drive = NewAsset { accounts: vec![], part_of: Some(server), ..new_asset(2) };
+    drive.identifiers.push(identifier(IdentifierKind::Serial, "SN0001X"));
+    let alone = NewAsset { part_of: None, ..drive.clone() };
+    assert_eq!(house.no(STAFF, Action::RegisterAsset(alone)), Code::IdentifierTaken);
+    house.asset(drive);
+    // A device that grew takes the place of what it was.
+    let asset = house.asset(with_key(3));
+    house.yes(
+        STAFF,
+        Action::RelabelAsset {
+            asset,
+            label: "grown".into(),
+            identifiers: vec![
+                identifier(IdentifierKind::Identity, &hex(&subject(4))),
+                identifier(IdentifierKind::Medium, KEY),
+            ],
+            bytes: Some(2000),
+        },
+    );
+    let x = house.ready(DispositionKind::Sanitize, &[asset]);
+    assert_eq!(house.no(STAFF, house.reserve_action(x, asset, 3)), Code::WrongSubject);
+    house.begin(x, asset, 4);
 }

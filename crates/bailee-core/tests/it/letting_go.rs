@@ -557,6 +557,9 @@ fn who_began_says_how_it_ended_and_what_is_gone_can_be_told_late() {
     house.yes(STAFF, Action::Begin { clearance: id });
     let abort = |gone| Action::Abort { clearance: id, gone, reason: because() };
     assert_eq!(house.no(OPS, abort(0)), Code::NotPermitted, "it may be wiped at this moment");
+    assert_eq!(house.no(OPS, Action::Renew { clearance: id }), Code::NotPermitted);
+    let finish = Action::Finish { clearance: id, verified: true, reason: because() };
+    assert_eq!(house.no(OPS, finish), Code::NotPermitted, "nor does anybody else know the end");
     house.demand(letter("Nora", "keep srv-0001"));
     assert_eq!(house.no(OPS, abort(0)), Code::NotPermitted, "and it may not have stopped yet");
     // The same person, who believed that it hung; then the agent reports.
@@ -598,4 +601,37 @@ fn what_was_approved_before_it_was_bound_to_a_device_is_approved_again() {
     house.approve(x);
     let id = house.begin(x, asset, 1);
     house.finish(id);
+}
+
+#[test]
+fn what_is_handed_over_by_what_stands_on_it_is_approved_with_that() {
+    let mut house = House::new();
+    let serial = identifier(IdentifierKind::Serial, "SN-1111");
+    let tape = house.asset(NewAsset { identifiers: vec![serial.clone()], ..new_asset(1) });
+    house.end_accounts();
+    let (kind, to) = (DispositionKind::Return, Some(OWNER));
+    let propose = Action::ProposeDisposition { kind, assets: vec![tape], to, reason: because() };
+    house.yes(STAFF, propose);
+    let x = DispositionId(1);
+    house.prove_notices(x);
+    house.approve(x);
+    house.days(30);
+    let more = identifier(IdentifierKind::Serial, "OTHER-9");
+    let label = "tape".to_owned();
+    let (asset, bytes) = (tape, None);
+    house.system(Action::RelabelAsset { asset, label, identifiers: vec![more], bytes });
+    let reserve = |value| Action::Reserve {
+        disposition: x,
+        asset,
+        subject: bailee_core::asset::identifier_subject(value),
+    };
+    assert_eq!(house.no(STAFF, reserve("OTHER-9")), Code::RadiusChanged);
+    house.approve(x);
+    let reserved = house.yes(STAFF, reserve("SN-1111"));
+    assert_eq!(House::names(&reserved), ["ClearanceReserved"]);
+    // Gone, and back again: it is a new asset with the same number on it.
+    let clearance = ClearanceId(1);
+    house.yes(STAFF, Action::Begin { clearance });
+    house.yes(STAFF, Action::Finish { clearance, verified: true, reason: because() });
+    house.asset(NewAsset { identifiers: vec![serial], ..new_asset(2) });
 }

@@ -39,7 +39,8 @@ fn a_thing_goes_back_and_changes_hands_by_what_stands_on_it() {
         }
         house.yes(STAFF, reserve(x, asset, "LTO0001"));
         house.yes(STAFF, Action::Begin { clearance: ClearanceId(1) });
-        house.finish(ClearanceId(1));
+        let (clearance, verified, reason) = (ClearanceId(1), true, because());
+        house.yes(STAFF, Action::Finish { clearance, verified, reason });
         let fate = &house.state.assets.get(asset).unwrap().fate;
         assert_eq!(*fate, Fate::HandedOver(ClearanceId(1), to));
     }

@@ -13,7 +13,9 @@ use std::fmt::Write as _;
 use std::ops::ControlFlow;
 
 use bailee_core::asset::Fate;
-use bailee_core::{State, Time};
+use bailee_core::hold::Hold;
+use bailee_core::id::AssetId;
+use bailee_core::{State, Time, coverage};
 use bailee_vault::{Living, Sweep, Swept, Vault, VaultError};
 
 use crate::house::{House, HouseError};
@@ -122,6 +124,10 @@ fn living(s: &State, owner: &str, unit: &str) -> Result<Living, String> {
         let id = taken.vault_id.parse().map_err(|e: VaultError| e.to_string())?;
         match s.assets.get(taken.asset).map(|copy| &copy.fate) {
             Some(Fate::Kept) | None => living.kept.insert(id),
+            // Somebody wants what may be left of it, or what a copy of the store brings back.
+            Some(Fate::Unknown(_) | Fate::Partial(_)) if is_held(s, taken.asset) => {
+                living.kept.insert(id)
+            }
             Some(Fate::Unknown(_) | Fate::Partial(_) | Fate::HandedOver(..)) => {
                 living.unsure.insert(id)
             }
@@ -129,6 +135,11 @@ fn living(s: &State, owner: &str, unit: &str) -> Result<Living, String> {
         };
     }
     Ok(living)
+}
+
+fn is_held(s: &State, asset: AssetId) -> bool {
+    let mut holds = coverage::holds(s, asset).into_keys();
+    holds.any(|id| s.holds.get(id).is_some_and(Hold::in_force))
 }
 
 /// Gauges of the last time, since the service began.

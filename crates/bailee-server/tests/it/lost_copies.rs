@@ -107,10 +107,12 @@ fn copy(from: &Path, to: &Path) {
 enum Hit {
     Gone,
     Damaged,
+    /// Its end is missing, as after a crash.
+    Cut,
 }
 
 /// Name, parts of the path, what happened, and whether that shows without reading and a key.
-const HITS: [(&[&str], Hit, bool); 14] = [
+const HITS: [(&[&str], Hit, bool); 16] = [
     (&["objects/vault/t/", "/u/", "/key/"], Hit::Gone, true),
     (&["objects/vault/t/", "/u/", "/key/"], Hit::Damaged, false),
     (&["objects/vault/t/", "/s/"], Hit::Gone, true),
@@ -125,6 +127,8 @@ const HITS: [(&[&str], Hit, bool); 14] = [
     (&["objects/vault/t/", "/data/"], Hit::Gone, true),
     (&["objects/vault/"], Hit::Gone, true),
     (&["keys/vault.key"], Hit::Gone, true),
+    (&["objects/vault/t/", "/meta/"], Hit::Cut, true),
+    (&["objects/vault/t/", "/data/"], Hit::Cut, true),
 ];
 
 impl Stage {
@@ -147,6 +151,10 @@ impl Stage {
             many += 1;
             match hit {
                 Hit::Gone => std::fs::remove_file(&path).unwrap(),
+                Hit::Cut => {
+                    let file = std::fs::File::options().write(true).open(&path).unwrap();
+                    file.set_len(file.metadata().unwrap().len() / 2).unwrap();
+                }
                 Hit::Damaged => {
                     let mut bytes = std::fs::read(&path).unwrap();
                     let at = bytes.len() * 2 / 3;

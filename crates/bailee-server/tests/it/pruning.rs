@@ -4,12 +4,17 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bailee_core::Action;
+use bailee_core::asset::Fate;
+use bailee_core::demand::Scope;
+use bailee_core::disposition::DispositionKind;
+use bailee_core::id::{AssetId, ClearanceId, DispositionId};
 use bailee_server::api::words::TokenScope;
 use bailee_server::{House, keeping, pruning};
 use bailee_store::Objects;
-use bailee_vault::{Source, Sweep};
+use bailee_vault::{Source, Sweep, VaultError};
 
-use crate::common::{keep_a_film, on_disk, people};
+use crate::common::{because, keep_a_film, make_ready, on_disk, people, yes};
 use crate::http::{Served, token};
 
 fn packs(objects: &dyn Objects) -> Vec<String> {
@@ -98,4 +103,36 @@ fn every_unit_is_told_with_its_owner_and_an_empty_house_has_none() {
     let done = pruning::prune(&house, Sweep::Now, &mut |_, _, _| ()).unwrap();
     assert!(freed(&done) > 0 && freed(&done) == freed(&rehearsed), "{done:?}");
     assert_eq!(freed(&pruning::prune(&house, Sweep::Now, &mut |_, _, _| ()).unwrap()), 0);
+}
+
+/// An expiry that is killed when the snapshot is out of sight, and nothing else is gone.
+#[test]
+fn what_is_held_of_an_expiry_that_was_killed_is_pruned_by_nobody() {
+    let dir = tempfile::tempdir().unwrap();
+    let house = on_disk(&dir.path().join("house"));
+    let people = people(&house);
+    keep_a_film(&house, people.ada, Vec::new(), dir.path());
+    let (source, copy, disposition) = (AssetId(1), AssetId(2), DispositionId(1));
+    let (kind, assets, reason) = (DispositionKind::Expire, vec![copy], because());
+    yes(&house, people.ada, Action::ProposeDisposition { kind, assets, to: None, reason });
+    make_ready(&house, &people, disposition);
+    let subject = house.with_state(|s| s.snapshots.iter().next().unwrap().1.root).unwrap();
+    yes(&house, people.ada, Action::Reserve { disposition, asset: copy, subject });
+    yes(&house, people.ada, Action::Begin { clearance: ClearanceId(1) });
+    house.clock().tell(house.clock().now().plus_seconds(61));
+    house.tick().unwrap();
+    let fate = |id| house.with_state(|s| s.assets.get(id).unwrap().fate.clone()).unwrap();
+    assert_eq!(fate(copy), Fate::Unknown(ClearanceId(1)));
+    let objects = house.objects();
+    let all = objects.list("vault/t/").unwrap();
+    let snapshot = all.into_iter().find(|name| name.contains("/s/")).unwrap();
+    objects.delete(&snapshot).unwrap();
+    let (scope, reason) = (Scope { assets: vec![source], ..Scope::default() }, because());
+    let (instrument, matter, silent) = ("letter".into(), None, None);
+    yes(&house, people.ada, Action::PlaceHold { scope, instrument, matter, silent, reason });
+    let before = packs(&**objects);
+    let pruned = pruning::prune(&house, Sweep::Now, &mut |_, _, _| ()).unwrap();
+    let [unit] = &pruned[..] else { panic!("{pruned:?}") };
+    assert!(matches!(unit.swept.outcome, Err(VaultError::SnapshotMissing { .. })), "{unit:?}");
+    assert_eq!(packs(&**objects), before);
 }

@@ -176,10 +176,16 @@ fn a_copy_of_another_device_does_not_speak_for_the_one_that_is_bound() {
     assert_eq!(said.code, 1, "{said:?}");
     assert!(said.err.contains("wrong_subject") && said.err.contains("A-1"), "{said:?}");
     keep(&disk).ok();
-    if let Some(device) = Loop::over(&disk, &[]) {
-        keep(&device.0).ok();
+    if let Some(window) = Loop::over(&disk, &["-o", "4096"]) {
+        let said = keep(&window.0);
+        assert!(said.code == 1 && said.err.contains("wrong_subject"), "{said:?}");
     }
-    let rebind = ["asset", "relabel", "A-1", "vm-1", "--device", text(&other)];
-    let said = room.run_as("P-2", &rebind);
-    assert!(said.code == 1 && said.err.contains("device_bound"), "{said:?}");
+    // Neither a name nor a typed number makes another device this one.
+    let rebind = ["asset", "relabel", "A-1", "vm-1", "--name", "spare", "--serial", "SN-77"];
+    for more in [&[][..], &["--device", text(&other)]] {
+        let said = room.run_as("P-2", &[&rebind[..], more].concat());
+        let bound = !more.is_empty();
+        assert_eq!(said.code, i32::from(bound), "{said:?}");
+        assert_eq!(said.err.contains("device_bound"), bound, "{said:?}");
+    }
 }
