@@ -494,7 +494,12 @@ impl Play {
         let party = id(&s.parties, b);
         let counsel = By::Party(house::COUNSEL);
         let action = match a % 6 {
-            0 => Action::EraseDetails { party: PartyId(party.0.max(5)) },
+            0 => {
+                // Nothing rests on the newest, as a rule.
+                let newest = s.parties.iter().last().map_or(party, |(id, _)| id);
+                let party = if one_in(2, c) { newest } else { party };
+                Action::EraseDetails { party: PartyId(party.0.max(5)) }
+            }
             1 => Action::ChangeParty { party, who: who(pick(&PEOPLE, c)) },
             2 => Action::RegisterParty {
                 who: who(pick(&PEOPLE, c)),
