@@ -243,6 +243,11 @@ fn place(house: &House, asset: AssetId) -> Result<UnitPlace, KeepError> {
     }
 }
 
+/// As an entry has it.
+fn count(all: usize) -> u32 {
+    u32::try_from(all).unwrap_or(u32::MAX)
+}
+
 /// Preserves the data of an asset from a path, reads it back, and records both.
 pub fn preserve(
     house: &House,
@@ -263,7 +268,6 @@ pub fn preserve(
     }?;
     // A clock that was set back meanwhile: the earlier time claims less.
     let taken = taken.min(house.clock().now());
-    let count = |all: usize| u32::try_from(all).unwrap_or(u32::MAX);
     let record = Action::RecordSnapshot {
         source: asset,
         root: preserved.root,

@@ -10,10 +10,10 @@ use std::collections::BTreeSet;
 
 use bailee_core::id::{AssetId, PartyId, SnapshotId};
 use bailee_core::{Action, By, Command, Event, State, Time};
-use bailee_vault::{Census, Entry, Node, SnapshotId as VaultId, VaultError};
+use bailee_vault::{Census, Oddities, SnapshotId as VaultId, VaultError};
 
 use super::look::read_back;
-use super::{KeepError, UnitPlace, place, reading};
+use super::{KeepError, UnitPlace, count, place, reading};
 use crate::house::House;
 
 /// A snapshot that the log has now.
@@ -37,10 +37,14 @@ pub struct Adopted {
 /// # Errors
 /// The store or the house does not answer.
 pub fn unrecorded(house: &House) -> Result<Vec<VaultId>, KeepError> {
-    if house.dir().is_none() {
-        return Ok(Vec::new());
+    match house.dir() {
+        None => Ok(Vec::new()),
+        Some(_) => unrecorded_in(house, &Census::take(&**house.packs()?, &**house.objects())?),
     }
-    let census = Census::take(&**house.packs()?, &**house.objects())?;
+}
+
+/// Of the snapshots in a census that was taken before.
+pub(super) fn unrecorded_in(house: &House, census: &Census) -> Result<Vec<VaultId>, KeepError> {
     // The log after the store: what was recorded in between is known.
     let known = house.with_state(recorded)?;
     Ok(census.snapshots().filter(|id| !known.contains(&id.to_string())).collect())
@@ -67,15 +71,15 @@ pub fn adopt(house: &House, asset: AssetId, by: PartyId) -> Result<Vec<Adopted>,
         if found.unit != unit || known.contains(&found.id.to_string()) {
             continue;
         }
-        let (unreadable, changed) = oddities(&vault.manifest(&tenant, &found.id)?);
+        let odd = Oddities::of(&vault.manifest(&tenant, &found.id)?);
         let taken = Time::from_unix(found.taken_at).min(house.clock().now());
         let record = Action::RecordSnapshot {
             source,
             root: found.root,
             vault_id: found.id.to_string(),
             bytes: found.bytes,
-            unreadable,
-            changed,
+            unreadable: count(odd.unreadable.len()),
+            changed: count(odd.changed.len()),
             taken,
         };
         let done = house.submit(Command { by, action: record }, Vec::new())?;
@@ -90,17 +94,4 @@ pub fn adopt(house: &House, asset: AssetId, by: PartyId) -> Result<Vec<Adopted>,
         adopted.push(Adopted { snapshot, vault_id, bytes, taken, intact });
     }
     Ok(adopted)
-}
-
-/// How many files and ranges could not be read when it was taken, and how many changed.
-fn oddities(entries: &[Entry]) -> (u32, u32) {
-    let (mut unreadable, mut changed) = (0u32, 0u32);
-    for entry in entries {
-        let lacks = matches!(entry.node, Node::Unreadable { .. })
-            || entry.content().is_some_and(|content| !content.unreadable.is_empty());
-        unreadable = unreadable.saturating_add(u32::from(lacks));
-        let moved = entry.content().is_some_and(|content| content.changed);
-        changed = changed.saturating_add(u32::from(moved));
-    }
-    (unreadable, changed)
 }

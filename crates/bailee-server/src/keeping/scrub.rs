@@ -37,8 +37,10 @@ pub fn scrub(house: &House, budget: Budget) -> Result<Scrubbed, KeepError> {
     let dir = house.dir().ok_or(KeepError::NoVault)?;
     let place = Place { slot: DiskSlot::new(dir, "scrub"), forgotten: Mutex::default() };
     let mut run = scrub_some(&**house.packs()?, &place, budget)?;
-    let unlooked = hit(house, &run.report.problems)?;
-    let wanting = wanting(house)?;
+    let before = house.with_state(here)?;
+    let census = Census::take(&**house.packs()?, &**house.objects())?;
+    let unlooked = hit(house, &census, &run.report.problems)?;
+    let wanting = wanting_in(house, &census, before)?;
     for (snapshot, _) in wanting.iter().filter(|(_, wanting)| wanting.is_loss()) {
         look::lost(house, *snapshot, By::System)?;
     }
@@ -48,13 +50,13 @@ pub fn scrub(house: &House, budget: Budget) -> Result<Scrubbed, KeepError> {
     };
     run.report.problems.extend(wanting.into_iter().map(named));
     let forgotten = place.forgotten.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let unrecorded = super::unrecorded(house)?;
+    let unrecorded = super::adopt::unrecorded_in(house, &census)?;
     Ok(Scrubbed { run, forgotten, unlooked, unrecorded })
 }
 
 /// Looks which copies cannot be read whole for what is wrong with these objects, and has the log
 /// hear it. Gives those that could not be looked at.
-fn hit(house: &House, problems: &[Problem]) -> Result<Vec<String>, KeepError> {
+fn hit(house: &House, census: &Census, problems: &[Problem]) -> Result<Vec<String>, KeepError> {
     if problems.is_empty() {
         return Ok(Vec::new());
     }
@@ -62,7 +64,6 @@ fn hit(house: &House, problems: &[Problem]) -> Result<Vec<String>, KeepError> {
     let of: BTreeSet<VaultId> = kept.values().map(|one| one.vault).collect();
     let packs = &**house.packs()?;
     let names: Vec<String> = problems.iter().map(|p| p.path.display().to_string()).collect();
-    let census = Census::take(packs, &**house.objects())?;
     let beside = census.beside(packs, names.iter().map(String::as_str), &of)?;
     let all = kept.into_iter().filter(|(_, one)| one.kept && beside.contains(&one.vault));
     look_at(house, all.map(|(id, _)| id))
@@ -114,9 +115,21 @@ impl Slot for Place {
 /// The store or the house does not answer.
 pub(crate) fn wanting(house: &House) -> Result<Vec<(SnapshotId, Wanting)>, KeepError> {
     let before = house.with_state(here)?;
-    if before.is_empty() || house.dir().is_none() {
-        return Ok(Vec::new());
+    match before.is_empty() || house.dir().is_none() {
+        true => Ok(Vec::new()),
+        false => {
+            let census = Census::take(&**house.packs()?, &**house.objects())?;
+            wanting_in(house, &census, before)
+        }
     }
+}
+
+/// Of snapshots that the log had as here before the census was taken.
+fn wanting_in(
+    house: &House,
+    census: &Census,
+    before: BTreeMap<SnapshotId, Here>,
+) -> Result<Vec<(SnapshotId, Wanting)>, KeepError> {
     let dir = house.dir().ok_or(KeepError::NoVault)?;
     if matches!(house.keys().vault(dir), Err(KeyError::Missing(_))) {
         let kept = before.into_iter().filter(|(_, one)| one.kept);
@@ -124,7 +137,7 @@ pub(crate) fn wanting(house: &House) -> Result<Vec<(SnapshotId, Wanting)>, KeepE
     }
     let stores = (&**house.packs()?, &**house.objects());
     let of: BTreeSet<VaultId> = before.values().map(|one| one.vault).collect();
-    let found = Census::take(stores.0, stores.1)?.wanting(stores, &of)?;
+    let found = census.wanting(stores, &of)?;
     let after = house.with_state(here)?;
     let told = |(id, one): (SnapshotId, Here)| {
         let wanting = found.get(&one.vault)?.clone();

@@ -6,12 +6,13 @@ use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bailee_core::asset::{AssetKind, Identifier};
+use bailee_core::asset::{AssetKind, Identifier, IdentifierKind};
 use bailee_core::id::{AccountId, AssetId, DemandId, DispositionId, EntityId, PartyId};
 use bailee_core::notice::Evidence;
 use bailee_core::party::{Channel, ChannelKind, Role, Who};
 use bailee_core::{Action, By, Command, NewAsset, Reason, Record, Time, check};
 use bailee_ledger::{Checkpoint, Signer, Trust, Verifier, verify_bundle};
+use bailee_sanitize::Identity;
 use bailee_server::house::Parts;
 use bailee_server::intake::{self, Cover, Taken};
 use bailee_server::keys::Keys;
@@ -278,6 +279,13 @@ pub(crate) fn drive(n: u32, accounts: Vec<AccountId>, identifiers: Vec<Identifie
         place: "rack 1".into(),
         bytes: 4096,
     }
+}
+
+/// A drive of the first account that is bound to this device.
+pub(crate) fn bound(device: &Identity) -> NewAsset {
+    let value = bailee_ledger::to_hex(&device.digest());
+    let identity = Identifier { kind: IdentifierKind::Identity, value };
+    NewAsset { bytes: device.size, ..drive(1, vec![AccountId(1)], vec![identity]) }
 }
 
 pub(crate) fn next_asset(house: &House) -> AssetId {

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use bailee_core::asset::{AssetKind, Fate, Identifier, IdentifierKind};
+use bailee_core::asset::Fate;
 use bailee_core::disposition::{ClearanceStatus, DispositionKind};
 use bailee_core::id::{AccountId, AssetId, ClearanceId, DispositionId};
-use bailee_core::{Action, By, NewAsset, Policy, check};
+use bailee_core::{Action, By, Policy, check};
 use bailee_ledger::clearance::Act;
 use bailee_sanitize::{Identity, Particulars, Phase};
 use bailee_server::letting_go::{self, LetGoError, Order};
@@ -14,8 +14,8 @@ use bailee_server::{House, keeping, receipt};
 use bailee_vault::{Source, Unchanged};
 
 use crate::common::{
-    People, act, because, demand, letter_with, make_ready, next_asset, no, on_disk, pass_days,
-    people, register_account, take, verified, yes,
+    People, act, because, bound, demand, letter_with, make_ready, next_asset, no, on_disk,
+    pass_days, people, register_account, take, verified, yes,
 };
 
 /// A house with a drive (a file full of somebody's data) of an account that has ended.
@@ -42,20 +42,7 @@ fn stage_on(dir: tempfile::TempDir, drive: PathBuf) -> Stage {
     register_account(&house, &people);
     let identity = Identity::of_path(&drive).unwrap();
     let asset = next_asset(&house);
-    let new = NewAsset {
-        kind: AssetKind::Drive,
-        label: "drive 1".into(),
-        accounts: vec![AccountId(1)],
-        identifiers: vec![Identifier {
-            kind: IdentifierKind::Identity,
-            value: bailee_ledger::to_hex(&identity.digest()),
-        }],
-        part_of: None,
-        copy_of: Vec::new(),
-        place: "rack 1".into(),
-        bytes: identity.size,
-    };
-    yes(&house, people.ada, Action::RegisterAsset(new));
+    yes(&house, people.ada, Action::RegisterAsset(bound(&identity)));
     yes(&house, people.ada, Action::TerminateAccount { account: AccountId(1) });
     pass_days(&house, 2);
     Stage { house, people, drive, asset, dir }

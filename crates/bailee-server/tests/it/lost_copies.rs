@@ -3,12 +3,11 @@
 
 use std::path::{Path, PathBuf};
 
-use bailee_core::asset::{AssetKind, Identifier, IdentifierKind};
 use bailee_core::demand::Scope;
 use bailee_core::disposition::DispositionKind;
 use bailee_core::gate::{Verb, verdict};
 use bailee_core::id::{AccountId, AssetId, DispositionId, HoldId, SnapshotId};
-use bailee_core::{Action, By, Command, NewAsset, check};
+use bailee_core::{Action, By, Command, check};
 use bailee_sanitize::Identity;
 use bailee_server::api::{self, Problem};
 use bailee_server::keeping::{self, KeepError, Why};
@@ -18,7 +17,7 @@ use bailee_store::Unwritable;
 use bailee_vault::{Budget, Source, Unchanged};
 
 use crate::common::{
-    People, because, make_ready, next_asset, on_disk, pass_days, people, register_account,
+    People, because, bound, make_ready, next_asset, on_disk, pass_days, people, register_account,
     reopened, yes,
 };
 
@@ -45,20 +44,7 @@ fn stage() -> Stage {
     register_account(&house, &people);
     let identity = Identity::of_path(&drive).unwrap();
     assert_eq!(next_asset(&house), DRIVE);
-    let new = NewAsset {
-        kind: AssetKind::Drive,
-        label: "drive 1".into(),
-        accounts: vec![AccountId(1)],
-        identifiers: vec![Identifier {
-            kind: IdentifierKind::Identity,
-            value: bailee_ledger::to_hex(&identity.digest()),
-        }],
-        part_of: None,
-        copy_of: Vec::new(),
-        place: "rack 1".into(),
-        bytes: identity.size,
-    };
-    yes(&house, people.ada, Action::RegisterAsset(new));
+    yes(&house, people.ada, Action::RegisterAsset(bound(&identity)));
     let (scope, reason) = (Scope { assets: vec![DRIVE], ..Scope::default() }, because());
     let (instrument, matter, silent) = ("letter".into(), None, None);
     let hold = Action::PlaceHold { scope, instrument, matter, silent, reason };

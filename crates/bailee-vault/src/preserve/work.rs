@@ -312,3 +312,48 @@ pub(crate) fn put_pack(unit: &Unit, pack: &Pack, session: &Arc<()>) -> Result<Pa
     unit.objects.put(&unit.object(kind, &id), &pack.bytes)?;
     Ok(row)
 }
+
+#[cfg(test)]
+mod tests {
+    use bailee_store::MemoryObjects;
+    use bailee_store::direct::Reader;
+    use crossbeam_channel::unbounded;
+
+    use super::*;
+    use crate::key::Kek;
+    use crate::vault::{Absent, Vault};
+
+    #[test]
+    fn a_file_that_changes_underfoot_is_recorded_as_changed() {
+        let kek = Kek::from_bytes([1; 32]);
+        let vault = Vault::create(Arc::new(MemoryObjects::new()), &kek).unwrap();
+        let tenant = vault.tenant("t", Absent::Create).unwrap();
+        let unit = vault.unit(&tenant, "A-1", Absent::Create).unwrap();
+        let session = Session::new(&unit);
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("f");
+        for (before, after) in [("abc", "abc"), ("abc", "ab"), ("abc", "abcd")] {
+            std::fs::write(&path, before).unwrap();
+            let file = std::fs::File::open(&path).unwrap();
+            let stat = rustix::fs::fstat(&file).unwrap();
+            if before != after {
+                std::fs::write(&path, after).unwrap();
+            }
+            let (jobs_in, jobs) = unbounded();
+            let (packs_in, _packs) = unbounded();
+            let (events_in, events) = unbounded();
+            let file = Reader::new(file);
+            let small = Small { index: 0, file, stat };
+            jobs_in.send(Job::Whole(vec![small])).unwrap();
+            drop(jobs_in);
+            let worker = Worker::new(&session, &packs_in, &events_in).ok().unwrap();
+            assert!(worker.run(&jobs).is_ok());
+            let Ok(Event::Whole(done)) = events.try_recv() else {
+                panic!("a worker reports what it was given")
+            };
+            let [(0, content, _)] = &done[..] else { panic!("{} files", done.len()) };
+            assert_eq!(content.changed, before != after, "{before} became {after}");
+            assert_eq!(content.size, after.len().min(before.len()) as u64);
+        }
+    }
+}

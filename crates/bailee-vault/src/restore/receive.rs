@@ -29,7 +29,7 @@ use crate::flat::Flat;
 use crate::manifest::{Content, Stored, TreeShape, check, read_all};
 use crate::names::SnapshotId;
 use crate::pattern::Pattern;
-use crate::preserve::Progress;
+use crate::progress::Progress;
 use crate::read::{Bytes, Take};
 use crate::transfer::{Frames, Kind};
 use crate::wire::{Malformed, Reader};

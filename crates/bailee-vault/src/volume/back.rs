@@ -14,7 +14,7 @@ use super::{VolumeFacts, VolumesReport};
 use crate::error::VaultError;
 use crate::export::ExportReport;
 use crate::key::Kek;
-use crate::preserve::Progress;
+use crate::progress::Progress;
 
 /// How what is read of volumes differs from what was written to them, in words; `None`: in nothing.
 /// `members`: how many the archive was given.

@@ -11,7 +11,7 @@ use super::read::{Tape, missing, only, sort, total};
 use super::shelf::{Selected, Shelf, select};
 use super::{SetId, VolumeFacts, VolumeProblem, VolumesReport};
 use crate::error::VaultError;
-use crate::preserve::Progress;
+use crate::progress::Progress;
 use crate::seal::TAG;
 
 /// Bytes read at once, after those that may be a header.

@@ -40,7 +40,7 @@ use crate::error::VaultError;
 use crate::export::{END, ExportReport, Take};
 use crate::key::{Kek, random};
 use crate::names::SnapshotId;
-use crate::preserve::Progress;
+use crate::progress::Progress;
 use crate::vault::{Absent, Vault};
 use bailee_ledger::{from_hex, to_hex};
 use bailee_store::{Kernel, Moves};

@@ -23,7 +23,7 @@ use super::{SetId, VolumeFacts, VolumeProblem, VolumesReport};
 use crate::error::VaultError;
 use crate::key::Kek;
 use crate::names::SnapshotId;
-use crate::preserve::Progress;
+use crate::progress::Progress;
 use crate::root::finish;
 use crate::seal::TAG;
 

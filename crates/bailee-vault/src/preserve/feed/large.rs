@@ -200,9 +200,17 @@ impl Slicer<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::thread;
+
+    use bailee_store::MemoryObjects;
     use rustix::fs::fstat;
 
+    use super::super::{Feeder, Origin};
     use super::*;
+    use crate::key::Kek;
+    use crate::preserve::Source;
+    use crate::preserve::previous::Previous;
+    use crate::vault::{Absent, Vault};
 
     fn large(size: u64) -> Large {
         let file = tempfile::tempfile().unwrap();
@@ -237,5 +245,44 @@ mod tests {
         assert!(!line.is_short(1));
         drop(work.due.recv().unwrap());
         assert!(line.is_short(1));
+    }
+
+    #[test]
+    fn a_large_file_that_waited_is_looked_at_anew() {
+        let kek = Kek::from_bytes([1; 32]);
+        let vault = Vault::create(Arc::new(MemoryObjects::new()), &kek).unwrap();
+        let tenant = vault.tenant("t", Absent::Create).unwrap();
+        let unit = vault.unit(&tenant, "A-1", Absent::Create).unwrap();
+        let (session, previous) = (Session::new(&unit), Previous::default());
+        let dir = tempfile::tempdir().unwrap();
+        let holes = |name, size| {
+            let file = std::fs::File::create(dir.path().join(name)).unwrap();
+            file.set_len(size).unwrap();
+        };
+        holes("a", 300 << 20);
+        std::os::unix::fs::symlink("a", dir.path().join("aa")).unwrap();
+        holes("b", 9 << 20);
+        let origin = Origin::open(&Source::Tree(dir.path().into())).unwrap();
+        let (jobs_in, _jobs) = unbounded();
+        let (hashes_in, hashes) = bounded(0);
+        let (events_in, events) = unbounded();
+        let feeder = Feeder::new((&session, &previous), jobs_in, hashes_in, events_in);
+        thread::scope(|scope| {
+            scope.spawn(move || assert!(feeder.run(origin).is_ok()));
+            let found = || match events.recv() {
+                Ok(Event::Found { entries, .. }) => entries,
+                _ => panic!("nothing is cut as long as nobody hashes"),
+            };
+            assert_eq!(found().last().unwrap().path, b"a");
+            // The walk is at `b`, and waits.
+            assert_eq!(found().last().unwrap().path, b"aa");
+            holes("b", 10 << 20);
+            scope.spawn(move || hashes.into_iter().for_each(drop));
+            let sizes = events.iter().filter_map(|event| match event {
+                Event::Streamed { content, .. } => Some((content.size, content.changed)),
+                _ => None,
+            });
+            assert_eq!(sizes.collect::<Vec<_>>(), [(300 << 20, false), (10 << 20, false)]);
+        });
     }
 }
