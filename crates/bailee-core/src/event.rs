@@ -314,6 +314,8 @@ events! {
         3 key: minicbor::bytes::ByteArray<32>, 4 size: u64,
         5 root: minicbor::bytes::ByteArray<32>, 6 note: minicbor::bytes::ByteArray<32>,
     }
+    /// A day passed without another entry, and the log saw it.
+    105 TimePassed {}
     /// What keeps the packs was put to the test, and some of what is held read back.
     110 EngineProbed {
         0 engine: String, 1 trials: Vec<Trial>, 2 canaries: Canaries, 3 worse: Vec<String>,

@@ -156,11 +156,15 @@ fn weigh_hold(
 }
 
 fn weigh_accounts(state: &State, answer: &mut Verdict, asset: AssetId, now: Time) {
+    let sure = state.sure(state.now(now));
     for (id, account) in coverage::accounts(state, asset) {
         let (code, text) = match account.terminated {
             None => (Code::AccountActive, "is active".to_owned()),
             Some(end) => match end.plus_days(account.retention_days) {
                 until if until > now => (Code::RetentionRunning, format!("is kept until {until}")),
+                until if until > sure => {
+                    (Code::ClockInDoubt, format!("is kept until {until}; the clock leapt there"))
+                }
                 _ => continue,
             },
         };

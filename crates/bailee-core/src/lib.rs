@@ -37,6 +37,7 @@ pub mod hold;
 pub mod id;
 mod image;
 pub mod instrument;
+mod leap;
 pub mod matching;
 mod mention;
 mod money;

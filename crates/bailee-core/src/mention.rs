@@ -108,7 +108,7 @@ impl Mention for DutyKind {
             DutyKind::ReachParty(id) => id.mention(tell),
             DutyKind::InspectAsset(id) | DutyKind::ExplainLoss(id) => id.mention(tell),
             DutyKind::RepairSnapshot(id) => id.mention(tell),
-            DutyKind::InspectEngine(_) => {}
+            DutyKind::InspectEngine(_) | DutyKind::CheckClock(_) => {}
         }
     }
 }

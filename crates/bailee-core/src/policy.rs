@@ -128,6 +128,9 @@ pub enum DutyKind {
     /// What keeps the packs broke a promise or lost something: the finding at this log position.
     #[n(8)]
     InspectEngine(#[n(0)] u64),
+    /// The clock leapt: the entry at this log position is the first after it.
+    #[n(9)]
+    CheckClock(#[n(0)] u64),
 }
 
 /// Something a human has to do.

@@ -34,6 +34,7 @@ codes! {
     HoldCooling "hold_cooling" "wait until the cooling period is over"
     AccountActive "account_active" "the account must be terminated first"
     RetentionRunning "retention_running" "wait until the account's retention is over"
+    ClockInDoubt "clock_in_doubt" "put the clock right, or serve the house for two days"
     ClearanceOutstanding "clearance_outstanding" "wait for its report, or until its time is over"
     AlreadyGone "already_gone" "nothing: it was destroyed or handed over"
     HoldNotAccepted "hold_not_accepted" "the transferee must accept the hold by name"

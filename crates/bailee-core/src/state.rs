@@ -17,6 +17,7 @@ use crate::id::{
     MatterId, MeterId, NoticeId, ObjectionId, PartyId, SnapshotId, TokenId,
 };
 use crate::instrument::Catalogue;
+use crate::leap::{self, Leap};
 use crate::notice::Notice;
 use crate::party::Party;
 use crate::plan::Intent;
@@ -64,6 +65,8 @@ pub struct State {
     pub head: u64,
     /// Time of the last record; decisions never go back behind it.
     pub clock: Time,
+    /// A leap of that clock that is not believed yet.
+    pub leap: Option<Leap>,
     pub policy: Policy,
     pub catalogue: Catalogue,
     pub parties: Table<PartyId, Party>,
@@ -125,6 +128,13 @@ impl State {
         self.agenda.first().map(|(at, _)| *at)
     }
 
+    /// When a tick has something to say at the earliest: a clock falls due, or a day passed without
+    /// an entry. `None` in an empty log.
+    pub fn next_tick(&self) -> Option<Time> {
+        let quiet = (self.head > 0).then(|| self.clock.plus_seconds(leap::QUIET));
+        quiet.map(|quiet| self.next_due().map_or(quiet, |due| due.min(quiet)))
+    }
+
     /// The party with that address; the first registered, if one person has several logins.
     pub fn party_at(&self, address: &str) -> Option<PartyId> {
         self.addresses.get(address.trim().to_lowercase().as_str())?.first().copied()
@@ -156,5 +166,15 @@ impl State {
     /// The record's time may not go back behind what was already recorded.
     pub fn now(&self, wall: Time) -> Time {
         wall.max(self.clock)
+    }
+
+    /// The time up to which waits end at `now`: `now`, or the time before a leap.
+    pub fn sure(&self, now: Time) -> Time {
+        self.doubt(now).map_or(now, |leap| leap.before)
+    }
+
+    /// The leap that is not believed at `now`, an entry of that time being the next.
+    pub fn doubt(&self, now: Time) -> Option<Leap> {
+        leap::step(self.leap, self.clock, now, self.head)
     }
 }

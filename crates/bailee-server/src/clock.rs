@@ -2,7 +2,8 @@
 //!
 //! Invariant: the core never goes back behind its log, so an entry that was made under a clock that
 //! ran ahead sets the time of all that follow until the clock has caught up. Nothing can put that
-//! right afterwards; [`remark`] says it wherever operators look.
+//! right afterwards; [`remark`] says it wherever operators look, and a leap that the core does not
+//! believe yet.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -66,11 +67,18 @@ pub(crate) fn ahead(house: &House) -> Result<u64, Failure> {
     Ok(u64::try_from(ahead).unwrap_or(0))
 }
 
-/// What an operator should know, if the log is ahead by more than clocks differ.
+/// What an operator should know, if the log is ahead by more than clocks differ, or in doubt.
 pub(crate) fn remark(house: &House) -> Result<Option<String>, Failure> {
     let ahead = ahead(house)?;
     if ahead <= TOLD {
-        return Ok(None);
+        let doubt = house.with_state(|s| s.doubt(s.now(house.clock().now())))?;
+        return Ok(doubt.map(|leap| {
+            format!(
+                "the log saw nothing between {} and {}: no wait ends by that leap until the clock \
+                 was seen running for two days; if it is wrong, put it right at once",
+                leap.before, leap.to
+            )
+        }));
     }
     let far = match ahead / 86_400 {
         0 | 1 => counted(ahead.div_ceil(3_600), "hour"),

@@ -32,6 +32,7 @@ pub(crate) fn say(s: &State, id: DutyId, duty: &Duty) -> Said {
         DutyKind::ExplainLoss(clearance) => explain(s, clearance),
         DutyKind::RepairSnapshot(snapshot) => repair(snapshot),
         DutyKind::InspectEngine(position) => engine(position),
+        DutyKind::CheckClock(position) => check_clock(position),
     };
     let end = if duty.discharged {
         format!("{id} is discharged already: nothing is left to do.")
@@ -147,6 +148,17 @@ fn engine(position: u64) -> Asked {
     Asked { ask: "look at what keeps the packs".into(), body }
 }
 
+fn check_clock(position: u64) -> Asked {
+    let body = format!(
+        "The clock leapt: between entry {position} of the log and the one before it are days that \
+         nobody watched. No wait, cooling period, silence or basis of a hold ends by that leap \
+         until the clock was seen running for two days.\n\nIf the clock is wrong, put it right at \
+         once. If it is right (nothing served the house meanwhile), keep it served:\n  date\n  \
+         bailee status\n  bailee serve"
+    );
+    Asked { ask: "look at the clock".into(), body }
+}
+
 /// What the demand froze, by ids.
 fn frozen(s: &State, demand: DemandId) -> String {
     let held = s.demands.get(demand).and_then(|found| Some((found.hold, s.holds.get(found.hold)?)));
@@ -213,6 +225,7 @@ mod tests {
             (DutyKind::ExplainLoss(ClearanceId(7)), "explain what is gone", "clearance show C-7"),
             (DutyKind::RepairSnapshot(SnapshotId(7)), "repair S-7", "snapshot verify S-7"),
             (DutyKind::InspectEngine(7), "look at what keeps the packs", "bailee probe"),
+            (DutyKind::CheckClock(7), "look at the clock", "bailee status"),
         ];
         for (kind, ask, command) in kinds {
             let open = Duty { kind, paged: false, discharged: false };

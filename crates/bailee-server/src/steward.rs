@@ -27,10 +27,11 @@ use crate::runner::Failure;
 /// Intents looked at in one round.
 const ROUND: usize = 256;
 
-/// Tells the core that time has passed, if something fell due; true if something came of it.
+/// Tells the core that time has passed, if something fell due or a day went by without an entry;
+/// true if something came of it.
 pub(crate) fn tick(house: &House) -> Result<bool, Failure> {
     let now = house.clock().now();
-    let due = house.with_state(|s| s.next_due().is_some_and(|due| due <= now))?;
+    let due = house.with_state(|s| s.next_tick().is_some_and(|due| due <= now))?;
     if !due {
         return Ok(false);
     }

@@ -8,7 +8,7 @@ use crate::engine::Finding;
 use crate::event::{Event, Record};
 use crate::id::MeterId;
 use crate::plan::Intent;
-use crate::policy::{Duty, Token};
+use crate::policy::{Duty, DutyKind, Token};
 use crate::state::{Due, State};
 use crate::time::Time;
 
@@ -46,6 +46,9 @@ pub(super) fn apply(s: &mut State, r: &Record) -> Applied {
             let new = Duty { kind: *kind, paged: false, discharged: false };
             s.pending.insert(Intent::PageHuman(*duty));
             s.open_duties.insert(*duty);
+            if let (DutyKind::CheckClock(_), Some(leap)) = (kind, &mut s.leap) {
+                leap.told = true;
+            }
             push(&mut s.duties, *duty, new)
         }
         Event::DutyPaged { duty } => {

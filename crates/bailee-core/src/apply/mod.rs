@@ -53,6 +53,7 @@ pub(crate) fn take(state: &mut State, record: Record) -> Result<(), Misfit> {
     if at < state.clock {
         return Err(misfit(format!("{at} is before {}", state.clock)));
     }
+    state.leap = state.doubt(at);
     match &record.fact.event {
         Event::AssetRegistered { .. } => registry::asset(state, at, record.fact.event),
         Event::DemandReceived { .. } => demand::received(state, record),
@@ -129,6 +130,8 @@ fn apply_event(s: &mut State, r: &Record) -> Applied {
         | E::LogContinued { .. } => rotation::apply(s, r),
         E::VolumesWritten { .. } => volume::apply(s, r),
         E::RequestRefused { .. } => refused::apply(s, r),
+        // Its time is all it says.
+        E::TimePassed {} => Ok(()),
         // Snapshots, engines, access, costs, duties, tokens; anything else is refused there.
         _ => keep::apply(s, r),
     }

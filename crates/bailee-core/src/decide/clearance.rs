@@ -130,6 +130,10 @@ fn check_notices(
     if until > now {
         return Err(Refusal::new(Code::WaitingPeriod, id, format!("waits until {until}")));
     }
+    if let Some(leap) = s.doubt(now).filter(|leap| until > leap.before) {
+        let text = format!("waits until {until}, and the clock leapt there from {}", leap.before);
+        return Err(Refusal::new(Code::ClockInDoubt, id, text));
+    }
     Ok(())
 }
 

@@ -1,7 +1,9 @@
 //! Tick: everything that has fallen due, in the order it fell due.
 //!
 //! Invariants (rule 8): clocks lapse bases, not data; no tick can turn a blocked asset clear but by
-//! ending a cooling period that persons started; a tick with nothing due gives no facts.
+//! ending a cooling period that persons started; by a leap of the clock nothing ends but leases and
+//! reservations, and a person is called (leap.rs); a tick with nothing due gives no facts, but on a
+//! day without any entry the fact that it passed.
 
 use std::collections::BTreeSet;
 
@@ -13,6 +15,7 @@ use crate::disposition::ClearanceStatus;
 use crate::event::{Event, Fact};
 use crate::hold::{EndReason, HoldStatus};
 use crate::id::{ClearanceId, HoldId, NoticeId};
+use crate::leap::QUIET;
 use crate::notice::Evidence;
 use crate::policy::DutyKind;
 use crate::state::{Due, State};
@@ -22,15 +25,16 @@ use crate::time::Time;
 const MOST: usize = 10_000;
 
 pub(super) fn tick(s: &State, now: Time) -> Decision {
+    let sure = s.sure(now);
     let mut facts: Vec<Fact> = Vec::new();
     let mut duties = 0;
     let mut released: BTreeSet<HoldId> = BTreeSet::new();
-    for (_, due) in s.agenda.iter().take_while(|(at, _)| *at <= now).take(MOST) {
+    for (_, due) in due(s, now).take(MOST) {
         let new = match *due {
             Due::Clearance(id) => clearance(s, id, duties),
             // The release before it took this clock off the agenda.
             Due::Basis(id, _) if released.contains(&id) => Vec::new(),
-            Due::Basis(id, n) => basis(s, id, n, now, duties),
+            Due::Basis(id, n) => basis(s, id, n, sure, duties),
             Due::Cooling(id) => {
                 released.insert(id);
                 cooling(s, id)
@@ -39,13 +43,31 @@ pub(super) fn tick(s: &State, now: Time) -> Decision {
             Due::Notice(id, n) => notice(s, id, n, duties),
             Due::Meter(id) => {
                 let meter = s.meters.get(id);
-                meter.and_then(|meter| accrued(id, meter, now)).into_iter().collect()
+                meter.and_then(|meter| accrued(id, meter, sure)).into_iter().collect()
             }
         };
         duties += new.iter().filter(|f| matches!(f.event, Event::DutyRaised { .. })).count();
         facts.extend(new);
     }
+    facts.extend(leapt(s, now, duties));
+    if facts.is_empty() && s.head > 0 && now >= s.clock.plus_seconds(QUIET) {
+        facts.push(Event::TimePassed {}.into());
+    }
     Ok(facts)
+}
+
+/// What is due, in order: by a clock that leapt, only what stops something.
+fn due(s: &State, now: Time) -> impl Iterator<Item = &(Time, Due)> {
+    let sure = s.sure(now);
+    let fallen = s.agenda.iter().take_while(move |(at, _)| *at <= now);
+    fallen.filter(move |(at, due)| *at <= sure || matches!(due, Due::Clearance(_)))
+}
+
+/// The duty to look at a clock that leapt, once for a leap.
+fn leapt(s: &State, now: Time, duties: usize) -> Option<Fact> {
+    let leap = s.doubt(now).filter(|leap| !leap.told)?;
+    let (duty, kind) = (s.duties.next_after(duties), DutyKind::CheckClock(leap.entry));
+    Some(Event::DutyRaised { duty, kind }.into())
 }
 
 fn clearance(s: &State, id: ClearanceId, duties: usize) -> Vec<Fact> {

@@ -22,6 +22,7 @@ use crate::id::{
     Id, MatterId, MeterId, NoticeId, ObjectionId, PartyId, RotationId, SnapshotId, TokenId,
 };
 use crate::instrument::Catalogue;
+use crate::leap::Leap;
 use crate::notice::{About, Attempt, Evidence, Notice};
 use crate::party::{Party, Role, Who};
 use crate::plan::Intent;
@@ -189,6 +190,7 @@ rows! {
         kind label accounts identifiers part_of parts copy_of lifecycle place bytes fate snapshots
         snapshot holds clearance grown bound
     }
+    Leap { before entry to watched told }
     Snapshot {
         source asset root vault_id bytes unreadable changed taken verified unit position shelved
     }
@@ -244,7 +246,7 @@ macro_rules! state {
 }
 
 state! {
-    head clock policy catalogue parties entities accounts assets matters demands holds notices
+    head clock leap policy catalogue parties entities accounts assets matters demands holds notices
     objections dispositions clearances snapshots accesses meters duties tokens ring engines
     refusals
     identifiers wanted addresses phrases first_words letters waiting

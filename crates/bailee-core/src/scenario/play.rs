@@ -110,10 +110,11 @@ impl<H: House> Player<'_, H> {
         })
     }
 
-    /// One tick at each due time up to `until`, in order.
+    /// One tick at each due time up to `until`, in order, and on each day without one: a house in a
+    /// story is served.
     fn clocks(&mut self, until: Time) -> Result<(), Unclear> {
         let mut told: Vec<(Time, Vec<String>)> = Vec::new();
-        while let Some(due) = self.house.with_state(|state| state.next_due()) {
+        while let Some(due) = self.house.with_state(|state| state.next_tick()) {
             if due > until {
                 break;
             }
@@ -125,7 +126,10 @@ impl<H: House> Player<'_, H> {
             if outcome.records.is_empty() {
                 return Err(Unclear::new(format!("something at {due}"), "nothing fell due"));
             }
-            told.push((at, tell::records(&outcome.records)));
+            let quiet = |record: &Record| matches!(record.fact.event, Event::TimePassed {});
+            if !outcome.records.iter().all(quiet) {
+                told.push((at, tell::records(&outcome.records)));
+            }
         }
         for line in tell::ticks(&told) {
             self.say(&line);

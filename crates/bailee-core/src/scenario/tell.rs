@@ -28,6 +28,7 @@ pub(super) const DUTIES: &[&str] = &[
     "explain_loss",
     "repair_snapshot",
     "inspect_engine",
+    "check_clock",
 ];
 
 /// A duty's kind and what it is about.
@@ -42,6 +43,7 @@ pub(super) fn duty(kind: DutyKind) -> String {
         DutyKind::ExplainLoss(clearance) => format!("explain_loss {clearance}"),
         DutyKind::RepairSnapshot(snapshot) => format!("repair_snapshot {snapshot}"),
         DutyKind::InspectEngine(position) => format!("inspect_engine {position}"),
+        DutyKind::CheckClock(position) => format!("check_clock {position}"),
     }
 }
 

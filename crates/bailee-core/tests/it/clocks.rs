@@ -25,12 +25,14 @@ fn an_epoc_pr_lapses_on_day_sixty_or_once_extended_ninety_and_the_data_stays() {
     let due = Time::parse("2026-10-31T23:00:00Z").unwrap();
     assert_eq!(house.state.next_due(), Some(due));
     let extend = Action::ExtendBasis { hold, basis: 0, reason: because() };
+    assert_eq!(house.days(59), []);
     house.now = Time(due.0 - 1);
-    assert_eq!(house.system(Action::Tick), []);
+    assert_eq!(House::names(&house.system(Action::Tick)), ["TimePassed"]);
     house.yes(STAFF, extend.clone());
     assert_eq!(house.no(STAFF, extend.clone()), Code::ExtensionExhausted);
     let due = Time::parse("2026-11-30T23:00:00Z").unwrap();
     assert_eq!(house.state.next_due(), Some(due));
+    assert_eq!(house.days(29), []);
     house.now = due;
     let records = house.system(Action::Tick);
     assert_eq!(House::names(&records), ["BasisEnded", "DutyRaised"]);
@@ -52,7 +54,7 @@ fn an_ended_basis_leaves_the_others_and_only_the_last_one_raises_a_duty() {
     house.yes(STAFF, epoc_pr(hold));
     let end = |basis| Action::EndBasis { hold, basis, reason: because() };
     assert_eq!(house.no(STAFF, end(9)), Code::NotFound);
-    // Both lapse in one tick, in the order of their due times; one duty, from the last.
+    // Both lapse, in the order of their due times; one duty, from the last.
     let records = house.days(100);
     assert_eq!(House::names(&records), ["BasisEnded", "BasisEnded", "DutyRaised"]);
     let order: Vec<u8> = records
@@ -72,7 +74,7 @@ fn an_ended_basis_leaves_the_others_and_only_the_last_one_raises_a_duty() {
 }
 
 #[test]
-fn a_long_sleep_settles_everything_in_the_order_it_fell_due_and_leaves_nothing() {
+fn a_hundred_days_settle_everything_in_the_order_it_fell_due_and_leave_nothing() {
     let mut house = House::new();
     let asset = house.server(1);
     let hold = house.hold(on_assets(&[asset]), "epoc-pr");

@@ -305,6 +305,18 @@ fn of_dispositions() -> Vec<Case> {
     ]
 }
 
+fn of_clocks() -> Vec<Case> {
+    vec![(Code::ClockInDoubt, || {
+        let mut house = House::new();
+        let asset = house.server(1);
+        house.end_accounts();
+        let x = house.propose(DispositionKind::Sanitize, &[asset]);
+        house.prove_notices(x);
+        house.leap(60);
+        house.no(STAFF, house.reserve_action(x, asset, 1))
+    })]
+}
+
 fn of_subjects() -> Vec<Case> {
     vec![
         (Code::NoSubject, || {
@@ -429,6 +441,7 @@ fn every_code_is_reached_by_what_it_is_for() {
         of_holds(),
         of_releases(),
         of_dispositions(),
+        of_clocks(),
         of_subjects(),
         of_clearances(),
         of_rotations(),

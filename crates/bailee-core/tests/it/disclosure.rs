@@ -121,6 +121,10 @@ fn an_owner_sees_its_accounts_assets_open_holds_requests_and_proposals() {
         "w-p NoticeEvidence",
         "w-- NoticeRetried",
         "w-- HoldReleased",
+        "w-p NoticeEvidence",
+        "w-- NoticeEscalated",
+        "w-p NoticeEvidence",
+        "w-- NoticeEscalated",
     ];
     assert_eq!(to(&house, OWNER), expected);
     // Somebody else's objection, and the requester's own notice, are not among them.

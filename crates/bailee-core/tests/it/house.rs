@@ -15,8 +15,8 @@ use bailee_core::notice::Evidence;
 use bailee_core::party::{Channel, ChannelKind, Role, Who};
 use bailee_core::rotation::LogKeys;
 use bailee_core::{
-    Action, By, Code, Command, Continue, DayRule, NewAsset, NewDemand, Reason, Record, Refusal,
-    Replay, State, Time, Triage, Until, Weekend, check, decide, run,
+    Action, By, Code, Command, Continue, DayRule, Event, NewAsset, NewDemand, Reason, Record,
+    Refusal, Replay, State, Time, Triage, Until, Weekend, check, decide, run,
 };
 
 pub(crate) const COUNSEL: PartyId = PartyId(1);
@@ -271,8 +271,18 @@ impl House {
         records.iter().map(|record| record.fact.event.name()).collect()
     }
 
-    /// Days pass, and the clock ticks at the end of them.
+    /// Days pass in a house that is served: the clock ticks on each.
     pub(crate) fn days(&mut self, days: u32) -> Vec<Record> {
+        let mut records = Vec::new();
+        for _ in 0..days {
+            records.extend(self.leap(1));
+        }
+        records.retain(|record| !matches!(record.fact.event, Event::TimePassed {}));
+        records
+    }
+
+    /// Days pass while nobody looks, and the clock ticks at the end of them.
+    pub(crate) fn leap(&mut self, days: u32) -> Vec<Record> {
         self.now = self.now.plus_days(days);
         self.system(Action::Tick)
     }

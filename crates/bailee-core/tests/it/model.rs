@@ -376,6 +376,7 @@ impl Play {
             Code::RetentionRunning | Code::WaitingPeriod | Code::HoldCooling => {
                 self.time(5, 31);
             }
+            Code::ClockInDoubt => self.time(5, 4),
             Code::HoldProvisional | Code::HoldInForce => {
                 for hold in reached {
                     self.satisfy_or_release(hold, asset, b);
@@ -473,18 +474,25 @@ impl Play {
     }
 
     fn time(&mut self, a: u16, b: u16) {
-        let seconds = match a % 6 {
-            0 => 1,
-            1 => 30,
-            2 => 61,
-            3 => 901,
-            4 => 86_400,
-            _ => u32::from(b % 100) * 86_400,
-        };
+        let (day, days) = (86_400, u32::from(b % 100));
+        match a % 6 {
+            0 => self.later(1),
+            1 => self.later(30),
+            2 => self.later(61),
+            3 => self.later(901),
+            4 => self.later(day),
+            // While nobody looks, or in a house that is looked at.
+            _ if one_in(3, b) => self.later(days * day),
+            _ => (0..days.div_ceil(4)).for_each(|_| self.later(4 * day)),
+        }
+    }
+
+    fn later(&mut self, seconds: u32) {
         self.house.now = self.house.now.plus_seconds(seconds);
         self.run(By::System, Action::Tick);
         let (next, now) = (self.state().next_due(), self.house.now);
-        assert!(next.is_none_or(|due| due > now), "a tick leaves nothing due: {next:?}");
+        let sure = self.naive.sure(now);
+        assert!(next.is_none_or(|due| due > sure), "a tick leaves nothing due: {next:?}");
         let idle = decide(self.state(), &Command::system(Action::Tick), now).unwrap();
         assert_eq!(idle, [], "a second tick at the same time does nothing");
     }

@@ -13,6 +13,8 @@ use bailee_core::{Action, Event, NewDemand, Record, Time};
 
 #[derive(Default, Debug)]
 pub(crate) struct Naive {
+    /// Times of all entries.
+    entries: Vec<Time>,
     addresses: Vec<(u32, Vec<String>)>,
     accounts: Vec<Account>,
     pub(crate) assets: Vec<Asset>,
@@ -102,6 +104,7 @@ impl Naive {
 
     fn learn_one(&mut self, action: &Action, record: &Record) {
         let at = record.at;
+        self.entries.push(at);
         match &record.fact.event {
             Event::PartyRegistered { party, .. } | Event::PartyChanged { party } => {
                 self.addresses.retain(|(known, _)| *known != party.0);
@@ -154,8 +157,9 @@ impl Naive {
                 hold.cooling = Some(*until);
             }
             Event::HoldReleased { hold } => {
+                let sure = self.sure(at);
                 let hold = &mut self.holds[hold.0 as usize - 1];
-                assert!(hold.cooling.is_some_and(|until| until <= at), "thawed before its time");
+                assert!(hold.cooling.is_some_and(|until| until <= sure), "thawed before its time");
                 hold.released = true;
             }
             _ => self.learn_of_assets(record),
@@ -462,9 +466,25 @@ impl Naive {
             })
     }
 
+    /// The time that is believed, if the next entry is made at `now`: looks back for leaps.
+    pub(crate) fn sure(&self, now: Time) -> Time {
+        let times: Vec<Time> = self.entries.iter().copied().chain([now]).collect();
+        let leaps = |n: &usize| times[*n].0 - times[n - 1].0 > 4 * 86_400_000_000;
+        let mut until = now;
+        let mut believed = now;
+        for leap in (1..times.len()).filter(leaps).collect::<Vec<_>>().into_iter().rev() {
+            // The clock was seen running for two days after it.
+            if until.0 - times[leap].0 >= 2 * 86_400_000_000 {
+                break;
+            }
+            (until, believed) = (times[leap - 1], times[leap - 1]);
+        }
+        believed
+    }
+
     /// May the asset be let go of?
     pub(crate) fn answer(&self, asset: u32, now: Time, mine: Option<u32>) -> Answer {
-        let mut holds = BTreeSet::new();
+        let (mut holds, sure) = (BTreeSet::new(), self.sure(now));
         for (n, hold) in self.holds.iter().enumerate() {
             if !hold.released && self.reaches(hold, asset) && !self.satisfied(hold, asset) {
                 holds.insert(format!("H-{}", n + 1));
@@ -472,7 +492,7 @@ impl Naive {
         }
         let accounts = self.accounts_of(asset).into_iter().all(|n| {
             let account = &self.accounts[n as usize - 1];
-            account.ended.is_some_and(|end| end.plus_days(account.retention) <= now)
+            account.ended.is_some_and(|end| end.plus_days(account.retention) <= sure)
         });
         let quiet = (1u32..).zip(&self.assets).all(|(n, one)| {
             let near = self.is_inside(n, asset) || self.is_inside(asset, n);

@@ -81,8 +81,11 @@ impl Tale {
     }
 
     fn days(&mut self, days: u32) {
-        self.now = self.now.plus_days(days);
-        self.act(By::System, Action::Tick);
+        let end = self.now.plus_days(days);
+        while self.now < end {
+            self.now = self.now.plus_days(4).min(end);
+            self.act(By::System, Action::Tick);
+        }
     }
 
     fn step(&mut self, (op, a, b, c): Step) {

@@ -180,6 +180,11 @@ fn of_the_corrections() -> Vec<Event> {
     vec![Event::MediumCorrected { demand: DemandId(3), medium: Medium::Fax }]
 }
 
+fn of_the_clock() -> Vec<Event> {
+    let (duty, kind) = (DutyId(15), DutyKind::CheckClock(70_002));
+    vec![Event::DutyRaised { duty, kind }, Event::TimePassed {}]
+}
+
 fn of_the_answers() -> Vec<Event> {
     let (notice, to, about) = (NoticeId(205), PartyId(1), About::Objection(ObjectionId(6)));
     let codes = vec!["hold_in_force".into(), "waiting_period".into()];
@@ -226,6 +231,7 @@ fn facts() -> Vec<(Time, By, Fact)> {
         of_the_way_out(),
         of_the_answers(),
         of_the_corrections(),
+        of_the_clock(),
     ];
     let events = sides.into_iter().flatten();
     let facts = events.enumerate().map(|(n, event)| {

@@ -213,11 +213,12 @@ pub(crate) fn register_account(house: &House, people: &People) {
     yes(house, people.ada, account);
 }
 
-/// Days pass; clocks ring.
+/// Days pass in a house that is served; clocks ring.
 pub(crate) fn pass_days(house: &House, days: u32) {
-    let now = house.clock().now();
-    house.clock().tell(now.plus_days(days));
-    act(house, By::System, Action::Tick).unwrap();
+    for _ in 0..days {
+        house.clock().tell(house.clock().now().plus_days(1));
+        act(house, By::System, Action::Tick).unwrap();
+    }
 }
 
 /// Notices of the disposition proven, the wait over, approved by two others.

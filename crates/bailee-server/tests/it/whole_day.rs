@@ -99,7 +99,9 @@ fn prepare(house: &House) -> Cast {
         make_ready(house, &people, disposition);
         (disposition, asset)
     });
-    house.clock().tell(morning());
+    while house.clock().now() < morning() {
+        pass_days(house, 1);
+    }
     assert!(house.settle().is_empty());
     house.checkpoint_over(house.with_state(|s| s.head).unwrap()).unwrap();
     Cast { zoe, drives, counsel: people.cora }

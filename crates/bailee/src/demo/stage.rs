@@ -60,9 +60,9 @@ impl Stage {
     /// Turns the clock to a date and lets everything happen that is due until then.
     pub(super) fn turn(&self, date: &str) -> Result<()> {
         let time = Time::parse(date).with_context(|| format!("{date} is no date"))?;
-        // Each clock on the way rings at its own time.
+        // Each clock on the way rings at its own time, and the log sees each day.
         loop {
-            let due = self.house.with_state(|s| s.next_due())?.filter(|due| *due <= time);
+            let due = self.house.with_state(|s| s.next_tick())?.filter(|due| *due <= time);
             self.house.clock().tell(due.unwrap_or(time));
             self.settle()?;
             if due.is_none() {

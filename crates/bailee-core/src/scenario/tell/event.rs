@@ -207,6 +207,7 @@ fn told_of_keeping(fact: &Fact) -> String {
         Event::CostBooked { matter, what, amount, currency, .. } => {
             format!("{} booked in {matter} for {what}", money(*amount, currency))
         }
+        Event::TimePassed {} => "a day passed".to_owned(),
         Event::DutyRaised { duty: id, kind } => format!("{id} for a human: {}", duty(*kind)),
         Event::DutyPaged { duty } => format!("{duty} paged"),
         Event::DutyDischarged { duty } => format!("{duty} discharged"),

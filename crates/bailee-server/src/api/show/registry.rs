@@ -66,6 +66,7 @@ pub(super) fn duty(_: &State, id: DutyId, duty: &Duty) -> Value {
         DutyKind::ExplainLoss(id) => ("explain-loss", id.to_string()),
         DutyKind::RepairSnapshot(id) => ("repair-snapshot", id.to_string()),
         DutyKind::InspectEngine(position) => ("inspect-engine", format!("entry {position}")),
+        DutyKind::CheckClock(position) => ("check-clock", format!("entry {position}")),
     };
     json!({
         "id": id.to_string(),
