@@ -3,7 +3,7 @@
 //! Order of writes, and what a crash after each leaves
 //! ```text
 //! expire  1. the unit is surveyed   nothing; it may refuse
-//!         2. snapshot deleted       it is gone, its packs wait for a sweep
+//!         2. snapshot deleted       it is gone, its packs wait for a sweep or for whoever finishes
 //!         3. the unit is pruned     see `prune.rs`
 //! erase   1. tombstone put          it lists the wrapped keys; a sweep finishes the rest
 //!         2. wrapped keys deleted   no byte of the unit can be read again
@@ -90,6 +90,35 @@ impl Vault {
         let mut report = self.prune_unit(&tenant, &unit, &mut mark, survey)?;
         report.snapshots = 1;
         Ok(report)
+    }
+
+    /// Finishes an expiry that ended after its snapshot was deleted: every pack of the unit goes
+    /// that nothing else needs. The clearance is a new one, for the `root` the snapshot had. One
+    /// that is there again (a copy of the store came back) is refused as pinned.
+    ///
+    /// # Errors
+    /// As [`Vault::expire`], and [`VaultError::UnknownUnit`].
+    pub fn finish_expired(
+        &self,
+        tenant: &str,
+        unit: &str,
+        (id, root): (&SnapshotId, &[u8; 32]),
+        clearance: Clearance,
+        catalogue: &Catalogue<'_>,
+    ) -> Result<ExpireReport, VaultError> {
+        let tenant = self.tenant(tenant, Absent::Refuse)?;
+        let unit = self.unit(&tenant, unit, Absent::Refuse)?;
+        permits(&clearance, Act::Expire, &unit.name, root)?;
+        let _gate = unit.gate.read().unwrap_or_else(PoisonError::into_inner);
+        let _pruning = lock(&unit.pruning);
+        if get(&*self.objects, &names::snapshot(&tenant.tag, id))?.is_some() {
+            let reason = "it is in the vault again; expire it anew".to_owned();
+            return Err(VaultError::Pinned { id: id.to_string(), reason });
+        }
+        let mut homes = Homes::new();
+        let mut mark = Mark::new(&unit, catalogue, Some(*id), &mut homes)?;
+        let survey = self.survey(&tenant, &unit, &mut mark)?;
+        self.prune_unit(&tenant, &unit, &mut mark, survey)
     }
 
     /// Whether a snapshot is there, asked by its name; nothing is said of whether it can be read.

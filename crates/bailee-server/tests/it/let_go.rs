@@ -318,3 +318,76 @@ fn a_snapshot_under_a_demand_stays() {
     assert!(keeping::restore(house, kept.snapshot, &there, None, &mut ()).unwrap().is_complete());
     act(house, By::System, Action::Tick).unwrap();
 }
+
+#[test]
+fn an_expiry_that_was_killed_once_its_snapshot_was_gone_is_finished_under_a_new_clearance() {
+    let stage = stage(1 << 20);
+    let (house, ada) = (&stage.house, stage.people.ada);
+    let tree = stage.dir.path().join("files");
+    std::fs::create_dir(&tree).unwrap();
+    let kept = [7u8, 8].map(|byte| {
+        std::fs::write(tree.join("film"), vec![byte; 3 << 20]).unwrap();
+        let source = Source::Tree(tree.clone());
+        keeping::preserve(house, stage.asset, source, Unchanged::Skip, ada, &mut ()).unwrap()
+    });
+    let copy = kept[0].asset;
+    let x = stage.propose(DispositionKind::Expire, copy);
+    let (root, vault_id) = house
+        .with_state(|s| s.snapshots.get(kept[0].snapshot).map(|s| (s.root, s.vault_id.clone())))
+        .unwrap()
+        .unwrap();
+    let killed = letting_go::reserve(house, x, copy, root, By::Party(ada)).unwrap().clearance;
+    yes(house, ada, Action::Begin { clearance: killed });
+    let object = find(&stage.dir.path().join("house"), &vault_id).unwrap();
+    std::fs::remove_file(&object).unwrap();
+    let expire = || letting_go::expire(house, x, copy, ada, &mut || ());
+    assert!(expire().is_err(), "it may be running still");
+    house.clock().tell(house.clock().now().plus_seconds(61));
+    house.tick().unwrap();
+    let fate = || house.with_state(|s| s.assets.get(copy).unwrap().fate.clone()).unwrap();
+    assert_eq!(fate(), Fate::Unknown(killed));
+
+    let (clearance, report) = expire().unwrap();
+    assert_eq!(fate(), Fate::Destroyed(clearance));
+    assert_eq!((report.snapshots, report.packs > 0, report.lost), (0, true, 0), "{report:?}");
+    let mut bundle = Vec::new();
+    receipt::certificate(house, clearance, &mut bundle).unwrap();
+    verified(house, &bundle);
+    let said = |what: &str| bundle.windows(what.len()).any(|text| text == what.as_bytes());
+    assert!(said("\"resumed\":true"), "the certificate says how it came to its end");
+    assert_eq!(expire().unwrap().0, clearance, "asked again, told again");
+    let there = stage.dir.path().join("there");
+    assert!(
+        keeping::restore(house, kept[1].snapshot, &there, None, &mut ()).unwrap().is_complete()
+    );
+    assert_eq!(house.with_state(check).unwrap(), []);
+}
+
+#[test]
+fn a_snapshot_that_only_vanished_is_not_certified_as_expired() {
+    let stage = stage(1 << 20);
+    let (house, ada) = (&stage.house, stage.people.ada);
+    let tree = stage.dir.path().join("files");
+    std::fs::create_dir(&tree).unwrap();
+    std::fs::write(tree.join("film"), vec![7; 1 << 20]).unwrap();
+    let source = Source::Tree(tree);
+    let kept =
+        keeping::preserve(house, stage.asset, source, Unchanged::Skip, ada, &mut ()).unwrap();
+    let x = stage.propose(DispositionKind::Expire, kept.asset);
+    let vault_id = house.with_state(|s| s.snapshots.get(kept.snapshot).unwrap().vault_id.clone());
+    let object = find(&stage.dir.path().join("house"), &vault_id.unwrap()).unwrap();
+    std::fs::remove_file(&object).unwrap();
+    assert!(letting_go::expire(house, x, kept.asset, ada, &mut || ()).is_err());
+    let fate = house.with_state(|s| s.assets.get(kept.asset).unwrap().fate.clone()).unwrap();
+    assert!(!matches!(fate, Fate::Destroyed(_)), "{fate:?}");
+    assert_eq!(house.with_state(check).unwrap(), []);
+}
+
+/// The file in or below a directory whose name has that in it.
+fn find(dir: &Path, name: &str) -> Option<PathBuf> {
+    std::fs::read_dir(dir).unwrap().find_map(|entry| {
+        let path = entry.unwrap().path();
+        let named = path.file_name().is_some_and(|is| is.to_string_lossy().contains(name));
+        if path.is_dir() { find(&path, name) } else { named.then_some(path) }
+    })
+}
