@@ -17,6 +17,7 @@ use crate::coverage;
 use crate::disposition::{Clearance, Disposition, DispositionKind};
 use crate::hold::Hold;
 use crate::id::{AccountId, AssetId, ClearanceId, HoldId, PartyId, SnapshotId};
+use crate::party::person;
 use crate::state::State;
 use crate::volume::Shelved;
 
@@ -101,7 +102,10 @@ pub fn coming_with(state: &State, found: &Disposition, party: PartyId) -> Vec<Ho
 
 fn coming(state: &State, assets: &[AssetId], party: PartyId) -> Vec<HoldId> {
     let (owners, holds) = coverage::of_all(state, assets);
-    let comes = |hold: &Hold| hold.in_force() && !(hold.silent && owners.contains(&party));
+    // Under whatever login.
+    let human = person(&state.parties, party);
+    let owner = owners.iter().any(|owner| person(&state.parties, *owner) == human);
+    let comes = |hold: &Hold| hold.in_force() && !(hold.silent && owner);
     holds.into_iter().filter(|id| state.holds.get(*id).is_some_and(comes)).collect()
 }
 

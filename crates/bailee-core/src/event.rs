@@ -221,7 +221,7 @@ events! {
     /// It was read back whole: equal to its manifest, or not.
     41 SnapshotVerified { 0 snapshot: SnapshotId, 1 intact: bool }
     /// The silence got a clock of its own, apart from the hold's.
-    42 GagSet { 0 hold: HoldId, 1 until: Time }
+    42 GagSet { 0 hold: HoldId, 1 until: Option<Time> }
     /// A disposition is proposed.
     50 DispositionProposed {
         0 disposition: DispositionId, 1 kind: DispositionKind, 2 assets: Vec<AssetId>,

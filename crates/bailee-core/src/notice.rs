@@ -91,3 +91,16 @@ pub struct Notice {
     /// True once all channels failed and a human was asked.
     pub escalated: bool,
 }
+
+impl Notice {
+    /// True if delivery is proven by nothing but a mail system's report on attempt `n`: a failure
+    /// that is reported of the same attempt later takes that back.
+    pub(crate) fn rests_on_report(&self, n: u8) -> bool {
+        let all = self.attempts.iter().enumerate();
+        let mut proofs = all
+            .flat_map(|(of, tried)| tried.evidence.iter().map(move |(_, what)| (of, *what)))
+            .filter(|(_, what)| what.proves());
+        self.proven.is_some()
+            && proofs.all(|(of, what)| of == usize::from(n) && what == Evidence::Delivered)
+    }
+}

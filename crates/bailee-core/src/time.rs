@@ -48,6 +48,11 @@ impl Time {
         Some(Time(zoned.timestamp().as_microsecond()))
     }
 
+    /// The first instant of the next calendar day in UTC.
+    pub const fn next_day(self) -> Time {
+        Time(self.day().saturating_add(1).saturating_mul(86_400_000_000))
+    }
+
     /// Calendar day in UTC as days since the epoch: the unit of rate limits.
     pub const fn day(self) -> i64 {
         self.0.div_euclid(86_400_000_000)

@@ -16,6 +16,7 @@ pub(super) fn apply(s: &mut State, r: &Record) -> Applied {
         Event::BasisAdded { hold, instrument, due, silent } => {
             let found = row(&mut s.holds, *hold)?;
             found.silent |= silent;
+            (found.copy_allowed, found.release) = (None, None);
             let n = u8::try_from(found.bases.len()).map_err(|_| format!("{hold} is full"))?;
             found.bases.push(basis(instrument, r.at, *due));
             s.agenda.extend(due.map(|due| (due, Due::Basis(*hold, n))));
@@ -48,7 +49,7 @@ pub(super) fn apply(s: &mut State, r: &Record) -> Applied {
             Ok(())
         }
         Event::HoldReleased { hold } => released(s, *hold),
-        Event::GagSet { hold, until } => gag(s, *hold, Some(*until)),
+        Event::GagSet { hold, until } => gag(s, *hold, *until),
         Event::GagEnded { hold } => {
             row(&mut s.holds, *hold)?.silent = false;
             gag(s, *hold, None)

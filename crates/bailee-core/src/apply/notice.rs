@@ -94,9 +94,11 @@ fn settle(s: &mut State, r: &Record, id: NoticeId, n: u8, evidence: Evidence) ->
     }
     let due = attempt_mut(s, id, n)?.due;
     s.agenda.remove(&(due, Due::Notice(id, n)));
+    let notice = row(&mut s.notices, id)?;
     if evidence.proves() {
-        let notice = row(&mut s.notices, id)?;
         notice.proven = notice.proven.or(Some((r.at, evidence)));
+    } else if notice.rests_on_report(n) {
+        notice.proven = None;
     }
     Ok(())
 }

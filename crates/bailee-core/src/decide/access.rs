@@ -1,12 +1,13 @@
 //! Access: owners get their own data, under recorded conditions; nobody else gets any (rule 11).
 
-use super::{Decision, find, papers, reasoned};
+use std::collections::BTreeSet;
+
+use super::{Decision, find, reasoned, says};
 use crate::asset::AssetKind;
 use crate::command::Reason;
-use crate::coverage;
 use crate::demand::AccessStatus;
 use crate::event::Event;
-use crate::id::{AccessId, AssetId, PartyId};
+use crate::id::{AccessId, AccountId, AssetId, PartyId};
 use crate::refusal::{Code, Refusal};
 use crate::state::State;
 
@@ -15,7 +16,7 @@ pub(super) fn request(s: &State, owner: PartyId, asset: AssetId, reason: &Reason
     // One answer for what is not there, what is others', and the house's own snapshots: the
     // existence of a snapshot could tell of a silent hold.
     let open = s.assets.get(asset).is_some_and(|found| found.kind != AssetKind::Snapshot);
-    if !open || !coverage::owners(s, asset).contains(&owner) {
+    if !open || !has_data(s, owner, asset) {
         let text = format!("owns no data on {asset}");
         return Err(Refusal::new(Code::NotYourData, owner, text));
     }
@@ -23,11 +24,28 @@ pub(super) fn request(s: &State, owner: PartyId, asset: AssetId, reason: &Reason
     Ok(vec![reasoned(Event::AccessRequested { access, owner, asset }, reason)])
 }
 
+/// True if the asset has data of that owner: of the accounts on itself, or, if none is, of those on
+/// what it is a part or a copy of. Another customer's drive is no more its data for being in its
+/// server.
+fn has_data(s: &State, owner: PartyId, asset: AssetId) -> bool {
+    let own = |id: &AccountId| s.accounts.get(*id).is_some_and(|account| account.owner == owner);
+    let (mut todo, mut seen) = (vec![asset], BTreeSet::new());
+    while let Some((id, found)) = todo.pop().and_then(|id| Some((id, s.assets.get(id)?))) {
+        if found.accounts.iter().any(own) {
+            return true;
+        }
+        if found.accounts.is_empty() && seen.insert(id) {
+            todo.extend(found.part_of.iter().chain(&found.copy_of));
+        }
+    }
+    false
+}
+
 pub(super) fn decide_on(s: &State, access: AccessId, granted: bool, reason: &Reason) -> Decision {
     if find(&s.accesses, access)?.status != AccessStatus::Open {
         return Err(Refusal::new(Code::AlreadyDone, access, "is decided"));
     }
-    if papers(reason).is_none() {
+    if !says(reason) {
         let text = "needs its conditions, or the reasons against it, in words";
         return Err(Refusal::new(Code::BadValue, access, text));
     }

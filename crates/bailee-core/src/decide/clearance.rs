@@ -1,13 +1,14 @@
 //! Clearances: reserve -> begin -> renew … -> finish or abort (rule 5).
 //!
-//! Invariants: `reserve` checks everything in the decision that grants; `begin` and `renew` ask the
-//! gate and for objections again, `begin` for the approvals too; a lease is at most sixty seconds;
-//! `finish` needs a verified sanitization with its certificate. What is checked here is checked
-//! nowhere else.
+//! Invariants: `reserve` checks everything in the decision that grants; `begin` and `renew` ask
+//! again the gate, who was told, who takes over and for objections, `begin` for the approvals too;
+//! a lease is at most sixty seconds, and a reservation ends with the day it is counted on;
+//! no lease is counted by a clock that stands still; `finish` needs a verified sanitization with
+//! its certificate. What is checked here is checked nowhere else.
 
 use super::disposition::{Approvals, check_receiver, open, radius, unaccepted};
-use super::{Decision, find, owed, reasoned, subject};
-use crate::command::Reason;
+use super::{Decision, find, owed, reasoned, shows, subject};
+use crate::command::{Action, Reason};
 use crate::counted;
 use crate::coverage;
 use crate::demand::Digest;
@@ -15,7 +16,7 @@ use crate::disposition::{Clearance, ClearanceStatus, Disposition, DispositionKin
 use crate::event::{By, Event};
 use crate::gate::{self, Verb};
 use crate::id::{AssetId, ClearanceId, DispositionId, HoldId};
-use crate::policy::DutyKind;
+use crate::policy::{DutyKind, LONGEST_LEASE};
 use crate::refusal::{Code, Refusal};
 use crate::state::State;
 use crate::time::Time;
@@ -31,6 +32,20 @@ pub fn verb(kind: DispositionKind) -> Verb {
     }
 }
 
+/// While the log is ahead of the clock its time stands still, and no lease would ever end: nothing
+/// is reserved, begun or renewed. `told`: the time as the clock has it.
+pub(super) fn clock_runs(s: &State, action: &Action, told: Time) -> Result<(), Refusal> {
+    use Action::{Begin, Renew, Reserve, ReserveDevice};
+    let leased =
+        matches!(action, Reserve { .. } | ReserveDevice { .. } | Begin { .. } | Renew { .. });
+    if !leased || told.plus_seconds(LONGEST_LEASE) >= s.clock {
+        return Ok(());
+    }
+    let text = format!("was at {} before, and is at {told} now", s.clock);
+    let refusal = Refusal::new(Code::ClockInDoubt, "the clock", text);
+    Err(refusal.with_change("put the clock right, or wait until it has caught up with the log"))
+}
+
 pub(super) fn reserve(
     s: &State,
     disposition: DispositionId,
@@ -43,23 +58,35 @@ pub(super) fn reserve(
         let text = format!("does not name {asset}");
         return Err(Refusal::new(Code::AssetNotInDisposition, disposition, text));
     }
-    ask_gate(s, found.kind, asset, now, None)?;
-    owed::taker_told(s, disposition, found)?;
-    if let Some(hold) = unaccepted_in_transfer(s, found, asset) {
-        let text = format!("is not accepted by the transferee of {disposition}");
-        return Err(Refusal::new(Code::HoldNotAccepted, hold, text));
-    }
-    check_objections(s, disposition, found)?;
-    check_notices(s, disposition, found, now)?;
+    may_go(s, (disposition, found), asset, now, None)?;
     check_approvals(s, disposition, found)?;
-    check_receiver(s, found.kind, &found.assets, found.to)?;
     check_canary(found, asset)?;
     check_rate(s, asset, now)?;
     subject::check(s, found.kind, asset, &subject)?;
     let clearance = s.clearances.next();
-    let expires = now.plus_seconds(s.policy.reservation_seconds);
+    // What is begun tomorrow is counted tomorrow.
+    let expires = now.plus_seconds(s.policy.reservation_seconds).min(now.next_day());
     let subject = subject.into();
     Ok(vec![Event::ClearanceReserved { clearance, disposition, asset, subject, expires }.into()])
+}
+
+/// What is asked again at each step: the gate, who was told and took over, and objections.
+fn may_go(
+    s: &State,
+    (id, found): (DispositionId, &Disposition),
+    asset: AssetId,
+    now: Time,
+    mine: Option<ClearanceId>,
+) -> Result<(), Refusal> {
+    ask_gate(s, found.kind, asset, now, mine)?;
+    owed::taker_told(s, id, found)?;
+    if let Some(hold) = unaccepted_in_transfer(s, found, asset) {
+        let text = format!("is not accepted by the transferee of {id}");
+        return Err(Refusal::new(Code::HoldNotAccepted, hold, text));
+    }
+    check_objections(s, id, found)?;
+    check_notices(s, id, found, now)?;
+    check_receiver(s, found.kind, &found.assets, found.to)
 }
 
 /// The first reason of the gate, as a refusal; the caller can ask the gate for all of them.
@@ -189,12 +216,10 @@ fn current(s: &State, id: ClearanceId) -> Result<&Clearance, Refusal> {
     }
 }
 
-/// What may have changed since the reservation: the disposition, objections, and what the gate
-/// says.
+/// What may have changed since the reservation.
 fn still_good(s: &State, id: ClearanceId, found: &Clearance, now: Time) -> Result<(), Refusal> {
-    let disposition = open(s, found.disposition)?;
-    ask_gate(s, disposition.kind, found.asset, now, Some(id))?;
-    check_objections(s, found.disposition, disposition)
+    let disposition = (found.disposition, open(s, found.disposition)?);
+    may_go(s, disposition, found.asset, now, Some(id))
 }
 
 /// The approvals, for the radius as it is now.
@@ -253,7 +278,7 @@ pub(super) fn finish(
     if !verified {
         return Err(Refusal::new(Code::NotVerified, id, "is not verified"));
     }
-    if reason.exhibits.is_empty() {
+    if !shows(reason) {
         return Err(Refusal::new(Code::CertificateMissing, id, "has no certificate"));
     }
     check_began(id, found, by)?;

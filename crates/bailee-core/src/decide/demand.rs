@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Decision, duty, find, papers, reasoned};
+use super::{Decision, duty, find, reasoned, says};
 use crate::asset::normal;
 use crate::command::{NewDemand, Reason, Triage};
 use crate::coverage;
@@ -26,7 +26,7 @@ use crate::state::State;
 use crate::time::Time;
 
 pub(super) fn receive(s: &State, new: &NewDemand, now: Time) -> Decision {
-    if let Some(earlier) = received_before(s, new) {
+    if let Some(earlier) = received_before(s, new, now) {
         let text = "is this very letter, received before and still in force";
         return Err(Refusal::new(Code::AlreadyDone, earlier, text));
     }
@@ -69,15 +69,17 @@ pub(super) fn receive(s: &State, new: &NewDemand, now: Time) -> Decision {
 /// reaches all that is asked for now. A sender without an address is nobody that is known: it is
 /// the same if that demand's sender has none either, and the same name. A form that comes twice
 /// with other fields is another demand; so is a letter sent again when the hold is over, or on its
-/// way there.
-fn received_before(s: &State, new: &NewDemand) -> Option<DemandId> {
+/// way there, or has no reason left but this one.
+fn received_before(s: &State, new: &NewDemand, now: Time) -> Option<DemandId> {
     let letters = s.letters.get(&new.exhibits.first()?.digest)?;
     let words = matching::letter(&new.text);
     let (instrument, _) = instrument(s, new.instrument.as_deref()).ok()?;
     let same = |id: &DemandId| {
         let Some(demand) = s.demands.get(*id) else { return false };
         let Some(hold) = s.holds.get(demand.hold) else { return false };
-        let standing = matches!(hold.status, HoldStatus::Provisional | HoldStatus::Active);
+        let standing = matches!(hold.status, HoldStatus::Provisional | HoldStatus::Active)
+            && hold.release.is_none()
+            && hold.bases.iter().any(|basis| basis.stands(now));
         let in_part = |flag: &Flag| matches!(flag, Flag::Damaged | Flag::AttachmentUnread);
         let read_alike = demand.papers.as_ref().is_some_and(|papers| papers.words == words)
             && demand.flags.iter().any(in_part) == (new.damaged || new.unread);
@@ -207,6 +209,9 @@ pub fn names_something(s: &State, scope: &Scope) -> Result<(), Refusal> {
     }
     if let Some(asset) = scope.assets.iter().find(|id| s.assets.get(**id).is_none()) {
         return Err(Refusal::not_found(asset));
+    }
+    if scope.from.zip(scope.to).is_some_and(|(from, to)| from > to) {
+        return Err(Refusal::new(Code::BadValue, "the time range", "ends before it begins"));
     }
     match scope.identifiers.iter().find(|value| normal(value).is_empty()) {
         None => Ok(()),
@@ -340,7 +345,7 @@ pub(super) fn triage(
     if let Triage::Accept(Some(matter)) = triage {
         open_matter(s, matter)?;
     }
-    if triage == Triage::Refuse && papers(reason).is_none() {
+    if triage == Triage::Refuse && !says(reason) {
         return Err(Refusal::new(Code::BadValue, demand, "cannot be refused without a reason"));
     }
     let another = |hold: &Hold| hold.bases.iter().skip(1).any(|basis| basis.ended.is_none());

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Decision, find, owed, papers, reasoned, subject};
+use super::{Decision, find, owed, reasoned, says, subject};
 use crate::asset::AssetKind;
 use crate::command::Reason;
 use crate::coverage;
@@ -40,7 +40,7 @@ pub(super) fn propose(
         }
     }
     check_receiver(s, kind, assets, to)?;
-    if papers(reason).is_none() {
+    if !says(reason) {
         return Err(Refusal::new(Code::BadValue, "the disposition", "needs a reason in words"));
     }
     let disposition = s.dispositions.next();
@@ -112,6 +112,10 @@ pub(super) fn check_receiver(
         };
     };
     let party = find(&s.parties, to)?;
+    if let Some(at) = party.erased {
+        let text = format!("was erased at {at}: nobody would have custody");
+        return Err(Refusal::new(Code::AlreadyGone, to, text));
+    }
     if kind == DispositionKind::Transfer && !party.is(Role::Transferee) {
         return Err(Refusal::new(Code::NotPermitted, to, "is not registered as a transferee"));
     }
@@ -162,8 +166,9 @@ pub(super) fn accept_hold(
     if found.kind != DispositionKind::Transfer || found.to != Some(by) {
         return Err(Refusal::new(Code::NotPermitted, by, "is not the transferee"));
     }
-    // A hold on something else is answered as one that does not exist: it is no business of theirs.
-    if !coverage::of_all(s, &found.assets).1.contains(&hold) {
+    // A hold on something else, or one that an owner must not learn of, is answered as one that
+    // does not exist: it is no business of theirs.
+    if !custody::coming_with(s, found, by).contains(&hold) {
         return Err(Refusal::not_found(hold));
     }
     if found.accepted.contains(&hold) {

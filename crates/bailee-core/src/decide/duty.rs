@@ -3,7 +3,7 @@
 //! Invariants: only the hash of a token is ever recorded; a duty whose act is recorded here (a
 //! decision, a match, a proof of delivery) is discharged with that act, any other by words.
 
-use super::{Decision, find, papers, reasoned};
+use super::{Decision, find, reasoned, says};
 use crate::command::Reason;
 use crate::demand::Digest;
 use crate::event::{Event, Fact};
@@ -29,7 +29,7 @@ pub(super) fn discharge(s: &State, duty: DutyId, reason: &Reason) -> Decision {
     if find(&s.duties, duty)?.discharged {
         return Err(Refusal::new(Code::AlreadyDone, duty, "is discharged"));
     }
-    if papers(reason).is_none() {
+    if !says(reason) {
         return Err(Refusal::new(Code::BadValue, duty, "needs words for what was done"));
     }
     Ok(vec![reasoned(Event::DutyDischarged { duty }, reason)])

@@ -2,10 +2,12 @@
 //!
 //! Invariants (rules 2, 7, 8): nothing here unblocks anything at once: a release needs two persons
 //! besides the proposer, counsel among them, and then cools; the end of a basis leaves the hold.
+//! What persons decided of a hold (that a copy will do, that it may go) they decided of the reasons
+//! it had: a further one voids both, and is silent for as long as any reason is.
 
 use super::demand::{names_something, open_matter, resolve, revoke_reached};
 use super::disposition::{Approvals, hold_radius};
-use super::{Decision, find, papers, reasoned};
+use super::{Decision, find, reasoned, says};
 use crate::command::Reason;
 use crate::counted;
 use crate::demand::Scope;
@@ -97,7 +99,20 @@ pub(super) fn add_basis(
         due: due(instrument, now),
         silent: found.silent || instrument.privacy == Privacy::Silent,
     };
-    Ok(vec![reasoned(event, reason)])
+    let mut facts = vec![reasoned(event, reason)];
+    facts.extend(longer_gag(hold, found, instrument, now));
+    // What was decided of the hold was decided without this reason.
+    facts.extend(revoke_reached(s, hold, &found.scope));
+    Ok(facts)
+}
+
+/// The silence lasts as long as the longest of its reasons: a clock that the new one outlasts is
+/// replaced, or goes if the new one has none.
+fn longer_gag(hold: HoldId, found: &Hold, instrument: &Instrument, now: Time) -> Option<Fact> {
+    let clock = found.gag_until.filter(|_| instrument.privacy == Privacy::Silent)?;
+    let until = instrument.gag_until(true, now);
+    let longer = until.is_none_or(|until| until > clock);
+    longer.then(|| Event::GagSet { hold, until }.into())
 }
 
 fn basis(hold: HoldId, found: &Hold, basis: u8) -> Result<&Basis, Refusal> {
@@ -122,7 +137,11 @@ pub(super) fn extend(s: &State, hold: HoldId, n: u8, reason: &Reason, now: Time)
     // The clock runs on from the start, so that day counting does not drift at each extension.
     let extensions = u32::from(found.extensions) + 1;
     let total = instrument.days.unwrap_or(0).saturating_add(days.saturating_mul(extensions));
-    let due = instrument.rule.due(found.since, total).unwrap_or(due);
+    let longer = instrument.rule.due(found.since, total).filter(|longer| *longer > due);
+    let Some(due) = longer else {
+        let text = format!("stands until {due} as it is, and would not end later");
+        return Err(Refusal::new(Code::NotExtendable, about, text));
+    };
     Ok(vec![reasoned(Event::BasisExtended { hold, basis: n, due }, reason)])
 }
 
@@ -151,8 +170,9 @@ pub(super) fn last_basis_duty(
     if !hold.in_force() || hold.bases.iter().enumerate().any(another) {
         return None;
     }
+    // What the catalogue does not know any more may have been one.
     let ceiling =
-        |basis: &Basis| s.catalogue.get(&basis.instrument).is_some_and(|i| i.ends == Ends::Ceiling);
+        |basis: &Basis| s.catalogue.get(&basis.instrument).is_none_or(|i| i.ends == Ends::Ceiling);
     let kind = match hold.bases.iter().any(ceiling) {
         true => DutyKind::NoBasisLeft(id),
         false => DutyKind::ReviewHold(id),
@@ -165,7 +185,7 @@ pub(super) fn allow_copy(s: &State, hold: HoldId, reason: &Reason) -> Decision {
     if found.copy_allowed.is_some() {
         return Err(Refusal::new(Code::AlreadyDone, hold, "may be satisfied by a copy"));
     }
-    if papers(reason).is_none() {
+    if !says(reason) {
         let text = "needs the terms on which a copy satisfies it, in words";
         return Err(Refusal::new(Code::BadValue, hold, text));
     }
@@ -192,7 +212,7 @@ pub(super) fn set_gag(
     }
     match until {
         None => Ok(vec![reasoned(Event::GagEnded { hold }, reason)]),
-        Some(until) if until > now => Ok(vec![reasoned(Event::GagSet { hold, until }, reason)]),
+        Some(time) if time > now => Ok(vec![reasoned(Event::GagSet { hold, until }, reason)]),
         Some(until) => {
             let text = format!("cannot be silent until {until}, which is past");
             Err(Refusal::new(Code::BadValue, hold, text))
@@ -210,7 +230,7 @@ pub(super) fn propose_release(s: &State, hold: HoldId, reason: &Reason) -> Decis
     if found.release.as_ref().is_some_and(|release| here(release.proposer)) {
         return Err(Refusal::new(Code::AlreadyDone, hold, "is proposed for release"));
     }
-    if papers(reason).is_none() {
+    if !says(reason) {
         return Err(Refusal::new(Code::BadValue, hold, "cannot be released without a reason"));
     }
     Ok(vec![reasoned(Event::ReleaseProposed { hold }, reason)])

@@ -2,7 +2,7 @@
 //!
 //! Invariant: a matter with holds in force cannot be closed; what was filed in it stays.
 
-use super::{Decision, find, papers, reasoned};
+use super::{Decision, find, reasoned, says};
 use crate::command::Reason;
 use crate::event::Event;
 use crate::hold::Hold;
@@ -34,7 +34,7 @@ pub(super) fn close(s: &State, matter: MatterId) -> Decision {
 pub(super) fn file(s: &State, matter: MatterId, from: PartyId, reason: &Reason) -> Decision {
     find(&s.matters, matter)?;
     find(&s.parties, from)?;
-    if papers(reason).is_none() {
+    if !says(reason) {
         return Err(Refusal::new(Code::BadValue, "the letter", "is empty"));
     }
     Ok(vec![reasoned(Event::CorrespondenceFiled { matter, from }, reason)])

@@ -4,7 +4,7 @@
 //! made it and how it is known. No receipt says how a letter came (it shows the letter, decision
 //! 7), so no correction falsifies one, before or after it left. Nothing that blocks changes.
 
-use super::{Decision, find, papers, reasoned};
+use super::{Decision, find, reasoned, says};
 use crate::command::Reason;
 use crate::demand::Medium;
 use crate::event::Event;
@@ -17,7 +17,7 @@ pub(super) fn correct(s: &State, demand: DemandId, medium: Medium, reason: &Reas
         let text = "is recorded as having come so";
         return Err(Refusal::new(Code::AlreadyDone, demand, text));
     }
-    if papers(reason).is_none() {
+    if !says(reason) {
         let text = "cannot be corrected without words for how it is known";
         return Err(Refusal::new(Code::BadValue, demand, text));
     }

@@ -50,6 +50,7 @@ pub fn decide(state: &State, command: &Command, now: Time) -> Decision {
     let by = command.by;
     permission::may(state, by, &command.action)?;
     reason::bounded(&command.action)?;
+    clearance::clock_runs(state, &command.action, now)?;
     let now = state.now(now);
     let s = state;
     match &command.action {
@@ -225,6 +226,16 @@ fn papers(reason: &Reason) -> Option<Papers> {
         note: note.clone(),
         words: String::new(),
     })
+}
+
+/// True if a reason gives one: words, or a document with something in it.
+fn says(reason: &Reason) -> bool {
+    !reason.note.trim().is_empty() || shows(reason)
+}
+
+/// True if there is a document with something in it.
+fn shows(reason: &Reason) -> bool {
+    reason.exhibits.iter().any(|paper| paper.size > 0)
 }
 
 /// A fact with its reason.

@@ -5,7 +5,7 @@
 //! so (the delivery report, the answer, the proof of service); an objection stops the disposition
 //! until it is decided in writing, and an upheld one ends it; who objected is told the decision.
 
-use super::{Decision, duty, find, papers, reasoned};
+use super::{Decision, duty, find, papers, reasoned, says, shows};
 use crate::command::Reason;
 use crate::event::{Event, Fact};
 use crate::id::{DispositionId, NoticeId, ObjectionId, PartyId};
@@ -36,7 +36,7 @@ pub(super) fn evidence(
 ) -> Decision {
     let notice = find(&s.notices, id)?;
     let tried = attempt(id, notice, n)?;
-    if evidence.proves() && reason.exhibits.is_empty() {
+    if evidence.proves() && !shows(reason) {
         let text = "needs the document that proves it as an exhibit";
         return Err(Refusal::new(Code::BadValue, id, text));
     }
@@ -46,8 +46,12 @@ pub(super) fn evidence(
     let event = Event::NoticeEvidence { notice: id, attempt: n, evidence };
     let mut facts = vec![reasoned(event, reason)];
     let last = notice.attempts.len() == usize::from(n) + 1;
-    if evidence.fails() && last && notice.proven.is_none() {
+    let withdrawn = evidence.fails() && notice.rests_on_report(n);
+    if evidence.fails() && last && (notice.proven.is_none() || withdrawn && !notice.escalated) {
         facts.extend(next_channel(s, id, notice, 0));
+    } else if withdrawn {
+        let (duty, kind) = (s.duties.next(), DutyKind::ReachParty(id));
+        facts.push(Event::DutyRaised { duty, kind }.into());
     }
     if evidence.proves() {
         facts.extend(duty::done(s, |kind| kind == DutyKind::ReachParty(id)));
@@ -82,7 +86,7 @@ pub(super) fn object(
         let text = format!("is not owed a notice of {disposition}");
         return Err(Refusal::new(Code::NotPermitted, by, text));
     }
-    if papers(reason).is_none() {
+    if !says(reason) {
         return Err(Refusal::new(Code::BadValue, "the objection", "gives no reasons"));
     }
     let objection = s.objections.next();
@@ -99,7 +103,7 @@ pub(super) fn decide_objection(
     if found.upheld.is_some() {
         return Err(Refusal::new(Code::AlreadyDone, objection, "is decided"));
     }
-    if papers(reason).is_none() {
+    if !says(reason) {
         let text = "is decided in writing, with reasons";
         return Err(Refusal::new(Code::BadValue, objection, text));
     }

@@ -6,7 +6,7 @@
 use crate::command::{Action, Triage};
 use crate::event::By;
 use crate::id::PartyId;
-use crate::party::{Party, Role, person};
+use crate::party::{Role, person};
 use crate::refusal::{Code, Refusal};
 use crate::state::State;
 
@@ -80,8 +80,11 @@ fn is_house(roles: &[Role]) -> bool {
     roles.contains(&Role::Staff) || roles.contains(&Role::Counsel)
 }
 
+/// True if any login of that person is in office: what is done by one of them counts for all.
 fn is_colleague(state: &State, party: PartyId) -> bool {
-    state.parties.get(party).is_some_and(Party::in_office)
+    let human = person(&state.parties, party);
+    let same = |id: PartyId| person(&state.parties, id) == human;
+    state.parties.iter().any(|(id, login)| login.in_office() && same(id))
 }
 
 fn need(state: &State, action: &Action) -> Need {
@@ -97,6 +100,11 @@ fn need(state: &State, action: &Action) -> Need {
         Action::DecideDemand { triage: Triage::Refuse, .. } => Need::Counsel,
         // Nobody makes colleagues, or logins in their names, alone: four eyes would be one pair.
         Action::RegisterParty { roles, .. } if is_house(roles) => Need::Appointment(None),
+        Action::RegisterParty { same_person_as: Some(party), .. }
+            if is_colleague(state, *party) =>
+        {
+            Need::Appointment(Some(*party))
+        }
         Action::IssueToken { party, .. } if is_colleague(state, *party) => {
             Need::Appointment(Some(*party))
         }

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use super::demand::{Change, revoke_changed};
 use super::{Decision, find};
-use crate::asset::{Identifier, IdentifierKind, Lifecycle, normal};
+use crate::asset::{Fate, Identifier, IdentifierKind, Lifecycle, normal};
 use crate::command::NewAsset;
 use crate::coverage;
 use crate::demand::Scope;
@@ -153,6 +153,8 @@ pub(super) fn register_asset(s: &State, new: &NewAsset) -> Decision {
         check_quiet(s, parent)?;
     }
     let asset = s.assets.next();
+    let mut copy_of = new.copy_of.clone();
+    copy_of.extend(come_back(s, &new.identifiers).iter().filter(|id| !new.copy_of.contains(id)));
     let event = Event::AssetRegistered {
         asset,
         kind: new.kind,
@@ -160,7 +162,7 @@ pub(super) fn register_asset(s: &State, new: &NewAsset) -> Decision {
         accounts: new.accounts.clone(),
         identifiers: new.identifiers.clone(),
         part_of: new.part_of,
-        copy_of: new.copy_of.clone(),
+        copy_of,
         place: new.place.clone(),
         bytes: new.bytes,
     };
@@ -254,6 +256,16 @@ fn holder(s: &State, own: Option<AssetId>, form: &str) -> Option<AssetId> {
     (!gone).then_some(holder)
 }
 
+/// What was handed over and comes back under one of these identifiers: its data may be on it still,
+/// so whatever reaches it reaches the one that has the identifier now (rule 3).
+fn come_back(s: &State, identifiers: &[Identifier]) -> BTreeSet<AssetId> {
+    let last = identifiers.iter().filter_map(|i| s.identifiers.get(i.normal().as_str()));
+    let handed_over = |id: &AssetId| {
+        s.assets.get(*id).is_some_and(|asset| matches!(asset.fate, Fate::HandedOver(..)))
+    };
+    last.copied().filter(handed_over).collect()
+}
+
 fn taken(holder: AssetId, identifier: &Identifier) -> Refusal {
     if !matches!(identifier.kind, IdentifierKind::Identity | IdentifierKind::Medium) {
         let text = format!("already has the identifier {:?}", identifier.value);
@@ -325,6 +337,12 @@ pub(super) fn relabel_asset(
     }
     let wanted = |i: &Identifier| s.wanted.get(i.normal().as_str());
     holds.extend(identifiers.iter().filter_map(wanted).flatten());
+    for source in come_back(s, identifiers) {
+        if !find(&s.assets, asset)?.copy_of.contains(&source) {
+            facts.push(Event::AssetCopied { asset, source }.into());
+            holds.extend(coverage::holds(s, source).into_keys());
+        }
+    }
     facts.extend(revoke_changed(s, asset, Change::Name, &holds));
     Ok(facts)
 }

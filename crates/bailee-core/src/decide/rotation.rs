@@ -4,7 +4,7 @@
 //! ends as planned only after the days that readers were given, and at once only when it is said to
 //! be stolen; one rotation at a time.
 
-use super::{Decision, find, papers, reasoned};
+use super::{Decision, find, reasoned, says};
 use crate::command::{Continue, Reason};
 use crate::counted;
 use crate::event::Event;
@@ -42,7 +42,7 @@ pub(super) fn propose(
         let text = format!("lasts 1 to {LONGEST_OVERLAP} days");
         return Err(Refusal::new(Code::BadValue, "an overlap", text));
     }
-    if papers(reason).is_none() {
+    if !says(reason) {
         return Err(Refusal::new(Code::BadValue, "the rotation", "needs a reason in words"));
     }
     let (from, to) = (from.clone(), to.clone());
@@ -90,7 +90,7 @@ pub(super) fn end(
             let text = format!("gives readers until {until} to take the new key");
             return Err(Refusal::new(Code::OverlapRunning, rotation, text));
         }
-        KeyEnd::Stolen if papers(reason).is_none() => {
+        KeyEnd::Stolen if !says(reason) => {
             let text = "ends at once only with what is known of the theft, in words";
             return Err(Refusal::new(Code::BadValue, rotation, text));
         }
@@ -101,7 +101,7 @@ pub(super) fn end(
 
 pub(super) fn cancel(s: &State, rotation: RotationId, reason: &Reason) -> Decision {
     open(s, rotation)?;
-    if papers(reason).is_none() {
+    if !says(reason) {
         return Err(Refusal::new(Code::BadValue, rotation, "is not cancelled without a reason"));
     }
     Ok(vec![reasoned(Event::RotationCancelled { rotation }, reason)])

@@ -150,6 +150,8 @@ impl Naive {
                     self.holds[n] = hold;
                 }
             }
+            // What was decided of the hold was decided without this reason.
+            Event::BasisAdded { hold, .. } => self.holds[hold.0 as usize - 1].copy_will_do = false,
             Event::CopyAllowed { hold } => self.holds[hold.0 as usize - 1].copy_will_do = true,
             Event::HoldCooling { hold, until } => {
                 let hold = &mut self.holds[hold.0 as usize - 1];

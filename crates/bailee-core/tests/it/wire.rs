@@ -86,7 +86,7 @@ fn of_the_asking_side() -> Vec<Event> {
         Event::HoldCooling { hold, until: Time(2) },
         Event::HoldReleased { hold },
         Event::GagEnded { hold },
-        Event::GagSet { hold, until: Time(3) },
+        Event::GagSet { hold, until: Some(Time(3)) },
     ]
 }
 
