@@ -12,6 +12,7 @@
 //! before the first write (`run`).
 
 use std::io;
+use std::sync::atomic::Ordering;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bailee_ledger::clearance::Terms;
@@ -79,9 +80,7 @@ impl Run<'_> {
         if let (Some(_), Err(stop)) = (&readback, still()) {
             outcome = judge(Some(stop), &tally, device.size());
         }
-        if let (Some(_), IoPath::Buffered { .. }) = (&readback, device.io_path()) {
-            limits.push(THROUGH_CACHE.into());
-        }
+        limits.extend(limit_of_reading(device, readback.is_some(), lease_lost_reading.as_ref()));
         let verified = match &readback {
             None => Verified::NotDone,
             Some(found) if found.is_whole(device.size()) => Verified::Whole,
@@ -134,13 +133,27 @@ fn read_back(
     options: &Options<'_>,
 ) -> (Option<Readback>, Option<Stop>) {
     let lost = Mutex::new(None);
-    let found = readback(device, pattern, options.shape(), &|done, bad| {
+    let moved = |done, bad| {
         if let Err(stop) = gate.pass() {
             lost.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(stop);
         }
         listener.tell(Phase::Reading, done, bad);
-    });
-    (Some(found), lost.into_inner().unwrap_or_else(PoisonError::into_inner))
+    };
+    let found = readback(device, pattern, options.shape(), (&moved, options.interrupt));
+    // A part of it tells nothing.
+    let whole = !options.interrupt.load(Ordering::Relaxed) || found.is_whole(device.size());
+    (whole.then_some(found), lost.into_inner().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// What the reading back does not say, if anything.
+fn limit_of_reading(device: &dyn BlockDevice, read: bool, stop: Option<&Stop>) -> Option<String> {
+    match (read, device.io_path(), stop) {
+        (true, IoPath::Buffered { .. }, _) => Some(THROUGH_CACHE.into()),
+        (false, _, Some(Stop::Interrupted)) => {
+            Some("not read back to the end: it was told to stop".into())
+        }
+        _ => None,
+    }
 }
 
 fn last_line(record: &Record) -> Event {

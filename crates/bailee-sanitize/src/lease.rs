@@ -12,6 +12,7 @@
 //! lock, and a renewal happens inside it; nobody writes while the answer is out.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -50,6 +51,8 @@ pub enum Stop {
     },
     /// The lease ran out.
     Expired,
+    /// Whoever runs it wants it stopped (`Options::interrupt`).
+    Interrupted,
     /// The device went away or does not take writes any more.
     DeviceGone {
         /// The system's words.
@@ -84,6 +87,7 @@ impl Stop {
             Stop::Refused { .. } => "lease_refused",
             Stop::Unreachable { .. } => "gate_unreachable",
             Stop::Expired => "lease_expired",
+            Stop::Interrupted => "interrupted",
             Stop::DeviceGone { .. } => "device_gone",
             Stop::DeviceChanged { .. } => "device_changed",
             Stop::TooManyBadBlocks { .. } => "too_many_bad_blocks",
@@ -113,6 +117,7 @@ impl Stop {
                 "inspect the device: what does not take writes is to be destroyed by hand"
             }
             Stop::LogLost { .. } => "make room for the log, and propose the rest again",
+            Stop::Interrupted => "give the command again: it overwrites the device from its start",
         }
     }
 }
@@ -123,6 +128,7 @@ impl fmt::Display for Stop {
             Stop::Refused { reason } => write!(f, "the gate refused: {reason}"),
             Stop::Unreachable { detail } => write!(f, "the gate did not answer: {detail}"),
             Stop::Expired => f.write_str("the lease ran out"),
+            Stop::Interrupted => f.write_str("it was told to stop"),
             Stop::DeviceGone { detail } => write!(f, "the device takes no writes: {detail}"),
             Stop::DeviceChanged { detail } => {
                 write!(f, "the device changed while it was overwritten: {detail}")
@@ -145,9 +151,13 @@ pub trait Lease: Send {
     fn renew(&mut self) -> Result<Until, Stop>;
 }
 
+/// For [`Options::interrupt`](crate::Options::interrupt) of a run that nobody stops.
+pub static NEVER: AtomicBool = AtomicBool::new(false);
+
 /// What each write passes.
 pub(crate) struct Gate<'a> {
     clock: &'a dyn Clock,
+    interrupt: &'a AtomicBool,
     state: Mutex<State<'a>>,
 }
 
@@ -161,13 +171,13 @@ struct State<'a> {
 impl<'a> Gate<'a> {
     /// Begins; `Err` if the gate does not let it.
     pub(crate) fn begin(
-        clock: &'a dyn Clock,
+        (clock, interrupt): (&'a dyn Clock, &'a AtomicBool),
         lease: &'a mut dyn Lease,
         clearance: &Clearance,
     ) -> Result<Gate<'a>, Stop> {
         let asked = clock.moment();
         let until = lease.begin(clearance)?;
-        Ok(Gate::granted(clock, lease, asked, until))
+        Ok(Gate { interrupt, ..Gate::granted(clock, lease, asked, until) })
     }
 
     pub(crate) fn granted(
@@ -177,7 +187,7 @@ impl<'a> Gate<'a> {
         until: Until,
     ) -> Gate<'a> {
         let state = State { lease, ends: asked, renew_at: asked, stop: None };
-        let gate = Gate { clock, state: Mutex::new(state) };
+        let gate = Gate { clock, interrupt: &NEVER, state: Mutex::new(state) };
         gate.lock().grant(asked, until);
         gate
     }
@@ -187,6 +197,9 @@ impl<'a> Gate<'a> {
         let mut state = self.lock();
         if let Some(stop) = &state.stop {
             return Err(stop.clone());
+        }
+        if self.interrupt.load(Ordering::Relaxed) {
+            return Err(state.stopped(Stop::Interrupted));
         }
         let now = self.clock.moment();
         if now >= state.ends {

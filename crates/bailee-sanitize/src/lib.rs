@@ -51,7 +51,7 @@ pub use error::SanitizeError;
 pub use footing::keep_apart;
 pub use identity::{Backing, DeviceNumber, Identity, Kind};
 pub use keystream::Pattern;
-pub use lease::{LONGEST_LEASE, Lease, Stop, Until};
+pub use lease::{LONGEST_LEASE, Lease, NEVER, Stop, Until};
 pub use living::mounted_writable;
 pub use record::{Achieved, IoPath, Level, Outcome, Readback, Record, Verified};
 pub use run::{Check, Options, Phase, Progress, reverify, sanitize};

@@ -2,10 +2,11 @@
 //!
 //! Invariants
 //! 1. Nothing here writes.
-//! 2. Every byte ends up in exactly one of matching, mismatched, unreadable.
+//! 2. Every byte ends up in exactly one of matching, mismatched, unreadable, unless it is
+//!    interrupted.
 //! 3. What the medium does not answer is unreadable, never taken for equal.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
@@ -25,17 +26,19 @@ struct Pass<'a> {
     next: AtomicU64,
     found: Mutex<Readback>,
     moved: Moved<'a>,
+    interrupt: &'a AtomicBool,
 }
 
-/// Compares the whole device with the pattern.
+/// Compares the whole device with the pattern; what was not come to before an interrupt is in none
+/// of the three.
 pub(crate) fn readback(
     device: &dyn BlockDevice,
     pattern: &Pattern,
     shape: Shape,
-    moved: Moved<'_>,
+    (moved, interrupt): (Moved<'_>, &AtomicBool),
 ) -> Readback {
     let found = Mutex::new(Readback::default());
-    let pass = Pass { device, pattern, shape, next: AtomicU64::new(0), found, moved };
+    let pass = Pass { device, pattern, shape, next: AtomicU64::new(0), found, moved, interrupt };
     thread::scope(|scope| {
         for _ in 1..shape.queue {
             scope.spawn(|| pass.work());
@@ -52,7 +55,7 @@ impl Pass<'_> {
         let step = self.shape.buffer as u64;
         loop {
             let start = self.next.fetch_add(step, Ordering::Relaxed);
-            if start >= self.device.size() {
+            if start >= self.device.size() || self.interrupt.load(Ordering::Relaxed) {
                 return;
             }
             let chunk = Span { start, end: self.device.size().min(start + step) };

@@ -19,6 +19,7 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 
 use bailee_ledger::clearance::{Act, Clearance, Terms};
 use bailee_ledger::to_hex;
@@ -32,7 +33,7 @@ use crate::guard;
 use crate::host::Host;
 use crate::identity::{DeviceNumber, Identity, identify, must_be_device, open_to_look};
 use crate::keystream::Pattern;
-use crate::lease::{Gate, Lease, Stop};
+use crate::lease::{Gate, Lease, NEVER, Stop};
 use crate::log::{Event, Log};
 use crate::medium::{self, Medium};
 use crate::overwrite::Shape;
@@ -80,6 +81,8 @@ pub struct Options<'a> {
     pub house: Option<&'a Path>,
     /// Where time comes from.
     pub clock: &'a dyn Clock,
+    /// Set by whoever wants the run stopped: no further write is issued, and nothing read back.
+    pub interrupt: &'a AtomicBool,
 }
 
 impl<'a> Options<'a> {
@@ -99,6 +102,7 @@ impl<'a> Options<'a> {
             agent: "",
             house: None,
             clock: &SystemClock,
+            interrupt: &NEVER,
         }
     }
 
@@ -181,7 +185,8 @@ pub fn sanitize(
     let again = again.map_err(|e| SanitizeError::undeterminable("what it is at the end", e))?;
     let terms = clearance.terms().clone();
     log.append_first(options.clock.unix(), &intent(&terms, &identity, path, options))?;
-    let gate = Gate::begin(options.clock, lease, &clearance).map_err(SanitizeError::LeaseRefused);
+    let gate = Gate::begin((options.clock, options.interrupt), lease, &clearance);
+    let gate = gate.map_err(SanitizeError::LeaseRefused);
     let ready = gate
         .and_then(|gate| Ok((gate, look_again(&host, &file, (path, options.house), &identity)?)));
     let (gate, medium) = match ready {
@@ -206,7 +211,7 @@ pub fn reverify(path: &Path, seed: [u8; 32]) -> Result<(Identity, Readback), San
     let what = |e| SanitizeError::undeterminable("what the medium holds beneath the cache", e);
     device.drop_cache().map_err(what)?;
     let shape = Shape { buffer: 2 << 20, queue: 4, sync_every: u64::MAX, bad_block_limit: 0 };
-    let found = readback(&device, &Pattern::from_seed(seed), shape, &|_, _| {});
+    let found = readback(&device, &Pattern::from_seed(seed), shape, (&|_, _| {}, &NEVER));
     Ok((identity, found))
 }
 

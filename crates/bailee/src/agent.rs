@@ -9,6 +9,7 @@
 //! wipe; an answer that is no clear yes stops the run; a lease counts from before it was asked for.
 
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use bailee_ledger::clearance::{self, Act, Clearance, Expect};
@@ -42,6 +43,8 @@ pub(crate) struct Order<'a> {
     pub(crate) key: Option<&'a str>,
     /// What people add to the certificate.
     pub(crate) particulars: Particulars,
+    /// Set once it is to stop.
+    pub(crate) interrupt: &'a AtomicBool,
 }
 
 /// Reserves, overwrites, reads back, certifies; the clearance's id and its certificate.
@@ -83,6 +86,7 @@ pub(crate) fn sanitize(
     let mut options = Options::new(order.asset.0, seed, order.log);
     options.agent = "bailee";
     options.host = host.trim();
+    options.interrupt = order.interrupt;
     let mut lease = Wire { client, id: &id, token: &token, until: Instant::now() };
     match sanitize::sanitize(order.device, granted, &mut lease, &options, progress) {
         Ok(record) => {

@@ -26,6 +26,7 @@ use crate::cli::clearance::{
     ClearanceVerb, EraseArgs, ExpireArgs, ParticularArgs, ReserveArgs, SanitizeArgs, SubjectArgs,
 };
 use crate::door::{Door, read_id};
+use crate::interrupt;
 use crate::print::progress::Bar;
 use crate::print::{self, Style};
 use crate::save::save;
@@ -141,6 +142,8 @@ pub(crate) fn sanitize(args: SanitizeArgs, reach: &Reach, style: Style) -> Resul
     let door = Door::open(reach)?;
     let log = args.log.clone().unwrap_or_else(|| format!("sanitize-{}.log", args.asset).into());
     let particulars = args.particulars.read();
+    let interrupt = interrupt::listen()?;
+    let interrupt = &*interrupt;
     let mut bar = Bar::new();
     let mut progress = |at: Progress| {
         let doing = match at.phase {
@@ -158,6 +161,7 @@ pub(crate) fn sanitize(args: SanitizeArgs, reach: &Reach, style: Style) -> Resul
                 log: &log,
                 by: here.speaker()?,
                 particulars,
+                interrupt,
             };
             let done = letting_go::sanitize(&here.house, order, &mut progress)?;
             here.settle();
@@ -171,6 +175,7 @@ pub(crate) fn sanitize(args: SanitizeArgs, reach: &Reach, style: Style) -> Resul
                 log: &log,
                 key: args.clearance_key.as_deref(),
                 particulars,
+                interrupt,
             };
             agent::sanitize(client, order, &mut progress)?
         }

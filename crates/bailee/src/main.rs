@@ -17,6 +17,7 @@ mod ending;
 mod export;
 mod init;
 mod intake;
+mod interrupt;
 mod keep;
 mod keys;
 mod let_go;

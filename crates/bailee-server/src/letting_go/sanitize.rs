@@ -5,6 +5,7 @@
 //! fails before the first byte is written gives the clearance back.
 
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use bailee_core::id::{AssetId, ClearanceId, DispositionId, PartyId};
@@ -45,6 +46,8 @@ pub struct Order<'a> {
     pub by: PartyId,
     /// What people add to the certificate.
     pub particulars: Particulars,
+    /// Set once it is to stop: what is gone by then is reported.
+    pub interrupt: &'a AtomicBool,
 }
 
 /// Reserves, overwrites, reads back, certifies: the whole of it on this machine.
@@ -67,6 +70,7 @@ pub fn sanitize(
     options.clock = &clock;
     options.agent = "bailee";
     options.house = house.dir();
+    options.interrupt = order.interrupt;
     let mut lease = HouseLease { house, id, by };
     match bailee_sanitize::sanitize(order.device, clearance, &mut lease, &options, progress) {
         Ok(record) => finish(house, id, record, order.particulars, by),

@@ -1,6 +1,7 @@
 //! Letting go, the whole way: a file that stands for a drive, a snapshot in the vault, tokens.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bailee_core::asset::Fate;
@@ -8,7 +9,7 @@ use bailee_core::disposition::{ClearanceStatus, DispositionKind};
 use bailee_core::id::{AccountId, AssetId, ClearanceId, DispositionId};
 use bailee_core::{Action, By, Policy, check};
 use bailee_ledger::clearance::Act;
-use bailee_sanitize::{Identity, Particulars, Phase};
+use bailee_sanitize::{Identity, NEVER, Particulars, Phase};
 use bailee_server::letting_go::{self, LetGoError, Order};
 use bailee_server::{House, keeping, receipt};
 use bailee_vault::{Source, Unchanged};
@@ -66,6 +67,7 @@ impl Stage {
             log,
             by: self.people.ada,
             particulars: Particulars::default(),
+            interrupt: &NEVER,
         }
     }
 
@@ -176,6 +178,34 @@ fn a_demand_that_arrives_during_the_overwrite_stops_it() {
     let end = std::fs::read(&stage.drive).unwrap();
     let n = end.len() - 1;
     assert_eq!(end[n], (n * 31 + n / 4096) as u8);
+}
+
+#[test]
+fn a_run_that_is_told_to_stop_reports_what_is_gone_while_it_writes_and_while_it_reads() {
+    for phase in [Phase::Writing, Phase::Reading] {
+        let stage = stage(64 << 20);
+        let house = &stage.house;
+        let disposition = stage.propose(DispositionKind::Sanitize, stage.asset);
+        let log = stage.dir.path().join("run.log");
+        let told = AtomicBool::new(false);
+        let order = Order { interrupt: &told, ..stage.order(disposition, &log) };
+        let mut progress = |progress: bailee_sanitize::Progress| {
+            told.fetch_or(progress.phase == phase, Ordering::Relaxed);
+        };
+        let result = letting_go::sanitize(house, order, &mut progress);
+        let Err(LetGoError::Unfinished { clearance, gone, detail, .. }) = result else {
+            panic!("not stopped: {result:?}");
+        };
+        let fate = house.with_state(|s| s.assets.get(stage.asset).unwrap().fate.clone()).unwrap();
+        assert_eq!(fate, Fate::Partial(clearance), "{detail}");
+        match phase {
+            Phase::Writing => {
+                assert!(detail.contains("interrupted") && gone > 0 && gone < 64 << 20, "{detail}");
+            }
+            Phase::Reading => assert_eq!(gone, 64 << 20, "{detail}"),
+        }
+        assert_eq!(house.with_state(check).unwrap(), []);
+    }
 }
 
 #[test]

@@ -15,7 +15,7 @@ use bailee_server::core::party::{Channel, ChannelKind, Role, Who};
 use bailee_server::core::{Action, Code, Event, NewAsset, Triage};
 use bailee_server::intake::Taken;
 use bailee_server::letting_go::{self, Order};
-use bailee_server::sanitize::{Identity, Particulars};
+use bailee_server::sanitize::{Identity, NEVER, Particulars};
 
 use super::data::Medium;
 use super::keep::Safe;
@@ -301,6 +301,7 @@ pub(super) fn let_go(
         log: &log,
         by: case.ada,
         particulars: Particulars::default(),
+        interrupt: &NEVER,
     };
     let done = letting_go::sanitize(&stage.house, order, &mut |_| ())?;
     let seconds = began.elapsed().as_secs_f64();

@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
@@ -182,6 +183,32 @@ fn a_killed_agent_hands_in_its_certificate_with_the_same_command() {
     assert_eq!(stage.fate(&server), destroyed());
     // And once more: it is so already.
     assert_eq!(stage.sanitize(server.url()).code, 0);
+}
+
+#[test]
+fn an_agent_that_is_told_to_stop_says_what_is_gone() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let disk = dir.path().join("large.img");
+    let size = 8 << 30;
+    fs::File::create(&disk).and_then(|file| file.set_len(size)).expect("a file of holes");
+    let stage = stage(Some(&disk), "60");
+    let server = Server::start(&stage.room);
+    let order = stage.order(server.url());
+    let words: Vec<&str> = order.iter().map(String::as_str).collect();
+    let agent = stage.room.command(&words).stderr(Stdio::piped()).spawn().expect("it starts");
+    let began = Instant::now();
+    while fs::metadata(&disk).expect("the disk").blocks() == 0 {
+        assert!(began.elapsed() < Duration::from_secs(50), "it never began");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let pid = agent.id().to_string();
+    std::process::Command::new("kill").args(["-TERM", &pid]).status().expect("kill");
+    let said = agent.wait_with_output().expect("it ends");
+    let err = String::from_utf8_lossy(&said.stderr);
+    assert_eq!(said.status.code(), Some(3), "{err}");
+    assert!(err.contains("interrupted") && err.contains("bytes are gone"), "{err}");
+    let fate = stage.fate(&server);
+    assert_eq!(fate, serde_json::json!({ "is": "partial", "under": "C-1" }), "{err}");
 }
 
 #[test]
