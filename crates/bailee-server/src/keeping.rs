@@ -164,11 +164,16 @@ fn open(
     house: &House,
     how: impl FnOnce(Arc<dyn Objects>, Arc<dyn Objects>, &Kek) -> Result<Vault, VaultError>,
 ) -> Result<Arc<Vault>, KeepError> {
-    let dir = house.dir().ok_or(KeepError::NoVault)?;
-    let key = house.keys().vault(dir).map_err(HouseError::from)?;
-    let kek = Kek::from_bytes(*key);
+    let kek = kek(house)?;
     let (packs, own) = (Arc::clone(house.packs()?), Arc::clone(house.objects()));
     Ok(house.inner.opened.get(&kek, || how(packs, own, &kek))?)
+}
+
+/// The vault's key, if it is at hand.
+fn kek(house: &House) -> Result<Kek, KeepError> {
+    let dir = house.dir().ok_or(KeepError::NoVault)?;
+    let key = house.keys().vault(dir).map_err(HouseError::from)?;
+    Ok(Kek::from_bytes(*key))
 }
 
 /// Whose keys an asset's data is under: its first account, or the house itself. A snapshot is asked

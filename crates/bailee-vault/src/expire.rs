@@ -88,7 +88,7 @@ impl Vault {
             lock(&unit.taken).remove(id);
         }
         let mut report = self.prune_unit(&tenant, &unit, &mut mark, survey)?;
-        report.snapshots = 1;
+        report.snapshots += 1;
         Ok(report)
     }
 

@@ -27,6 +27,9 @@ pub struct Living {
     pub kept: BTreeSet<SnapshotId>,
     /// Letting go of these was begun and its end is not known. What is there counts as kept.
     pub unsure: BTreeSet<SnapshotId>,
+    /// These were let go of. One that is there again, in a copy of the store that was brought back,
+    /// needs nothing, and goes with the next prune.
+    pub gone: BTreeSet<SnapshotId>,
 }
 
 /// Says what is kept in a custody unit, given tenant and unit; an error if it cannot be known.
@@ -70,7 +73,8 @@ impl<'a> Mark<'a> {
     ) -> Result<Self, VaultError> {
         let living = catalogue(&unit.tenant, &unit.name);
         let named = |detail| VaultError::NoCatalogue { unit: unit.name.clone(), detail };
-        let (living, seen) = (living.map_err(named)?, leaving.into_iter().collect());
+        let living = living.map_err(named)?;
+        let seen = leaving.into_iter().chain(living.gone.iter().copied()).collect();
         Ok(Self { living, homes, seen, prints: Vec::new(), packs: HashSet::new() })
     }
 
@@ -136,6 +140,33 @@ impl Vault {
         }
         mark.tidy();
         Ok(())
+    }
+
+    /// Deletes what was let go of and is there again; says how many there were.
+    pub(crate) fn drop_gone(
+        &self,
+        tenant: &Tenant,
+        unit: &Unit,
+        mark: &Mark<'_>,
+    ) -> Result<u64, VaultError> {
+        let mut dropped = 0;
+        if mark.living.gone.is_empty() {
+            return Ok(dropped);
+        }
+        for name in self.objects.list(&names::snapshots(&tenant.tag))? {
+            let gone = |id| mark.living.gone.contains(&SnapshotId(id));
+            if !names::last_id(&name).is_some_and(gone) {
+                continue;
+            }
+            let header = get(&*self.objects, &name)?;
+            if header.and_then(|object| object.get(32..48).map(|home| home == unit.tag()))
+                == Some(true)
+            {
+                self.objects.delete(&name)?;
+                dropped += 1;
+            }
+        }
+        Ok(dropped)
     }
 
     /// A snapshot by its name; `None` if it is not there and need not be, or is of another unit.

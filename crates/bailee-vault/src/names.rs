@@ -148,6 +148,16 @@ pub(crate) fn is_pack(name: &str) -> bool {
     matches!(name.rsplit('/').nth(1), Some("data" | "meta"))
 }
 
+/// True of a key object's name: of the vault, a tenant or a unit.
+pub fn is_key(name: &str) -> bool {
+    name.starts_with(KEKS) || name.rsplit('/').nth(1) == Some("key")
+}
+
+/// True of a key's or a snapshot's name.
+pub fn is_sealed(name: &str) -> bool {
+    is_key(name) || name.rsplit('/').nth(1) == Some("s")
+}
+
 /// The id at the end of an object's name.
 pub(crate) fn last_id(name: &str) -> Option<Tag> {
     name.rsplit('/').next().and_then(from_hex)

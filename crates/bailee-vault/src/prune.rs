@@ -60,7 +60,8 @@ impl Vault {
         mark: &mut Mark<'_>,
         survey: Survey,
     ) -> Result<ExpireReport, VaultError> {
-        let mut report = ExpireReport { lost: survey.lost, ..ExpireReport::default() };
+        let snapshots = self.drop_gone(tenant, unit, mark)?;
+        let mut report = ExpireReport { snapshots, lost: survey.lost, ..ExpireReport::default() };
         finish(unit, &mut report)?;
         delete_orphans(unit, &survey, &mut report)?;
         let Survey { mut candidates, mut there, strays, .. } = survey;

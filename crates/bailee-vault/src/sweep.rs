@@ -133,7 +133,7 @@ impl Vault {
         let Some(stone) = self.tombstone(tenant, tag)? else { return Ok(None) };
         let outcome = match catalogue(&tenant.name, &stone.unit) {
             Err(detail) => Err(VaultError::NoCatalogue { unit: stone.unit.clone(), detail }),
-            Ok(Living { kept, unsure }) if kept.is_empty() && unsure.is_empty() => {
+            Ok(Living { kept, unsure, .. }) if kept.is_empty() && unsure.is_empty() => {
                 self.sweep_rest(tenant, tag, how)
             }
             Ok(living) => self.spare(tenant, (tag, &stone), how, &living),

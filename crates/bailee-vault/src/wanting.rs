@@ -171,7 +171,8 @@ impl Census {
         Ok(found)
     }
 
-    /// Of these snapshots, those in a custody unit that has one of these objects.
+    /// Of these snapshots, those in a custody unit that has one of these objects, those that are
+    /// one, and those that one is a key above.
     ///
     /// # Errors
     /// Store failures.
@@ -185,10 +186,19 @@ impl Census {
             let (tenant, rest) = name.strip_prefix(names::TENANTS)?.split_once("/u/")?;
             Some((from_hex::<16>(tenant)?, from_hex::<16>(rest.split('/').next()?)?))
         };
-        let units: BTreeSet<(Tag, Tag)> = objects.filter_map(unit).collect();
+        let names: BTreeSet<&str> = objects.collect();
+        let units: BTreeSet<(Tag, Tag)> = names.iter().copied().filter_map(unit).collect();
+        let above = |tenant: &Tag| {
+            let keys = names::tenant_keys(tenant);
+            let is = |name: &&str| name.starts_with(&keys) || name.starts_with(names::KEKS);
+            names.iter().any(is)
+        };
         let mut found = BTreeSet::new();
-        for (id, tenant) in &self.snapshots {
-            if !of.contains(id) || !units.iter().any(|(of, _)| of == tenant) {
+        for (id, tenant) in self.snapshots.iter().filter(|(id, _)| of.contains(id)) {
+            if above(tenant) || names.contains(names::snapshot(tenant, id).as_str()) {
+                found.insert(*id);
+            }
+            if !units.iter().any(|(of, _)| of == tenant) {
                 continue;
             }
             let header = get(packs, &names::snapshot(tenant, id))?;

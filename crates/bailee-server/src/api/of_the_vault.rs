@@ -12,6 +12,8 @@ use bailee_store::Unwritable;
 
 const DAMAGED: &str = "`bailee scrub` names what is damaged, and `bailee scrub --repair-from COPY` \
      puts it right from a copy of the data directory; without a copy preserve the source again";
+const KEY_DAMAGED: &str = "`bailee scrub --repair-from COPY` puts it right from a copy of the data \
+     directory; without one nothing that this key opens can be read again";
 const ENGINE: &str = "look whether the engine answers at the endpoint that [vault] in bailee.toml \
      names, and type the same again; letters are still taken in";
 const COMPRESSED: &str = "decompress it on the way in: zcat FILE | bailee preserve A-1 - --tar \
@@ -49,6 +51,7 @@ fn next(error: &VaultError) -> &'static str {
     match error {
         VaultError::Occupied { .. } => "name a new or empty directory",
         VaultError::CutOff { .. } => "empty it, or name another, and restore again",
+        VaultError::Damaged { object, .. } if bailee_vault::is_key(object) => KEY_DAMAGED,
         VaultError::Damaged { .. }
         | VaultError::DamagedRange { .. }
         | VaultError::Store(ObjectError::NotFound { .. } | ObjectError::BadRange { .. }) => DAMAGED,

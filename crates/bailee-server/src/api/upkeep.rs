@@ -96,6 +96,7 @@ pub fn repaired(copy: &Path, report: &RepairReport, called: &BTreeMap<VaultId, S
     });
     json!({
         "from": copy,
+        "keys_and_snapshots": report.sealed,
         "packs": report.packs,
         "bytes": report.bytes,
         "stored_again": report.stored_again,

@@ -10,9 +10,9 @@ use bailee_core::asset::Snapshot;
 use bailee_core::id::SnapshotId;
 use bailee_store::DiskObjects;
 use bailee_vault::SnapshotId as VaultId;
-use bailee_vault::{Problem, ReindexReport, RepairReport, VaultError, repair_packs};
+use bailee_vault::{Problem, ReindexReport, RepairReport, VaultError, repair_packs, repair_sealed};
 
-use super::{KeepError, tenant, vault};
+use super::{KeepError, kek, tenant, vault};
 use crate::house::House;
 
 /// Everyone whose data the log says is kept.
@@ -41,11 +41,37 @@ pub fn reindex(house: &House) -> Result<ReindexReport, KeepError> {
     Ok(all)
 }
 
-/// Puts damaged packs right from a copy of the data directory, which is only read. Packs of which
-/// that is damaged as well take the vault's key.
+/// Keys and snapshots, of everyone whose data the log says is kept, that cannot be opened.
+pub(super) fn unopened(house: &House) -> Result<Vec<Problem>, KeepError> {
+    let stores = (house.packs()?, house.objects());
+    Ok(bailee_vault::unopened(stores, &kek(house)?, &tenants(house)?)?)
+}
+
+/// Puts keys and snapshots right from a copy.
+fn repair_unopened(
+    house: &House,
+    copy: &DiskObjects,
+    report: &mut RepairReport,
+) -> Result<(), KeepError> {
+    let stores = (house.packs()?, house.objects());
+    let done = repair_sealed(stores, copy, &kek(house)?, &tenants(house)?)?;
+    let gone = |problem: &Problem| done.put_back.iter().any(|name| problem.path == Path::new(name));
+    report.problems.retain(|problem| !gone(problem));
+    let told: BTreeSet<_> = report.problems.iter().map(|problem| problem.path.clone()).collect();
+    report.problems.extend(done.problems.into_iter().filter(|p| !told.contains(&p.path)));
+    report.sealed = done.put_back;
+    Ok(())
+}
+
+/// Puts damaged packs, keys and snapshots right from a copy of the data directory, which is only
+/// read. Packs of which that is damaged as well, keys and snapshots take the vault's key.
 pub fn repair(house: &House, copy: &Path, all: &[Problem]) -> Result<RepairReport, KeepError> {
     let copy = DiskObjects::read_only(&copy.join("objects")).map_err(VaultError::from)?;
     let mut report = repair_packs(&**house.packs()?, &copy, all)?;
+    let is_sealed = |problem: &Problem| bailee_vault::is_sealed(&problem.path.to_string_lossy());
+    if all.iter().any(is_sealed) {
+        repair_unopened(house, &copy, &mut report)?;
+    }
     let is_pack = |problem: &Problem| {
         problem.path.parent().is_some_and(|of| of.ends_with("data") || of.ends_with("meta"))
     };

@@ -13,10 +13,10 @@ use bailee_core::id::{HoldId, SnapshotId};
 use bailee_core::{By, State, copies, coverage};
 use bailee_store::{DiskSlot, Slot, SlotError, Unwritable};
 use bailee_vault::SnapshotId as VaultId;
-use bailee_vault::{Budget, Census, Closely, Problem, ScrubRun, Wanting, scrub_some};
+use bailee_vault::{Budget, Census, Closely, Problem, ScrubRun, VaultError, Wanting, scrub_some};
 
-use super::{KeepError, Why, look};
-use crate::house::House;
+use super::{KeepError, Why, look, mending};
+use crate::house::{House, HouseError};
 use crate::keys::KeyError;
 
 /// What a scrub showed.
@@ -38,8 +38,10 @@ pub fn scrub(house: &House, budget: Budget) -> Result<Scrubbed, KeepError> {
     let place = Place { slot: DiskSlot::new(dir, "scrub"), forgotten: Mutex::default() };
     let mut run = scrub_some(&**house.packs()?, &place, budget)?;
     let before = house.with_state(here)?;
+    let mut unlooked = unopened(house, &before, &mut run.report.problems)?;
     let census = Census::take(&**house.packs()?, &**house.objects())?;
-    let unlooked = hit(house, &census, &run.report.problems)?;
+    let more = hit(house, &census, &run.report.problems)?;
+    unlooked.extend(more);
     let wanting = wanting_in(house, &census, before)?;
     for (snapshot, _) in wanting.iter().filter(|(_, wanting)| wanting.is_loss()) {
         look::lost(house, *snapshot, By::System)?;
@@ -52,6 +54,33 @@ pub fn scrub(house: &House, budget: Budget) -> Result<Scrubbed, KeepError> {
     let forgotten = place.forgotten.into_inner().unwrap_or_else(PoisonError::into_inner);
     let unrecorded = super::adopt::unrecorded_in(house, &census)?;
     Ok(Scrubbed { run, forgotten, unlooked, unrecorded })
+}
+
+/// Keys and snapshots that are there and cannot be opened, where the vault's key is at hand; that
+/// it is not is said.
+fn unopened(
+    house: &House,
+    here: &BTreeMap<SnapshotId, Here>,
+    problems: &mut Vec<Problem>,
+) -> Result<Vec<String>, KeepError> {
+    if here.is_empty() {
+        return Ok(Vec::new());
+    }
+    match mending::unopened(house) {
+        Ok(found) => {
+            problems.extend(found);
+            Ok(Vec::new())
+        }
+        // They are wanting, as is said below.
+        Err(
+            KeepError::Vault(VaultError::NoVault)
+            | KeepError::House(HouseError::Key(KeyError::Missing(_))),
+        ) => Ok(Vec::new()),
+        Err(KeepError::House(HouseError::Key(error))) => {
+            Ok(vec![format!("keys and snapshots as such: that takes the vault's key ({error})")])
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Looks which copies cannot be read whole for what is wrong with these objects, and has the log

@@ -131,6 +131,8 @@ fn living(s: &State, owner: &str, unit: &str) -> Result<Living, String> {
             Some(Fate::Unknown(_) | Fate::Partial(_) | Fate::HandedOver(..)) => {
                 living.unsure.insert(id)
             }
+            // A copy of the store may bring it back; wanted by somebody, it stays.
+            Some(Fate::Destroyed(_)) if !is_held(s, taken.asset) => living.gone.insert(id),
             Some(Fate::Destroyed(_)) => false,
         };
     }

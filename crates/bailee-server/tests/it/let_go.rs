@@ -421,3 +421,66 @@ fn find(dir: &Path, name: &str) -> Option<PathBuf> {
         if path.is_dir() { find(&path, name) } else { named.then_some(path) }
     })
 }
+
+#[test]
+fn a_snapshot_that_was_expired_and_comes_back_with_a_copy_of_the_store_goes_again() {
+    let stage = stage(1 << 20);
+    let (house, ada) = (&stage.house, stage.people.ada);
+    let tree = stage.dir.path().join("files");
+    std::fs::create_dir(&tree).unwrap();
+    let kept = [7u8, 8].map(|byte| {
+        std::fs::write(tree.join("film"), vec![byte; 3 << 20]).unwrap();
+        let source = Source::Tree(tree.clone());
+        keeping::preserve(house, stage.asset, source, Unchanged::Skip, ada, &mut ()).unwrap()
+    });
+    let copy = kept[0].asset;
+    let store = stage.dir.path().join("house/objects");
+    let before = files(&store);
+    let x = stage.propose(DispositionKind::Expire, copy);
+    letting_go::expire(house, x, copy, ada, &mut || ()).unwrap();
+    let after = files(&store);
+    for (path, bytes) in &before {
+        if !path.exists() {
+            std::fs::write(path, bytes).unwrap();
+        }
+    }
+    let came_back = files(&store).len();
+    assert!(came_back > after.len());
+    let prune = || {
+        bailee_server::pruning::prune(house, bailee_vault::Sweep::Now, &mut |_, _, _| ()).unwrap();
+    };
+    // Somebody wants it now: it is there, and stays.
+    take(house, &letter_with(1, "Keep everything of otto store, drive 1.\r\n")).unwrap();
+    prune();
+    assert_eq!(files(&store).len(), came_back);
+    let hold = bailee_core::id::HoldId(1);
+    let (triage, reason) = (bailee_core::Triage::Refuse, because());
+    let demand = bailee_core::id::DemandId(1);
+    yes(house, stage.people.cora, Action::DecideDemand { demand, triage, reason });
+    pass_days(house, 15);
+    assert!(!house.with_state(|s| s.holds.get(hold).unwrap().in_force()).unwrap());
+    prune();
+    assert_eq!(find(&store, &vault_id(house, &kept[0])), None);
+    let there = stage.dir.path().join("there");
+    assert!(
+        keeping::restore(house, kept[1].snapshot, &there, None, &mut ()).unwrap().is_complete()
+    );
+}
+
+fn vault_id(house: &House, kept: &keeping::Kept) -> String {
+    house.with_state(|s| s.snapshots.get(kept.snapshot).unwrap().vault_id.clone()).unwrap()
+}
+
+/// Every file below a directory.
+fn files(dir: &Path) -> std::collections::BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = std::collections::BTreeMap::new();
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.append(&mut files(&path));
+        } else {
+            found.insert(path.clone(), std::fs::read(&path).unwrap());
+        }
+    }
+    found
+}

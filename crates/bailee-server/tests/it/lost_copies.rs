@@ -219,11 +219,9 @@ fn whoever_sees_that_a_copy_is_lost_has_the_gate_hear_it() {
         assert!(about.is_none_or(|line| line.contains("H-1")), "{context}: {found:?}");
         assert_eq!(house.entries(0, 10_000).unwrap().len(), before, "{context}: only looked");
         let scrubbed = keeping::scrub(&house, Budget::Everything).unwrap();
-        assert_eq!(!scrubbed.run.report.problems.is_empty(), hit.2, "{context}: {scrubbed:?}");
+        assert!(!scrubbed.run.report.problems.is_empty(), "{context}: {scrubbed:?}");
         assert_eq!(scrubbed.unlooked, Vec::<String>::new(), "{context}");
-        if hit.2 {
-            stage.blocks(&house, &format!("{context}, scrubbed"));
-        }
+        stage.blocks(&house, &format!("{context}, scrubbed"));
     }
 }
 

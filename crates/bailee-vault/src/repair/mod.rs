@@ -34,6 +34,8 @@ pub struct RepairReport {
     pub packs: u64,
     /// Their bytes.
     pub bytes: u64,
+    /// Keys and snapshots put back, by their objects' names (`repair_sealed`).
+    pub sealed: Vec<String>,
     /// Chunks that were stored again, of packs that could not be put back.
     pub stored_again: u64,
     /// Packs that stay damaged, and why; and what is no pack and was found wanting.

@@ -45,7 +45,7 @@ impl Stage {
     fn living(&self) -> impl Fn(&str, &str) -> Result<Living, String> + '_ {
         |_, _| {
             let kept = self.kept[1..].iter().map(|one| one.id).collect();
-            Ok(Living { kept, unsure: [self.kept[0].id].into() })
+            Ok(Living { kept, unsure: [self.kept[0].id].into(), ..Living::default() })
         }
     }
 

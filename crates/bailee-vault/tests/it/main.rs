@@ -33,6 +33,7 @@ mod ranges;
 mod rescue;
 mod roundtrip;
 mod scrub;
+mod sealed;
 mod seen;
 mod segments;
 mod sets;

@@ -59,7 +59,7 @@ impl Stage {
         |tenant, unit| {
             assert_eq!((tenant, unit), ("t", "A-1"));
             let kept = [self.kept.id].into();
-            Ok(Living { kept, unsure: [self.gone.id].into() })
+            Ok(Living { kept, unsure: [self.gone.id].into(), ..Living::default() })
         }
     }
 
