@@ -110,8 +110,21 @@ impl Reader {
         room: &'r mut Room,
     ) -> io::Result<&'r mut [u8]> {
         let lead = usize::try_from(offset % BLOCK as u64).unwrap_or(0);
-        let span = (lead + len).next_multiple_of(BLOCK);
-        let bytes = room.bytes(span);
+        self.read(offset, len, room.bytes((lead + len).next_multiple_of(BLOCK)))
+    }
+
+    /// The first `len` bytes, or fewer if it has no more, into aligned memory of that many bytes
+    /// and the rest of the last block.
+    ///
+    /// # Errors
+    /// The medium's.
+    pub fn read_start<'r>(&self, len: usize, bytes: &'r mut [u8]) -> io::Result<&'r mut [u8]> {
+        self.read(0, len, bytes)
+    }
+
+    /// Reads into whole blocks around the range.
+    fn read<'r>(&self, offset: u64, len: usize, bytes: &'r mut [u8]) -> io::Result<&'r mut [u8]> {
+        let lead = usize::try_from(offset % BLOCK as u64).unwrap_or(0);
         let cached = self.cached(offset, &mut bytes[lead..lead + len]);
         let mut done = cached.unwrap_or(0);
         if done < len {

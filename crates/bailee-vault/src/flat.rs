@@ -7,7 +7,12 @@
 //! good file fail; it can make no bad one pass.
 //!
 //! Invariants: however the bytes come in pieces, the digest is that of all of them; a hash that
-//! goes on from a waypoint gives what the one that left it would have given.
+//! goes on from a waypoint gives what the one that left it would have given; two that go side by
+//! side (`abreast.rs`) give what each gives alone.
+
+#[cfg(target_arch = "x86_64")]
+#[allow(unsafe_code)] // one call into code compiled for features that were just detected
+mod abreast;
 
 use sha2::block_api::compress256;
 
@@ -95,6 +100,29 @@ impl Flat {
         self.block[..rest.len()].copy_from_slice(rest);
     }
 
+    /// Two chains side by side, as far as both have bytes: less than a block is left of one.
+    pub(crate) fn abreast(one: (&mut Self, &mut &[u8]), other: (&mut Self, &mut &[u8])) {
+        let ((one, bytes), (other, more)) = (one, other);
+        one.fill(bytes);
+        other.fill(more);
+        let n = bytes.len().min(more.len()) / BLOCK;
+        let (blocks, behind) = bytes.split_at(n * BLOCK);
+        let (others, behind_others) = more.split_at(n * BLOCK);
+        let chunks = [blocks.as_chunks().0, others.as_chunks().0];
+        compress_both([&mut one.state, &mut other.state], chunks);
+        one.len += (n * BLOCK) as u64;
+        other.len += (n * BLOCK) as u64;
+        (*bytes, *more) = (behind, behind_others);
+    }
+
+    /// Takes what the block that has begun lacks.
+    fn fill(&mut self, bytes: &mut &[u8]) {
+        let lacks = (BLOCK - self.filled()) % BLOCK;
+        let (head, rest) = bytes.split_at(lacks.min(bytes.len()));
+        self.update(head);
+        *bytes = rest;
+    }
+
     /// The same with `n` zeros.
     pub(crate) fn zeros(&mut self, mut n: u64) {
         let zeros = ZEROS.as_flattened();
@@ -103,6 +131,12 @@ impl Flat {
             self.update(&zeros[..usize::try_from(step).unwrap_or(0)]);
             n -= step;
         }
+    }
+
+    /// The digest with these last bytes.
+    fn end(mut self, bytes: &[u8]) -> [u8; 32] {
+        self.update(bytes);
+        self.finish()
     }
 
     /// The digest: FIPS 180-4, 5.1.1 and 6.2.
@@ -123,6 +157,44 @@ impl Flat {
         }
         digest
     }
+}
+
+/// Takes two chains on by as many blocks.
+fn compress_both(states: [&mut [u32; 8]; 2], blocks: [&[[u8; BLOCK]]; 2]) {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(abreast) = abreast::Abreast::new() {
+        return abreast.compress(states, blocks);
+    }
+    for (state, blocks) in states.into_iter().zip(blocks) {
+        compress256(state, blocks);
+    }
+}
+
+/// The digests of several, two at a time, the longest first: so none is left to go alone for long.
+pub(crate) fn digests(several: &[&[u8]]) -> Vec<[u8; 32]> {
+    let mut digests = vec![[0; 32]; several.len()];
+    let mut order: Vec<usize> = (0..several.len()).collect();
+    order.sort_unstable_by_key(|i| std::cmp::Reverse(several[*i].len()));
+    let mut under_way: Option<(usize, Flat, &[u8])> = None;
+    for i in order {
+        let (mut next, mut bytes) = (Flat::default(), several[i]);
+        let Some((j, mut flat, mut rest)) = under_way.take() else {
+            under_way = Some((i, next, bytes));
+            continue;
+        };
+        Flat::abreast((&mut flat, &mut rest), (&mut next, &mut bytes));
+        let (done, goes_on) = if rest.len() < bytes.len() {
+            ((j, flat, rest), (i, next, bytes))
+        } else {
+            ((i, next, bytes), (j, flat, rest))
+        };
+        digests[done.0] = done.1.end(done.2);
+        under_way = Some(goes_on);
+    }
+    if let Some((i, flat, rest)) = under_way {
+        digests[i] = flat.end(rest);
+    }
+    digests
 }
 
 #[cfg(test)]
@@ -178,6 +250,34 @@ mod tests {
             assert_eq!(second.finish(), sha256(&[&all]), "{at}");
             first.update(b"other bytes");
             assert_ne!(first.waypoint(), waypoint, "{at}");
+        }
+    }
+
+    #[test]
+    fn two_side_by_side_give_what_each_gives_alone() {
+        let all = bytes(700);
+        for (lead, begun) in [(0, 0), (0, 5), (63, 64), (1, 130)] {
+            for (a, b) in [(0, 0), (0, 300), (63, 64), (200, 199), (128, 570), (64, 64)] {
+                let (mut one, mut other) = (Flat::default(), Flat::default());
+                one.update(&all[..lead]);
+                other.update(&all[..begun]);
+                let (mut x, mut y) = (&all[lead..lead + a], &all[begun..begun + b]);
+                Flat::abreast((&mut one, &mut x), (&mut other, &mut y));
+                assert!(x.len().min(y.len()) < BLOCK, "{a} and {b} bytes");
+                assert_eq!(one.end(x), sha256(&[&all[..lead + a]]), "{lead} and {a} bytes");
+                assert_eq!(other.end(y), sha256(&[&all[..begun + b]]), "{begun} and {b} bytes");
+            }
+        }
+    }
+
+    #[test]
+    fn digests_are_those_of_each() {
+        let all = bytes(5000);
+        let lengths = [3, 64, 0, 4999, 63, 65, 1000, 1000, 128, 2000, 1];
+        for n in 0..=lengths.len() {
+            let several: Vec<&[u8]> = lengths[..n].iter().map(|len| &all[..*len]).collect();
+            let wanted: Vec<[u8; 32]> = several.iter().map(|bytes| sha256(&[bytes])).collect();
+            assert_eq!(digests(&several), wanted, "{n}");
         }
     }
 }

@@ -12,7 +12,7 @@
 
 use std::io;
 
-use bailee_store::direct::{Reader, Room};
+use bailee_store::direct::{BLOCK as ALIGNED, Reader, Room};
 
 use crate::chunker::{Cutter, MAX};
 
@@ -73,34 +73,31 @@ pub(crate) fn split<E>(
     split_runs(cutter, sink, |to| runs(source, size, room, to))
 }
 
-/// As [`split`], of a source that can be read again: most files are one run of at most one read,
-/// and are cut where they lie.
-pub(crate) fn split_file<E>(
-    source: &Reader,
-    size: u64,
-    cutter: &Cutter,
-    room: &mut Room,
-    sink: &mut Sink<'_, E>,
-) -> Result<u64, E> {
-    if let Some(len) = usize::try_from(size).ok().filter(|len| (1..=READ).contains(len))
-        && source.next_data(0) == 0
-        && let Ok(bytes) = source.read_at(0, len, room)
-        && bytes.len() == len
-        && !bytes.chunks_exact(BLOCK).any(|block| block == ZEROS)
-    {
-        return cut_all(bytes, cutter, sink).map(|()| size);
-    }
-    split(source, size, cutter, room, sink)
+/// Aligned bytes that [`whole`] takes for a file of that size; none if it is not for it.
+pub(crate) fn room_for(size: u64) -> Option<usize> {
+    let len = usize::try_from(size).ok().filter(|len| (1..=READ).contains(len))?;
+    Some(len.next_multiple_of(ALIGNED))
 }
 
-/// Cuts a run that is whole.
-fn cut_all<E>(mut run: &[u8], cutter: &Cutter, sink: &mut Sink<'_, E>) -> Result<(), E> {
-    while !run.is_empty() {
-        let (chunk, rest) = run.split_at(cutter.cut(run));
-        sink(Piece::Data(chunk))?;
-        run = rest;
+/// All of a file that is one run of at most one read, as most are: it is cut where it lies. None
+/// if it is not, or cannot be read: what [`split`] says of it counts.
+pub(crate) fn whole<'r>(source: &Reader, size: u64, room: &'r mut [u8]) -> Option<&'r [u8]> {
+    let len = usize::try_from(size).ok()?;
+    if source.next_data(0) > 0 {
+        return None;
     }
-    Ok(())
+    let bytes: &[u8] = source.read_start(len, room).ok()?;
+    let sound = bytes.len() == len && !bytes.chunks_exact(BLOCK).any(|block| block == ZEROS);
+    sound.then_some(bytes)
+}
+
+/// The chunks of a run that is whole.
+pub(crate) fn chunks<'r>(mut run: &'r [u8], cutter: &Cutter) -> impl Iterator<Item = &'r [u8]> {
+    std::iter::from_fn(move || {
+        let (chunk, rest) = run.split_at(if run.is_empty() { 0 } else { cutter.cut(run) });
+        run = rest;
+        (!chunk.is_empty()).then_some(chunk)
+    })
 }
 
 /// Splits what `feed` gives; its answer is the answer.
@@ -393,14 +390,17 @@ mod tests {
             let file = Reader::new(tempfile::tempfile().unwrap());
             file.file().write_all_at(&bytes, 0).unwrap();
             for size in [bytes.len() as u64, bytes.len() as u64 + 1] {
-                let (mut found, cutter) = (Vec::new(), Cutter::new(&[1; 16]));
-                let mut sink = |piece: Piece<'_>| {
-                    found.push(Kept::of(&piece));
-                    Ok::<(), ()>(())
-                };
-                let read = split_file(&file, size, &cutter, &mut Room::default(), &mut sink);
-                assert_eq!(read, Ok(bytes.len() as u64));
-                assert_eq!(found, pieces(&Medium { bytes: bytes.clone(), bad: vec![] }, size));
+                let (mut room, cutter) = (Room::default(), Cutter::new(&[1; 16]));
+                let room = room_for(size).map(|len| room.bytes(len));
+                let run = room.and_then(|room| whole(&file, size, room));
+                let kept = pieces(&Medium { bytes: bytes.clone(), bad: vec![] }, size);
+                let zeros = kept.iter().any(|kept| matches!(kept, Kept::Zeros(_)));
+                let fits = size == bytes.len() as u64 && bytes.len() <= READ && !zeros;
+                assert_eq!(run.is_some(), fits, "{size}");
+                if let Some(run) = run {
+                    let cut = chunks(run, &cutter).map(|chunk| Kept::Data(chunk.to_vec()));
+                    assert!(cut.collect::<Vec<_>>() == kept, "{size}");
+                }
             }
         }
     }

@@ -27,6 +27,7 @@ mod feed;
 #[cfg(test)]
 mod fixtures;
 mod input;
+mod lot;
 mod previous;
 mod report;
 mod scout;

@@ -12,18 +12,19 @@ use bailee_store::direct::Room;
 use crossbeam_channel::{Receiver, Sender};
 
 use super::feed::{HashJob, Job, Small, Tally, has_moved};
+use super::lot;
 use super::stage::{Laps, Meter, Stage};
 use super::upload::{PART, Upload, Uploads};
 use super::{Done, Event, Stop};
 use crate::chunker::MAX;
 use crate::error::VaultError;
-use crate::flat::Flat;
+use crate::flat::{Flat, digests};
 use crate::index::{PackHash, PackRow, Table};
 use crate::key::random;
 use crate::manifest::Extent;
 use crate::pack::{ChunkId, PACK_TARGET, Pack, PackBuilder, Packer};
 use crate::seal::{Kind, Place};
-use crate::split::{Piece, split_file};
+use crate::split::{Piece, chunks, split};
 use crate::unit::Unit;
 
 /// Room beyond a part for the chunk that crosses its end, and for most directories.
@@ -177,7 +178,8 @@ pub(super) struct Worker<'a> {
     storer: Storer<'a>,
     uploads: Uploads<'a>,
     events: &'a Sender<Event>,
-    room: Room,
+    /// What a lot is read into, and a file that is not read with others.
+    rooms: (Room, Room),
 }
 
 impl<'a> Worker<'a> {
@@ -188,7 +190,7 @@ impl<'a> Worker<'a> {
     ) -> Result<Self, Stop> {
         let storer = Storer::new(session, Kind::DataPack)?;
         let uploads = Uploads::new(session, uploaders);
-        Ok(Self { storer, uploads, events, room: Room::default() })
+        Ok(Self { storer, uploads, events, rooms: Default::default() })
     }
 
     pub(super) fn run(mut self, jobs: &Receiver<Job>) -> Result<(), Stop> {
@@ -196,9 +198,8 @@ impl<'a> Worker<'a> {
             match job {
                 Job::Whole(files) => {
                     self.storer.laps.weigh(if turn % SAMPLE == 0 { SAMPLE as u64 } else { 0 });
-                    let done: Result<Vec<Done>, Stop> =
-                        files.iter().map(|small| self.whole(small)).collect();
-                    self.events.send(Event::Whole(done?))?;
+                    let done = self.lot(&files)?;
+                    self.events.send(Event::Whole(done))?;
                 }
                 Job::Chunk { index, piece, data } => {
                     self.storer.laps.weigh(1);
@@ -227,10 +228,43 @@ impl<'a> Worker<'a> {
         Ok(id)
     }
 
-    fn whole(&mut self, Small { index, file, stat }: &Small) -> Result<Done, Stop> {
+    /// Small files, read together: their digests go side by side.
+    fn lot(&mut self, files: &[Small]) -> Result<Vec<Done>, Stop> {
+        let mut room = std::mem::take(&mut self.rooms.0);
+        self.storer.laps.begin();
+        let runs = lot::read(files, &mut room);
+        self.storer.laps.end(Stage::ReadCut);
+        let mut digests = digests(&runs.iter().flatten().copied().collect::<Vec<_>>()).into_iter();
+        self.storer.laps.end(Stage::Sha256);
+        let mut done = Vec::with_capacity(files.len());
+        for (small, run) in files.iter().zip(runs) {
+            done.push(match run {
+                Some(run) => self.run_of(small, run, digests.next().unwrap_or_default())?,
+                None => self.split(small)?,
+            });
+        }
+        self.rooms.0 = room;
+        Ok(done)
+    }
+
+    /// A file that was read whole.
+    fn run_of(&mut self, small: &Small, run: &[u8], sha256: [u8; 32]) -> Result<Done, Stop> {
+        let mut tally = Tally::new(&small.stat);
+        let cutter = &self.storer.session.unit.cutter;
+        for chunk in chunks(run, cutter) {
+            self.storer.laps.end(Stage::ReadCut);
+            tally.data(self.store(chunk)?, chunk.len());
+        }
+        let (mut content, extents) = tally.finish(has_moved(small.file.file(), &small.stat));
+        content.sha256 = sha256;
+        Ok((small.index, content, extents))
+    }
+
+    /// A file with holes, or a larger one, or one that changes.
+    fn split(&mut self, Small { index, file, stat }: &Small) -> Result<Done, Stop> {
         let mut hash = Flat::default();
         let mut tally = Tally::new(stat);
-        let mut room = std::mem::take(&mut self.room);
+        let mut room = std::mem::take(&mut self.rooms.1);
         let session = self.storer.session;
         self.storer.laps.begin();
         let mut sink = |piece: Piece<'_>| -> Result<(), Stop> {
@@ -253,11 +287,11 @@ impl<'a> Worker<'a> {
             Ok(())
         };
         let size = u64::try_from(stat.st_size).unwrap_or(0);
-        let read = split_file(file, size, &session.unit.cutter, &mut room, &mut sink)?;
+        let read = split(file, size, &session.unit.cutter, &mut room, &mut sink)?;
         let changed = read != size || has_moved(file.file(), stat);
         let (mut content, extents) = tally.finish(changed);
         content.sha256 = hash.finish();
-        self.room = room;
+        self.rooms.1 = room;
         Ok((*index, content, extents))
     }
 }
