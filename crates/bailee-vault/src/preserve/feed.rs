@@ -26,7 +26,7 @@ use rustix::fs::{CWD, FileType, Mode, OFlags, SeekFrom, Stat, fstat, openat, see
 
 use self::large::{Large, Line, Slicer, line};
 use super::previous::Previous;
-use super::walk::{Attributes, Found, Walk, meta, moved, open, too_hollow};
+use super::walk::{Attributes, Found, Known, Walk, meta, moved, open, too_hollow};
 use super::work::Session;
 use super::{Event, Input, Source, Stop};
 use crate::error::VaultError;
@@ -213,8 +213,11 @@ impl<'a> Feeder<'a> {
     }
 
     fn walk(&mut self, mut walk: Walk, mut line: Line) -> Result<(), Stop> {
+        let (session, previous) = (self.session, self.previous);
+        let known = |path: &[u8], stat: &Stat| previous.same(path, stat, &session.table).cloned();
+        let known: Option<&Known<'_>> = if previous.is_empty() { None } else { Some(&known) };
         let mut index = 0;
-        while let Some(found) = walk.step(&|path, stat| self.known(path, stat)) {
+        while let Some(found) = walk.step(known) {
             match found {
                 Found::Same(stored) => {
                     self.tell_found()?;

@@ -82,6 +82,11 @@ impl Previous {
         }
     }
 
+    /// Whether nothing of the source is known.
+    pub(super) fn is_empty(&self) -> bool {
+        self.files.is_empty()
+    }
+
     /// The earlier copy of a file that is still the same.
     pub(super) fn same(&self, path: &[u8], stat: &Stat, table: &Table) -> Option<&Stored> {
         let (stored, taken_at) = self.files.get(path)?;

@@ -11,7 +11,8 @@
 //! 3. They go in tree order, at most [`AHEAD`] names ahead of the walk, with at most [`MOST`] paths
 //!    in memory.
 //! 4. In a tree that is in memory they do nothing: they begin when the walk had a disk read for
-//!    it, and rest after [`QUICK`] directories in a row for which they had none read.
+//!    one directory of [`ASKED`], and rest after [`QUICK`] directories in a row for which they had
+//!    none read.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -23,7 +24,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, openat2, statat};
-use rustix::io::Errno;
+use rustix::io::{Errno, fcntl_dupfd_cloexec};
 
 /// Threads that wait for the disk.
 const SCOUTS: usize = 4;
@@ -33,6 +34,9 @@ const AHEAD: u64 = 4096;
 const MOST: usize = 65_536;
 /// Directories in a row that were in memory, after which it is taken that the others are.
 const QUICK: u32 = 64;
+/// Of so many directories of the walk one is looked at whether a disk was read for it: to ask costs
+/// two calls into the system.
+const ASKED: u32 = 4;
 /// Scouts that are far enough ahead look this often whether they still are.
 const REST: Duration = Duration::from_millis(5);
 
@@ -60,6 +64,8 @@ impl Reads {
 pub(super) struct Scouts {
     root: Arc<OwnedFd>,
     reads: Option<Reads>,
+    /// Directories that the walk has listed.
+    lists: u32,
     /// Begun when they are first needed.
     field: Option<(Arc<Field>, Vec<JoinHandle<()>>)>,
 }
@@ -94,7 +100,7 @@ fn key(path: &[u8]) -> Vec<u8> {
 impl Scouts {
     /// For a walk that starts at `root`.
     pub(super) fn new(root: OwnedFd) -> Self {
-        Self { root: Arc::new(root), reads: None, field: None }
+        Self { root: Arc::new(root), reads: None, lists: 0, field: None }
     }
 
     /// The walk goes on to the next name.
@@ -105,13 +111,18 @@ impl Scouts {
     }
 
     /// The walk is going to list a directory. What it says to [`Scouts::listed`].
-    pub(super) fn lists(&mut self) -> u64 {
+    pub(super) fn lists(&mut self) -> Option<u64> {
+        self.lists = self.lists.wrapping_add(1);
+        (self.lists % ASKED == 1).then(|| self.bytes())
+    }
+
+    fn bytes(&mut self) -> u64 {
         self.reads.get_or_insert_with(Reads::new).bytes()
     }
 
     /// The walk has listed a directory: the last of `open`, those that it is in.
-    pub(super) fn listed<'p>(&mut self, before: u64, open: impl Iterator<Item = &'p [u8]>) {
-        if self.lists() == before {
+    pub(super) fn listed<'p>(&mut self, before: Option<u64>, open: impl Iterator<Item = &'p [u8]>) {
+        if before.is_none_or(|before| self.bytes() == before) {
             return;
         }
         let root = &self.root;
@@ -233,7 +244,7 @@ fn look(root: &OwnedFd, directory: &[u8]) -> Result<(Vec<Vec<u8>>, usize), Errno
         opened => opened,
     }?;
     let (mut below, mut names) = (Vec::new(), 0);
-    for item in Dir::read_from(&found)? {
+    for item in Dir::new(fcntl_dupfd_cloexec(&found, 0)?)? {
         let item = item?;
         let name = item.file_name();
         if matches!(name.to_bytes(), b"." | b"..") {
@@ -334,7 +345,7 @@ mod tests {
         let before = scouts.lists();
         scouts.listed(before, std::iter::once(&[][..]));
         assert!(scouts.field.is_none(), "nothing was read from a disk");
-        scouts.listed(before.wrapping_add(1), std::iter::once(&[][..]));
+        scouts.listed(before.map(|bytes| bytes.wrapping_add(1)), std::iter::once(&[][..]));
         let (field, threads) = scouts.field.as_ref().unwrap();
         assert_eq!(threads.len(), SCOUTS);
         let field = Arc::clone(field);

@@ -44,7 +44,7 @@ pub fn send(
             sender.file(name, meta, file, (&stat, size))?;
         }
         Origin::Tree(mut walk) => {
-            while let Some(found) = walk.step(&|_, _| None) {
+            while let Some(found) = walk.step(None) {
                 match found {
                     Found::Entry(entry) => sender.entry(&entry)?,
                     Found::File { path, meta, file, stat } => {

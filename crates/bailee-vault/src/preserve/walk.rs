@@ -3,7 +3,8 @@
 //! Invariants
 //! 1. No path is resolved twice: each name is opened relative to its directory's descriptor with
 //!    `O_NOFOLLOW`, so nobody can swap a link in and make the vault read another file.
-//! 2. Only regular files and directories are opened; a fifo or device never is.
+//! 2. Only what its inode or its directory says is a regular file or a directory is opened, and
+//!    nothing is read that is neither then; a fifo or device is never opened.
 //! 3. A name that cannot be examined becomes an `Unreadable` entry.
 //! 4. A file with more holes than anybody can hash is named, and holds up nothing behind it.
 //! 5. Access times are left alone where the system allows it (`O_NOATIME`).
@@ -22,7 +23,7 @@ use rustix::fs::{
     AtFlags, Dir, FileType, Mode, OFlags, Stat, fgetxattr, flistxattr, fstat, lgetxattr,
     llistxattr, major, minor, openat, readlinkat, statat,
 };
-use rustix::io::Errno;
+use rustix::io::{Errno, fcntl_dupfd_cloexec};
 
 use super::scout::Scouts;
 use crate::manifest::{DeviceKind, Entry, Meta, Node, Stored};
@@ -54,8 +55,11 @@ struct Level {
     fd: OwnedFd,
     path: Vec<u8>,
     /// Remaining names, last first.
-    names: Vec<CString>,
+    names: Vec<Name>,
 }
+
+/// A name in a directory, and what the directory says it is.
+type Name = (CString, FileType);
 
 pub(super) struct Walk {
     levels: Vec<Level>,
@@ -79,34 +83,33 @@ impl Walk {
     fn examine(
         &mut self,
         path: &[u8],
-        name: &CString,
-        known: &Known<'_>,
+        (name, listed): &Name,
+        known: Option<&Known<'_>>,
     ) -> rustix::io::Result<Found> {
+        // If it is none any more, its inode says what it is, or why not.
+        if known.is_none()
+            && *listed == FileType::RegularFile
+            && let Ok(Some(found)) = self.file(path, name)
+        {
+            return Ok(found);
+        }
         let Some(level) = self.levels.last() else { return Err(Errno::NOENT) };
         let stat = statat(&level.fd, name, AtFlags::SYMLINK_NOFOLLOW)?;
         let kind = FileType::from_raw_mode(stat.st_mode);
         let entry = |node| Ok(Found::Entry(Entry { path: path.to_vec(), node }));
-        let first = self.links.get(&(stat.st_dev, stat.st_ino));
-        if let Some(first) = first.filter(|_| kind == FileType::RegularFile) {
-            return entry(Node::HardLink { target: first.clone() });
-        }
         match kind {
             FileType::RegularFile => {
-                if let Some(stored) = known(path, &stat) {
+                if let Some(found) = self.link(path, &stat) {
+                    return Ok(found);
+                }
+                if let Some(stored) = known.and_then(|known| known(path, &stat)) {
                     self.remember(path, &stat);
                     return Ok(Found::Same(stored));
                 }
-                let fd = open(level.fd.as_fd(), name, OFlags::NONBLOCK)?;
-                let now = fstat(&fd)?;
-                if FileType::from_raw_mode(now.st_mode) != FileType::RegularFile {
-                    return entry(Node::Unreadable { reason: "it was replaced meanwhile".into() });
+                match self.file(path, name)? {
+                    Some(found) => Ok(found),
+                    None => entry(Node::Unreadable { reason: "it was replaced meanwhile".into() }),
                 }
-                if let Some(reason) = too_hollow(&now) {
-                    return entry(Node::Unreadable { reason });
-                }
-                let meta = meta(&now, &Attributes::Open(fd.as_fd()))?;
-                self.remember(path, &now);
-                Ok(Found::File { path: path.to_vec(), meta, file: File::from(fd), stat: now })
             }
             FileType::Directory => {
                 let before = self.scouts.lists();
@@ -128,6 +131,32 @@ impl Walk {
 }
 
 impl Walk {
+    /// A regular file, opened; `None` if it is none any more.
+    fn file(&mut self, path: &[u8], name: &CString) -> rustix::io::Result<Option<Found>> {
+        let Some(level) = self.levels.last() else { return Err(Errno::NOENT) };
+        let fd = open(level.fd.as_fd(), name, OFlags::NONBLOCK)?;
+        let stat = fstat(&fd)?;
+        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+            return Ok(None);
+        }
+        if let Some(found) = self.link(path, &stat) {
+            return Ok(Some(found));
+        }
+        let path = path.to_vec();
+        if let Some(reason) = too_hollow(&stat) {
+            return Ok(Some(Found::Entry(Entry { path, node: Node::Unreadable { reason } })));
+        }
+        let meta = meta(&stat, &Attributes::Open(fd.as_fd()))?;
+        self.remember(&path, &stat);
+        Ok(Some(Found::File { path, meta, file: File::from(fd), stat }))
+    }
+
+    /// A file that has come under another name.
+    fn link(&self, path: &[u8], stat: &Stat) -> Option<Found> {
+        let target = self.links.get(&(stat.st_dev, stat.st_ino))?.clone();
+        Some(Found::Entry(Entry { path: path.to_vec(), node: Node::HardLink { target } }))
+    }
+
     /// Notes the first path of an inode with several.
     fn remember(&mut self, path: &[u8], stat: &Stat) {
         if stat.st_nlink > 1 {
@@ -135,8 +164,9 @@ impl Walk {
         }
     }
 
-    /// The next thing found, in tree order.
-    pub(super) fn step(&mut self, known: &Known<'_>) -> Option<Found> {
+    /// The next thing found, in tree order. Without an earlier copy, what a directory says is a
+    /// regular file is opened without another question.
+    pub(super) fn step(&mut self, known: Option<&Known<'_>>) -> Option<Found> {
         if let Some(entry) = self.pending.take() {
             return Some(Found::Entry(entry));
         }
@@ -150,7 +180,7 @@ impl Walk {
             if !path.is_empty() {
                 path.push(b'/');
             }
-            path.extend_from_slice(name.as_bytes());
+            path.extend_from_slice(name.0.as_bytes());
             self.scouts.step();
             return Some(self.examine(&path, &name, known).unwrap_or_else(|e| {
                 let reason = std::io::Error::from(e).to_string();
@@ -206,16 +236,18 @@ pub(super) fn open(
     }
 }
 
-/// Names in a directory, in reverse tree order. Siblings have no `/`, so byte order is tree order.
-fn names(directory: &OwnedFd) -> rustix::io::Result<Vec<CString>> {
+/// Names in a directory that was not read before, in reverse tree order. Siblings have no `/`, so
+/// byte order is tree order.
+fn names(directory: &OwnedFd) -> rustix::io::Result<Vec<Name>> {
     let mut names = Vec::new();
-    for item in Dir::read_from(directory)? {
-        let name = item?.file_name().to_owned();
+    for item in Dir::new(fcntl_dupfd_cloexec(directory, 0)?)? {
+        let item = item?;
+        let name = item.file_name().to_owned();
         if name.as_bytes() != b"." && name.as_bytes() != b".." {
-            names.push(name);
+            names.push((name, item.file_type()));
         }
     }
-    names.sort_unstable_by(|a, b| b.cmp(a));
+    names.sort_unstable_by(|(a, _), (b, _)| b.cmp(a));
     Ok(names)
 }
 
@@ -303,4 +335,55 @@ pub(super) fn moved(before: &Stat, after: &Stat) -> bool {
 /// A manifest path as a path.
 pub(crate) fn path_of(bytes: &[u8]) -> PathBuf {
     PathBuf::from(OsString::from_vec(bytes.to_vec()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    /// What a walk finds below `dir`, with an earlier copy that knows nothing or without one, if
+    /// `meanwhile` happens between its listing and its looking.
+    fn found(dir: &std::path::Path, copied: bool, meanwhile: impl FnOnce()) -> Vec<Node> {
+        let known = |_: &[u8], _: &Stat| None;
+        let known: Option<&Known<'_>> = if copied { Some(&known) } else { None };
+        let mut walk = Walk::new(File::open(dir).unwrap().into()).unwrap();
+        drop(walk.step(known));
+        meanwhile();
+        std::iter::from_fn(|| walk.step(known))
+            .map(|found| match found {
+                Found::Entry(entry) => entry.node,
+                Found::File { meta, .. } => Node::File { meta, content: Default::default() },
+                Found::Same(stored) => stored.entry.node,
+            })
+            .collect()
+    }
+
+    #[test]
+    fn what_was_listed_as_a_file_is_what_it_is_when_it_is_looked_at() {
+        for copied in [false, true] {
+            let dir = tempfile::tempdir().unwrap();
+            let path = |name: &str| dir.path().join(name);
+            for name in ["a", "b", "c", "d", "f"] {
+                std::fs::write(path(name), "x").unwrap();
+            }
+            std::fs::hard_link(path("a"), path("e")).unwrap();
+            let nodes = found(dir.path(), copied, || {
+                for name in ["b", "c", "d"] {
+                    std::fs::remove_file(path(name)).unwrap();
+                }
+                symlink("a", path("b")).unwrap();
+                let mode = Mode::RUSR | Mode::WUSR;
+                rustix::fs::mknodat(rustix::fs::CWD, path("c"), FileType::Fifo, mode, 0).unwrap();
+            });
+            let [a, b, c, d, e, f] = nodes.as_slice() else { panic!("{nodes:?}") };
+            assert!(matches!(a, Node::File { .. }), "{a:?}");
+            assert!(matches!(b, Node::Symlink { target, .. } if target == b"a"), "{b:?}");
+            assert!(matches!(c, Node::Fifo { .. }), "{c:?}");
+            assert!(matches!(d, Node::Unreadable { .. }), "it is gone: {d:?}");
+            assert!(matches!(e, Node::HardLink { target } if target == b"a"), "{e:?}");
+            assert!(matches!(f, Node::File { .. }), "{f:?}");
+        }
+    }
 }
