@@ -30,6 +30,7 @@ mod manifest;
 mod names;
 mod open;
 mod pack;
+mod packer;
 mod pattern;
 #[doc(hidden)]
 pub mod planted;

@@ -16,6 +16,7 @@ use std::cell::RefCell;
 use crate::chunker::MAX as MAX_PLAIN;
 use crate::error::VaultError;
 use crate::key::Secret;
+use crate::packer::Packer;
 use crate::seal::{HEADER, Place, RecordInfo, Seal, TAG};
 use crate::wire::{Malformed, Reader, Writer};
 
@@ -136,58 +137,6 @@ impl PackBuilder {
         self.bytes.extend_from_slice(&tag);
         self.bytes.extend_from_slice(&trailer);
         Ok(Pack { place: self.place, bytes: self.bytes, slots: self.slots })
-    }
-}
-
-/// The reusable compressor of one thread.
-pub(crate) struct Packer {
-    zstd: zstd::bulk::Compressor<'static>,
-    level: i32,
-    buffer: Vec<u8>,
-    /// The last chunk did not shrink: what follows a film is mostly more of the film.
-    in_vain: bool,
-}
-
-/// Bytes from the middle of a chunk that are tried before all of it, once a chunk did not shrink.
-const SAMPLE: usize = 16 * 1024;
-
-impl Packer {
-    pub(crate) fn new() -> Result<Self, VaultError> {
-        let zstd = zstd::bulk::Compressor::new(1)
-            .map_err(|_| VaultError::Crypto { doing: "set up the compressor" })?;
-        Ok(Self {
-            zstd,
-            level: 1,
-            buffer: vec![0; zstd::zstd_safe::compress_bound(MAX_PLAIN)],
-            in_vain: false,
-        })
-    }
-
-    fn shrink<'a>(&'a mut self, plain: &'a [u8], level: i32) -> Result<(u8, &'a [u8]), VaultError> {
-        if level != self.level {
-            self.zstd
-                .set_compression_level(level)
-                .map_err(|_| VaultError::Crypto { doing: "set up the compressor" })?;
-            self.level = level;
-        }
-        if self.in_vain && plain.len() > 4 * SAMPLE {
-            let sample = &plain[plain.len() / 2..][..SAMPLE];
-            if self.try_on(sample)?.is_none() {
-                return Ok((RAW, plain));
-            }
-        }
-        let shrunk = self.try_on(plain)?;
-        self.in_vain = shrunk.is_none();
-        Ok(shrunk.map_or((RAW, plain), |n| (ZSTD, &self.buffer[..n])))
-    }
-
-    /// The length it shrinks to, in the buffer; none if that is not worth a decompression.
-    fn try_on(&mut self, plain: &[u8]) -> Result<Option<usize>, VaultError> {
-        let n = self
-            .zstd
-            .compress_to_buffer(plain, &mut self.buffer)
-            .map_err(|_| VaultError::Crypto { doing: "compress a chunk" })?;
-        Ok((n.saturating_mul(100) < plain.len().saturating_mul(97)).then_some(n))
     }
 }
 

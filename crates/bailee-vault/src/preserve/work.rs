@@ -22,7 +22,8 @@ use crate::flat::{Flat, digests};
 use crate::index::{PackHash, PackRow, Table};
 use crate::key::random;
 use crate::manifest::Extent;
-use crate::pack::{ChunkId, PACK_TARGET, Pack, PackBuilder, Packer};
+use crate::pack::{ChunkId, PACK_TARGET, Pack, PackBuilder};
+use crate::packer::{Origin, Packer};
 use crate::seal::{Kind, Place};
 use crate::split::{Piece, chunks, split};
 use crate::unit::Unit;
@@ -198,11 +199,13 @@ impl<'a> Worker<'a> {
             match job {
                 Job::Whole(files) => {
                     self.storer.laps.weigh(if turn % SAMPLE == 0 { SAMPLE as u64 } else { 0 });
+                    self.storer.packer.turn_to(Origin::Small);
                     let done = self.lot(&files)?;
                     self.events.send(Event::Whole(done))?;
                 }
                 Job::Chunk { index, piece, data } => {
                     self.storer.laps.weigh(1);
+                    self.storer.packer.turn_to(Origin::Large);
                     self.storer.laps.begin();
                     let id = self.store(&data)?;
                     let len = u32::try_from(data.len()).expect("chunks have at most 1 MiB");
