@@ -17,7 +17,7 @@ mod abreast;
 use sha2::block_api::compress256;
 
 /// Bytes that SHA-256 takes at a time.
-const BLOCK: usize = 64;
+pub(crate) const BLOCK: usize = 64;
 /// Where every chain begins: FIPS 180-4, 5.3.3.
 const BEGIN: [u32; 8] = [
     0x6a09_e667,

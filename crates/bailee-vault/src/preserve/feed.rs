@@ -18,13 +18,14 @@ use std::os::unix::ffi::OsStrExt;
 use std::panic::resume_unwind;
 use std::path::Path;
 use std::sync::Arc;
-use std::thread;
+use std::thread::{self, ScopedJoinHandle};
 
 use bailee_store::direct::Reader;
 use crossbeam_channel::Sender;
 use rustix::fs::{CWD, FileType, Mode, OFlags, SeekFrom, Stat, fstat, openat, seek};
 
 use self::large::{Large, Line, Slicer, line};
+use super::hasher::LINES;
 use super::previous::Previous;
 use super::walk::{Attributes, Found, Known, Walk, meta, moved, open, too_hollow};
 use super::work::Session;
@@ -138,8 +139,8 @@ pub(super) struct Feeder<'a> {
     previous: &'a Previous,
     jobs: Sender<Job>,
     events: Sender<Event>,
-    /// Cuts what is large and comes alone.
-    slicer: Slicer<'a>,
+    /// Cut what is large: what comes alone the first, what is in a tree all of them.
+    slicers: [Slicer<'a>; LINES],
     /// What waits to be handed out, oldest first.
     ahead: VecDeque<Small>,
     /// What the collector has to hear of before, and the index of the first.
@@ -150,13 +151,13 @@ impl<'a> Feeder<'a> {
     pub(super) fn new(
         (session, previous): (&'a Session<'a>, &'a Previous),
         jobs: Sender<Job>,
-        hashes: Sender<HashJob>,
+        hashes: [Sender<HashJob>; LINES],
         events: Sender<Event>,
     ) -> Self {
-        let slicer = Slicer::new(session, jobs.clone(), hashes, events.clone());
+        let slicers = hashes.map(|line| Slicer::new(session, jobs.clone(), line, events.clone()));
         let ahead = VecDeque::with_capacity(AHEAD + TOGETHER);
         let found = (0, Vec::new());
-        Self { session, previous, jobs, events, slicer, ahead, found }
+        Self { session, previous, jobs, events, slicers, ahead, found }
     }
 
     /// Reads the whole source.
@@ -197,18 +198,23 @@ impl<'a> Feeder<'a> {
             return self.small(Small { index: 0, file, stat });
         }
         self.tell_found()?;
-        self.slicer.file(&Large { index: 0, file, stat, size, live })
+        self.slicers[0].file(&Large { index: 0, file, stat, size, live })
     }
 
     /// A tree: large files are cut beside its walk.
     fn tree(&mut self, walk: Walk) -> Result<(), Stop> {
-        let slicer = self.slicer.another();
         thread::scope(|scope| {
             let (line, queue) = line();
-            let slicing = scope.spawn(move || slicer.run(&queue));
+            let slicing = self.slicers.each_ref().map(|slicer| {
+                let (slicer, queue) = (slicer.another(), queue.clone());
+                scope.spawn(move || slicer.run(&queue))
+            });
+            drop(queue);
             let walked = self.walk(walk, line);
-            let sliced = slicing.join().unwrap_or_else(|panic| resume_unwind(panic));
-            walked.and(sliced)
+            let join = |thread: ScopedJoinHandle<'_, _>| {
+                thread.join().unwrap_or_else(|panic| resume_unwind(panic))
+            };
+            slicing.map(join).into_iter().fold(walked, Result::and)
         })
     }
 

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! feeder ── whole small files ──> workers (read, hash, cut, id, compress, seal) ──> uploaders
-//!    └── large ones ──> slicer ── their chunks ──^                                   │
-//!                         └── hasher (flat SHA-256, in order)                        │
+//!    └── large ones ──> slicers ── their chunks ──^                                  │
+//!                          └── hasher (flat SHA-256, each file in order)             │
 //! collector <────────────────────────── events ──────────────────────────────────────┘
 //! ```
 //!
@@ -26,6 +26,7 @@ mod event;
 mod feed;
 #[cfg(test)]
 mod fixtures;
+mod hasher;
 mod input;
 mod lot;
 mod previous;
@@ -157,7 +158,9 @@ fn run(
 ) -> Result<(), VaultError> {
     let cores = thread::available_parallelism().map_or(2, usize::from);
     let (jobs_in, jobs) = bounded(4 * cores);
-    let (hashes_in, hashes) = bounded(16);
+    let (first_in, first) = bounded(2);
+    let (second_in, second) = bounded(2);
+    let (hashes_in, hashes) = ([first_in, second_in], [first, second]);
     let (packs_in, packs) = bounded(cores);
     let (events_in, events) = bounded(1024);
     thread::scope(|scope| {
@@ -172,7 +175,7 @@ fn run(
             scope.spawn(move || report(&events, upload::upload(session, &packs, &events)));
         }
         let hash_events = events_in.clone();
-        scope.spawn(move || report(&hash_events, work::hash(session, &hashes, &hash_events)));
+        scope.spawn(move || report(&hash_events, hasher::hash(session, &hashes, &hash_events)));
         scope.spawn(move || {
             let with = (session, previous);
             let feeder = feed::Feeder::new(with, jobs_in, hashes_in, events_in.clone());

@@ -1,8 +1,8 @@
-//! Workers and the hasher: where the processor time goes.
+//! Workers: where the processor time goes.
 //!
 //! Invariants: each worker builds its own pack, so nonces need no agreement; a chunk is stored by
 //! whoever marks its id first, and all packs are durable before the snapshot is put.
-//! Out of scope: how packs reach the store (`upload.rs`).
+//! Out of scope: how packs reach the store (`upload.rs`); hashes of large files (`hasher.rs`).
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bailee_store::direct::Room;
 use crossbeam_channel::{Receiver, Sender};
 
-use super::feed::{HashJob, Job, Small, Tally, has_moved};
+use super::feed::{Job, Small, Tally, has_moved};
 use super::lot;
 use super::stage::{Laps, Meter, Stage};
 use super::upload::{PART, Upload, Uploads};
@@ -35,8 +35,6 @@ const PART_ROOM: usize = PART + MAX + 64 * 1024;
 const LEVELS: [i32; 2] = [1, 7];
 /// Of so many lots of small files one is timed.
 const SAMPLE: usize = 8;
-/// Zeros that are hashed before it is asked whether anybody still waits for them.
-const HOLE_STEP: u64 = 256 << 20;
 
 /// What all threads of one preservation share.
 pub(super) struct Session<'a> {
@@ -90,7 +88,7 @@ impl<'a> Session<'a> {
     }
 
     /// Takes the buffer back from whoever is the last to need it.
-    fn done_with(&self, data: Arc<Vec<u8>>) {
+    pub(super) fn done_with(&self, data: Arc<Vec<u8>>) {
         if let Ok(mut buffer) = Arc::try_unwrap(data) {
             buffer.clear();
             self.chunks.lock().unwrap_or_else(PoisonError::into_inner).push(buffer);
@@ -297,47 +295,6 @@ impl<'a> Worker<'a> {
         self.rooms.1 = room;
         Ok((*index, content, extents))
     }
-}
-
-/// The hasher thread: flat SHA-256 of large files, one after the other.
-pub(super) fn hash(
-    session: &Session<'_>,
-    jobs: &Receiver<HashJob>,
-    events: &Sender<Event>,
-) -> Result<(), Stop> {
-    let mut flat = Flat::default();
-    let mut laps = Laps::new(&session.meter);
-    for job in jobs {
-        laps.begin();
-        match job {
-            HashJob::Data(data) => {
-                flat.update(&data);
-                laps.end(Stage::Sha256);
-                session.done_with(data);
-            }
-            HashJob::Zeros(mut n) => {
-                // A hole of exabytes takes a century: if the others have stopped, nobody waits.
-                while n > 0 {
-                    if session.stopped.load(Ordering::Relaxed) {
-                        return Err(Stop::Gone);
-                    }
-                    let step = n.min(HOLE_STEP);
-                    flat.zeros(step);
-                    n -= step;
-                }
-                laps.end(Stage::Sha256);
-            }
-            HashJob::Waypoint { index, piece } => {
-                let extent = Extent::Waypoint(flat.waypoint().into());
-                events.send(Event::Piece { index, piece, extent })?;
-            }
-            HashJob::End { index } => {
-                let sha256 = std::mem::take(&mut flat).finish();
-                events.send(Event::Hashed { index, sha256 })?;
-            }
-        }
-    }
-    Ok(())
 }
 
 /// Puts a pack of a session; durable on return.

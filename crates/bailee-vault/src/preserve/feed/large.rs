@@ -4,8 +4,9 @@
 //! are waited for. One after the other, each waits in turn.
 //!
 //! Invariants
-//! 1. One thread cuts, one file after the other: the hasher gets a file's pieces in order.
-//! 2. Beside the walk at most [`WAITING`] bytes wait, the file that is being cut among them, or
+//! 1. A slicer cuts one file after the other, with a line to the hasher of its own: that gets a
+//!    file's pieces in order.
+//! 2. Beside the walk at most [`WAITING`] bytes wait, the files that are being cut among them, or
 //!    one file that has more; so a file is cut soon after it was looked at, or looked at anew.
 
 use std::sync::Arc;
@@ -59,7 +60,7 @@ impl<'a> Slicer<'a> {
         Self { session, jobs, hashes, events, room: Room::default(), rooms: Vec::new() }
     }
 
-    /// One more, for another thread.
+    /// The same line to the hasher, for another thread.
     pub(super) fn another(&self) -> Self {
         Self::new(self.session, self.jobs.clone(), self.hashes.clone(), self.events.clone())
     }
@@ -146,20 +147,21 @@ impl<'a> Slicer<'a> {
     }
 }
 
-/// The walk's end of the line to a slicer beside it.
+/// The walk's end of the line to the slicers beside it.
 pub(super) struct Line {
     due: Sender<Large>,
     done: Receiver<u64>,
     waiting: u64,
 }
 
-/// The slicer's end.
+/// The slicers' end.
+#[derive(Clone)]
 pub(super) struct Work {
     due: Receiver<Large>,
     done: Sender<u64>,
 }
 
-/// A line between a walk and a slicer.
+/// A line between a walk and its slicers.
 pub(super) fn line() -> (Line, Work) {
     let (due_in, due) = bounded(FILES);
     let (done_in, done) = unbounded();
@@ -190,9 +192,10 @@ impl Slicer<'_> {
     /// Cuts what comes, until the walk is over.
     pub(super) fn run(mut self, work: &Work) -> Result<(), Stop> {
         for large in &work.due {
-            self.file(&large)?;
-            // A walk that is over does not count any more.
+            let sliced = self.file(&large);
+            // A walk that is over does not count any more; one that waits must not wait for ever.
             work.done.send(large.size).unwrap_or(());
+            sliced?;
         }
         Ok(())
     }
@@ -265,8 +268,10 @@ mod tests {
         let origin = Origin::open(&Source::Tree(dir.path().into())).unwrap();
         let (jobs_in, _jobs) = unbounded();
         let (hashes_in, hashes) = bounded(0);
+        let (second_in, second) = bounded(0);
         let (events_in, events) = unbounded();
-        let feeder = Feeder::new((&session, &previous), jobs_in, hashes_in, events_in);
+        let lines = [hashes_in, second_in];
+        let feeder = Feeder::new((&session, &previous), jobs_in, lines, events_in);
         thread::scope(|scope| {
             scope.spawn(move || assert!(feeder.run(origin).is_ok()));
             let found = || match events.recv() {
@@ -277,7 +282,9 @@ mod tests {
             // The walk is at `b`, and waits.
             assert_eq!(found().last().unwrap().path, b"aa");
             holes("b", 10 << 20);
-            scope.spawn(move || hashes.into_iter().for_each(drop));
+            for line in [hashes, second] {
+                scope.spawn(move || line.into_iter().for_each(drop));
+            }
             let sizes = events.iter().filter_map(|event| match event {
                 Event::Streamed { content, .. } => Some((content.size, content.changed)),
                 _ => None,

@@ -37,10 +37,11 @@ impl Feeder<'_> {
     }
 
     fn content<R: Read>(&mut self, index: usize, frames: &mut Frames<R>) -> Result<(), Stop> {
-        let (changed, tally) = self.slicer.cut(index, Tally::nameless(), |cutter, _, sink| {
-            split_runs(cutter, sink, |to| runs_of(frames, to))
-        })?;
-        self.slicer.streamed(index, tally, changed)
+        let (changed, tally) =
+            self.slicers[0].cut(index, Tally::nameless(), |cutter, _, sink| {
+                split_runs(cutter, sink, |to| runs_of(frames, to))
+            })?;
+        self.slicers[0].streamed(index, tally, changed)
     }
 }
 

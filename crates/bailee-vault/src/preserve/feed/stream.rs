@@ -48,11 +48,11 @@ impl Feeder<'_> {
         let entry = Entry { path: input.name().as_bytes().to_vec(), node };
         self.events.send(Event::Found { index: 0, entries: vec![entry] })?;
         let once = Once::new(input.read());
-        let (_, tally) = self.slicer.pieces(0, &once, u64::MAX, Tally::nameless())?;
+        let (_, tally) = self.slicers[0].pieces(0, &once, u64::MAX, Tally::nameless())?;
         if let Some(e) = once.failure() {
             return Err(unread(input.name(), &e).into());
         }
-        self.slicer.streamed(0, tally, false)
+        self.slicers[0].streamed(0, tally, false)
     }
 
     /// Keeps what an archive contains.
@@ -103,13 +103,13 @@ impl Feeder<'_> {
                 self.events.send(Event::Found { index, entries })?;
                 let bytes = MemberBytes::new(archive, body);
                 let ((), tally) =
-                    self.slicer.cut(index, Tally::nameless(), |cutter, room, sink| {
+                    self.slicers[0].cut(index, Tally::nameless(), |cutter, room, sink| {
                         split_runs(cutter, sink, |to| bytes.runs(&said, room, to))
                     })?;
                 if let Some(flaw) = bytes.flaw() {
                     return Err(flaw.into());
                 }
-                self.slicer.streamed(index, tally, said.changed)?;
+                self.slicers[0].streamed(index, tally, said.changed)?;
             }
             node => {
                 let directory = matches!(node, Node::Directory { .. });
