@@ -56,6 +56,12 @@ pub(crate) fn preserve(args: &PreserveArgs, reach: &Reach, style: Style) -> Resu
         }
     };
     print::thing(&value, style)?;
+    if let Some(files) = value["read_again_files"].as_u64().filter(|files| *files > 0) {
+        print::remark(&format!(
+            "{files} files look unchanged and were read all the same: their file system does not \
+             keep the time of the last change as the vault needs it"
+        ));
+    }
     if value["verified"] == json!(false) {
         print::remark(
             "it does not come back whole: give the same command again, and what lies in a damaged \

@@ -40,6 +40,8 @@ pub fn kept(kept: &Kept) -> Value {
         "replaced": report.replaced.len(),
         "unchanged_files": report.unchanged.0,
         "unchanged_bytes": report.unchanged.1,
+        "read_again_files": report.unkept.0,
+        "read_again_bytes": report.unkept.1,
         "seconds": report.seconds,
         "verified": kept.verified.is_intact(),
         "verify_seconds": kept.verified.seconds,

@@ -198,7 +198,8 @@ pub(crate) enum Extent {
     Zeros(u64),
     /// Never read; restored as a hole and named.
     Unreadable(u64),
-    /// Device and inode of the file, first if there: how the next copy knows the file again.
+    /// File system and inode of a file that was at rest, first if there: how the next copy knows it
+    /// again.
     Identity(u64, u64),
     /// Where the SHA-256 of the file is at this place.
     Waypoint(Box<Waypoint>),

@@ -26,12 +26,13 @@ use rustix::fs::{CWD, FileType, Mode, OFlags, SeekFrom, Stat, fstat, openat, see
 
 use self::large::{Large, Line, Slicer, line};
 use super::hasher::LINES;
-use super::previous::Previous;
+use super::previous::{Earlier, Previous};
+use super::rest::Rest;
 use super::walk::{Attributes, Found, Known, Walk, meta, moved, open, too_hollow};
 use super::work::Session;
 use super::{Event, Input, Source, Stop};
 use crate::error::VaultError;
-use crate::manifest::{Content, Entry, Extent, Meta, Node, Stored};
+use crate::manifest::{Content, Entry, Extent, Meta, Node};
 
 /// Files up to this size are read by one worker; larger ones are spread over all of them.
 const WHOLE: u64 = 8 * 1024 * 1024;
@@ -82,7 +83,7 @@ pub(super) enum Origin {
 
 impl Origin {
     /// Opens the source. Here, and only here, links in the caller's own path are followed.
-    pub(super) fn open(source: &Source) -> Result<Self, VaultError> {
+    pub(super) fn open(source: &Source, rest: &Rest) -> Result<Self, VaultError> {
         let path = match source {
             Source::Tree(path) | Source::File(path) => path,
             Source::Device(path) | Source::LiveDevice(path) => path,
@@ -108,6 +109,7 @@ impl Origin {
         let name = CString::new(real.as_os_str().as_bytes())
             .map_err(|_| fail("open it")(rustix::io::Errno::INVAL))?;
         let fd = open(CWD, &name, OFlags::NONBLOCK).map_err(fail("open it"))?;
+        rest.enter(fd.as_fd(), fstat(&fd).map_err(fail("examine it"))?.st_dev);
         let stat = fstat(&fd).map_err(fail("examine it"))?;
         let kind = FileType::from_raw_mode(stat.st_mode);
         let live = matches!(source, Source::LiveDevice(_));
@@ -189,7 +191,7 @@ impl<'a> Feeder<'a> {
         stat: Stat,
         (size, live): (u64, bool),
     ) -> Result<(), Stop> {
-        if let Some(stored) = self.known(&name, &stat) {
+        if let Some(stored) = self.earlier().same(&name, &stat) {
             return Ok(self.events.send(Event::Same { index: 0, stored })?);
         }
         let file = self.file(0, name, meta, file, &stat, size)?;
@@ -219,11 +221,9 @@ impl<'a> Feeder<'a> {
     }
 
     fn walk(&mut self, mut walk: Walk, mut line: Line) -> Result<(), Stop> {
-        let (session, previous) = (self.session, self.previous);
-        let known = |path: &[u8], stat: &Stat| previous.same(path, stat, &session.table).cloned();
-        let known: Option<&Known<'_>> = if previous.is_empty() { None } else { Some(&known) };
         let mut index = 0;
-        while let Some(found) = walk.step(known) {
+        let earlier = self.earlier();
+        while let Some(found) = walk.step(&earlier) {
             match found {
                 Found::Same(stored) => {
                     self.tell_found()?;
@@ -293,8 +293,8 @@ impl<'a> Feeder<'a> {
         Ok(self.events.send(Event::Found { index, entries })?)
     }
 
-    fn known(&self, path: &[u8], stat: &Stat) -> Option<Stored> {
-        self.previous.same(path, stat, &self.session.table).cloned()
+    fn earlier(&self) -> Earlier<'a> {
+        Earlier(self.previous, &self.session.rest, &self.session.table)
     }
 
     /// Tells of a file with content, and has the system read it soon.
@@ -353,10 +353,8 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    /// Begins with what a later copy will know the file by; devices are read anew each time.
-    pub(super) fn new(stat: &Stat) -> Self {
-        let regular = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
-        let identity = regular.then_some(Extent::Identity(stat.st_dev, stat.st_ino));
+    /// Begins with what a later copy will know the file by, if it may.
+    pub(super) fn new(identity: Option<Extent>) -> Self {
         Self { extents: identity.into_iter().collect(), ..Self::nameless() }
     }
 

@@ -31,6 +31,7 @@ mod input;
 mod lot;
 mod previous;
 mod report;
+mod rest;
 mod scout;
 mod send;
 mod source;
@@ -41,7 +42,7 @@ mod work;
 
 use std::sync::atomic::Ordering;
 use std::thread;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use crossbeam_channel::bounded;
 
@@ -61,6 +62,7 @@ pub use input::Input;
 use previous::Previous;
 use report::totals;
 pub use report::{Oddities, SnapshotReport};
+use rest::Rest;
 pub use send::send;
 pub use source::{Source, Unchanged};
 pub use stage::{Costs, Stage};
@@ -100,10 +102,9 @@ impl Vault {
         progress: &mut dyn Progress,
     ) -> Result<SnapshotReport, VaultError> {
         let began = Instant::now();
-        let taken_at = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |d| i64::try_from(d.as_secs()).unwrap_or(i64::MAX));
-        let origin = feed::Origin::open(source)?;
+        let rest = Rest::begin();
+        let taken_at = rest.taken_at;
+        let origin = feed::Origin::open(source, &rest)?;
         let tenant = self.tenant(tenant, Absent::Create)?;
         let unit = self.unit(&tenant, unit, Absent::Create)?;
         let shared = unit.enter();
@@ -111,7 +112,7 @@ impl Vault {
             // Erased while this call waited: what it wrote could never be read.
             return Err(VaultError::UnitErased { unit: unit.name.clone() });
         }
-        let session = Session::new(&unit);
+        let session = Session::new(&unit, Rest::begin());
         let previous = Previous::load(self, &tenant, &unit, source, unchanged);
         let mut collector = Collector::new(&session, (source, taken_at), progress);
         run(&session, &previous, origin, &mut collector)?;
@@ -143,6 +144,7 @@ impl Vault {
             changed,
             replaced,
             unchanged,
+            unkept: session.rest.unkept(),
             costs: session.meter.costs(),
             seconds: began.elapsed().as_secs_f64(),
         })
@@ -230,7 +232,7 @@ mod tests {
     fn commit(vault: &Vault, kind: SourceKind, entries: Vec<Stored>) -> SnapshotId {
         let tenant = vault.tenant("t", Absent::Create).unwrap();
         let unit = vault.unit(&tenant, "A-1", Absent::Create).unwrap();
-        let session = Session::new(&unit);
+        let session = Session::new(&unit, Rest::begin());
         let mut nobody = ();
         let source = Source::Tree("/x".into());
         let mut collector = Collector::new(&session, (&source, 0), &mut nobody);

@@ -1,11 +1,10 @@
 //! What earlier copies of the same source know: files that need not be read again.
 //!
 //! Invariants
-//! 1. A file is taken over only if size, modification and change time, device and inode are what
-//!    they were, nothing of it was unreadable or moving, and all of its chunks are indexed.
-//! 2. It must have been at rest for [`REST`] seconds when it was read. Two writes within one tick
-//!    of the clock leave one time; a store through a mapping leaves none until the kernel has
-//!    written the page out, which it does after 35 s. So younger files are read again.
+//! 1. A file is taken over only if size, modification and change time, file system and inode are
+//!    what they were, nothing of it was unreadable or moving, and all of its chunks are indexed.
+//! 2. It must have been at rest when it was read, see `rest.rs`: otherwise nothing was written down
+//!    by which it could be known again.
 //! 3. Whatever of an earlier copy cannot be read is as if it were not there.
 //!
 //! Earlier copies are the latest snapshot of the source, and drafts: what an interrupted
@@ -13,9 +12,12 @@
 //! its start.
 
 use std::collections::HashMap;
+use std::os::fd::BorrowedFd;
 
 use rustix::fs::Stat;
 
+use super::rest::Rest;
+use super::walk::Known;
 use super::{Source, Unchanged};
 use crate::error::VaultError;
 use crate::index::Table;
@@ -26,9 +28,6 @@ use crate::snapshot::SourceKind;
 use crate::unit::Unit;
 use crate::vault::{Tenant, Vault};
 use crate::wire::{Malformed, Reader, Writer};
-
-/// Seconds without a change before a file was read.
-const REST: i64 = 60;
 
 /// Files by path, each with the time its copy was begun.
 #[derive(Default)]
@@ -88,26 +87,59 @@ impl Previous {
     }
 
     /// The earlier copy of a file that is still the same.
-    pub(super) fn same(&self, path: &[u8], stat: &Stat, table: &Table) -> Option<&Stored> {
-        let (stored, taken_at) = self.files.get(path)?;
+    pub(super) fn same(
+        &self,
+        path: &[u8],
+        stat: &Stat,
+        identity: &Extent,
+        table: &Table,
+    ) -> Option<&Stored> {
+        let (stored, _) = self.files.get(path)?;
         let held = |e: &Extent| e.chunk().is_none_or(|(id, _)| table.trusts(&id));
-        let same = unchanged(stored, stat, *taken_at) && stored.extents.iter().all(held);
+        let known = stored.extents.first() == Some(identity);
+        let same = known && unmoved(stored, stat) && stored.extents.iter().all(held);
         same.then_some(stored)
+    }
+
+    /// Whether size and times are those of an earlier copy, whatever they are worth.
+    pub(super) fn looks_the_same(&self, path: &[u8], stat: &Stat) -> bool {
+        self.files.get(path).is_some_and(|(stored, _)| unmoved(stored, stat))
     }
 }
 
-/// Invariants 1 and 2 but for the chunks.
-fn unchanged(stored: &Stored, stat: &Stat, taken_at: i64) -> bool {
+/// What is known of a source: earlier copies, what is at rest now, and which chunks are there.
+pub(super) struct Earlier<'a>(pub(super) &'a Previous, pub(super) &'a Rest, pub(super) &'a Table);
+
+impl Known for Earlier<'_> {
+    fn enter(&self, directory: BorrowedFd<'_>, device: u64) {
+        self.1.enter(directory, device);
+    }
+
+    fn any(&self) -> bool {
+        !self.0.is_empty()
+    }
+
+    fn same(&self, path: &[u8], stat: &Stat) -> Option<Stored> {
+        let Self(previous, rest, table) = self;
+        if let Some(identity) = rest.identity(stat) {
+            return previous.same(path, stat, &identity, table).cloned();
+        }
+        if previous.looks_the_same(path, stat) {
+            rest.read_nevertheless(u64::try_from(stat.st_size).unwrap_or(0));
+        }
+        None
+    }
+}
+
+/// Whether it was read whole, and size and times are what they were.
+fn unmoved(stored: &Stored, stat: &Stat) -> bool {
     let Node::File { meta, content } = &stored.entry.node else { return false };
     let time = |seconds: i64, nanos| (seconds, u32::try_from(nanos).unwrap_or(0));
-    let identity = Extent::Identity(stat.st_dev, stat.st_ino);
     !content.changed
         && content.unreadable.is_empty()
         && i128::from(content.size) == i128::from(stat.st_size)
         && meta.mtime == time(stat.st_mtime, stat.st_mtime_nsec)
         && meta.ctime == time(stat.st_ctime, stat.st_ctime_nsec)
-        && stored.extents.first() == Some(&identity)
-        && meta.ctime.0.saturating_add(REST) < taken_at
 }
 
 /// Files that an unfinished preservation has made durable.
@@ -154,7 +186,7 @@ mod tests {
     use crate::manifest::{Content, Entry, Meta};
 
     #[test]
-    fn a_file_is_the_same_only_if_everything_is_and_it_was_at_rest() {
+    fn a_file_is_the_same_only_if_everything_is() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("f"), "content").unwrap();
         let file = std::fs::File::open(dir.path().join("f")).unwrap();
@@ -171,33 +203,37 @@ mod tests {
                 path: b"f".to_vec(),
                 node: Node::File { meta: meta.clone(), content: content.clone() },
             },
-            extents: vec![Extent::Identity(stat.st_dev, inode)],
+            extents: vec![Extent::Identity(7, inode)],
         };
-        let rested = stat.st_ctime + REST + 1;
+        let identity = Extent::Identity(7, stat.st_ino);
+        let nothing = Table::new(std::sync::Arc::new(bailee_store::MemoryObjects::new()));
+        let same = |stored: Stored| {
+            let mut previous = Previous::default();
+            previous.add(vec![stored], 1);
+            assert!(previous.same(b"g", &stat, &identity, &nothing).is_none());
+            previous.same(b"f", &stat, &identity, &nothing).is_some()
+        };
         let good = make(&meta, &content, stat.st_ino);
-        assert!(unchanged(&good, &stat, rested));
-        assert!(!unchanged(&good, &stat, rested - 1), "it might have been written on");
-        assert!(!unchanged(&make(&meta, &content, stat.st_ino + 1), &stat, rested));
+        assert!(same(good.clone()));
         let other = |m: Meta, c: Content| make(&m, &c, stat.st_ino);
         let moved = (meta.mtime.0, meta.mtime.1 ^ 1);
+        let mut lost = good.clone();
+        lost.extents.push(Extent::Data([1; 24], 7));
         for bad in [
+            make(&meta, &content, stat.st_ino + 1),
             other(Meta { mtime: moved, ..meta.clone() }, content.clone()),
             other(Meta { ctime: moved, ..meta.clone() }, content.clone()),
             other(meta.clone(), Content { size: 8, ..content.clone() }),
             other(meta.clone(), Content { changed: true, ..content.clone() }),
             other(meta.clone(), Content { unreadable: vec![(0, 1)], ..content.clone() }),
             Stored { extents: vec![], ..good.clone() },
+            Stored { extents: vec![Extent::Identity(8, stat.st_ino)], ..good.clone() },
+            lost,
         ] {
-            assert!(!unchanged(&bad, &stat, rested), "{bad:?}");
+            assert!(!same(bad.clone()), "{bad:?}");
         }
-        let nothing = Table::new(std::sync::Arc::new(bailee_store::MemoryObjects::new()));
         let mut previous = Previous::default();
-        previous.add(vec![good], rested);
-        assert!(previous.same(b"f", &stat, &nothing).is_some());
-        assert!(previous.same(b"g", &stat, &nothing).is_none());
-        let mut lost = make(&meta, &content, stat.st_ino);
-        lost.extents.push(Extent::Data([1; 24], 7));
-        previous.add(vec![lost], rested);
-        assert!(previous.same(b"f", &stat, &nothing).is_none(), "its chunk is lost");
+        previous.add(vec![Stored { extents: vec![], ..good }], 1);
+        assert!(previous.looks_the_same(b"f", &stat) && !previous.looks_the_same(b"g", &stat));
     }
 }

@@ -27,6 +27,9 @@ pub struct SnapshotReport {
     pub replaced: Vec<PathBuf>,
     /// Files taken over from an earlier copy without being read, and their bytes.
     pub unchanged: (u64, u64),
+    /// Files that look unchanged and were read all the same, because their file system does not
+    /// keep the times by which that could be told; and their bytes.
+    pub unkept: (u64, u64),
     /// Processor time, per stage.
     pub costs: Costs,
     /// How long it took.

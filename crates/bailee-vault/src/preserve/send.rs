@@ -7,16 +7,18 @@
 
 use std::fs::File;
 use std::io::{Read, Write};
+use std::os::fd::BorrowedFd;
 
 use bailee_store::direct::{Reader, Room};
 use rustix::fs::Stat;
 
 use super::ahead::ahead;
 use super::feed::{Origin, has_moved};
-use super::walk::Found;
+use super::rest::Rest;
+use super::walk::{Found, Known};
 use super::{Input, Source, path_of};
 use crate::error::VaultError;
-use crate::manifest::{Content, Entry, Meta, Node, evidence};
+use crate::manifest::{Content, Entry, Meta, Node, Stored, evidence};
 use crate::progress::Progress;
 use crate::split::{Runs, runs};
 use crate::tar::unread;
@@ -35,7 +37,7 @@ pub fn send(
     out: &mut dyn Write,
     progress: &mut dyn Progress,
 ) -> Result<(), VaultError> {
-    let origin = Origin::open(source)?;
+    let origin = Origin::open(source, &Rest::begin())?;
     let frames = FrameWriter::new(out);
     let mut sender = Sender::new(frames, progress);
     match origin {
@@ -44,7 +46,7 @@ pub fn send(
             sender.file(name, meta, file, (&stat, size))?;
         }
         Origin::Tree(mut walk) => {
-            while let Some(found) = walk.step(None) {
+            while let Some(found) = walk.step(&Nothing) {
                 match found {
                     Found::Entry(entry) => sender.entry(&entry)?,
                     Found::File { path, meta, file, stat } => {
@@ -60,6 +62,21 @@ pub fn send(
         }
     }
     sender.frames.end().map_err(|e| unsent(&e))
+}
+
+/// What another machine keeps is not known here.
+struct Nothing;
+
+impl Known for Nothing {
+    fn enter(&self, _: BorrowedFd<'_>, _: u64) {}
+
+    fn any(&self) -> bool {
+        false
+    }
+
+    fn same(&self, _: &[u8], _: &Stat) -> Option<Stored> {
+        None
+    }
 }
 
 struct Sender<'a> {

@@ -48,8 +48,15 @@ pub(super) enum Found {
     Same(Stored),
 }
 
-/// Answers with the earlier copy of a file that is still the same.
-pub(super) type Known<'a> = dyn Fn(&[u8], &Stat) -> Option<Stored> + 'a;
+/// What is known of a source before it is read.
+pub(super) trait Known {
+    /// The walk comes into an open directory, on this device, and has examined nothing in it.
+    fn enter(&self, directory: BorrowedFd<'_>, device: u64);
+    /// Whether there is an earlier copy of anything.
+    fn any(&self) -> bool;
+    /// The earlier copy of a file that is still the same.
+    fn same(&self, path: &[u8], stat: &Stat) -> Option<Stored>;
+}
 
 struct Level {
     fd: OwnedFd,
@@ -84,10 +91,10 @@ impl Walk {
         &mut self,
         path: &[u8],
         (name, listed): &Name,
-        known: Option<&Known<'_>>,
+        known: &dyn Known,
     ) -> rustix::io::Result<Found> {
         // If it is none any more, its inode says what it is, or why not.
-        if known.is_none()
+        if !known.any()
             && *listed == FileType::RegularFile
             && let Ok(Some(found)) = self.file(path, name)
         {
@@ -102,7 +109,7 @@ impl Walk {
                 if let Some(found) = self.link(path, &stat) {
                     return Ok(found);
                 }
-                if let Some(stored) = known.and_then(|known| known(path, &stat)) {
+                if let Some(stored) = known.same(path, &stat) {
                     self.remember(path, &stat);
                     return Ok(Found::Same(stored));
                 }
@@ -114,7 +121,9 @@ impl Walk {
             FileType::Directory => {
                 let before = self.scouts.lists();
                 let fd = open(level.fd.as_fd(), name, OFlags::DIRECTORY)?;
-                let meta = meta(&fstat(&fd)?, &Attributes::Open(fd.as_fd()))?;
+                let now = fstat(&fd)?;
+                known.enter(fd.as_fd(), now.st_dev);
+                let meta = meta(&now, &Attributes::Open(fd.as_fd()))?;
                 let names = names(&fd)?;
                 self.levels.push(Level { fd, path: path.to_vec(), names });
                 let open = self.levels.iter().map(|level| level.path.as_slice());
@@ -166,8 +175,13 @@ impl Walk {
 
     /// The next thing found, in tree order. Without an earlier copy, what a directory says is a
     /// regular file is opened without another question.
-    pub(super) fn step(&mut self, known: Option<&Known<'_>>) -> Option<Found> {
+    pub(super) fn step(&mut self, known: &dyn Known) -> Option<Found> {
         if let Some(entry) = self.pending.take() {
+            if let Some(Level { fd, .. }) = self.levels.last()
+                && let Ok(root) = fstat(fd)
+            {
+                known.enter(fd.as_fd(), root.st_dev);
+            }
             return Some(Found::Entry(entry));
         }
         loop {

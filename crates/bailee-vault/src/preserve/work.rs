@@ -13,6 +13,7 @@ use crossbeam_channel::{Receiver, Sender};
 
 use super::feed::{Job, Small, Tally, has_moved};
 use super::lot;
+use super::rest::Rest;
 use super::stage::{Laps, Meter, Stage};
 use super::upload::{PART, Upload, Uploads};
 use super::{Done, Event, Stop};
@@ -43,6 +44,8 @@ pub(super) struct Session<'a> {
     pub(super) alive: Arc<()>,
     /// Chunks stored before.
     pub(super) table: Arc<Table>,
+    /// What of the source is at rest.
+    pub(super) rest: Rest,
     pub(super) meter: Meter,
     /// How hard to compress: harder while packs wait for the store, see [`Session::adapt`].
     level: AtomicI32,
@@ -57,11 +60,12 @@ pub(super) struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    pub(super) fn new(unit: &'a Unit) -> Self {
+    pub(super) fn new(unit: &'a Unit, rest: Rest) -> Self {
         Self {
             unit,
             alive: unit.stays.session(),
             table: unit.table(),
+            rest,
             meter: Meter::default(),
             level: AtomicI32::new(LEVELS[0]),
             chunks: Mutex::default(),
@@ -250,7 +254,7 @@ impl<'a> Worker<'a> {
 
     /// A file that was read whole.
     fn run_of(&mut self, small: &Small, run: &[u8], sha256: [u8; 32]) -> Result<Done, Stop> {
-        let mut tally = Tally::new(&small.stat);
+        let mut tally = Tally::new(self.storer.session.rest.rested(&small.stat));
         let cutter = &self.storer.session.unit.cutter;
         for chunk in chunks(run, cutter) {
             self.storer.laps.end(Stage::ReadCut);
@@ -264,7 +268,7 @@ impl<'a> Worker<'a> {
     /// A file with holes, or a larger one, or one that changes.
     fn split(&mut self, Small { index, file, stat }: &Small) -> Result<Done, Stop> {
         let mut hash = Flat::default();
-        let mut tally = Tally::new(stat);
+        let mut tally = Tally::new(self.storer.session.rest.rested(stat));
         let mut room = std::mem::take(&mut self.rooms.1);
         let session = self.storer.session;
         self.storer.laps.begin();
@@ -323,7 +327,7 @@ mod tests {
         let vault = Vault::create(Arc::new(MemoryObjects::new()), &kek).unwrap();
         let tenant = vault.tenant("t", Absent::Create).unwrap();
         let unit = vault.unit(&tenant, "A-1", Absent::Create).unwrap();
-        let session = Session::new(&unit);
+        let session = Session::new(&unit, Rest::begin());
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("f");
         for (before, after) in [("abc", "abc"), ("abc", "ab"), ("abc", "abcd")] {

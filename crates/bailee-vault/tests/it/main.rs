@@ -31,6 +31,7 @@ mod prune;
 mod radosgw;
 mod ranges;
 mod rescue;
+mod rested;
 mod roundtrip;
 mod scrub;
 mod sealed;

@@ -68,9 +68,10 @@ impl<'a> Slicer<'a> {
     /// Cuts a file.
     pub(super) fn file(&mut self, large: &Large) -> Result<(), Stop> {
         let Large { index, file, stat, size, live } = large;
+        let identity = self.session.rest.rested(stat);
         let mut rooms = std::mem::take(&mut self.rooms);
         let cut = ahead(file, *size, &mut rooms, |from| {
-            self.pieces(*index, from, *size, Tally::new(stat))
+            self.pieces(*index, from, *size, Tally::new(identity))
         });
         self.rooms = rooms;
         let (read, tally) = cut?;
@@ -213,6 +214,7 @@ mod tests {
     use crate::key::Kek;
     use crate::preserve::Source;
     use crate::preserve::previous::Previous;
+    use crate::preserve::rest::Rest;
     use crate::vault::{Absent, Vault};
 
     fn large(size: u64) -> Large {
@@ -256,7 +258,7 @@ mod tests {
         let vault = Vault::create(Arc::new(MemoryObjects::new()), &kek).unwrap();
         let tenant = vault.tenant("t", Absent::Create).unwrap();
         let unit = vault.unit(&tenant, "A-1", Absent::Create).unwrap();
-        let (session, previous) = (Session::new(&unit), Previous::default());
+        let (session, previous) = (Session::new(&unit, Rest::begin()), Previous::default());
         let dir = tempfile::tempdir().unwrap();
         let holes = |name, size| {
             let file = std::fs::File::create(dir.path().join(name)).unwrap();
@@ -265,7 +267,7 @@ mod tests {
         holes("a", 300 << 20);
         std::os::unix::fs::symlink("a", dir.path().join("aa")).unwrap();
         holes("b", 9 << 20);
-        let origin = Origin::open(&Source::Tree(dir.path().into())).unwrap();
+        let origin = Origin::open(&Source::Tree(dir.path().into()), &session.rest).unwrap();
         let (jobs_in, _jobs) = unbounded();
         let (hashes_in, hashes) = bounded(0);
         let (second_in, second) = bounded(0);
