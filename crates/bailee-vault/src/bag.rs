@@ -314,12 +314,25 @@ fn sha256_of(path: &Path) -> Result<[u8; 32], VaultError> {
 fn plain_name(path: &[u8]) -> String {
     let components = path.split(|b| *b == b'/').map(|component| {
         let text = std::str::from_utf8(component).ok();
-        match text.filter(|t| !t.contains(|c: char| c.is_control() || c == '%')) {
+        match text.filter(|t| !t.contains(divides) && !t.ends_with(' ')) {
             Some(text) if !looks_escaped(component) => text.to_owned(),
-            _ => escaped(component, b"%="),
+            _ => {
+                let mut plain = escaped(component, b"%=");
+                if plain.ends_with(' ') {
+                    plain.truncate(plain.len() - 1);
+                    plain += "=20";
+                }
+                plain
+            }
         }
     });
     components.collect::<Vec<_>>().join("/")
+}
+
+/// What some reader of a manifest undoes, ends a line at, or takes away from the end of one. White
+/// space beyond ASCII is all of that to the one that is used most, and a space only at the end.
+fn divides(c: char) -> bool {
+    c == '%' || c.is_control() || c != ' ' && c.is_whitespace()
 }
 
 fn looks_escaped(component: &[u8]) -> bool {
@@ -380,7 +393,7 @@ mod tests {
 
     #[test]
     fn names_become_plain_and_stay_different() {
-        let names: [(&[u8], &str); 7] = [
+        let names: [(&[u8], &str); 13] = [
             (b"photos/a=b.jpg", "photos/a=b.jpg"),
             ("Gr\u{fc}\u{df}e".as_bytes(), "Gr\u{fc}\u{df}e"),
             (b"100%/x", "100=25/x"),
@@ -388,6 +401,12 @@ mod tests {
             (b"odd=FF=0Aname", "odd=3DFF=3D0Aname"),
             (b"a=ff", "a=ff"),
             (b"\r", "=0D"),
+            (b"in between", "in between"),
+            (b"end /of ", "end=20/of=20"),
+            (b"end=20", "end=3D20"),
+            (b"two  ", "two =20"),
+            ("no\u{a0}break".as_bytes(), "no=C2=A0break"),
+            ("a\u{2028}b\u{85}".as_bytes(), "a=E2=80=A8b=C2=85"),
         ];
         for (name, wanted) in names {
             assert_eq!(plain_name(name), wanted);

@@ -42,6 +42,15 @@ fn a_snapshot_is_a_valid_bag() {
     std::fs::write(from.join("100%25.txt"), "percent").unwrap();
     std::fs::write(from.join("odd=FF=0Aname"), "looks escaped").unwrap();
     std::fs::write(from.join("Gr\u{fc}\u{df}e"), "greetings").unwrap();
+    // What Python takes away from the end of a line, or ends one at.
+    for blank in [
+        '\t', '\n', '\u{b}', '\u{1c}', ' ', '\u{85}', '\u{a0}', '\u{1680}', '\u{2000}', '\u{2028}',
+        '\u{2029}', '\u{202f}', '\u{205f}', '\u{3000}', '\u{200b}', '\u{feff}',
+    ] {
+        std::fs::create_dir(from.join(format!("in{blank}"))).unwrap();
+        std::fs::write(from.join(format!("in{blank}/a{blank}b")), "between").unwrap();
+        std::fs::write(from.join(format!("in{blank}/end{blank}")), "at the end").unwrap();
+    }
     let (_, vault) = memory_vault();
     let kept = vault.preserve("t", "A-1", &Source::Tree(from.clone()), &mut ()).unwrap();
     let report = vault.export_bag("t", &kept.id, ("example.org/log", &bag), &mut ()).unwrap();
