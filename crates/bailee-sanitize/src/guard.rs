@@ -208,9 +208,11 @@ fn is_same(meta: &fs::Metadata, backing: &Backing) -> bool {
 }
 
 /// What lies behind a loop device.
-struct Behind {
-    file: (DeviceNumber, u64),
-    block: Option<DeviceNumber>,
+pub(crate) struct Behind {
+    /// File system and inode of what it is over.
+    pub(crate) file: (DeviceNumber, u64),
+    /// The block device that is, if it is one.
+    pub(crate) block: Option<DeviceNumber>,
 }
 
 /// The name of a loop device (other than `except`) over what `is_it` describes.
@@ -232,7 +234,7 @@ fn loop_on(
 
 /// Asks the kernel by ioctl where the device node is readable, else believes the path in sysfs.
 /// `None` if the loop device was detached meanwhile.
-fn behind(host: &Host, dir: &Path) -> Result<Option<Behind>, SanitizeError> {
+pub(crate) fn behind(host: &Host, dir: &Path) -> Result<Option<Behind>, SanitizeError> {
     if let Some(node) = host.open_node(dir)?
         && let Ok(status) = loopctl::status(&node)
     {

@@ -6,11 +6,14 @@
 //! The root is a parameter so that tests can show a machine that does not exist.
 //! Out of scope: udev.
 
-use std::fs::{self, File};
+use std::collections::HashSet;
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::OFlags;
 use rustix::io::Errno;
 
 use crate::error::SanitizeError;
@@ -77,6 +80,40 @@ impl Host {
     pub(crate) fn mounts(&self) -> Result<Vec<Mount>, SanitizeError> {
         let text = self.text("self/mountinfo")?;
         parse_mountinfo(&text).map_err(|e| SanitizeError::undeterminable("what is mounted", e))
+    }
+
+    /// Mounts of all namespaces that this process may look into, its own first. Those it may not
+    /// are no error: whoever rests on this asks the kernel for its claims, too.
+    pub(crate) fn mounts_everywhere(&self) -> Result<Vec<Mount>, SanitizeError> {
+        let (mut all, mut seen) = (self.mounts()?, HashSet::new());
+        seen.extend(fs::read_link(self.proc.join("self/ns/mnt")));
+        let other = |name: &String| name.bytes().all(|b| b.is_ascii_digit());
+        for process in names(&self.proc)?.into_iter().filter(other) {
+            let dir = self.proc.join(process);
+            let Ok(space) = fs::read_link(dir.join("ns/mnt")) else { continue };
+            if seen.contains(&space) {
+                continue;
+            }
+            let text = fs::read_to_string(dir.join("mountinfo")).ok();
+            if let Some(Ok(more)) = text.map(|text| parse_mountinfo(&text)) {
+                seen.insert(space);
+                all.extend(more);
+            }
+        }
+        Ok(all)
+    }
+
+    /// Whether somebody has the device for themselves: it is mounted, swap, or part of something,
+    /// here or in another namespace. `None`: there is no node to ask by.
+    pub(crate) fn is_claimed(&self, dir: &Path) -> Result<Option<bool>, SanitizeError> {
+        let Some(node) = self.open_node(dir)? else { return Ok(None) };
+        let path = format!("/proc/self/fd/{}", node.as_raw_fd());
+        let flags = (OFlags::EXCL | OFlags::NONBLOCK | OFlags::CLOEXEC).bits() as i32;
+        match OpenOptions::new().read(true).custom_flags(flags).open(&path) {
+            Ok(_) => Ok(Some(false)),
+            Err(e) if e.kind() == ErrorKind::ResourceBusy => Ok(Some(true)),
+            Err(e) => Err(undeterminable("whether it is in use", dir, &e)),
+        }
     }
 
     /// Paths of all swap areas.

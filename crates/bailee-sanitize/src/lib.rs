@@ -52,7 +52,7 @@ pub use footing::keep_apart;
 pub use identity::{Backing, DeviceNumber, Identity, Kind};
 pub use keystream::Pattern;
 pub use lease::{LONGEST_LEASE, Lease, NEVER, Stop, Until};
-pub use living::mounted_writable;
+pub use living::written_to;
 pub use record::{Achieved, IoPath, Level, Outcome, Readback, Record, Verified};
 pub use run::{Check, Options, Phase, Progress, reverify, sanitize};
 pub use span::{Span, Spans};

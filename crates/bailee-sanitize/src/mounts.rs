@@ -3,8 +3,8 @@
 //! Invariant: a line that cannot be understood is an error, never skipped; a mount that is not seen
 //! is a file system that gets destroyed.
 //!
-//! Source: proc_pid_mountinfo(5), proc_swaps(5). Out of scope: other mount namespaces; a mount
-//! there shows as an exclusive claim of the kernel when the device is opened.
+//! Source: proc_pid_mountinfo(5), proc_swaps(5). Out of scope: other mount namespaces (`host.rs`
+//! reads those it may); a mount there shows as the kernel's exclusive claim on the device.
 
 use crate::identity::DeviceNumber;
 

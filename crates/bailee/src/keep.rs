@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use bailee_ledger::to_hex;
 use bailee_server::api::{kept, upkeep};
 use bailee_server::core::id::{AssetId, SnapshotId};
-use bailee_server::sanitize::{Identity, mounted_writable};
+use bailee_server::sanitize::{Identity, written_to};
 use bailee_server::vault::{Input, Pattern, Source, Unchanged, VaultError, rescue_map};
 use bailee_server::{Failure, keeping};
 use serde_json::{Value, json};
@@ -129,17 +129,17 @@ fn source(args: &PreserveArgs) -> Result<Source, Trouble> {
 
 /// A device at rest, or one that somebody knows to be written to meanwhile.
 fn device(args: &PreserveArgs, path: PathBuf) -> Result<Source, Trouble> {
-    let mounted = mounted_writable(&path).map_err(|e| {
+    let written = written_to(&path).map_err(|e| {
         let change = "find out what is mounted; --while-mounted keeps it as one that changed";
         Trouble::refused(e.code(), path.display(), &e, change)
     });
-    match (mounted, args.while_mounted) {
+    match (written, args.while_mounted) {
         (Ok(None), _) => Ok(Source::Device(path)),
         (_, true) => Ok(Source::LiveDevice(path)),
         (Err(trouble), false) => Err(trouble),
-        (Ok(Some(at)), false) => {
-            let detail = format!("is mounted writable at {at}: a copy of it would mix states");
-            let change = "unmount it, mount it read-only, or keep a snapshot of it; \
+        (Ok(Some(what)), false) => {
+            let detail = format!("{what}: a copy of it would mix states");
+            let change = "unmount it (or swapoff), mount it read-only, or keep a snapshot of it; \
                           --while-mounted keeps it as one that changed, which counts for no hold";
             Err(Trouble::refused("device_mounted", path.display(), detail, change))
         }

@@ -357,11 +357,27 @@ mod tests {
 
     use super::*;
 
+    /// Nothing that is there is in the earlier copy, if there is one.
+    struct Nothing {
+        copied: bool,
+    }
+
+    impl Known for Nothing {
+        fn enter(&self, _: BorrowedFd<'_>, _: u64) {}
+
+        fn any(&self) -> bool {
+            self.copied
+        }
+
+        fn same(&self, _: &[u8], _: &Stat) -> Option<Stored> {
+            None
+        }
+    }
+
     /// What a walk finds below `dir`, with an earlier copy that knows nothing or without one, if
     /// `meanwhile` happens between its listing and its looking.
     fn found(dir: &std::path::Path, copied: bool, meanwhile: impl FnOnce()) -> Vec<Node> {
-        let known = |_: &[u8], _: &Stat| None;
-        let known: Option<&Known<'_>> = if copied { Some(&known) } else { None };
+        let known = &Nothing { copied };
         let mut walk = Walk::new(File::open(dir).unwrap().into()).unwrap();
         drop(walk.step(known));
         meanwhile();
