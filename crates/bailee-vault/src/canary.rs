@@ -4,8 +4,10 @@
 //! 1. A pack counts as read back if its directory and each record are authentic under the unit's
 //!    key and each chunk is what its id says: neither an index nor a hash kept beside is believed.
 //! 2. What is drawn follows from the seed, so that an engine cannot guess it and a test can.
-//! 3. What was lost before is looked for first; what a prune has rewritten since is not lost.
-//! 4. Memory: one manifest, one pack.
+//! 3. What was lost before is looked for first, if the snapshot is still read from it: what a prune
+//!    has rewritten since, or was stored again elsewhere, is not lost.
+//! 4. A pack that is found damaged is doubted: preserving its source again stores what it held.
+//! 5. Memory: one manifest, one pack.
 //!
 //! Out of scope: which snapshots (whoever knows the holds says), and what becomes of the finding.
 
@@ -14,6 +16,7 @@ use std::collections::BTreeSet;
 use bailee_ledger::{from_hex, to_hex};
 use bailee_store::ObjectError;
 
+use crate::doubt::is_of_pack;
 use crate::error::VaultError;
 use crate::manifest::Extent;
 use crate::names::{SnapshotId, Tag, last_id, snapshot};
@@ -99,7 +102,7 @@ impl Vault {
             found.manifest.iter().copied().chain(content).map(|(id, _)| id).collect();
         let mut round = Round { unit: &unit, of: id, done: BTreeSet::new(), seen };
         for name in &draw.again {
-            round.again(name)?;
+            round.again(name, &chunks)?;
         }
         let known = round.done.len();
         for n in 0..DRAWS * draw.packs as u64 {
@@ -149,17 +152,28 @@ impl Round<'_> {
     }
 
     /// What was lost before, if it is still needed.
-    fn again(&mut self, name: &str) -> Result<(), VaultError> {
+    fn again(&mut self, name: &str, chunks: &[ChunkId]) -> Result<(), VaultError> {
         if let Some(id) = name.strip_prefix(CHUNK).and_then(from_hex) {
             return self.chunk(&id);
         }
         for kind in [Kind::DataPack, Kind::MetaPack] {
             let id = last_id(name).filter(|_| name.starts_with(&self.unit.prefix(kind)));
             if let Some(id) = id.filter(|id| self.unit.table().knows(&[*id])) {
-                return self.pack(kind, id);
+                return if self.needs(&id, chunks)? { self.pack(kind, id) } else { Ok(()) };
             }
         }
         Ok(())
+    }
+
+    /// Whether any of these is read from this pack: none is, if a sound one has them all.
+    fn needs(&self, pack: &Tag, chunks: &[ChunkId]) -> Result<bool, VaultError> {
+        let table = self.unit.table();
+        for id in chunks {
+            if table.find(id)?.is_some_and(|(row, _)| row.id == *pack) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn pack(&mut self, kind: Kind, id: Tag) -> Result<(), VaultError> {
@@ -170,6 +184,9 @@ impl Round<'_> {
         let canary = match self.unit.records((kind, id), |_| true, &mut |_, _| Ok(())) {
             Ok(bytes) => Canary { object, bytes, harm: None },
             Err(error) => {
+                if is_of_pack(&error) {
+                    self.unit.doubt((kind, id), &error);
+                }
                 let (object, harm) = harm(error, self.of)?;
                 Canary { object, bytes: 0, harm: Some(harm) }
             }

@@ -73,10 +73,10 @@ impl Unit {
             Err(e) if is_of_pack(&e) => e,
             read => return read,
         };
-        self.doubt(&first, &damage);
+        self.doubt((first.kind, first.id), &damage);
         for (row, slot) in table.places(id)?.iter().filter(|(row, _)| row.id != first.id) {
             match self.record((row, slot), (id, len), desk) {
-                Err(e) if is_of_pack(&e) => self.doubt(row, &e),
+                Err(e) if is_of_pack(&e) => self.doubt((row.kind, row.id), &e),
                 read => return read,
             }
         }
@@ -84,10 +84,10 @@ impl Unit {
     }
 
     /// Counts on a pack no more. One that is missing is no pack to doubt.
-    pub(crate) fn doubt(&self, row: &PackRow, why: &VaultError) {
+    pub(crate) fn doubt(&self, (kind, id): (Kind, Tag), why: &VaultError) {
         if !matches!(why, VaultError::Store(ObjectError::NotFound { .. })) {
-            let name = self.object(row.kind, &row.id);
-            self.doubts.add(&*self.objects, (row.id, &name), why);
+            let name = self.object(kind, &id);
+            self.doubts.add(&*self.objects, (id, &name), why);
         }
     }
 

@@ -168,7 +168,9 @@ fn forward(
         }
         match forward.pack(&candidate.row, wanted) {
             Ok(()) => {}
-            Err(e @ VaultError::Damaged { .. }) => unit.doubt(&candidate.row, &e),
+            Err(e @ VaultError::Damaged { .. }) => {
+                unit.doubt((candidate.row.kind, candidate.row.id), &e)
+            }
             Err(VaultError::Store(ObjectError::NotFound { .. })) => {}
             Err(e) => return Err(e),
         }

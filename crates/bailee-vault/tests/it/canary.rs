@@ -96,6 +96,35 @@ fn each_flipped_byte_and_each_missing_pack_is_named_and_looked_for_again() {
 }
 
 #[test]
+fn what_a_canary_finds_damaged_is_stored_again_and_not_lost_any_more() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("film"), noise(1, 9 << 20)).unwrap();
+    let (objects, vault) = memory_vault();
+    let source = Source::Tree(dir.path().into());
+    let id = vault.preserve("t", "u", &source, &mut ()).unwrap().id;
+    let name = packs(&objects).remove(0);
+    let mut bytes = objects.get(&name).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    objects.delete(&name).unwrap();
+    objects.put(&name, &bytes).unwrap();
+    let (all, again) = (draw(60, &[]), draw(0, std::slice::from_ref(&name)));
+    let found = [(name.as_str(), Harm::Damaged)];
+    assert_eq!(lost(&look(&objects, &id, &all)), found);
+    let opened = Vault::open(Arc::clone(&objects) as Arc<dyn Objects>, &kek()).unwrap();
+    assert_eq!(lost(&look(&objects, &id, &again)), found, "until it is put right");
+    let second = opened.preserve("t", "u", &source, &mut ()).unwrap();
+    assert!(second.stored_bytes > 1 << 20, "stored again: {}", second.stored_bytes);
+    assert!(objects.get(&name).is_ok(), "nobody has pruned it yet");
+    for kept in [&id, &second.id] {
+        assert!(opened.verify("t", kept).unwrap().is_intact());
+        for drawn in [&all, &again] {
+            assert_eq!(lost(&look(&objects, kept, drawn)), [], "the pack is read by nobody");
+        }
+    }
+}
+
+#[test]
 fn a_snapshot_that_is_gone_or_changed_is_lost_and_so_is_one_whose_key_is() {
     let (objects, _vault, id) = kept();
     let named = |parts: [&str; 2]| {
