@@ -82,7 +82,7 @@ impl<M: Moves> DiskObjects<M> {
     }
 
     fn may_write(&self, doing: &'static str, name: &str) -> Result<(), ObjectError> {
-        let refused = || io_error(doing, name, &io::ErrorKind::ReadOnlyFilesystem.into());
+        let refused = || io_error(doing, name, &rustix::io::Errno::ROFS.into());
         self.lock.as_ref().map(drop).ok_or_else(refused)
     }
 
@@ -440,8 +440,9 @@ mod tests {
         fs::write(dir.path().join("~part/4711-0"), "half").unwrap();
         let copy = DiskObjects::read_only(dir.path()).unwrap();
         assert_eq!((copy.get("a/b").unwrap(), copy.list("").unwrap().len()), (b"x".to_vec(), 1));
-        assert!(matches!(copy.put("c", b"y"), Err(ObjectError::Io { .. })));
-        assert!(matches!(copy.delete("a/b"), Err(ObjectError::Io { .. })));
+        let read_only = Some(crate::Unwritable::ReadOnly);
+        assert_eq!(copy.put("c", b"y").unwrap_err().unwritable(), read_only);
+        assert_eq!(copy.delete("a/b").unwrap_err().unwritable(), read_only);
         assert_eq!((parts(dir.path()), copy.size("a/b").unwrap()), (1, 1), "swept, or deleted");
         fs::remove_dir_all(dir.path().join(PART)).unwrap();
         drop(DiskObjects::read_only(dir.path()).unwrap());

@@ -115,6 +115,15 @@ fn whose(error: &VaultError) -> &'static str {
     }
 }
 
+/// Why the vault itself takes no more, if that is it.
+fn unwritable(error: &VaultError) -> Option<Unwritable> {
+    match error {
+        VaultError::Store(store) => store.unwritable(),
+        VaultError::Place { detail } => Unwritable::said(detail),
+        _ => None,
+    }
+}
+
 /// In words of the engine's, not of the disk's.
 fn is_engine(detail: &str) -> bool {
     detail.starts_with("the engine ")
@@ -123,9 +132,7 @@ fn is_engine(detail: &str) -> bool {
 impl From<VaultError> for Problem {
     fn from(error: VaultError) -> Problem {
         let words = error.to_string();
-        if let VaultError::Store(store) = &error
-            && let Some(why) = store.unwritable()
-        {
+        if let Some(why) = unwritable(&error) {
             return Problem::unwritable(why, words);
         }
         let (status, code) = answer(&error);
