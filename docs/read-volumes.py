@@ -144,7 +144,7 @@ class Restorer:  # one member after the other, after a gap from where the next o
     def __init__(self, source, to):
         os.makedirs(to, exist_ok=True)
         need(not os.listdir(to), f"{to}: it is not empty: name a new directory", SystemExit)
-        self.to, self.made, self.directories = os.fsencode(to), {os.fsencode(to)}, []
+        self.to, self.made, self.directories = os.open(to, os.O_RDONLY), set(), []
         self.source, self.piece, self.start, self.at, self.gap = source, b"", None, 0, False
 
     def run(self):
@@ -154,8 +154,8 @@ class Restorer:  # one member after the other, after a gap from where the next o
                     attempt(os.fsdecode(member.name), self.member, member)
             except (tarfile.TarError, ValueError, ArithmeticError) as e:  # a gap was named
                 self.gap or problem(f"up to where the next member starts nothing is restored: {e}")
-        for path, member in reversed(self.directories):
-            self.attributes(path, member)
+        for member in reversed(self.directories):
+            self.attributes(self.place(member.name), member)
 
     def resync(self):  # goes to where the next member starts; False if none does
         while self.start is None or self.start < self.at:
@@ -204,23 +204,26 @@ class Restorer:  # one member after the other, after a gap from where the next o
         self.left = member.size + -member.size % 512
         return member
 
-    def place(self, name):  # below directories that were made here, for links may lead away
-        parts, path = [part for part in name.split(b"/") if part not in (b"", b".")], self.to
+    def place(self, name):  # goes there by directories made here, for links may lead away; the rest
+        parts, path = [part for part in name.split(b"/") if part not in (b"", b".")], b""
+        os.chdir(self.to)  # step by step: a whole path may be longer than the system takes
         need(name[:1] != b"/" and b".." not in parts and b"\0" not in name, "it would lead away")
-        for part in parts:
-            if path not in self.made:
-                os.mkdir(path, 0o700)
-                self.made.add(path)
-            path = os.path.join(path, part)
-        return path
+        for part in parts[:-1]:
+            if (path := path + b"/" + part) not in self.made:
+                self.made.add(os.mkdir(part, 0o700) or path)
+            os.chdir(part)
+        return b"".join(parts[-1:]) or b"."
 
     def member(self, member):
         path = self.place(member.name)
         if member.isdir():
-            self.place(member.name + b"/_")  # makes it
-            return self.directories.append((path, member))
+            return self.place(member.name + b"/_") and self.directories.append(member)  # made
         if member.islnk():
-            return os.link(self.place(member.linkname), path, follow_symlinks=False)
+            first, at = self.place(member.linkname), os.open(b".", os.O_RDONLY)
+            try:
+                return os.link(first, self.place(member.name), src_dir_fd=at, follow_symlinks=False)
+            finally:
+                os.close(at)
         whole = not member.isreg() or self.content(member, path)
         if member.issym():
             os.symlink(member.linkname, path)
@@ -239,7 +242,7 @@ class Restorer:  # one member after the other, after a gap from where the next o
                 numbers += map(int, lines)
         said = member.pax_headers.get(b"comment", b"").decode(errors="replace")
         if (check := said.startswith("SHA-256 ")) and size - self.left > 1 << 32:  # takes long
-            check = note(f"{path!a}: over 4 GiB of holes: SHA-256 not compared")
+            check = note(f"{member.name!a}: over 4 GiB of holes: SHA-256 not compared")
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
             for offset, left in zip(numbers[1::2], numbers[2::2]):
                 while check and done < offset:
@@ -259,16 +262,15 @@ class Restorer:  # one member after the other, after a gap from where the next o
         if never := member.pax_headers.get(b"BAILEE.unreadable", b"").decode(errors="replace"):
             problem(f"{os.fsdecode(member.name)}: never read, zeros (offset,length): {never}")
         if b"BAILEE.changed" in member.pax_headers:
-            note(f"{path!a}: it changed while it was preserved")
+            note(f"{member.name!a}: it changed while it was preserved")
         return True
 
     def attributes(self, path, member):
         what, time = f"{os.fsdecode(member.name)}: could not set its ", int(member.mtime * 10**9)
-        owner, mode = (member.uid, member.gid), member.mode
-        attempt(what + "owner", os.lchown, path, *owner, kind="owners")
+        attempt(what + "owner", os.lchown, path, *(owner := (member.uid, member.gid)), kind="owners")
         if not member.issym():
-            if mode & 0o6000 and os.lstat(path)[4:6] != owner:
-                mode = note(f"{path!a}: no set-id bits: their owner is another") or mode & 0o1777
+            if (mode := member.mode) & 0o6000 and os.lstat(path)[4:6] != owner:
+                mode = note(f"{member.name!a}: no set-id bits: another owns it") or mode & 0o1777
             attempt(what + "mode", os.chmod, path, mode)
         for key, value in member.pax_headers.items():
             if key.startswith(b"SCHILY.xattr."):
@@ -284,12 +286,10 @@ class Restorer:  # one member after the other, after a gap from where the next o
 def main(arguments):
     keyfile, wanted = arguments[:1], arguments[2] if arguments[1:2] == ["--set"] else None
     how, *rest = arguments[3 if wanted else 1:] or [None]
-    restoring = how == "--to"
-    if how not in ("--tar", "--to") or len(rest) <= restoring:
+    if how not in ("--tar", "--to") or len(rest) <= (restoring := how == "--to"):
         sys.exit(note(__doc__) or 2)
     source = pieces(collect(rest[restoring:], read_key(*keyfile), wanted))
-    if restoring:
-        Restorer(source, rest[0]).run()
+    if restoring and not Restorer(source, rest[0]).run():
         return any(only_root.values()) and note(f"only root may set {only_root}")
     while (piece := next(source, None)) is not None:
         sys.stdout.buffer.write(piece[0])

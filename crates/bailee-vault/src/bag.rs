@@ -6,13 +6,13 @@
 //! 2. `bagit.txt` is written last: what has it is whole. A directory without it is no bag.
 //! 3. Nothing is lost in silence: `entries.jsonl` has every entry with what a bag cannot carry
 //!    (modes, owners, times, attributes, links, special files, what was never read).
-//! 4. Payload names hold no byte that readers of manifests disagree on. RFC 8493 has `%` written
-//!    as `%25`, the usual reader does not undo it; so awkward names are written with `=XX`.
+//! 4. Payload names hold no byte that readers of manifests disagree on (`name.rs`).
 //!
 //! Order: payload, manifest, tag files, tag manifest, sync, `bagit.txt`, sync. Out of scope:
 //! giving attributes back to the payload; `restore` and the archive do.
 
-use std::fmt::Write as _;
+mod name;
+
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -34,6 +34,7 @@ use crate::restore::Arriving;
 use crate::vault::{Absent, Vault};
 use crate::verify::Problem;
 use bailee_ledger::to_hex;
+use name::{escaped, fits, plain_name};
 
 const DECLARATION: &str = "BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n";
 
@@ -61,6 +62,7 @@ impl Vault {
         let (unit, snapshot) = self.snapshot(&tenant, id)?;
         let _stay = unit.enter();
         let (entries, table) = (unit.manifest(&snapshot)?, unit.table());
+        fits(dest, &entries)?;
         let mut bag = Bag::create(dest)?;
         progress.begin("writing the bag", snapshot.info.bytes);
         let mut desk = Desk::default();
@@ -87,9 +89,10 @@ pub fn receive_bag(
     dest: &Path,
     progress: &mut dyn Progress,
 ) -> Result<ExportReport, VaultError> {
-    let mut bag = Bag::create(dest)?;
     let mut arriving = Arriving::begin(from, name)?;
     let entries = std::mem::take(&mut arriving.entries);
+    fits(dest, &entries)?;
+    let mut bag = Bag::create(dest)?;
     let contents = entries.iter().filter_map(|stored| stored.entry.content());
     let bytes = contents.fold(0u64, |sum, content| sum.saturating_add(content.size));
     progress.begin("writing the bag", bytes);
@@ -309,50 +312,6 @@ fn sha256_of(path: &Path) -> Result<[u8; 32], VaultError> {
     Ok(out)
 }
 
-/// A path as the payload has it: each awkward component with `=XX` for bytes that are. No two
-/// paths become one, since a component that looks escaped is awkward too.
-fn plain_name(path: &[u8]) -> String {
-    let components = path.split(|b| *b == b'/').map(|component| {
-        let text = std::str::from_utf8(component).ok();
-        match text.filter(|t| !t.contains(divides) && !t.ends_with(' ')) {
-            Some(text) if !looks_escaped(component) => text.to_owned(),
-            _ => {
-                let mut plain = escaped(component, b"%=");
-                if plain.ends_with(' ') {
-                    plain.truncate(plain.len() - 1);
-                    plain += "=20";
-                }
-                plain
-            }
-        }
-    });
-    components.collect::<Vec<_>>().join("/")
-}
-
-/// What some reader of a manifest undoes, ends a line at, or takes away from the end of one. White
-/// space beyond ASCII is all of that to the one that is used most, and a space only at the end.
-fn divides(c: char) -> bool {
-    c == '%' || c.is_control() || c != ' ' && c.is_whitespace()
-}
-
-fn looks_escaped(component: &[u8]) -> bool {
-    let digit = |b: u8| b.is_ascii_digit() || (b'A'..=b'F').contains(&b);
-    component.windows(3).any(|w| w[0] == b'=' && digit(w[1]) && digit(w[2]))
-}
-
-/// Printable ASCII but for `also`; the rest as `=XX`.
-fn escaped(bytes: &[u8], also: &[u8]) -> String {
-    let mut out = String::new();
-    for b in bytes {
-        if (b' '..=b'~').contains(b) && !also.contains(b) {
-            out.push(char::from(*b));
-        } else {
-            let _ = write!(out, "={b:02X}");
-        }
-    }
-    out
-}
-
 /// An entry in JSON. Every name and value has `=XX` for what is not plain ASCII, `=`, `"`, `\`.
 fn json_of(stored: &Stored) -> Value {
     let text = |bytes: &[u8]| escaped(bytes, b"=\"\\");
@@ -385,31 +344,4 @@ fn json_of(stored: &Stored) -> Value {
         value["xattrs"] = json!(pairs.collect::<Vec<_>>());
     }
     value
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_become_plain_and_stay_different() {
-        let names: [(&[u8], &str); 13] = [
-            (b"photos/a=b.jpg", "photos/a=b.jpg"),
-            ("Gr\u{fc}\u{df}e".as_bytes(), "Gr\u{fc}\u{df}e"),
-            (b"100%/x", "100=25/x"),
-            (b"odd\xff\nname", "odd=FF=0Aname"),
-            (b"odd=FF=0Aname", "odd=3DFF=3D0Aname"),
-            (b"a=ff", "a=ff"),
-            (b"\r", "=0D"),
-            (b"in between", "in between"),
-            (b"end /of ", "end=20/of=20"),
-            (b"end=20", "end=3D20"),
-            (b"two  ", "two =20"),
-            ("no\u{a0}break".as_bytes(), "no=C2=A0break"),
-            ("a\u{2028}b\u{85}".as_bytes(), "a=E2=80=A8b=C2=85"),
-        ];
-        for (name, wanted) in names {
-            assert_eq!(plain_name(name), wanted);
-        }
-    }
 }

@@ -100,3 +100,28 @@ fn a_damaged_snapshot_gives_no_bag_and_a_full_directory_is_left_alone() {
     assert!(matches!(refused, Err(VaultError::Lost { .. })), "{refused:?}");
     assert!(!bag.join("bagit.txt").exists());
 }
+
+#[test]
+fn what_no_reader_of_a_bag_could_name_is_refused_by_its_path_before_anything_is_written() {
+    let (from, at) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let bag = at.path().join("bag");
+    let deep = vec!["d".repeat(200); 30];
+    let mut here = std::fs::File::open(from.path()).unwrap();
+    for name in &deep {
+        rustix::fs::mkdirat(&here, name, rustix::fs::Mode::RWXU).unwrap();
+        let flags = rustix::fs::OFlags::DIRECTORY;
+        here = rustix::fs::openat(&here, name, flags, rustix::fs::Mode::empty()).unwrap().into();
+    }
+    let awkward = tempfile::tempdir().unwrap();
+    std::fs::write(awkward.path().join("%".repeat(90)), "x").unwrap();
+    let (_, vault) = memory_vault();
+    for (unit, source, named) in [("A-1", &from, "dddd"), ("A-2", &awkward, "%%%%")] {
+        let source = Source::Tree(source.path().to_owned());
+        let kept = vault.preserve("t", unit, &source, &mut ()).unwrap();
+        let no = vault.export_bag("t", &kept.id, ("example.org/log", &bag), &mut ()).unwrap_err();
+        let words = no.to_string();
+        assert!(matches!(no, VaultError::BadName { .. }), "{words}");
+        assert!(words.contains(named) && words.contains("--form tar"), "{words}");
+        assert!(words.len() < 800 && !bag.exists(), "{words}");
+    }
+}

@@ -102,6 +102,49 @@ pub(crate) fn flip(path: &Path, at: u64) {
     std::fs::write(path, bytes).unwrap();
 }
 
+/// Forty directories, one in the other: `go` is told each before it is opened.
+fn deep(root: &Path, go: &dyn Fn(&std::fs::File, &str)) -> std::fs::File {
+    use rustix::fs::{Mode, OFlags, openat};
+    let mut here = std::fs::File::open(root).unwrap();
+    for n in 0..40 {
+        let name = format!("{n:02}{}", "d".repeat(120));
+        go(&here, &name);
+        here = openat(&here, &name, OFlags::DIRECTORY, Mode::empty()).unwrap().into();
+    }
+    here
+}
+
+#[test]
+fn paths_longer_than_the_system_takes_come_back() {
+    use rustix::fs::{Mode, OFlags, linkat, openat, symlinkat};
+    let shelf = Shelf::new(|from| {
+        let bottom = deep(from, &|here, name| {
+            rustix::fs::mkdirat(here, name, Mode::from_raw_mode(0o750)).unwrap();
+        });
+        let flags = OFlags::CREATE | OFlags::WRONLY;
+        let file = openat(&bottom, "letter", flags, Mode::from_raw_mode(0o640)).unwrap();
+        rustix::io::write(&file, b"from the bottom").unwrap();
+        rustix::fs::fsetxattr(&file, "user.note", b"kept", rustix::fs::XattrFlags::empty())
+            .unwrap();
+        linkat(&bottom, "letter", &bottom, "other", rustix::fs::AtFlags::empty()).unwrap();
+        symlinkat("x".repeat(4000), &bottom, "link").unwrap();
+    });
+    assert_eq!(shelf.python("python", &shelf.paths()), (Some(0), String::new()));
+    let bottom = deep(&shelf.restored("python"), &|here, name| {
+        let stat = rustix::fs::statat(here, name, rustix::fs::AtFlags::empty()).unwrap();
+        assert_eq!(stat.st_mode & 0o7777, 0o750);
+    });
+    let open = |name: &str| openat(&bottom, name, OFlags::RDONLY, Mode::empty()).unwrap();
+    let (mut bytes, mut value) = ([0; 99], [0; 99]);
+    let n = rustix::io::read(open("letter"), &mut bytes).unwrap();
+    assert_eq!(&bytes[..n], b"from the bottom");
+    let n = rustix::fs::fgetxattr(open("other"), "user.note", &mut value).unwrap();
+    assert_eq!(&value[..n], b"kept", "another name of the same file");
+    let stat = rustix::fs::fstat(open("letter")).unwrap();
+    assert_eq!((stat.st_mode & 0o7777, stat.st_nlink), (0o640, 2));
+    assert_eq!(rustix::fs::readlinkat(&bottom, "link", Vec::new()).unwrap().as_bytes().len(), 4000);
+}
+
 #[test]
 fn volumes_give_back_what_was_preserved() {
     let shelf = Shelf::new(tree);
