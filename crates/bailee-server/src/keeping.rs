@@ -10,6 +10,7 @@ mod look;
 mod mending;
 mod relied;
 mod scrub;
+mod standing;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -35,6 +36,7 @@ pub use mending::{called, reindex, repair};
 pub(crate) use relied::look_first;
 pub use scrub::{Scrubbed, scrub};
 pub(crate) use scrub::{look_at, satisfied_by, wanting, words};
+pub(crate) use standing::stands;
 
 /// Why data was not kept or given back.
 #[derive(Debug, thiserror::Error)]
@@ -81,6 +83,14 @@ pub enum KeepError {
         /// What was in the way.
         error: Box<KeepError>,
     },
+    /// What the log has as kept has no way to it in the vault.
+    #[error("{snapshot} is kept, by the log, and objects/{object} is not there; nothing was made")]
+    VaultAway {
+        /// Which; others may be hit as well.
+        snapshot: SnapshotId,
+        /// The first object that is away.
+        object: String,
+    },
     /// A house in memory has no vault key.
     #[error("this house has no directory, so no vault")]
     NoVault,
@@ -121,11 +131,17 @@ pub struct Kept {
 }
 
 /// The vault of the house; created at first use, and one for all who have it at the same time.
+///
+/// # Errors
+/// [`KeepError::VaultAway`] where the log has something as kept and there is none.
 pub fn vault(house: &House) -> Result<Arc<Vault>, KeepError> {
-    open(house, |packs, own, kek| match Vault::open_with_keys(packs.clone(), own.clone(), kek) {
-        Err(VaultError::NoVault) => Vault::create_with_keys(packs, own, kek),
+    match open(house, Vault::open_with_keys) {
+        Err(KeepError::Vault(VaultError::NoVault)) => match standing::no_vault(house) {
+            KeepError::Vault(VaultError::NoVault) => open(house, Vault::create_with_keys),
+            away => Err(away),
+        },
         opened => opened,
-    })
+    }
 }
 
 /// The vault of the house, if something was ever kept.
@@ -133,6 +149,20 @@ pub(crate) fn vault_if_any(house: &House) -> Result<Option<Arc<Vault>>, KeepErro
     match open(house, Vault::open_with_keys) {
         Err(KeepError::Vault(VaultError::NoVault)) => Ok(None),
         opened => opened.map(Some),
+    }
+}
+
+/// The vault, or `None` if the log has nothing as kept.
+///
+/// # Errors
+/// [`KeepError::VaultAway`].
+pub(crate) fn vault_or_nothing_kept(house: &House) -> Result<Option<Arc<Vault>>, KeepError> {
+    match vault_if_any(house)? {
+        None => match standing::no_vault(house) {
+            KeepError::Vault(VaultError::NoVault) => Ok(None),
+            away => Err(away),
+        },
+        open => Ok(open),
     }
 }
 
@@ -262,8 +292,10 @@ pub fn preserve(
     by: PartyId,
     progress: &mut dyn Progress,
 ) -> Result<Kept, KeepError> {
-    let UnitPlace { tenant, unit, .. } = place(house, asset)?;
+    let place = place(house, asset)?;
     let vault = vault(house)?;
+    stands(house, &vault, &place)?;
+    let UnitPlace { tenant, unit, .. } = place;
     let taken = house.clock().now();
     let mut keep = || vault.preserve_with(&tenant, &unit, &source, unchanged, progress);
     let preserved = match keep() {

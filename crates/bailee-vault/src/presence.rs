@@ -12,7 +12,7 @@ use bailee_store::ObjectError;
 use crate::error::VaultError;
 use crate::index::PackRow;
 use crate::manifest::Extent;
-use crate::names::{self, SnapshotId, Tag, last_id};
+use crate::names::{self, SnapshotId, Tag, last_id, tag};
 use crate::pack::ChunkId;
 use crate::seal::Kind;
 use crate::snapshot::Snapshot;
@@ -55,6 +55,34 @@ impl Vault {
             }
         }
         each_chunk(&unit, &snapshot, closely)
+    }
+
+    /// The first object on the way to a unit, or only to a tenant, that the store does not have:
+    /// the vault's own, the tenant's key, the unit's. Whoever knows that something was kept there
+    /// asks before anything is made: a new key would have the name of the one that is away. An
+    /// erased unit lacks nothing.
+    ///
+    /// # Errors
+    /// [`VaultError::KeyMissing`] if the key alone is away; damage; store failures.
+    pub fn lacks(&self, tenant: &str, unit: Option<&str>) -> Result<Option<String>, VaultError> {
+        let config = names::config(&self.kek.id());
+        if size(&*self.keys, &config)?.is_none() {
+            return Ok(Some(config));
+        }
+        let tenant = match self.tenant(tenant, Absent::Refuse) {
+            Err(VaultError::UnknownTenant { .. }) => {
+                let tenant = tag(&self.naming, b"tenant", tenant);
+                return Ok(Some(names::tenant_key(&tenant, &self.kek.id())));
+            }
+            tenant => tenant?,
+        };
+        let Some(name) = unit else { return Ok(None) };
+        let unit = tag(&tenant.root, b"unit", name);
+        if self.is_erased(&tenant, unit)? {
+            return Ok(None);
+        }
+        let key = names::object(&tenant.tag, &unit, Kind::UnitKey, &[0; 16]);
+        Ok(size(&*self.keys, &key)?.is_none().then_some(key))
     }
 
     /// That the keys on the way to a unit lie in the store, and are those this process has.

@@ -95,7 +95,11 @@ fn next(error: &VaultError) -> &'static str {
         | VaultError::UnknownUnit { .. }
         | VaultError::UnknownSnapshot { .. } => "`bailee snapshot list` shows what is kept",
         VaultError::UnknownPath { .. } => "`bailee snapshot files S-1` lists what is in it",
-        VaultError::NoVault => "preserve something first: that makes the vault",
+        VaultError::NoVault => "nothing is kept yet: the first `bailee preserve` makes the vault",
+        VaultError::AlreadyAVault => {
+            "bring objects/vault/kek/ back from a copy of the data directory: what else is there \
+             is under that key"
+        }
         VaultError::Place { .. } => "look at the permissions of the data directory",
         VaultError::Store(ObjectError::Io { detail, .. }) if is_engine(detail) => ENGINE,
         VaultError::Store(_) => {
@@ -158,7 +162,7 @@ mod tests {
             (VaultError::Destination { path, doing, detail: full.clone() }, "free space there"),
             (store(&full), "`df`"),
             (store("the engine did not answer, asked 4 times"), "letters are still taken"),
-            (VaultError::NoVault, "preserve something"),
+            (VaultError::NoVault, "the first `bailee preserve`"),
         ];
         for (error, next) in told {
             let problem = Problem::from(error);

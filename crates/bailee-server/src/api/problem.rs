@@ -211,6 +211,9 @@ impl From<KeepError> for Problem {
                 Problem::new(422, Code::WrongKind.as_str(), asset.to_string(), detail, change)
             }
             KeepError::Unread { snapshot, why, error } => unread(snapshot, why, *error),
+            KeepError::VaultAway { .. } => {
+                Problem::new(409, "vault_away", "the vault", error.to_string(), AWAY)
+            }
             KeepError::NoVault => {
                 let change = "use a house with a directory";
                 Problem::new(409, "no_vault", "this house", "has no vault", change)
@@ -221,12 +224,16 @@ impl From<KeepError> for Problem {
 
 /// A snapshot that was not read: what is the matter, and what of it is in the way.
 fn unread(snapshot: SnapshotId, why: Why, error: KeepError) -> Problem {
+    let away = is_away(&error);
     let inner = Problem::from(error);
     let detail = format!("{why}: {}", inner.detail);
     match why {
         Why::NotLooked => {
             let detail = format!("{}; {snapshot} {why}", inner.detail);
             Problem { detail, ..inner }
+        }
+        Why::Lost | Why::Gone if away => {
+            Problem::new(500, "snapshot_lost", snapshot.to_string(), detail, AWAY)
         }
         Why::Lost | Why::Gone if inner.status == 404 => {
             Problem::new(500, "snapshot_lost", snapshot.to_string(), detail, LOST)
@@ -237,6 +244,19 @@ fn unread(snapshot: SnapshotId, why: Why, error: KeepError) -> Problem {
     }
 }
 
+/// Whether all of the vault, of a tenant or of a unit is away: nothing is preserved there then.
+fn is_away(error: &KeepError) -> bool {
+    use bailee_vault::VaultError::{NoVault, UnknownTenant, UnknownUnit};
+    matches!(
+        error,
+        KeepError::Vault(NoVault | UnknownTenant { .. } | UnknownUnit { .. })
+            | KeepError::VaultAway { .. }
+    )
+}
+
+const AWAY: &str = "mount what objects/ of the data directory lies on, or bring objects/vault back \
+     from a copy of it, then `bailee scrub` and `bailee snapshot verify`; nothing is preserved \
+     before: a new key would have the name of the one that is away, and one of the two be lost";
 const LOST: &str = "bring its objects back from a copy of the data directory, then `bailee \
      snapshot verify` it, or preserve the source again; `bailee scrub` names what is missing";
 const UNSEEN: &str = "see that the vault's engine and key answer (`bailee probe`), and ask again; \

@@ -13,7 +13,7 @@ use bailee_core::{Action, By, Command, Event, State, Time};
 use bailee_vault::{Census, Oddities, SnapshotId as VaultId, VaultError};
 
 use super::look::read_back;
-use super::{KeepError, UnitPlace, count, place, reading};
+use super::{KeepError, UnitPlace, count, place, standing, vault_if_any};
 use crate::house::House;
 
 /// A snapshot that the log has now.
@@ -60,7 +60,8 @@ fn recorded(s: &State) -> BTreeSet<String> {
 /// As preserving; damage of the vault's own objects.
 pub fn adopt(house: &House, asset: AssetId, by: PartyId) -> Result<Vec<Adopted>, KeepError> {
     let UnitPlace { tenant, unit, source } = place(house, asset)?;
-    let (vault, by) = (reading(house)?, By::Party(by));
+    let vault = vault_if_any(house)?.ok_or_else(|| standing::no_vault(house))?;
+    let by = By::Party(by);
     let known = house.with_state(recorded)?;
     let all = match vault.list(&tenant) {
         Err(VaultError::UnknownTenant { .. }) => Vec::new(),

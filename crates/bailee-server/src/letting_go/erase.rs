@@ -56,7 +56,9 @@ pub fn erase(
     step: &mut dyn FnMut(EraseStep),
 ) -> Result<ErasedUnit, LetGoError> {
     let place = keeping::unit_place(house, asset)?;
-    let subject = match subject(&*keeping::vault(house)?, &place) {
+    let vault = keeping::vault(house)?;
+    keeping::stands(house, &vault, &place)?;
+    let subject = match subject(&vault, &place) {
         Ok((subject, _)) => subject,
         // The core says why, and grants nothing for a blank subject.
         Err(KeepError::Vault(

@@ -49,8 +49,9 @@ pub fn expire(
     }
     // Whatever can fail without touching anything fails before there is a clearance.
     let (tenant, id) = keeping::locate(house, snapshot)?;
-    let UnitPlace { unit, .. } = keeping::unit_place(house, asset)?;
-    let vault = keeping::vault(house)?;
+    let (place, vault) = (keeping::unit_place(house, asset)?, keeping::vault(house)?);
+    keeping::stands(house, &vault, &place)?;
+    let UnitPlace { unit, .. } = place;
     let resumed = began(house, asset)? && !vault.has_snapshot(&tenant, &id).map_err(in_vault)?;
     let left = house.with_state(|s| shelved::of_snapshot(s, snapshot))?;
     let reserved = reserve(house, disposition, asset, root, by)?;

@@ -71,7 +71,7 @@ pub fn prune(
     how: Sweep,
     told: &mut dyn FnMut(&str, usize, usize),
 ) -> Result<Vec<Pruned>, KeepError> {
-    let Some(vault) = keeping::vault_if_any(house)? else { return Ok(Vec::new()) };
+    let Some(vault) = keeping::vault_or_nothing_kept(house)? else { return Ok(Vec::new()) };
     let (catalogue, mut all) = (catalogue(house), Vec::new());
     for tenant in vault.tenants()? {
         let mut done = 0;

@@ -89,7 +89,7 @@ fn job(house: &House) -> Result<Option<Job>, KeepError> {
     if house.dir().is_none() {
         return Ok(None);
     }
-    let vault = keeping::vault_if_any(house)?;
+    let vault = keeping::vault_or_nothing_kept(house)?;
     Ok(vault.map(|vault| Job { vault, _lock: house.dir_lock() }))
 }
 

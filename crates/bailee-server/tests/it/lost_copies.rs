@@ -172,6 +172,35 @@ impl Stage {
 }
 
 #[test]
+fn where_something_is_kept_no_key_is_made_anew() {
+    let stage = stage();
+    let ways: [(&[&str], &str); 7] = [
+        (&["objects/vault/"], "vault_away"),
+        (&["objects/vault/kek/"], "vault_away"),
+        (&["objects/vault/t/"], "vault_away"),
+        (&["objects/vault/t/", "/u/"], "vault_away"),
+        (&["objects/vault/t/", "/u/", "/key/"], "vault_away"),
+        (&["objects/vault/t/", "/key/", "TENANT"], "vault_failed"),
+        (&["objects/vault/", "/ke"], "vault_away"),
+    ];
+    for (n, (parts, code)) in ways.into_iter().enumerate() {
+        let (house, dir) = stage.hit(n, (parts, Hit::Gone, true));
+        let objects = || house.objects().list("vault/").unwrap();
+        let (before, source) = (objects(), Source::File(stage.dir.path().join("drive.img")));
+        let ada = stage.people.ada;
+        let no = keeping::preserve(&house, DRIVE, source, Unchanged::Skip, ada, &mut ());
+        let no = Problem::from(no.unwrap_err());
+        assert_eq!((no.code.as_str(), objects()), (code, before), "{parts:?}: {no}");
+        assert!(no.change.contains("from a copy"), "{parts:?}: {no}");
+        let adopted = keeping::adopt(&house, DRIVE, ada);
+        assert!(adopted.is_err() || objects().len() > 1, "{parts:?}");
+        // Brought back as it was, everything is read.
+        copy(&stage.dir.path().join("house/objects"), &dir.path().join("house/objects"));
+        assert!(keeping::verify(&house, COPY, ada).unwrap().is_intact(), "{parts:?}");
+    }
+}
+
+#[test]
 fn whoever_sees_that_a_copy_is_lost_has_the_gate_hear_it() {
     let stage = stage();
     for (n, hit) in HITS.into_iter().enumerate() {
