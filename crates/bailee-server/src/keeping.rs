@@ -29,6 +29,7 @@ use bailee_vault::{SnapshotId as VaultId, VerifyReport};
 
 use crate::house::{House, HouseError};
 use crate::runner::Failure;
+pub(crate) use adopt::all_recorded;
 pub use adopt::{Adopted, adopt, unrecorded};
 use look::read_back;
 pub use look::{look, verify};
@@ -90,6 +91,14 @@ pub enum KeepError {
         snapshot: SnapshotId,
         /// The first object that is away.
         object: String,
+    },
+    /// The vault has snapshots that would go with the unit, and the log does not know them.
+    #[error("the custody unit of {source_asset} has what no entry of the log records: {snapshots}")]
+    Unrecorded {
+        /// What they were taken of.
+        source_asset: AssetId,
+        /// The vault's names for them.
+        snapshots: String,
     },
     /// A house in memory has no vault key.
     #[error("this house has no directory, so no vault")]

@@ -214,6 +214,14 @@ impl From<KeepError> for Problem {
             KeepError::VaultAway { .. } => {
                 Problem::new(409, "vault_away", "the vault", error.to_string(), AWAY)
             }
+            KeepError::Unrecorded { source_asset, .. } => {
+                let change = format!(
+                    "`bailee snapshot adopt {source_asset}` first: then the log has them, holds \
+                     are asked about them, and the certificate names them"
+                );
+                let about = source_asset.to_string();
+                Problem::new(409, "snapshot_unrecorded", about, error.to_string(), &change)
+            }
             KeepError::NoVault => {
                 let change = "use a house with a directory";
                 Problem::new(409, "no_vault", "this house", "has no vault", change)

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 use bailee_core::id::{AssetId, PartyId, SnapshotId};
 use bailee_core::{Action, By, Command, Event, State, Time};
-use bailee_vault::{Census, Oddities, SnapshotId as VaultId, VaultError};
+use bailee_vault::{Census, Oddities, SnapshotId as VaultId, Vault, VaultError};
 
 use super::look::read_back;
 use super::{KeepError, UnitPlace, count, place, standing, vault_if_any};
@@ -52,6 +52,32 @@ pub(super) fn unrecorded_in(house: &House, census: &Census) -> Result<Vec<VaultI
 
 fn recorded(s: &State) -> BTreeSet<String> {
     s.snapshots.iter().map(|(_, one)| one.vault_id.clone()).collect()
+}
+
+/// That nothing would go with a unit that the log could have and does not, before it is erased.
+/// What lies in a unit that the log has closed can be adopted no more, and goes with it.
+///
+/// # Errors
+/// [`KeepError::Unrecorded`]; damage; store failures.
+pub(crate) fn all_recorded(
+    house: &House,
+    vault: &Vault,
+    unit: &UnitPlace,
+) -> Result<(), KeepError> {
+    if place(house, unit.source)? != *unit {
+        return Ok(());
+    }
+    let known = house.with_state(recorded)?;
+    let of_it = vault.list(&unit.tenant)?.into_iter().filter(|found| found.unit == unit.unit);
+    let others: Vec<String> = of_it.map(|found| found.id.to_string()).collect();
+    let others: Vec<String> = others.into_iter().filter(|id| !known.contains(id)).collect();
+    match others.is_empty() {
+        true => Ok(()),
+        false => {
+            let (source_asset, snapshots) = (unit.source, others.join(", "));
+            Err(KeepError::Unrecorded { source_asset, snapshots })
+        }
+    }
 }
 
 /// Records what the vault has of an asset and the log does not, oldest first, and reads it back.

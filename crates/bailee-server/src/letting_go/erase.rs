@@ -59,7 +59,13 @@ pub fn erase(
     let vault = keeping::vault(house)?;
     keeping::stands(house, &vault, &place)?;
     let subject = match subject(&vault, &place) {
-        Ok((subject, _)) => subject,
+        Ok((subject, resumed)) => {
+            // An erasure that was begun is finished: what it hits is decided.
+            if !resumed {
+                keeping::all_recorded(house, &vault, &place)?;
+            }
+            subject
+        }
         // The core says why, and grants nothing for a blank subject.
         Err(KeepError::Vault(
             VaultError::UnknownTenant { .. } | VaultError::UnknownUnit { .. },

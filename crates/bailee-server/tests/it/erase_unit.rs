@@ -384,6 +384,27 @@ fn a_snapshot_taken_after_the_reservation_voids_the_token() {
 }
 
 #[test]
+fn what_the_log_does_not_know_of_a_unit_is_adopted_before_it_goes() {
+    let stage = stage();
+    let (house, asset, ada) = (&stage.house, stage.kept[0].asset, stage.people.ada);
+    let (x, place) = (stage.ready(asset), keeping::unit_place(house, asset).unwrap());
+    let tree = stage.dir.path().join("late");
+    std::fs::create_dir(&tree).unwrap();
+    std::fs::write(tree.join("late"), b"late").unwrap();
+    // Its preservation was killed before the log had it.
+    let vault = keeping::vault(house).unwrap();
+    let late = vault.preserve(&place.tenant, &place.unit, &Source::Tree(tree), &mut ()).unwrap();
+    let no = Problem::from(stage.erase(x).unwrap_err());
+    assert_eq!((&no.code[..], &no.about[..]), ("snapshot_unrecorded", "A-1"), "{no}");
+    assert!(no.detail.contains(&late.id.to_string()), "{no}");
+    assert!(no.change.contains("`bailee snapshot adopt A-1`"), "{no}");
+    stage.nothing_is_destroyed();
+    let adopted = keeping::adopt(house, place.source, ada).unwrap();
+    assert_eq!((adopted.len(), adopted[0].vault_id, adopted[0].intact), (1, late.id, true));
+    assert_eq!(keeping::unrecorded(house).unwrap(), []);
+}
+
+#[test]
 fn what_a_crash_interrupted_is_finished_with_the_same_list_of_keys() {
     let stage = stage();
     let x = stage.ready(stage.kept[0].asset);
