@@ -112,7 +112,7 @@ impl Vault {
             // Erased while this call waited: what it wrote could never be read.
             return Err(VaultError::UnitErased { unit: unit.name.clone() });
         }
-        let session = Session::new(&unit, Rest::begin());
+        let session = Session::new(&unit, rest);
         let previous = Previous::load(self, &tenant, &unit, source, unchanged);
         let mut collector = Collector::new(&session, (source, taken_at), progress);
         run(&session, &previous, origin, &mut collector)?;
