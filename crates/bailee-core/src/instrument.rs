@@ -3,8 +3,9 @@
 //! The shipped catalogue is `instruments.toml`, with citations; a deployment's counsel may load
 //! another version. Loading is an event, so a replay knows which version ruled when.
 //! Invariant: the catalogue always has the instrument `letter`, which has no clock: what is not
-//! recognised is treated as a letter, and a letter blocks.
+//! recognised is treated as a letter, and a letter blocks. Codes are compared in one plain form.
 
+use crate::plain::{compatible, folded, is_dash};
 use crate::time::{DayRule, Time};
 
 /// Code of the instrument that everything unrecognised falls back to.
@@ -92,9 +93,12 @@ pub struct Catalogue {
 }
 
 impl Catalogue {
-    /// The instrument of that code.
+    /// The instrument of that code, however people write it: `EPOC_PR` and `epoc pr` are `epoc-pr`.
+    /// What is not recognised counts as a letter, and its confidentiality would be lost.
     pub fn get(&self, code: &str) -> Option<&Instrument> {
-        self.instruments.iter().find(|i| i.code == code)
+        let form = plain_code(code);
+        let exact = self.instruments.iter().find(|i| i.code == code);
+        exact.or_else(|| self.instruments.iter().find(|i| plain_code(&i.code) == form))
     }
 
     /// What is wrong with it, in words; `None` if it can be used.
@@ -103,7 +107,8 @@ impl Catalogue {
             return Some(format!("it needs an instrument {LETTER:?} without a clock"));
         }
         for (i, one) in self.instruments.iter().enumerate() {
-            if self.instruments[..i].iter().any(|earlier| earlier.code == one.code) {
+            let form = plain_code(&one.code);
+            if self.instruments[..i].iter().any(|earlier| plain_code(&earlier.code) == form) {
                 return Some(format!("{:?} is there twice", one.code));
             }
             if one.rule.due(Default::default(), 1).is_none() {
@@ -117,5 +122,44 @@ impl Catalogue {
             }
         }
         None
+    }
+}
+
+/// Lower case, with one hyphen for each run of spaces, underscores and dashes between its words.
+fn plain_code(code: &str) -> String {
+    let mut out = String::with_capacity(code.len());
+    let mut parted = false;
+    for c in compatible(code) {
+        if c.is_whitespace() || is_dash(c) || c == '_' {
+            parted = true;
+            continue;
+        }
+        if parted && !out.is_empty() {
+            out.push('-');
+        }
+        parted = false;
+        out.extend(folded(c));
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_is_one_however_it_is_written() {
+        for written in [
+            "EPOC-PR",
+            " Epoc_PR ",
+            "epoc pr",
+            "epoc\u{2011}pr",
+            "epoc \u{2013} pr",
+            "ＥＰＯＣ－ＰＲ",
+        ] {
+            assert_eq!(plain_code(written), "epoc-pr", "{written:?}");
+        }
+        assert_ne!(plain_code("epocpr"), "epoc-pr");
+        assert_eq!(plain_code("us-2703f"), "us-2703f");
     }
 }

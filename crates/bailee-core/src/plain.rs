@@ -52,6 +52,11 @@ pub(crate) fn folded(c: char) -> impl Iterator<Item = char> {
     first.to_lowercase().chain(twice)
 }
 
+/// What is written for a hyphen: mail programs make another of it.
+pub(crate) fn is_dash(c: char) -> bool {
+    matches!(c, '-' | '\u{2010}'..='\u{2015}' | '\u{2043}' | '\u{2212}')
+}
+
 /// Default_Ignorable_Code_Point of the Unicode Character Database, in the form of its file.
 fn is_invisible(c: char) -> bool {
     matches!(c,

@@ -5,6 +5,7 @@
 //!
 //! Out of scope: whom it goes to, and when (steward.rs).
 
+use bailee_core::demand::Flag;
 use bailee_core::id::{ClearanceId, DemandId, DutyId, HoldId, NoticeId, SnapshotId};
 use bailee_core::{Duty, DutyKind, State, custody};
 
@@ -58,8 +59,9 @@ fn triage(s: &State, demand: DemandId) -> Asked {
         "A letter came in and is {demand}. {}\n\nRead it, and decide (counsel, to refuse):\n  \
          bailee demand show {demand}\n  bailee demand accept {demand} --matter M-1\n  \
          bailee demand clarify {demand} --note '...'\n  \
-         bailee demand refuse {demand} --note '...'{}{}",
+         bailee demand refuse {demand} --note '...'{}{}{}",
         frozen(s, demand),
+        nobodys_instrument(s, demand),
         being_transferred(s, demand),
         nameless(s, demand)
     );
@@ -72,8 +74,9 @@ fn unmatched(s: &State, demand: DemandId) -> Asked {
          Find out what it means and say so, or ask its sender, or refuse it (counsel):\n  \
          bailee demand show {demand}\n  bailee demand match {demand} --account AC-1\n  \
          bailee demand clarify {demand} --note '...'\n  \
-         bailee demand refuse {demand} --note '...'{}",
+         bailee demand refuse {demand} --note '...'{}{}",
         frozen(s, demand),
+        nobodys_instrument(s, demand),
         nameless(s, demand)
     );
     Asked { ask: format!("find out what {demand} means"), body }
@@ -172,6 +175,23 @@ fn frozen(s: &State, demand: DemandId) -> String {
     match named.is_empty() {
         true => format!("Its hold {id} stands and freezes nothing that is here yet."),
         false => format!("Frozen by its hold {id}: {}.", named.join(", ")),
+    }
+}
+
+/// That it says to be something that nobody here knows, and its owner does not learn of it.
+fn nobodys_instrument(s: &State, demand: DemandId) -> String {
+    let found = s.demands.get(demand);
+    let unknown = found.filter(|found| found.flags.contains(&Flag::UnknownInstrument));
+    let hold = unknown.and_then(|found| Some((found.hold, s.holds.get(found.hold)?)));
+    match hold {
+        Some((id, hold)) if hold.silent && hold.in_force() => format!(
+            "\n\nIt names an instrument that is not in the catalogue. Until somebody knows what it \
+             is, {id} counts as a letter in silence: the owner of the data sees nothing of it. \
+             Give it the basis that it has, and, if the owner may know, let counsel end the \
+             silence:\n  bailee instruments list\n  bailee hold add-basis {id} --instrument letter --note \
+             '...'\n  bailee hold gag {id} --note '...'"
+        ),
+        _ => String::new(),
     }
 }
 

@@ -23,7 +23,7 @@ use crate::trouble::Trouble;
 /// Hands the letter in.
 pub(crate) fn intake(args: IntakeArgs, reach: &Reach, style: Style) -> Result<(), Trouble> {
     let raw = read(&args.file)?;
-    let (instrument, silent) = (args.instrument, args.silent.then_some(true));
+    let (instrument, silent) = (args.instrument, args.silent);
     let (medium, sender) = (args.medium, args.sender.who());
     let letter = Letter { raw, instrument, silent, medium, sender, scope: args.scope.scope() };
     let door = Door::open(reach)?;

@@ -44,7 +44,9 @@ pub(super) fn receive(s: &State, new: &NewDemand, now: Time) -> Decision {
     }
 
     let (demand, hold) = (s.demands.next(), s.holds.next());
-    let silent = new.silent.unwrap_or(instrument.privacy == Privacy::Silent);
+    // What nobody knows yet may be secret; and what its owner saw once is told for good (rule 9).
+    let unknown = flags.contains(&Flag::UnknownInstrument);
+    let silent = new.silent.unwrap_or(unknown || instrument.privacy == Privacy::Silent);
     let unmatched = flags.contains(&Flag::Unmatched);
     let event = Event::DemandReceived {
         demand,
@@ -73,7 +75,7 @@ pub(super) fn receive(s: &State, new: &NewDemand, now: Time) -> Decision {
 fn received_before(s: &State, new: &NewDemand, now: Time) -> Option<DemandId> {
     let letters = s.letters.get(&new.exhibits.first()?.digest)?;
     let words = matching::letter(&new.text);
-    let (instrument, _) = instrument(s, new.instrument.as_deref()).ok()?;
+    let (instrument, unknown) = instrument(s, new.instrument.as_deref()).ok()?;
     let same = |id: &DemandId| {
         let Some(demand) = s.demands.get(*id) else { return false };
         let Some(hold) = s.holds.get(demand.hold) else { return false };
@@ -86,7 +88,8 @@ fn received_before(s: &State, new: &NewDemand, now: Time) -> Option<DemandId> {
         let alike = is_sender(s, demand.from, &new.from)
             && demand.instrument == instrument.code
             && read_alike;
-        let as_silent = hold.silent || new.silent != Some(true);
+        let guessed = !demand.flags.contains(&Flag::UnknownInstrument) && !unknown.is_empty();
+        let as_silent = hold.silent || !new.silent.unwrap_or(guessed);
         let reaches = || {
             let scope = read_scope(s, new, demand.from, &words, &mut Vec::new());
             let mut both = hold.scope.clone();
@@ -147,7 +150,7 @@ fn sender(s: &State, from: &Who, facts: &mut Vec<Fact>) -> PartyId {
     })
 }
 
-/// The instrument named; what is not known is treated as a letter, and flagged.
+/// The instrument named; what is not known is treated as a letter in silence, and flagged.
 fn instrument<'a>(
     s: &'a State,
     code: Option<&str>,

@@ -13,6 +13,7 @@ mod disclosure;
 mod engine;
 mod erasure;
 mod house;
+mod instruments;
 mod later;
 mod leaps;
 mod letting_go;

@@ -203,3 +203,36 @@ fn an_owner_gets_the_same_bytes_with_and_without_a_silent_hold() {
     }
     assert_eq!(with.keys().filter(|what| what.starts_with("letter")).count(), 1);
 }
+
+/// Over HTTP and from a file: an order in capitals is as secret as it says, and one that nobody
+/// knows is secret until counsel opens it.
+#[test]
+fn an_order_in_another_spelling_or_of_no_known_kind_is_not_shown_to_its_owner() {
+    let dir = tempfile::tempdir().unwrap();
+    let house = on_disk(&dir.path().join("house"));
+    let staff = people(&house);
+    crate::common::register_account(&house, &staff);
+    let owner = house.with_state(|s| s.party_at("otto@people.example")).unwrap().unwrap();
+    let (own, operator) =
+        (token(&house, owner, TokenScope::Reader), token(&house, staff.ada, TokenScope::Operator));
+    let unknown = Cover { instrument: Some("papal-bull".into()), ..Cover::default() };
+    let raw = letter_with(1, "Keep otto store. Tell nobody.\r\n");
+    let known = demand(intake::take(&house, raw, unknown, By::System).unwrap()).0;
+    assert!(house.settle().is_empty());
+    let page = dir.path().join("house/outbox/page-Y-1.eml");
+    let page = bailee_post::Letter::read(&std::fs::read(page).unwrap()).text;
+    for words in ["not in the catalogue", "bailee hold gag H-1 --note"] {
+        assert!(page.contains(words), "{words:?} is not in {page}");
+    }
+    let served = Served::start(house);
+    let order = [("content-type", "message/rfc822"), ("bailee-instrument", "Epoc_PR")];
+    let raw = letter_with(2, "Keep otto store, too. Tell nobody.\r\n");
+    let taken = served.post_with("/v1/intake", &operator, &order, &raw);
+    assert_eq!(taken.status, 201, "{}", taken.text());
+    let shown = served.get("/v1/D-2", &operator).json();
+    assert_eq!(shown["instrument"], "epoc-pr");
+    let mine = served.get("/v1/mine", &own);
+    assert_eq!((mine.status, &mine.json()["holds"]), (200, &json!([])), "{}", mine.text());
+    let silent = |id: &str| served.get(&format!("/v1/{id}"), &operator).json()["silent"].take();
+    assert_eq!((silent("H-1"), silent("H-2"), known.0), (true.into(), true.into(), 1));
+}

@@ -23,9 +23,15 @@ pub(crate) struct IntakeArgs {
     /// The legal form it claims to be (see `bailee instruments list`)
     #[arg(long, value_name = "CODE")]
     pub(crate) instrument: Option<String>,
-    /// The owner must not learn of it
-    #[arg(long)]
-    pub(crate) silent: bool,
+    /// The owner must not learn of it; with `=false` the owner may, whatever the instrument says
+    #[arg(
+        long,
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true"
+    )]
+    pub(crate) silent: Option<bool>,
     /// How it came in: email, post, fax, portal (a form), oral (on the telephone too)
     #[arg(long, value_name = "MEDIUM")]
     pub(crate) medium: Option<Medium>,
