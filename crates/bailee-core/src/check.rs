@@ -6,18 +6,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use crate::asset::Fate;
+use crate::asset::{Fate, normal};
 use crate::copies;
 use crate::coverage;
 use crate::custody;
 use crate::demand::DemandStatus;
 use crate::disposition::{Approval, Clearance, ClearanceStatus, Disposition, Radius};
 use crate::hold::{Hold, HoldStatus};
-use crate::id::{AssetId, ClearanceId, DispositionId, PartyId};
+use crate::id::{AccountId, AssetId, ClearanceId, DispositionId, HoldId, PartyId};
 use crate::matching;
+use crate::owner::{self, all_names};
 use crate::party::{Role, person};
 use crate::rotation::RotationStatus;
-use crate::state::{Due, Key, State};
+use crate::state::{Due, Key, Named, State};
 use crate::view;
 
 /// A broken rule.
@@ -42,6 +43,7 @@ pub fn check(state: &State) -> Vec<Violation> {
     let mut found = Found(Vec::new());
     asked(state, &mut found);
     held(state, &mut found);
+    wanted(state, &mut found);
     let_go(state, &mut found);
     released(state, &mut found);
     rotated(state, &mut found);
@@ -101,6 +103,32 @@ fn held(s: &State, found: &mut Found) {
             let clock = s.agenda.contains(&(until, Due::Cooling(id)));
             found.unless(clock, 8, id, "cools and is not on the agenda");
         }
+    }
+}
+
+/// Rules 1, 3: what a hold in force wants by an identifier, it reaches under each of its names.
+fn wanted(s: &State, found: &mut Found) {
+    let mut holds = BTreeMap::<&str, Vec<HoldId>>::new();
+    for (id, hold) in s.holds.iter().filter(|(_, hold)| hold.in_force()) {
+        hold.scope.identifiers.iter().for_each(|form| holds.entry(form).or_default().push(id));
+    }
+    if holds.is_empty() {
+        return;
+    }
+    let of = |name: &str| {
+        let named = matching::phrase(name).map(|_| normal(name));
+        named.and_then(|form| holds.get(form.as_str())).map_or(&[][..], Vec::as_slice)
+    };
+    // A snapshot is found through what it is of: nobody calls it by its label.
+    for (id, asset) in s.assets.iter().filter(|(_, asset)| asset.snapshot.is_none()) {
+        let reached = of(&asset.label).iter().all(|hold| coverage::reaches(s, *hold, id));
+        found.unless(reached, 3, id, "is called what a hold wants that does not reach it");
+    }
+    for (id, account) in s.accounts.iter() {
+        let of_owner = owner::logins(s, account.owner).flat_map(|(_, login)| all_names(login));
+        let names = account.label.as_deref().into_iter().chain(of_owner);
+        let reached = names.flat_map(of).all(|hold| account.holds.contains(hold));
+        found.unless(reached, 3, id, "is called what a hold wants that does not reach it");
     }
 }
 
@@ -242,7 +270,8 @@ fn private(s: &State, found: &mut Found) {
         found.unless(!seen, 9, owner, "can see a silent hold");
     }
     for (id, party) in s.parties.iter().filter(|(_, party)| party.erased.is_some()) {
-        found.unless(party.who.is_none(), 10, id, "is erased and still described");
+        let described = party.who.is_some() || !party.before.is_empty();
+        found.unless(!described, 10, id, "is erased and still described");
     }
 }
 
@@ -262,6 +291,7 @@ fn indexed(s: &State, found: &mut Found) {
     }
     let same = identifiers.keys().eq(s.identifiers.keys());
     found.unless(same, 0, "the index of identifiers", "differs from the assets");
+    names_indexed(s, found);
     for (hash, token) in &s.token_hashes {
         let good = s.tokens.get(*token).is_some_and(|t| t.hash == *hash);
         found.unless(good, 0, token, "is found under a false hash");
@@ -272,6 +302,34 @@ fn indexed(s: &State, found: &mut Found) {
             found.unless(open, 0, id, "is over and still on the agenda");
         }
     }
+}
+
+/// Names of owners and labels of accounts: what letters find them by, and nothing else.
+fn names_indexed(s: &State, found: &mut Found) {
+    let mut scanned = BTreeSet::<(Key, Named)>::new();
+    let mut owned = BTreeMap::<PartyId, Vec<AccountId>>::new();
+    for (id, account) in s.accounts.iter() {
+        owned.entry(account.owner).or_default().push(id);
+        let label = account.label.as_deref().and_then(matching::phrase);
+        scanned.extend(label.map(|phrase| (phrase.into(), Named::Account(id))));
+    }
+    let owners: BTreeSet<PartyId> = owned.keys().map(|id| person(&s.parties, *id)).collect();
+    for (id, party) in s.parties.iter() {
+        let accounts = owned.get(&id).map_or(&[][..], Vec::as_slice);
+        found.unless(party.accounts == accounts, 0, id, "has other accounts than are its own");
+        let first = person(&s.parties, id);
+        let login = first == id || s.parties.get(first).is_some_and(|p| p.logins.contains(&id));
+        found.unless(login, 0, id, "is not among the logins of its person");
+        if owners.contains(&first) {
+            let phrases = all_names(party).filter_map(matching::phrase);
+            scanned.extend(phrases.map(|phrase| (phrase.into(), Named::Owner(id))));
+        }
+    }
+    // Labels that an asset had before are not kept beside the index.
+    let of_asset = |named: &Named| matches!(named, Named::Asset(_));
+    let filed = s.phrases.iter().flat_map(|(key, all)| all.iter().map(move |one| (key, one)));
+    let filed = filed.filter(|(_, named)| !of_asset(named)).map(|(key, one)| (key.clone(), *one));
+    found.unless(filed.eq(scanned), 0, "the index of names", "differs from owners and accounts");
 }
 
 /// Owners of data on the asset who have no notice of the disposition: those whom a reservation

@@ -188,6 +188,8 @@ events! {
     26 CorrespondenceFiled { 0 matter: MatterId, 1 from: PartyId }
     /// How a demand came in, where it was recorded wrongly; how that is known, in the papers.
     27 MediumCorrected { 0 demand: DemandId, 1 medium: Medium }
+    /// What a hold wants by an identifier became known here under that name.
+    28 HoldMatched { 0 hold: HoldId, 1 more: Scope }
     /// A hold was placed, provisional or active.
     30 HoldPlaced {
         0 hold: HoldId, 1 provisional: bool, 2 scope: Scope, 3 instrument: String,

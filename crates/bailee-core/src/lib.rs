@@ -42,6 +42,7 @@ pub mod matching;
 mod mention;
 mod money;
 pub mod notice;
+mod owner;
 pub mod party;
 mod plain;
 mod plan;

@@ -6,7 +6,7 @@
 //! an identifier matters on neither side (`WD-12:ab`, `wd12AB`): it is also filed as one word, and
 //! what stands in a letter with punctuation in it is also read as one word. How a text is spelt
 //! (composed, full width, with what nobody sees, within Chinese) matters on neither side
-//! (`plain.rs`).
+//! (`plain.rs`). A label in a field of a form is found without its punctuation too (`called`).
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -15,6 +15,7 @@ use std::ops::Bound;
 use crate::asset::normal;
 use crate::demand::Scope;
 use crate::id::DemandId;
+use crate::owner;
 use crate::plain::{ZERO_WIDTH_SPACE, folded, plain};
 use crate::state::{Named, State};
 
@@ -23,7 +24,7 @@ use crate::state::{Named, State};
 pub const LONGEST_LETTER: usize = 64 * 1024;
 
 /// Shortest label that can match, in bytes of normal form.
-const SHORTEST_LABEL: usize = 3;
+pub(crate) const SHORTEST_LABEL: usize = 3;
 
 /// The normal form of a letter: its words, and behind them, once more, each run of characters that
 /// may be an identifier, without the punctuation in it.
@@ -78,13 +79,68 @@ pub(crate) fn phrase(label: &str) -> Option<String> {
 
 /// What the letter (in normal form) names here.
 pub fn named(state: &State, letter: &str) -> Scope {
-    let (mut scope, mut seen) = (Scope::default(), BTreeSet::new());
+    scope_of(state, targets(state, letter))
+}
+
+/// What it names by labels and identifiers, not by whose it is.
+pub(crate) fn labelled(state: &State, letter: &str) -> Scope {
+    let by_label = |target: &Named| !matches!(target, Named::Owner(_));
+    scope_of(state, targets(state, letter).into_iter().filter(by_label))
+}
+
+/// What has this label or identifier, or belongs to whom it names: `form` is without punctuation
+/// (`asset::normal`), as identifiers are compared. Each word of a label may end after any character
+/// of it.
+pub(crate) fn called(state: &State, form: &str) -> Scope {
+    let mut found: BTreeSet<Named> =
+        state.identifiers.get(form).map(|asset| Named::Asset(*asset)).into_iter().collect();
+    let begun = |begin: &str| {
+        let mut from = state.phrases.range::<str, _>((Bound::Included(begin), Bound::Unbounded));
+        from.next().is_some_and(|(phrase, _)| phrase.starts_with(begin))
+    };
+    let mut todo = vec![(String::with_capacity(2 * form.len()), form)];
+    while let Some((begin, rest)) = todo.pop() {
+        let Some(c) = rest.chars().next() else {
+            found.extend(state.phrases.get(begin.as_str()).into_iter().flatten());
+            continue;
+        };
+        let rest = &rest[c.len_utf8()..];
+        for end in ["", " "].into_iter().take(if begin.is_empty() { 1 } else { 2 }) {
+            let longer = format!("{begin}{end}{c}");
+            if begun(&longer) {
+                todo.push((longer, rest));
+            }
+        }
+    }
+    scope_of(state, found)
+}
+
+fn scope_of(state: &State, targets: impl IntoIterator<Item = Named>) -> Scope {
+    let mut scope = Scope::default();
+    let mut accounts = BTreeSet::new();
+    for target in targets {
+        match target {
+            Named::Account(id) => {
+                if accounts.insert(id) {
+                    scope.accounts.push(id);
+                }
+            }
+            Named::Owner(id) => {
+                let all = owner::accounts(state, id).into_iter();
+                scope.accounts.extend(all.filter(|id| accounts.insert(*id)));
+            }
+            Named::Asset(id) => scope.assets.push(id),
+        }
+    }
+    scope
+}
+
+/// Each once, in the order in which they stand in the letter.
+fn targets(state: &State, letter: &str) -> Vec<Named> {
+    let (mut found, mut seen) = (Vec::new(), BTreeSet::new());
     let mut add = |target: Named| {
         if seen.insert(target) {
-            match target {
-                Named::Account(id) => scope.accounts.push(id),
-                Named::Asset(id) => scope.assets.push(id),
-            }
+            found.push(target);
         }
     };
     let mut start = 0;
@@ -99,7 +155,7 @@ pub fn named(state: &State, letter: &str) -> Scope {
         }
         start += word.len() + 1;
     }
-    scope
+    found
 }
 
 /// Targets of every phrase that `rest` begins with.

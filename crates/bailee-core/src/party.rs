@@ -4,7 +4,7 @@
 //! destroyed without touching a proof; what is left is the id and the roles. Two logins of one
 //! person count as one person wherever eyes are counted.
 
-use crate::id::PartyId;
+use crate::id::{AccountId, PartyId};
 use crate::table::Table;
 use crate::time::Time;
 
@@ -88,6 +88,12 @@ pub struct Party {
     pub same_person_as: Option<PartyId>,
     /// `None` once erased.
     pub who: Option<Who>,
+    /// What it was before it was changed, oldest first; empty once erased.
+    pub(crate) before: Vec<Who>,
+    /// Accounts it owns.
+    pub(crate) accounts: Vec<AccountId>,
+    /// Of the first login of a person: the later ones.
+    pub(crate) logins: Vec<PartyId>,
     /// Log positions whose `who` section is about this party.
     pub entries: Vec<u64>,
     /// Log positions whose `papers` section is from this party (letters, objections, requests) or

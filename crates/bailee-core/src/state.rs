@@ -55,6 +55,8 @@ pub enum Named {
     Account(AccountId),
     /// An asset, by its label or an identifier.
     Asset(AssetId),
+    /// All accounts of a person, by the name or an address of one of their logins.
+    Owner(PartyId),
 }
 
 /// Everything the core knows.

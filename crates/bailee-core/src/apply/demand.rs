@@ -15,6 +15,7 @@ pub(super) fn apply(s: &mut State, r: &Record) -> Applied {
             let hold = row(&mut s.demands, *demand)?.hold;
             widen(s, hold, more)
         }
+        Event::HoldMatched { hold, more } => widen(s, *hold, more),
         Event::MediumCorrected { demand, medium } => {
             let found = row(&mut s.demands, *demand)?;
             let first = found.corrected.map_or(found.medium, |(_, first)| first);

@@ -3,7 +3,7 @@
 //! Invariant: after this record the state is what a replay of the erased journal gives.
 
 use super::index::remove_addresses;
-use super::registry::forget_label;
+use super::registry::{forget_label, forget_owner};
 use super::{Applied, row};
 use crate::event::{Event, Record};
 use crate::plan::Intent;
@@ -13,6 +13,7 @@ pub(super) fn apply(s: &mut State, r: &Record) -> Applied {
     let Event::DetailsErased { party, papers, .. } = &r.fact.event else {
         return Err("not an erasure".into());
     };
+    forget_owner(s, *party)?;
     let found = row(&mut s.parties, *party)?;
     found.erased = Some(r.at);
     // What is filed from now on is a matter of the next erasure.

@@ -87,6 +87,7 @@ fn apply_event(s: &mut State, r: &Record) -> Applied {
         | E::AssetCopied { .. } => registry::apply(s, r),
         E::DetailsErased { .. } => erasure::apply(s, r),
         E::DemandMatched { .. }
+        | E::HoldMatched { .. }
         | E::MediumCorrected { .. }
         | E::DemandDecided { .. }
         | E::ReceiptSent { .. }

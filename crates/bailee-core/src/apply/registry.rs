@@ -7,7 +7,8 @@ use super::{Applied, push, row};
 use crate::asset::{Account, Asset, Entity, Fate, Identifier, IdentifierKind, Lifecycle};
 use crate::event::{Event, Record};
 use crate::id::{AssetId, PartyId};
-use crate::party::{Party, Who};
+use crate::owner;
+use crate::party::{Party, Who, person};
 use crate::state::{Named, State};
 use crate::time::Time;
 
@@ -21,11 +22,18 @@ pub(super) fn apply(s: &mut State, r: &Record) -> Applied {
                 roles: roles.clone(),
                 same_person_as: *same_person_as,
                 who: None,
+                before: Vec::new(),
+                accounts: Vec::new(),
+                logins: Vec::new(),
                 entries: Vec::new(),
                 papers: Vec::new(),
                 erased: None,
             };
             push(&mut s.parties, *party, new)?;
+            let first = person(&s.parties, *party);
+            if first != *party {
+                row(&mut s.parties, first)?.logins.push(*party);
+            }
             describe(s, r, *party, r.fact.who.as_ref())
         }
         Event::PartyChanged { party } => describe(s, r, *party, r.fact.who.as_ref()),
@@ -82,6 +90,14 @@ fn describe(s: &mut State, r: &Record, party: PartyId, who: Option<&Who>) -> App
     let old = std::mem::replace(&mut found.who, who.cloned());
     if let Some(old) = old {
         remove_addresses(s, party, &old);
+        // Old names stay findable: letters may use either.
+        let found = row(&mut s.parties, party)?;
+        if found.who.as_ref() != Some(&old) && !found.before.contains(&old) {
+            found.before.push(old);
+        }
+    }
+    if who.is_some() && !owner::accounts(s, party).is_empty() {
+        name_owner(s, party)?;
     }
     for channel in who.iter().flat_map(|who| &who.channels) {
         let address = channel.address.trim().to_lowercase();
@@ -90,13 +106,38 @@ fn describe(s: &mut State, r: &Record, party: PartyId, who: Option<&Who>) -> App
     Ok(())
 }
 
+/// Makes all accounts of the person findable by the names of this login.
+fn name_owner(s: &mut State, party: PartyId) -> Applied {
+    let names: Vec<String> = names_of(s, party)?;
+    names.iter().for_each(|name| add_phrase(s, name, Named::Owner(party)));
+    Ok(())
+}
+
+/// Forgets the names of a login that is erased.
+pub(super) fn forget_owner(s: &mut State, party: PartyId) -> Applied {
+    let names: Vec<String> = names_of(s, party)?;
+    names.iter().for_each(|name| remove_phrase(s, name, Named::Owner(party)));
+    row(&mut s.parties, party)?.before.clear();
+    Ok(())
+}
+
+fn names_of(s: &mut State, party: PartyId) -> Result<Vec<String>, String> {
+    Ok(owner::all_names(row(&mut s.parties, party)?).map(str::to_owned).collect())
+}
+
 fn account(s: &mut State, r: &Record) -> Applied {
     let Event::AccountRegistered { account, owner, entity, law, retention_days } = &r.fact.event
     else {
         return Err("not an account".into());
     };
     let label = r.fact.who.as_ref().map(|who| who.name.clone());
-    row(&mut s.parties, *owner)?.entries.push(r.seq);
+    let party = row(&mut s.parties, *owner)?;
+    party.entries.push(r.seq);
+    party.accounts.push(*account);
+    let logins: Vec<PartyId> = owner::logins(s, *owner).map(|(login, _)| login).collect();
+    for login in logins {
+        name_owner(s, login)?;
+    }
     let new = Account {
         owner: *owner,
         entity: *entity,

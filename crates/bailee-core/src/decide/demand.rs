@@ -7,8 +7,9 @@
 
 use std::collections::BTreeSet;
 
+use super::scope::read_scope;
+pub(super) use super::scope::{names_something, resolve};
 use super::{Decision, duty, find, reasoned, says};
-use crate::asset::normal;
 use crate::command::{NewDemand, Reason, Triage};
 use crate::coverage;
 use crate::custody;
@@ -168,87 +169,6 @@ fn instrument<'a>(
     }
 }
 
-/// What the demand means here. A form that names what is not there counts as one that cannot be
-/// read: a slip of the pen must not let go. If it names nothing that is known, the sender's own
-/// accounts are the widest plausible scope; if it has none, the demand is unmatched.
-fn read_scope(
-    s: &State,
-    new: &NewDemand,
-    from: PartyId,
-    words: &str,
-    flags: &mut Vec<Flag>,
-) -> Scope {
-    let mut scope = resolve(s, &new.scope);
-    scope.widen(&matching::named(s, words));
-    let unknown = names_something(s, &new.scope).is_err();
-    let unreadable =
-        new.damaged || new.unread || unknown || words.len() >= matching::LONGEST_LETTER - 4;
-    if unreadable || scope.matches_nothing() {
-        let accounts_before = scope.accounts.len();
-        widen_to_accounts(s, &mut scope, from);
-        if unreadable || scope.accounts.len() > accounts_before {
-            flags.push(Flag::ScopeUnreadable);
-        }
-    }
-    if scope.matches_nothing() {
-        flags.push(Flag::Unmatched);
-    }
-    scope
-}
-
-/// Freezes the accounts of everything named, and those of the sender.
-fn widen_to_accounts(s: &State, scope: &mut Scope, from: PartyId) {
-    let named = scope.assets.iter().flat_map(|asset| coverage::accounts(s, *asset).into_keys());
-    let own = s.accounts.iter().filter(|(_, account)| account.owner == from).map(|(id, _)| id);
-    let accounts = named.chain(own).collect();
-    scope.widen(&Scope { accounts, ..Scope::default() });
-}
-
-/// Refuses, by its name, what somebody who can say it again names and nothing can be: a free id, an
-/// identifier without a letter or a digit. A demand is never refused for it (`read_scope`).
-pub fn names_something(s: &State, scope: &Scope) -> Result<(), Refusal> {
-    if let Some(account) = scope.accounts.iter().find(|id| s.accounts.get(**id).is_none()) {
-        return Err(Refusal::not_found(account));
-    }
-    if let Some(asset) = scope.assets.iter().find(|id| s.assets.get(**id).is_none()) {
-        return Err(Refusal::not_found(asset));
-    }
-    if scope.from.zip(scope.to).is_some_and(|(from, to)| from > to) {
-        return Err(Refusal::new(Code::BadValue, "the time range", "ends before it begins"));
-    }
-    match scope.identifiers.iter().find(|value| normal(value).is_empty()) {
-        None => Ok(()),
-        Some(value) => {
-            let text = "has no letter and no digit, and would never match anything";
-            Err(Refusal::new(Code::BadValue, format!("identifier {value:?}"), text))
-        }
-    }
-}
-
-/// Keeps what exists; identifiers that are known here become assets, others are kept as wanted.
-/// So is the identifier of an asset that is gone: another one may come to have it.
-pub(super) fn resolve(s: &State, asked: &Scope) -> Scope {
-    let mut scope = Scope {
-        categories: asked.categories.clone(),
-        from: asked.from,
-        to: asked.to,
-        ..Scope::default()
-    };
-    let accounts = asked.accounts.iter().copied().filter(|id| s.accounts.get(*id).is_some());
-    let assets = asked.assets.iter().copied().filter(|id| s.assets.get(*id).is_some());
-    let known = asked.identifiers.iter().filter_map(|value| s.asset_by_identifier(value));
-    let here = |id: AssetId| s.assets.get(id).is_some_and(|asset| asset.fate.is_here());
-    let unknown =
-        asked.identifiers.iter().filter(|value| !s.asset_by_identifier(value).is_some_and(here));
-    scope.widen(&Scope {
-        accounts: accounts.collect(),
-        assets: assets.chain(known).collect(),
-        identifiers: unknown.map(|value| normal(value)).filter(|form| !form.is_empty()).collect(),
-        ..Scope::default()
-    });
-    scope
-}
-
 /// Addressed to another legal entity than the one that has the accounts: recorded, frozen, flagged.
 fn flag_entity(s: &State, entity: Option<EntityId>, scope: &Scope, flags: &mut Vec<Flag>) {
     let Some(entity) = entity else { return };
@@ -322,11 +242,12 @@ pub(super) fn match_to(s: &State, demand: DemandId, scope: &Scope) -> Decision {
         return Err(Refusal::new(Code::BadValue, demand, "cannot be matched to nothing"));
     }
     let revoked = revoke_reached(s, found.hold, &more);
-    let mut facts = vec![Event::DemandMatched { demand, more }.into()];
+    let mut facts: Vec<Fact> = vec![Event::DemandMatched { demand, more: more.clone() }.into()];
     facts.extend(revoked);
     let found_out: Vec<Fact> = duty::done(s, |kind| kind == DutyKind::Unmatched(demand)).collect();
-    // What it means is known now; what is to become of it nobody was asked yet.
-    if !found_out.is_empty() && found.is_open() {
+    // What it means is known now; what is to become of it nobody was asked yet. What names only
+    // what is not here has found out nothing.
+    if !found_out.is_empty() && found.is_open() && !more.matches_nothing() {
         let (duty, kind) = (s.duties.next(), DutyKind::Triage(demand));
         facts.extend(found_out);
         facts.push(Event::DutyRaised { duty, kind }.into());

@@ -13,6 +13,7 @@ mod duty;
 mod engine;
 mod erasure;
 mod hold;
+mod late;
 mod matter;
 mod medium;
 mod notice;
@@ -22,16 +23,17 @@ mod reason;
 mod refused;
 mod registry;
 mod rotation;
+mod scope;
 mod snapshot;
 mod subject;
 mod tick;
 mod volume;
 
 pub use clearance::verb;
-pub use demand::names_something;
 pub use disposition::radius;
 pub use owed::{owed, unnotified};
 pub use reason::{LONGEST_EXHIBIT_NAME, LONGEST_NOTE, MOST_EXHIBITS};
+pub use scope::names_something;
 
 use crate::command::{Action, Command, Reason};
 use crate::demand::Papers;

@@ -6,15 +6,16 @@
 use std::collections::BTreeSet;
 
 use super::demand::{Change, revoke_changed};
+use super::late::{self, Meant};
 use super::{Decision, find};
 use crate::asset::{Fate, Identifier, IdentifierKind, Lifecycle, normal};
 use crate::command::NewAsset;
 use crate::coverage;
 use crate::demand::Scope;
 use crate::event::{Event, Fact};
-use crate::id::{AccountId, AssetId, EntityId, HoldId, PartyId};
+use crate::id::{AccountId, AssetId, EntityId, PartyId};
 use crate::instrument::Catalogue;
-use crate::matching;
+use crate::owner;
 use crate::party::{ChannelKind, Role, Who, person};
 use crate::policy::Policy;
 use crate::refusal::{Code, Refusal};
@@ -54,7 +55,9 @@ pub(super) fn register_party(
     let party = s.parties.next();
     let roles = roles.to_vec();
     let event = Event::PartyRegistered { party, roles, same_person_as };
-    Ok(vec![Fact::of(event).with_who(who.clone())])
+    let mut facts = vec![Fact::of(event).with_who(who.clone())];
+    facts.extend(same_person_as.into_iter().flat_map(|earlier| late::named(s, earlier, who)));
+    Ok(facts)
 }
 
 /// An address belongs to one person: a second login through it is the same person.
@@ -89,7 +92,9 @@ pub(super) fn change_party(s: &State, party: PartyId, who: &Who) -> Decision {
     check_known(s, party)?;
     check_name("the party", &who.name)?;
     check_channels(s, who, Some(party))?;
-    Ok(vec![Fact::of(Event::PartyChanged { party }).with_who(who.clone())])
+    let mut facts = vec![Fact::of(Event::PartyChanged { party }).with_who(who.clone())];
+    facts.extend(late::named(s, party, who));
+    Ok(facts)
 }
 
 /// An erased party stays erased: nothing of it is written down again.
@@ -123,10 +128,10 @@ pub(super) fn register_account(
     let event = Event::AccountRegistered { account, owner, entity, law, retention_days };
     let who = Who { name: label.to_owned(), channels: Vec::new() };
     let mut facts = vec![Fact::of(event).with_who(who)];
-    for demand in matching::waiting(s, std::iter::once(label)) {
-        let more = Scope { accounts: vec![account], ..Scope::default() };
-        facts.push(Event::DemandMatched { demand, more }.into());
-    }
+    let of_owner = || owner::logins(s, owner).flat_map(|(_, login)| owner::all_names(login));
+    let names = || std::iter::once(label).chain(of_owner());
+    let more = Scope { accounts: vec![account], ..Scope::default() };
+    facts.extend(late::meant(s, names(), names(), &more).facts);
     Ok(facts)
 }
 
@@ -168,7 +173,7 @@ pub(super) fn register_asset(s: &State, new: &NewAsset) -> Decision {
     };
     check_one_device(asset, &[], &new.identifiers)?;
     let mut facts = vec![Fact::of(event)];
-    facts.extend(matched(s, asset, &new.label, &new.identifiers));
+    facts.extend(matched(s, asset, &new.label, &new.identifiers).facts);
     Ok(facts)
 }
 
@@ -207,17 +212,13 @@ fn check_quiet(s: &State, parent: AssetId) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Demands in force whose letter names the label or an identifier now reach the asset.
-fn matched(s: &State, asset: AssetId, label: &str, identifiers: &[Identifier]) -> Vec<Fact> {
+/// Whatever waits for the label or an identifier reaches the asset.
+fn matched(s: &State, asset: AssetId, label: &str, identifiers: &[Identifier]) -> Meant {
     let joined: Vec<String> = identifiers.iter().map(Identifier::normal).collect();
-    let labels = std::iter::once(label).chain(identifiers.iter().map(|i| i.value.as_str()));
-    let labels = labels.chain(joined.iter().map(String::as_str));
-    let demands = matching::waiting(s, labels);
+    let said = std::iter::once(label).chain(identifiers.iter().map(|i| i.value.as_str()));
+    let said = said.chain(joined.iter().map(String::as_str));
     let more = Scope { assets: vec![asset], ..Scope::default() };
-    demands
-        .into_iter()
-        .map(|demand| Event::DemandMatched { demand, more: more.clone() }.into())
-        .collect()
+    late::meant(s, said, std::iter::once(label), &more)
 }
 
 fn check_identifiers(
@@ -328,13 +329,8 @@ pub(super) fn relabel_asset(
         bytes,
     };
     let mut facts = vec![Fact::of(event)];
-    facts.extend(matched(s, asset, label, identifiers));
-    let mut holds: BTreeSet<HoldId> = BTreeSet::new();
-    for fact in &facts {
-        if let Event::DemandMatched { demand, .. } = fact.event {
-            holds.extend(s.demands.get(demand).map(|demand| demand.hold));
-        }
-    }
+    let Meant { facts: meant, mut holds } = matched(s, asset, label, identifiers);
+    facts.extend(meant);
     let wanted = |i: &Identifier| s.wanted.get(i.normal().as_str());
     holds.extend(identifiers.iter().filter_map(wanted).flatten());
     for source in come_back(s, identifiers) {

@@ -77,7 +77,7 @@ impl Guard {
         if matching::words(text).len() + 4 >= matching::LONGEST_LETTER {
             return false;
         }
-        let scope = matching::named(s, &letter);
+        let scope = matching::labelled(s, &letter);
         let accounts = scope.accounts.iter().map(ToString::to_string);
         let mut named = accounts.chain(scope.assets.iter().map(ToString::to_string));
         named.all(|id| self.known.contains(&id))

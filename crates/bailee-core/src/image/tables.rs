@@ -130,7 +130,7 @@ variants! {
         0 Reserved(until), 1 Begun(until), 2 Finished, 3 Aborted, 4 Stopping(until), 5 Revoked,
         6 Expired, 7 Lost,
     }
-    Named { 0 Account(id), 1 Asset(id) }
+    Named { 0 Account(id), 1 Asset(id), 2 Owner(id) }
     Due { 0 Clearance(id), 1 Basis(id, n), 2 Cooling(id), 3 Gag(id), 4 Notice(id, n), 5 Meter(id) }
     Intent { 0 Erase(seq), 1 SendReceipt(id), 2 SendNotice(id, n), 3 PageHuman(id) }
 }
@@ -183,7 +183,7 @@ macro_rules! rows {
 }
 
 rows! {
-    Party { roles same_person_as who entries papers erased }
+    Party { roles same_person_as who before accounts logins entries papers erased }
     Entity { name country }
     Account { owner entity label law retention_days terminated holds }
     Asset {

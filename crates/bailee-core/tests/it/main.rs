@@ -20,6 +20,7 @@ mod letting_go;
 mod many;
 mod model;
 mod naive;
+mod names;
 mod owed;
 mod permission;
 mod refusals;

@@ -48,6 +48,18 @@ const LABELS: [&str; 8] = [
 ];
 const SERIALS: [&str; 6] = ["WD-77 A", "wd77b", "50:01:43:80", "ST 9000", "naa.5000c5", "ZX-1"];
 
+/// What a form may call something of ours that is no hard identifier.
+const NAMES: [&str; 8] = [
+    "Alpha Box",
+    "beta7",
+    "new customer 3",
+    "Otto Owner",
+    "nora.new@example.org",
+    "MEGA store",
+    "x-1",
+    "sam stranger",
+];
+
 fn pick<T: Copy>(from: &[T], n: u16) -> T {
     from[usize::from(n) % from.len()]
 }
@@ -200,6 +212,7 @@ impl Play {
         match a % 4 {
             0 => scope.accounts.push(id(&s.accounts, b)),
             1 => scope.assets.push(id(&s.assets, b)),
+            2 if one_in(2, b) => scope.identifiers.push(pick(&NAMES, c).replace(' ', "_")),
             2 => scope.identifiers.push(pick(&SERIALS, c).to_uppercase()),
             _ => {
                 scope.assets.push(AssetId(u32::from(b) + 500));
@@ -210,7 +223,9 @@ impl Play {
     }
 
     fn demand(&mut self, a: u16, b: u16, c: u16) {
-        let text = match a % 6 {
+        let text = match a % 7 {
+            5 => format!("all of your customer {}, please", pick(&PEOPLE, b)),
+            6 if one_in(2, b) => format!("data of <{}>", who(pick(&PEOPLE, c)).channels[0].address),
             0 => "please keep everything".to_owned(),
             1 => format!("Keep {} and {}!", pick(&LABELS, b), pick(&LABELS, c)),
             2 => format!("serial {}, thanks", pick(&SERIALS, b)),
@@ -218,7 +233,7 @@ impl Play {
             4 => format!("Keep {}", pick(&LABELS, b).to_uppercase()),
             _ => String::new(),
         };
-        let scope = if one_in(2, a / 6) { Scope::default() } else { self.scope(b, c, b) };
+        let scope = if one_in(2, a / 7) { Scope::default() } else { self.scope(b, c, b) };
         let instrument = pick(&[None, Some("epoc-pr"), Some("us-2703f"), Some("papal-bull")], c);
         let demand = NewDemand {
             scope,
@@ -574,7 +589,7 @@ impl Play {
 }
 
 /// Steps that every run must reach, or the generator has gone shallow.
-const DEEP: [&str; 14] = [
+const DEEP: [&str; 15] = [
     "ClearanceFinished",
     "ClearanceLost",
     "ClearanceRevoked",
@@ -589,6 +604,7 @@ const DEEP: [&str; 14] = [
     "HoldAccepted",
     "NoticeEscalated",
     "DemandMatched",
+    "HoldMatched",
 ];
 
 /// Plays so many random histories; what they reached.

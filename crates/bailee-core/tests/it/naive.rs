@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 
 use bailee_core::demand::Scope;
 use bailee_core::disposition::DispositionKind;
+use bailee_core::party::{ChannelKind, Who};
 use bailee_core::{Action, Event, NewDemand, Record, Time};
 
 #[derive(Default, Debug)]
@@ -16,6 +17,7 @@ pub(crate) struct Naive {
     /// Times of all entries.
     entries: Vec<Time>,
     addresses: Vec<(u32, Vec<String>)>,
+    logins: Vec<Login>,
     accounts: Vec<Account>,
     pub(crate) assets: Vec<Asset>,
     holds: Vec<Hold>,
@@ -23,6 +25,13 @@ pub(crate) struct Naive {
     demand_holds: Vec<u32>,
     kinds: Vec<DispositionKind>,
     clearances: Vec<(u32, u32)>,
+}
+
+/// A party: whose first login it is one of, and every name and mail address it had.
+#[derive(Debug)]
+struct Login {
+    human: u32,
+    names: Vec<Vec<String>>,
 }
 
 #[derive(Debug)]
@@ -91,7 +100,26 @@ fn bare(text: &str) -> String {
 
 fn stands_in(phrase: &[String], letter: &[String]) -> bool {
     // A label of two letters names nothing.
-    phrase.join(" ").len() >= 3 && letter.windows(phrase.len()).any(|window| window == phrase)
+    long_enough(phrase) && letter.windows(phrase.len()).any(|window| window == phrase)
+}
+
+fn long_enough(phrase: &[String]) -> bool {
+    phrase.join(" ").len() >= 3
+}
+
+/// What letters may call somebody.
+fn names_of(who: &Who) -> Vec<Vec<String>> {
+    let mut names = Vec::new();
+    let name = tokens(&who.name);
+    if name.len() >= 2 || name.concat().chars().filter(|c| c.is_alphabetic()).count() >= 5 {
+        names.push(name);
+    }
+    for channel in &who.channels {
+        if channel.kind == ChannelKind::Email {
+            names.push(tokens(&channel.address));
+        }
+    }
+    names
 }
 
 impl Naive {
@@ -106,27 +134,25 @@ impl Naive {
         let at = record.at;
         self.entries.push(at);
         match &record.fact.event {
-            Event::PartyRegistered { party, .. } | Event::PartyChanged { party } => {
-                self.addresses.retain(|(known, _)| *known != party.0);
-                let who = record.fact.who.as_ref().unwrap();
-                let lower = |c: &bailee_core::party::Channel| c.address.trim().to_lowercase();
-                self.addresses.push((party.0, who.channels.iter().map(lower).collect()));
+            Event::PartyRegistered { party, same_person_as, .. } => {
+                let human =
+                    same_person_as.map_or(party.0, |id| self.logins[id.0 as usize - 1].human);
+                self.logins.push(Login { human, names: Vec::new() });
+                self.learn_of_names(party.0, record);
             }
+            Event::PartyChanged { party } => self.learn_of_names(party.0, record),
             Event::DetailsErased { party, .. } => {
+                self.logins[party.0 as usize - 1].names.clear();
                 self.addresses.retain(|(known, _)| *known != party.0);
                 for account in self.accounts.iter_mut().filter(|a| a.owner == party.0) {
                     account.label = None;
                 }
             }
             Event::AccountRegistered { account, owner, retention_days, .. } => {
-                let label = tokens(&record.fact.who.as_ref().unwrap().name);
-                for hold in self.holds.iter_mut().filter(|hold| !hold.released) {
-                    if stands_in(&label, &hold.letter) {
-                        hold.accounts.insert(account.0);
-                    }
-                }
-                let (label, retention) = (Some(label), *retention_days);
+                let label = Some(tokens(&record.fact.who.as_ref().unwrap().name));
+                let retention = *retention_days;
                 self.accounts.push(Account { owner: owner.0, label, ended: None, retention });
+                self.hold_accounts(&[account.0]);
             }
             Event::AccountTerminated { account } => {
                 self.accounts[account.0 as usize - 1].ended = Some(at);
@@ -165,6 +191,48 @@ impl Naive {
                 hold.released = true;
             }
             _ => self.learn_of_assets(record),
+        }
+    }
+
+    fn learn_of_names(&mut self, party: u32, record: &Record) {
+        self.addresses.retain(|(known, _)| *known != party);
+        let who = record.fact.who.as_ref().unwrap();
+        let lower = |c: &bailee_core::party::Channel| c.address.trim().to_lowercase();
+        self.addresses.push((party, who.channels.iter().map(lower).collect()));
+        self.logins[party as usize - 1].names.extend(names_of(who));
+        let theirs = (1..=self.accounts.len() as u32).filter(|n| self.is_of(*n, party));
+        self.hold_accounts(&theirs.collect::<Vec<_>>());
+    }
+
+    /// True if the account is that of the human who has this login.
+    fn is_of(&self, account: u32, login: u32) -> bool {
+        let human = |login: u32| self.logins[login as usize - 1].human;
+        human(self.accounts[account as usize - 1].owner) == human(login)
+    }
+
+    /// Everything an account is called: its label, and every name of its owner.
+    fn account_names(&self, account: u32) -> Vec<Vec<String>> {
+        let mut names: Vec<_> =
+            self.accounts[account as usize - 1].label.clone().into_iter().collect();
+        for (n, login) in (1u32..).zip(&self.logins) {
+            if self.is_of(account, n) {
+                names.extend(login.names.iter().cloned());
+            }
+        }
+        names
+    }
+
+    /// Holds in force that mean one of the accounts by a name of today reach it from now on.
+    fn hold_accounts(&mut self, accounts: &[u32]) {
+        for account in accounts {
+            let names = self.account_names(*account);
+            for hold in self.holds.iter_mut().filter(|hold| !hold.released) {
+                let wanted =
+                    |name: &Vec<String>| long_enough(name) && hold.wanted.contains(&name.concat());
+                if names.iter().any(|name| stands_in(name, &hold.letter) || wanted(name)) {
+                    hold.accounts.insert(*account);
+                }
+            }
         }
     }
 
@@ -335,9 +403,9 @@ impl Naive {
         let runs = runs.filter(|run| run.contains(char::is_numeric) && tokens(run).len() > 1);
         hold.letter.extend(runs.map(bare));
         self.ask(&mut hold, &new.scope);
-        for (n, account) in self.accounts.iter().enumerate() {
-            if account.label.as_ref().is_some_and(|label| stands_in(label, &hold.letter)) {
-                hold.accounts.insert(n as u32 + 1);
+        for n in 1..=self.accounts.len() as u32 {
+            if self.account_names(n).iter().any(|name| stands_in(name, &hold.letter)) {
+                hold.accounts.insert(n);
             }
         }
         let named: Vec<u32> = (1..=self.assets.len() as u32)
@@ -388,7 +456,7 @@ impl Naive {
         let free = |n: u32, len: usize| n == 0 || n as usize > len;
         scope.accounts.iter().any(|id| free(id.0, self.accounts.len()))
             || scope.assets.iter().any(|id| free(id.0, self.assets.len()))
-            || scope.identifiers.iter().any(|value| bare(value).is_empty())
+            || scope.identifiers.iter().any(|value| bare(value).len() < 3)
     }
 
     fn ask(&self, hold: &mut Hold, scope: &Scope) {
@@ -407,11 +475,19 @@ impl Naive {
                 let its = asset.known_as.iter().filter(|(known, _)| *known == form);
                 its.map(move |(_, seq)| (*seq, n as u32 + 1))
             });
-            let holder = claims.max().map(|(_, n)| n);
-            hold.assets.extend(holder);
-            if holder.is_none_or(|n| self.assets[n as usize - 1].gone) {
-                hold.wanted.insert(form);
+            hold.assets.extend(claims.max().map(|(_, n)| n));
+            let is_it = |name: &Vec<String>| long_enough(name) && name.concat() == form;
+            for n in 1..=self.assets.len() as u32 {
+                if self.assets[n as usize - 1].called.iter().any(is_it) {
+                    hold.assets.insert(n);
+                }
             }
+            for n in 1..=self.accounts.len() as u32 {
+                if self.account_names(n).iter().any(is_it) {
+                    hold.accounts.insert(n);
+                }
+            }
+            hold.wanted.insert(form);
         }
     }
 
@@ -446,6 +522,10 @@ impl Naive {
             hold.assets.contains(&n)
                 || !hold.accounts.is_disjoint(&one.accounts)
                 || one.known_as.iter().any(|(form, _)| hold.wanted.contains(form))
+                || one
+                    .called
+                    .iter()
+                    .any(|name| long_enough(name) && hold.wanted.contains(&name.concat()))
                 || self.named_by(n, &hold.letter)
         })
     }

@@ -180,6 +180,10 @@ fn of_the_corrections() -> Vec<Event> {
     vec![Event::MediumCorrected { demand: DemandId(3), medium: Medium::Fax }]
 }
 
+fn of_the_names() -> Vec<Event> {
+    vec![Event::HoldMatched { hold: HoldId(17), more: scope() }]
+}
+
 fn of_the_clock() -> Vec<Event> {
     let (duty, kind) = (DutyId(15), DutyKind::CheckClock(70_002));
     vec![Event::DutyRaised { duty, kind }, Event::TimePassed {}]
@@ -232,6 +236,7 @@ fn facts() -> Vec<(Time, By, Fact)> {
         of_the_answers(),
         of_the_corrections(),
         of_the_clock(),
+        of_the_names(),
     ];
     let events = sides.into_iter().flatten();
     let facts = events.enumerate().map(|(n, event)| {

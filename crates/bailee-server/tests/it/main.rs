@@ -30,6 +30,7 @@ mod letters;
 mod lost_copies;
 mod matter;
 mod monitors;
+mod names;
 mod over_http;
 mod pages;
 mod probing;

@@ -331,7 +331,7 @@ fn what_is_typed_and_names_nothing_is_named_and_what_comes_from_outside_is_a_dem
     }
     let bare = ["hold", "place", "--identifier", " - "];
     let said = room.run_as("P-2", &bare);
-    assert!(said.code == 1 && said.err.contains("has no letter and no digit"), "{said:?}");
+    assert!(said.code == 1 && said.err.contains("has fewer than three letters and digits"), "{said:?}");
     let server = Server::start(&room);
     for line in lines {
         check(server.run(&operator, line));

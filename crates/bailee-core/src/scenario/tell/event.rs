@@ -74,6 +74,7 @@ fn told_of_asking(fact: &Fact) -> String {
             format!("{demand} received from {from} ({instrument}){flags}")
         }
         Event::DemandMatched { demand, more } => format!("{demand} also means {}", scope(more)),
+        Event::HoldMatched { hold, more } => format!("{hold} also means {}", scope(more)),
         Event::MediumCorrected { demand, medium } => {
             format!("{demand} came by {}: what was recorded is corrected", came_by(*medium))
         }
