@@ -180,6 +180,7 @@ fn letter(n: u32) -> NewDemand {
         silent: None,
         damaged: false,
         unread: false,
+        automatic: false,
     }
 }
 

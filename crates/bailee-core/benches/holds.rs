@@ -161,5 +161,6 @@ fn letter(n: u32) -> NewDemand {
         silent: None,
         damaged: false,
         unread: false,
+        automatic: false,
     }
 }

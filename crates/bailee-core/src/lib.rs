@@ -66,8 +66,8 @@ pub use command::{Action, Command, Continue, NewAsset, NewDemand, Reason, Triage
 pub use counted::counted;
 pub use custody::coming_with;
 pub use decide::{
-    Decision, LONGEST_EXHIBIT_NAME, LONGEST_NOTE, MOST_EXHIBITS, decide, names_something, owed,
-    radius, unnotified, verb,
+    Answered, Decision, LONGEST_EXHIBIT_NAME, LONGEST_NOTE, MOST_EXHIBITS, answers, decide,
+    names_something, owed, radius, unnotified, verb,
 };
 pub use event::{By, Event, Fact, Record};
 pub use image::{ImageError, from_image, to_image};

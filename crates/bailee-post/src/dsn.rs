@@ -13,8 +13,8 @@
 
 use mail_parser::HeaderName;
 
-use crate::mime::{Parts, parse_head, values};
-use crate::text::one_line;
+use crate::mime::{Part, Parts, parse_head, values};
+use crate::text::{decode, from_html, one_line};
 
 /// Recipients that are read.
 pub const MAX_RECIPIENTS: usize = 1_000;
@@ -77,6 +77,8 @@ pub struct Report {
     pub reporter: Option<String>,
     /// One entry per recipient.
     pub recipients: Vec<RecipientStatus>,
+    /// What it says to people: neither the status nor anything of the letter returned.
+    pub said: String,
     /// What could not be read.
     pub problems: Vec<String>,
 }
@@ -85,8 +87,10 @@ impl Report {
     /// Reads a letter as a report; `None` if it is none.
     pub fn read(raw: &[u8]) -> Option<Report> {
         let mut parts = Parts::of(raw);
-        let own = std::mem::take(&mut parts.parts);
-        let mut own = own.into_iter().filter(|part| part.inside == 0);
+        let mut own = std::mem::take(&mut parts.parts);
+        own.retain(|part| part.inside == 0);
+        let said = said(&own);
+        let mut own = own.into_iter();
         let status = own.find(|part| {
             matches!(
                 part.media_type.as_str(),
@@ -101,6 +105,7 @@ impl Report {
                 "message/rfc822" | "text/rfc822-headers" | "message/global-headers"
             )
         });
+        report.said = said;
         report.original_message_id = copy.and_then(|copy| message_id(&copy.bytes));
         if report.recipients.is_empty() {
             parts.problem("the report names no recipient".to_owned());
@@ -108,6 +113,19 @@ impl Report {
         report.problems = parts.problems;
         Some(report)
     }
+}
+
+/// The text of its own parts for people.
+fn said(own: &[Part]) -> String {
+    let texts = own.iter().filter_map(|part| {
+        let text = decode(&part.bytes, part.charset.as_deref()).text;
+        match part.media_type.as_str() {
+            "text/html" => Some(from_html(&text)),
+            "text/rfc822-headers" => None,
+            other => other.starts_with("text/").then_some(text),
+        }
+    });
+    texts.collect::<Vec<_>>().join("\n\n")
 }
 
 fn message_id(head: &[u8]) -> Option<String> {

@@ -75,6 +75,8 @@ pub struct Letter {
     pub attachments: Vec<Attachment>,
     /// Message-IDs this letter answers, without angle brackets.
     pub in_reply_to: Vec<String>,
+    /// Message-IDs of the letters before it in the exchange, without angle brackets.
+    pub references: Vec<String>,
     /// Written by a program (RFC 3834): never answer such a letter automatically.
     pub is_automatic: bool,
     /// What could not be read, in words. Empty: everything was.
@@ -123,6 +125,7 @@ impl Letter {
         self.cc = addresses(HeaderName::Cc);
         self.message_id = ids(message, &HeaderName::MessageId).pop();
         self.in_reply_to = ids(message, &HeaderName::InReplyTo);
+        self.references = ids(message, &HeaderName::References);
         self.subject = one_line(message.subject().unwrap_or_default());
         self.is_automatic = is_automatic(message);
         self.date_unix = message.date().filter(|date| date.is_valid()).map(|d| d.to_timestamp());

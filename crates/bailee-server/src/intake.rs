@@ -3,19 +3,23 @@
 //! Invariants (rule 1): the bytes themselves are the exhibit, whatever can be read out of them; a
 //! letter that cannot be read at all is still a demand; a letter sent twice is one demand. A report
 //! of a mail system about one of our notices is evidence, and only if it names the notice's
-//! unguessable message id; anything else is a demand.
+//! unguessable message id; anything else is a demand, and so is a report that asks for something
+//! (`report.rs`). A mail program's reply names what it answers.
+
+mod report;
+
+use std::collections::BTreeSet;
 
 use bailee_core::demand::{Exhibit as Paper, Medium};
 use bailee_core::id::{DemandId, DutyId, NoticeId};
 use bailee_core::notice::Evidence;
 use bailee_core::party::{Channel, ChannelKind, Who};
-use bailee_core::{
-    Action, By, Code, Command, Event, Intent, NewDemand, Reason, State, names_something,
-};
-use bailee_post::{Letter, RecipientStatus, Report, dsn};
+use bailee_core::{Action, By, Code, Command, Event, Intent, NewDemand, names_something};
+use bailee_post::{Letter, Report};
 use bailee_store::{Exhibit, digest};
 
 use crate::house::House;
+use crate::intake::report::About;
 use crate::runner::Failure;
 use crate::steward::intent_of_message_id;
 
@@ -79,11 +83,27 @@ pub fn take(house: &House, raw: Vec<u8>, cover: Cover, by: By) -> Result<Taken, 
         let most = LARGEST_MESSAGE;
         return Err(Failure::Unavailable(format!("a message has at most {most} bytes; split it")));
     }
-    if let Some(report) = Report::read(&raw)
-        && let Some(taken) = take_report(house, &raw, &report)?
-    {
+    let Some(report) = Report::read(&raw) else { return take_letter(house, raw, cover, by) };
+    let found = match report::about(house, &report)? {
+        None => return take_letter(house, raw, cover, by),
+        Some(About::Page(duty)) => return Ok(Taken::Page { duty }),
+        Some(About::Notice(found)) => found,
+    };
+    if report::asks(house, &raw, &report, found.notice)? {
+        // The demand first: what is recorded of a message that is handed in again must block.
+        let taken = take_letter(house, raw.clone(), cover, by)?;
+        report::record(house, raw, &found)?;
         return Ok(taken);
     }
+    match report::record(house, raw.clone(), &found)? {
+        true => Ok(Taken::Report { notice: found.notice, evidence: found.evidence }),
+        // The log does not take it as evidence: then it is kept as whatever else it may be.
+        false => take_letter(house, raw, cover, by),
+    }
+}
+
+/// Takes it as what somebody wrote.
+fn take_letter(house: &House, raw: Vec<u8>, cover: Cover, by: By) -> Result<Taken, Failure> {
     let mut letter = Letter::read(&raw);
     let mut media = document(&raw);
     if media.is_some() {
@@ -137,7 +157,7 @@ fn demand(
         media: media.into(),
         name: one_line(&letter.subject, "letter"),
     };
-    let mut text = format!("{}\n{}", letter.subject, letter.text);
+    let mut text = format!("{}\n{}{}", letter.subject, answered(house, letter), letter.text);
     if text.len() > MATCHED_TEXT {
         text.truncate((0..=MATCHED_TEXT).rev().find(|n| text.is_char_boundary(*n)).unwrap_or(0));
     }
@@ -154,7 +174,20 @@ fn demand(
         silent: cover.silent,
         damaged: letter.is_broken,
         unread: letter.has_unread,
+        automatic: letter.is_automatic,
     }
+}
+
+/// The notices that a mail program says it answers, a line for each, as its writer may name them.
+fn answered(house: &House, letter: &Letter) -> String {
+    let ids = letter.in_reply_to.iter().chain(&letter.references);
+    let notices: BTreeSet<NoticeId> = ids
+        .filter_map(|id| match intent_of_message_id(house, id)? {
+            Intent::SendNotice(notice, _) => Some(notice),
+            _ => None,
+        })
+        .collect();
+    notices.iter().map(|notice| format!("{notice}\n")).collect()
 }
 
 fn sender(letter: &Letter) -> Who {
@@ -193,62 +226,5 @@ fn submit(house: &House, command: Command, exhibit: Exhibit) -> Result<Taken, Fa
             Ok(Taken::Demand { demand, position: position.unwrap_or_default(), again: true })
         }
         Err(failure) => Err(failure),
-    }
-}
-
-/// Evidence, if the report names a notice of ours by its message id.
-fn take_report(house: &House, raw: &[u8], report: &Report) -> Result<Option<Taken>, Failure> {
-    let named = report.original_message_id.as_deref().or(report.envelope_id.as_deref());
-    let Some(intent) = named.and_then(|id| intent_of_message_id(house, id)) else {
-        return Ok(None);
-    };
-    // Only operations know the id of a page: a report on one is nobody's demand.
-    let (notice, attempt) = match intent {
-        Intent::SendNotice(notice, attempt) => (notice, attempt),
-        Intent::PageHuman(duty) => return Ok(Some(Taken::Page { duty })),
-        Intent::SendReceipt(_) | Intent::Erase(_) => return Ok(None),
-    };
-    // A notice that goes by post is mailed to operations: a report on that mail proves nothing.
-    let Some(address) = house.with_state(|s| mailed_to(s, notice, attempt))? else {
-        return Ok(None);
-    };
-    let about = |recipient: &&RecipientStatus| {
-        let original = recipient.original_recipient.as_deref();
-        address.eq_ignore_ascii_case(original.unwrap_or(&recipient.recipient))
-            || address.eq_ignore_ascii_case(&recipient.recipient)
-    };
-    let actions = report.recipients.iter().filter(about).map(|recipient| recipient.action);
-    let Some(evidence) = actions.filter_map(evidence).next() else { return Ok(None) };
-    let exhibit = Exhibit { digest: digest(raw), bytes: raw.to_vec() };
-    let paper = Paper {
-        digest: exhibit.digest,
-        size: raw.len() as u64,
-        media: "multipart/report".into(),
-        name: format!("delivery report on {notice}"),
-    };
-    let reason = Reason { note: String::new(), exhibits: vec![paper] };
-    let action = Action::RecordEvidence { notice, attempt, evidence, reason };
-    match house.submit(Command::system(action), vec![exhibit]) {
-        Ok(_) => Ok(Some(Taken::Report { notice, evidence })),
-        // The log does not take it as evidence: then it is kept as whatever else it may be.
-        Err(Failure::Refused(_)) => Ok(None),
-        Err(failure) => Err(failure),
-    }
-}
-
-/// The address an attempt was mailed to, if it went by mail.
-fn mailed_to(s: &State, notice: NoticeId, attempt: u8) -> Option<String> {
-    let notice = s.notices.get(notice)?;
-    let channel = notice.attempts.get(usize::from(attempt))?.channel;
-    let channel = s.parties.get(notice.to)?.channels().get(usize::from(channel))?;
-    (channel.kind == ChannelKind::Email).then(|| channel.address.clone())
-}
-
-fn evidence(action: dsn::Action) -> Option<Evidence> {
-    match action {
-        dsn::Action::Failed => Some(Evidence::Bounced),
-        dsn::Action::Delivered => Some(Evidence::Delivered),
-        dsn::Action::Relayed | dsn::Action::Expanded => Some(Evidence::Relayed),
-        dsn::Action::Delayed | dsn::Action::Unknown => None,
     }
 }

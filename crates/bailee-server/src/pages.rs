@@ -7,7 +7,7 @@
 
 use bailee_core::demand::Flag;
 use bailee_core::id::{ClearanceId, DemandId, DutyId, HoldId, NoticeId, SnapshotId};
-use bailee_core::{Duty, DutyKind, State, custody};
+use bailee_core::{Answered, Duty, DutyKind, State, answers, custody};
 
 /// A page in words.
 pub(crate) struct Said {
@@ -59,8 +59,9 @@ fn triage(s: &State, demand: DemandId) -> Asked {
         "A letter came in and is {demand}. {}\n\nRead it, and decide (counsel, to refuse):\n  \
          bailee demand show {demand}\n  bailee demand accept {demand} --matter M-1\n  \
          bailee demand clarify {demand} --note '...'\n  \
-         bailee demand refuse {demand} --note '...'{}{}{}",
+         bailee demand refuse {demand} --note '...'{}{}{}{}",
         frozen(s, demand),
+        answered(s, demand),
         nobodys_instrument(s, demand),
         being_transferred(s, demand),
         nameless(s, demand)
@@ -176,6 +177,29 @@ fn frozen(s: &State, demand: DemandId) -> String {
         true => format!("Its hold {id} stands and freezes nothing that is here yet."),
         false => format!("Frozen by its hold {id}: {}.", named.join(", ")),
     }
+}
+
+/// That it answers a notice of a proposal, and what that makes of it.
+fn answered(s: &State, demand: DemandId) -> String {
+    let said = |answer: Answered| {
+        let Answered { disposition: x, notice, objection } = answer;
+        let answers =
+            notice.map_or_else(|| format!("names {x}"), |n| format!("answers {n} of {x}"));
+        let from = s.demands.get(demand).map(|found| found.from.to_string()).unwrap_or_default();
+        match objection {
+            Some(objection) => format!(
+                "\n\nIt {answers}, and is on record as {objection}: {x} stops until counsel has \
+                 decided that in writing:\n  bailee objection show {objection}\n  \
+                 bailee objection uphold {objection} --note '...'\n  \
+                 bailee objection dismiss {objection} --note '...'"
+            ),
+            None => format!(
+                "\n\nIt {answers}, which is open, and its sender has no objection on record. If it \
+                 objects, file that:\n  bailee objection file {x} --by {from} --note '...'"
+            ),
+        }
+    };
+    answers(s, demand).into_iter().map(said).collect()
 }
 
 /// That it says to be something that nobody here knows, and its owner does not learn of it.

@@ -45,6 +45,8 @@ pub struct NewDemand {
     pub damaged: bool,
     /// Something is enclosed that was not read, such as a PDF.
     pub unread: bool,
+    /// A program wrote it, as an answer to some letter or to many: nobody objects by it.
+    pub automatic: bool,
 }
 
 /// Under which name and keys a log goes on whose key was lost, and where it ended.

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use super::scope::read_scope;
 pub(super) use super::scope::{names_something, resolve};
-use super::{Decision, duty, find, reasoned, says};
+use super::{Decision, answer, duty, find, reasoned, says};
 use crate::command::{NewDemand, Reason, Triage};
 use crate::coverage;
 use crate::custody;
@@ -63,6 +63,7 @@ pub(super) fn receive(s: &State, new: &NewDemand, now: Time) -> Decision {
     let revoked = revoke_reached(s, hold, &scope);
     facts.push(placed(hold, scope, instrument, silent, Some(demand), now));
     facts.extend(revoked);
+    facts.extend(answer::objections(s, &answer::answered(s, &new.text), new, from));
     let kind = if unmatched { DutyKind::Unmatched(demand) } else { DutyKind::Triage(demand) };
     facts.push(Event::DutyRaised { duty: s.duties.next(), kind }.into());
     Ok(facts)

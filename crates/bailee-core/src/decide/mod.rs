@@ -5,6 +5,7 @@
 //! or not at all. One file per noun, each function one command.
 
 mod access;
+mod answer;
 mod clearance;
 mod cost;
 mod demand;
@@ -29,6 +30,7 @@ mod subject;
 mod tick;
 mod volume;
 
+pub use answer::{Answered, answers};
 pub use clearance::verb;
 pub use disposition::radius;
 pub use owed::{owed, unnotified};

@@ -4,6 +4,7 @@
 //! identifier, an owner. What cannot be read means the widest that is plausible. What names nothing
 //! yet is wanted, and means whatever comes to be called so (`late.rs`).
 
+use super::answer;
 use crate::asset::normal;
 use crate::command::NewDemand;
 use crate::coverage;
@@ -25,6 +26,7 @@ pub(super) fn read_scope(
 ) -> Scope {
     let mut scope = resolve(s, &new.scope);
     scope.widen(&matching::named(s, words));
+    scope.widen(&answer::going(s, &answer::answered(s, &new.text)));
     let unknown = names_something(s, &new.scope).is_err();
     let unreadable =
         new.damaged || new.unread || unknown || words.len() >= matching::LONGEST_LETTER - 4;

@@ -182,6 +182,7 @@ pub(crate) fn letter(from: &str, text: &str) -> NewDemand {
         silent: None,
         damaged: false,
         unread: false,
+        automatic: false,
     }
 }
 

@@ -27,6 +27,21 @@ fn a_bounce() {
 }
 
 #[test]
+fn what_a_report_says_to_people_is_neither_its_status_nor_the_letter_returned() {
+    let raw = b"From: <>\r\nMIME-Version: 1.0\r\nContent-Type: multipart/report; \
+        report-type=delivery-status; boundary=b\r\n\r\n--b\r\nContent-Type: text/html\r\n\r\n\
+        <p>Keep <b>srv-1</b></p>\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\n\
+        Reporting-MTA: dns; mx\r\n\r\nFinal-Recipient: rfc822; a@b.example\r\n\
+        Action: failed\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\nand srv-2.\r\n--b\r\n\
+        Content-Type: message/rfc822\r\n\r\nSubject: x\r\n\r\nsrv-3\r\n--b--\r\n";
+    let said = Report::read(raw).unwrap().said;
+    assert!(said.contains("Keep srv-1") && said.contains("and srv-2."), "{said}");
+    for other in ["srv-3", "Action", "Reporting", "Subject"] {
+        assert!(!said.contains(other), "{said}");
+    }
+}
+
+#[test]
 fn a_delivery() {
     let report = report("dsn-delivered.eml");
     assert_eq!(report.recipients[0].action, Action::Delivered);

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod acceptance;
+mod answers;
 mod arrows;
 #[allow(dead_code, reason = "the ledger's tests use all of it")]
 #[path = "../../../bailee-ledger/tests/it/authority.rs"]

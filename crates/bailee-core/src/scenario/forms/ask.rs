@@ -172,6 +172,7 @@ fn letter(scene: &Scene<'_>, slots: &Slots) -> Result<Vec<Step>, Unclear> {
         silent: slots.has("silent").then_some(true),
         damaged: slots.has("damaged"),
         unread: false,
+        automatic: false,
     };
     one(By::System, Action::ReceiveDemand(demand))
 }

@@ -1,0 +1,163 @@
+//! Answers: a letter that names one of our notices, or the proposal it tells of, is about the data
+//! that is to go.
+//!
+//! Why: each notice says how to object: by a letter that names `N-3 (X-1)`. Whoever does so names
+//! no server of ours, and may not know one.
+//!
+//! Invariants (rules 1, 6): what is to go under a proposal that is still open is frozen by the
+//! letter that names it, whoever wrote that; if the writer is owed a notice of it, the letter is an
+//! objection too, in the same append. A machine's answer freezes, and objects to nothing.
+
+use std::collections::BTreeSet;
+
+use super::{disposition, owed};
+use crate::command::NewDemand;
+use crate::custody;
+use crate::demand::{Papers, Scope};
+use crate::disposition::Disposition;
+use crate::event::{Event, Fact};
+use crate::id::{DemandId, DispositionId, Id, NoticeId, ObjectionId, PartyId};
+use crate::matching;
+use crate::notice::About;
+use crate::party::person;
+use crate::plain::{is_dash, plain};
+use crate::state::State;
+
+/// Open proposals that the text names, by their own ids or by those of notices of them.
+pub(super) fn answered(s: &State, text: &str) -> Vec<DispositionId> {
+    let mut found = BTreeSet::new();
+    for (of_notice, number) in numbers(text) {
+        let about = match of_notice {
+            false => Some(DispositionId::nth(number)),
+            true => s.notices.get(NoticeId::nth(number)).and_then(|notice| match notice.about {
+                About::Disposition(id) => Some(id),
+                About::Decision(_) | About::Objection(_) => None,
+            }),
+        };
+        found.extend(about.filter(|id| disposition::open(s, *id).is_ok()));
+    }
+    found.into_iter().collect()
+}
+
+/// Everything written like `N-3` (true) or `X-1`, in either case, with any dash.
+fn numbers(text: &str) -> BTreeSet<(bool, u32)> {
+    let mut found = BTreeSet::new();
+    let text = plain(text);
+    let mut before = ' ';
+    for (at, c) in text.char_indices() {
+        let begins = !before.is_alphanumeric() && !is_dash(before) && before != '_';
+        before = c;
+        if !begins || !matches!(c, 'n' | 'N' | 'x' | 'X') {
+            continue;
+        }
+        let Some(rest) = text[at + 1..].strip_prefix(is_dash) else { continue };
+        // A line may have been broken behind the dash.
+        let rest = rest.trim_start();
+        let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+        let goes_on = rest[end..].starts_with(|c: char| c.is_alphanumeric() || c == '_');
+        if let (false, Ok(number)) = (goes_on, rest[..end].parse()) {
+            found.insert((c.eq_ignore_ascii_case(&'n'), number));
+        }
+    }
+    found
+}
+
+/// What is to go under these.
+pub(super) fn going(s: &State, answered: &[DispositionId]) -> Scope {
+    let found = answered.iter().filter_map(|id| s.dispositions.get(*id));
+    let assets = found.flat_map(|found| custody::going(s, found.kind, &found.assets)).collect();
+    let mut scope = Scope::default();
+    scope.widen(&Scope { assets, ..Scope::default() });
+    scope
+}
+
+/// The objections that the letter is: of a sender who is owed a notice, by one login or another.
+pub(super) fn objections(
+    s: &State,
+    answered: &[DispositionId],
+    new: &NewDemand,
+    from: PartyId,
+) -> Vec<Fact> {
+    let mut facts = Vec::new();
+    if new.automatic || s.parties.get(from).is_none() {
+        return facts;
+    }
+    for id in answered {
+        let Some(found) = s.dispositions.get(*id) else { continue };
+        let Some(by) = owed_one(s, found, from) else { continue };
+        let objection = s.objections.next_after(facts.len());
+        let papers = Papers { exhibits: new.exhibits.clone(), ..Papers::default() };
+        let event = Event::ObjectionFiled { objection, disposition: *id, by };
+        facts.push(Fact::of(event).with_papers(papers));
+    }
+    facts
+}
+
+/// The login of the person that is owed a notice of it.
+fn owed_one(s: &State, found: &Disposition, from: PartyId) -> Option<PartyId> {
+    let owed = owed(s, found);
+    if owed.contains(&from) {
+        return Some(from);
+    }
+    let human = person(&s.parties, from);
+    owed.into_iter().find(|party| person(&s.parties, *party) == human)
+}
+
+/// What a demand answers, as far as its letter tells: for whoever has to decide on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answered {
+    /// The proposal, which is still open.
+    pub disposition: DispositionId,
+    /// The notice of it to the sender, if there is one.
+    pub notice: Option<NoticeId>,
+    /// An objection of the sender's that nobody has decided.
+    pub objection: Option<ObjectionId>,
+}
+
+/// Open proposals that the demand's letter names and whose assets its hold has.
+pub fn answers(s: &State, demand: DemandId) -> Vec<Answered> {
+    let Some(found) = s.demands.get(demand) else { return Vec::new() };
+    let (Some(hold), Some(papers)) = (s.holds.get(found.hold), &found.papers) else {
+        return Vec::new();
+    };
+    let named = |words: String| matching::contains(&papers.words, &words);
+    let sender = |party: PartyId| person(&s.parties, party) == person(&s.parties, found.from);
+    let mut all = Vec::new();
+    for (disposition, open) in s.dispositions.iter() {
+        let held = disposition::open(s, disposition).is_ok()
+            && going(s, &[disposition]).assets.iter().all(|id| hold.scope.assets.contains(id));
+        let by_notice = |id: &NoticeId| named(format!("n {}", id.number()));
+        let said = || named(format!("x {}", disposition.number()));
+        if !held || !said() && !open.notices.iter().any(by_notice) {
+            continue;
+        }
+        let to = |id: &NoticeId| s.notices.get(*id).is_some_and(|notice| sender(notice.to));
+        let undecided = |id: &ObjectionId| {
+            s.objections.get(*id).is_some_and(|one| sender(one.by) && one.upheld.is_none())
+        };
+        all.push(Answered {
+            disposition,
+            notice: open.notices.iter().copied().find(to),
+            objection: open.objections.iter().copied().rfind(undecided),
+        });
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_of_notices_and_proposals_are_read_however_a_mail_program_writes_them() {
+        let of = |text: &str| numbers(text).into_iter().collect::<Vec<_>>();
+        assert_eq!(of("Re: N-3 (X-1)"), [(false, 1), (true, 3)]);
+        for text in ["n-3,", "N\u{2011}3.", "N\u{2013}3", "N-\r\n3", "“Ｎ－３”", "see:N-3"] {
+            assert_eq!(of(text), [(true, 3)], "{text:?}");
+        }
+        for text in ["srv-n-3", "RUN-3", "N-3a", "2 x 1 TB", "N3", "N-", "x-99999999999", "db_x-1"]
+        {
+            assert_eq!(of(text), [], "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! A letter that names a notice of ours, or the proposal it tells of, freezes what is to go; from a
+//! party who is owed a notice it is an objection (rules 1 and 6).
+
+use bailee_core::disposition::DispositionKind;
+use bailee_core::id::*;
+use bailee_core::{Action, Code, DutyKind, Event, NewDemand, Record, answers};
+
+use crate::house::*;
+
+/// A server of Otto's that Rita once asked for, proposed to be wiped: the notices of it.
+fn proposed() -> (House, AssetId, DispositionId, Vec<NoticeId>) {
+    let mut house = House::new();
+    let asset = house.server(1);
+    let (demand, _) = house.demand(letter("Rita Requester", "keep srv-0001"));
+    let (triage, reason) = (bailee_core::Triage::Refuse, because());
+    house.yes(COUNSEL, Action::DecideDemand { demand, triage, reason });
+    house.end_accounts();
+    house.days(15);
+    let x = house.ready(DispositionKind::Sanitize, &[asset]);
+    let notices = house.state.dispositions.get(x).unwrap().notices.clone();
+    assert_eq!(notices.len(), 2);
+    (house, asset, x, notices)
+}
+
+fn to(house: &House, notices: &[NoticeId], party: PartyId) -> NoticeId {
+    let of = |id: &&NoticeId| house.state.notices.get(**id).unwrap().to == party;
+    *notices.iter().find(of).unwrap()
+}
+
+fn taken(house: &mut House, from: &str, text: &str) -> Vec<Record> {
+    house.system(Action::ReceiveDemand(letter(from, text)))
+}
+
+#[test]
+fn who_answers_a_notice_as_it_says_stops_what_it_tells_of() {
+    let (mut house, asset, x, notices) = proposed();
+    let notice = to(&house, &notices, REQUESTER);
+    let clearance = house.reserve(x, asset, 1);
+    let text = format!("I object to {x} (re: {}).", notice.to_string().to_lowercase());
+    let records = taken(&mut house, "Rita Requester", &text);
+    let names =
+        ["DemandReceived", "HoldPlaced", "ClearanceRevoked", "ObjectionFiled", "DutyRaised"];
+    assert_eq!(House::names(&records), names);
+    let Event::DemandReceived { demand, hold, ref flags, .. } = records[0].fact.event else {
+        panic!("no demand")
+    };
+    assert_eq!(*flags, []);
+    assert_eq!(records[2].fact.event, Event::ClearanceRevoked { clearance, hold });
+    let objection = ObjectionId(1);
+    let filed = Event::ObjectionFiled { objection, disposition: x, by: REQUESTER };
+    assert_eq!(records[3].fact.event, filed);
+    let papers = |n: usize| records[n].fact.papers.clone().unwrap().exhibits;
+    assert_eq!(papers(3), papers(0), "the letter is its reasons");
+    let duty = &house.state.duties.iter().last().unwrap().1;
+    assert_eq!(duty.kind, DutyKind::Triage(demand));
+    let told = answers(&house.state, demand);
+    assert_eq!(told.len(), 1);
+    assert_eq!((told[0].disposition, told[0].notice), (x, Some(notice)));
+    assert_eq!(told[0].objection, Some(objection));
+    assert!(house.gate(asset).contains(&Code::HoldProvisional));
+
+    // Thawed, the objection still stands in the way until counsel decides it in writing.
+    let (triage, reason) = (bailee_core::Triage::Refuse, because());
+    house.yes(COUNSEL, Action::DecideDemand { demand, triage, reason });
+    house.days(15);
+    assert_eq!(house.gate(asset), []);
+    assert_eq!(house.no(STAFF, house.reserve_action(x, asset, 1)), Code::ObjectionOpen);
+    let decide = Action::DecideObjection { objection, upheld: true, reason: because() };
+    house.yes(COUNSEL, decide);
+    assert!(answers(&house.state, demand).is_empty(), "it is cancelled");
+    // What is closed is not stopped any more.
+    let records = taken(&mut house, "Rita Requester", &format!("{x}: thank you."));
+    let names = ["DemandReceived", "HoldPlaced", "DutyRaised"];
+    assert_eq!(House::names(&records), names);
+    assert!(replay(&house.records, |_, _| false) == house.state);
+}
+
+#[test]
+fn whoever_names_a_proposal_freezes_it_and_only_who_is_owed_a_notice_objects() {
+    let (mut house, asset, x, notices) = proposed();
+    let of_owner = to(&house, &notices, OWNER);
+    for (n, text) in [format!("Re: {of_owner}"), format!("stop {x}!")].into_iter().enumerate() {
+        let records = taken(&mut house, &format!("Nora {n}"), &text);
+        let names = ["PartyRegistered", "DemandReceived", "HoldPlaced", "DutyRaised"];
+        assert_eq!(House::names(&records), names, "{text}");
+        let demand = house.state.demands.iter().last().unwrap().0;
+        let told = answers(&house.state, demand);
+        assert_eq!((told[0].disposition, told[0].objection), (x, None), "{text}");
+    }
+    let holds = bailee_core::coverage::holds(&house.state, asset);
+    assert_eq!(holds.len(), 3);
+    // An answering machine freezes, and has no opinion.
+    let text = format!("I am away. Your message: {of_owner}");
+    let absent = NewDemand { automatic: true, ..letter("Otto Owner", &text) };
+    let records = house.system(Action::ReceiveDemand(absent));
+    assert_eq!(House::names(&records), ["DemandReceived", "HoldPlaced", "DutyRaised"]);
+    let records = taken(&mut house, "Otto Owner", &format!("I am back, and object to {x}."));
+    assert!(House::names(&records).contains(&"ObjectionFiled"));
+}
+
+#[test]
+fn what_is_written_like_an_id_of_ours_and_is_none_freezes_nothing() {
+    let (mut house, _, x, _) = proposed();
+    for text in ["keep 2 x 1 TB", "N-900 and X-77", "srv-x-1", "the notices N-1a"] {
+        let (demand, hold) = house.demand(letter("Nora", text));
+        assert_eq!(house.state.holds.get(hold).unwrap().scope.assets, [], "{text}");
+        assert!(answers(&house.state, demand).is_empty(), "{text}");
+    }
+    assert!(house.state.dispositions.get(x).unwrap().objections.is_empty());
+}
