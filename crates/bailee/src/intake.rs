@@ -1,6 +1,7 @@
 //! `bailee intake`: a letter goes in, and what became of it is said.
 //!
-//! Invariants: what is said to be frozen is frozen. Whether a letter matches anything is for staff
+//! Invariants: what is said to be frozen is frozen; what was recorded is said, also if its receipt
+//! could not be saved. Whether a letter matches anything is for staff
 //! only: whoever holds a token that opens intake and nothing else learns where it was recorded. A
 //! letter that is larger than any house takes is refused before it is sent.
 
@@ -30,21 +31,24 @@ pub(crate) fn intake(args: IntakeArgs, reach: &Reach, style: Style) -> Result<()
     let received = door.intake(&letter)?;
     let saved = match (&received, &args.receipt) {
         (Received::Demand { demand, .. }, Some(path)) => {
-            save(path, |out| door.receipt(&letter, demand, out))?
+            save(path, |out| door.receipt(&letter, demand, out))
         }
-        _ => None,
+        _ => Ok(None),
     };
+    // The letter was taken, whatever became of the receipt: that is said first.
+    let (saved, failed) = saved.map_or_else(|e| (None, Some(e)), |saved| (saved, None));
     // With the receipt on standard output, the answer is a remark.
-    let to_pipe = args.receipt.is_some() && saved.is_none();
+    let to_pipe = args.receipt.is_some() && saved.is_none() && failed.is_none();
     let text = match style {
         Style::Json => format!("{:#}\n", json!({ "received": received, "saved": saved })),
         Style::Words => in_words(&received, saved.as_ref(), &door),
     };
     if to_pipe {
         print::aside(text.trim_end());
-        return Ok(());
+    } else {
+        print::out(&text)?;
     }
-    print::out(&text)
+    failed.map_or(Ok(()), Err)
 }
 
 /// The letter's bytes, no more than any house takes.

@@ -171,6 +171,8 @@ pub fn parse(text: &str) -> Result<Scenario, ScenarioError> {
         forms::all().map(|form| (form, form::items(form.pattern))).collect();
     let mut clock = None;
     let mut parts = Vec::new();
+    // Some editors begin a file with a mark that nobody sees.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     for (number, text) in joined(text)? {
         if text.is_empty() || text.starts_with('#') {
             parts.push(Part::Prose(text));

@@ -193,7 +193,7 @@ impl<H: House> Player<'_, H> {
     fn answered(&mut self, answer: Answer, now: Time) -> Result<(), Unclear> {
         for question in &answer.asked {
             let outside = self.house.asked(question, now);
-            outside.map_err(|got| Unclear::new(format!("at the door too: {question:?}"), got))?;
+            outside.map_err(|got| Unclear::new(format!("at the door too: {question}"), got))?;
         }
         for line in answer.shown {
             self.say(&line);

@@ -247,6 +247,44 @@ fn what_is_not_understood_is_an_error_with_its_line_and_what_would_be() {
 }
 
 #[test]
+fn a_mark_of_an_editor_at_the_head_is_no_part_of_the_story() {
+    let marked = playing(&format!("\u{feff}{HOUSE}")).unwrap();
+    assert_eq!(marked, playing(HOUSE).unwrap());
+    assert_eq!(parse("2026-01-01 \u{feff}staff Ada").unwrap_err().line, 1);
+}
+
+/// A house whose door answers nothing.
+#[derive(Default)]
+struct Deaf(InMemory);
+
+impl House for Deaf {
+    fn submit(&mut self, command: &Command, now: Time) -> Result<Vec<Record>, Refusal> {
+        self.0.submit(command, now)
+    }
+
+    fn with_state<R>(&self, look: impl FnOnce(&State) -> R) -> R {
+        self.0.with_state(look)
+    }
+
+    fn asked(&mut self, _: &Question, _: Time) -> Result<(), String> {
+        Err("silence".to_owned())
+    }
+}
+
+#[test]
+fn a_question_is_told_in_words() {
+    let story = parse(&format!("{HOUSE}gate srv-1: clear\n")).unwrap();
+    let failure = play(&story, &mut Deaf::default(), &standard()).unwrap_err();
+    assert_eq!(failure.expected, "at the door too: A-1 may not be let go of: account_active AC-1");
+    for (question, words) in [
+        (Question::Thing("H-1".into(), vec!["active", "silent"]), "H-1 is active, silent"),
+        (Question::Count("demands".into(), 2), "2 in the list of demands"),
+    ] {
+        assert_eq!(question.to_string(), words);
+    }
+}
+
+#[test]
 fn a_wrong_expectation_fails_at_its_line_with_both_sides() {
     let wrong = |line: &str, expected: &str, got: &str| {
         let failure = playing(&format!("{HOUSE}{line}\n")).unwrap_err();
@@ -260,7 +298,7 @@ fn a_wrong_expectation_fails_at_its_line_with_both_sides() {
     wrong("gate srv-6: clear", "an asset", "\"srv-6\" is not known yet");
     wrong("expect 2 demands", "2 demands", "0 demands");
     wrong("expect srv-1 is destroyed", "destroyed", "srv-1: kept, blocked");
-    wrong("expect H-1 is active", "exists", "Hold");
+    wrong("expect H-1 is active", "exists", "H-1: no such thing");
     wrong("Ada ends account Shop -> refused already_done", "refused already_done", "no refusal");
     wrong("Ben accepts D-1", "no refusal", "not_found");
     wrong("Ada begins C-1 -> refused not_found after 1", "no refusal", "not_found");

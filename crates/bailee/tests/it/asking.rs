@@ -45,6 +45,20 @@ fn a_letter_blocks_the_gate_and_its_receipt_verifies_until_a_byte_changes() {
 }
 
 #[test]
+fn what_was_recorded_is_said_before_its_receipt_fails() {
+    let room = Room::with_house();
+    let letter = room.file("letter.eml", LETTER.as_bytes());
+    let nowhere = room.path("no/such/place.zip");
+    let said = room.run(&["intake", text(&letter), "--receipt", text(&nowhere)]);
+    assert_eq!(said.code, 3, "{said:?}");
+    assert!(said.out.starts_with("D-1  recorded at entry "), "{said:?}");
+    assert!(said.err.contains("place.zip"), "{said:?}");
+    let again = ["--json", "intake", text(&letter), "--receipt", text(&nowhere)];
+    let said = room.run(&again);
+    assert!(said.code == 3 && said.out.contains("\"demand\": \"D-1\""), "{said:?}");
+}
+
+#[test]
 fn a_letter_sent_twice_is_one_demand() {
     let room = Room::with_house();
     let letter = room.file("letter.eml", LETTER.as_bytes());
@@ -331,7 +345,10 @@ fn what_is_typed_and_names_nothing_is_named_and_what_comes_from_outside_is_a_dem
     }
     let bare = ["hold", "place", "--identifier", " - "];
     let said = room.run_as("P-2", &bare);
-    assert!(said.code == 1 && said.err.contains("has fewer than three letters and digits"), "{said:?}");
+    assert!(
+        said.code == 1 && said.err.contains("has fewer than three letters and digits"),
+        "{said:?}"
+    );
     let server = Server::start(&room);
     for line in lines {
         check(server.run(&operator, line));

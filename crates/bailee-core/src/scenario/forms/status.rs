@@ -50,7 +50,9 @@ pub(super) fn of(scene: &Scene<'_>, thing: Thing) -> Result<Vec<&'static str>, U
             vec![pick(duty.discharged, "discharged", "open"), told]
         }),
     };
-    words.ok_or_else(|| Unclear::new("a thing that exists", format!("{thing:?}")))
+    words.ok_or_else(|| {
+        Unclear::new("a thing that exists", format!("{}: no such thing", thing.id()))
+    })
 }
 
 fn pick(first: bool, yes: &'static str, no: &'static str) -> &'static str {
