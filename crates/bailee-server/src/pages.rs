@@ -212,8 +212,9 @@ fn nobodys_instrument(s: &State, demand: DemandId) -> String {
             "\n\nIt names an instrument that is not in the catalogue. Until somebody knows what it \
              is, {id} counts as a letter in silence: the owner of the data sees nothing of it. \
              Give it the basis that it has, and, if the owner may know, let counsel end the \
-             silence:\n  bailee instruments list\n  bailee hold add-basis {id} --instrument letter --note \
-             '...'\n  bailee hold gag {id} --note '...'"
+             silence:\n  bailee instruments list\n  \
+             bailee hold add-basis {id} --instrument letter --note '...'\n  \
+             bailee hold gag {id} --note '...'"
         ),
         _ => String::new(),
     }
