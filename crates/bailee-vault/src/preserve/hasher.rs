@@ -174,6 +174,7 @@ mod tests {
 
     use super::*;
     use crate::key::Kek;
+    use crate::preserve::rest::Rest;
     use crate::root::sha256;
     use crate::vault::{Absent, Vault};
 
@@ -187,7 +188,7 @@ mod tests {
         let vault = Vault::create(Arc::new(MemoryObjects::new()), &kek).unwrap();
         let tenant = vault.tenant("t", Absent::Create).unwrap();
         let unit = vault.unit(&tenant, "A-1", Absent::Create).unwrap();
-        let session = Session::new(&unit);
+        let session = Session::new(&unit, Rest::begin());
         let ((one_in, one), (other_in, other)) = (bounded(size), bounded(size));
         let (events_in, events) = unbounded();
         thread::scope(|scope| {
