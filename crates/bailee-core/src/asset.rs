@@ -108,6 +108,10 @@ pub fn normal(text: &str) -> String {
     if text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
         return text.to_ascii_lowercase();
     }
+    if text.is_ascii() {
+        let kept = text.chars().filter(char::is_ascii_alphanumeric);
+        return kept.map(|c| c.to_ascii_lowercase()).collect();
+    }
     compatible(text).filter(|c| c.is_alphanumeric()).flat_map(folded).collect()
 }
 

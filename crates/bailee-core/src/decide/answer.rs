@@ -43,20 +43,21 @@ pub(super) fn answered(s: &State, text: &str) -> Vec<DispositionId> {
 fn numbers(text: &str) -> BTreeSet<(bool, u32)> {
     let mut found = BTreeSet::new();
     let text = plain(text);
-    let mut before = ' ';
-    for (at, c) in text.char_indices() {
-        let begins = !before.is_alphanumeric() && !is_dash(before) && before != '_';
-        before = c;
-        if !begins || !matches!(c, 'n' | 'N' | 'x' | 'X') {
+    for (at, dash) in text.match_indices(is_dash) {
+        let mut before = text[..at].chars();
+        let kind = before.next_back();
+        let begins =
+            before.next_back().is_none_or(|c| !c.is_alphanumeric() && !is_dash(c) && c != '_');
+        let of_notice = matches!(kind, Some('n' | 'N'));
+        if !begins || !of_notice && !matches!(kind, Some('x' | 'X')) {
             continue;
         }
-        let Some(rest) = text[at + 1..].strip_prefix(is_dash) else { continue };
         // A line may have been broken behind the dash.
-        let rest = rest.trim_start();
+        let rest = text[at + dash.len()..].trim_start();
         let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
         let goes_on = rest[end..].starts_with(|c: char| c.is_alphanumeric() || c == '_');
         if let (false, Ok(number)) = (goes_on, rest[..end].parse()) {
-            found.insert((c.eq_ignore_ascii_case(&'n'), number));
+            found.insert((of_notice, number));
         }
     }
     found
@@ -79,7 +80,7 @@ pub(super) fn objections(
     from: PartyId,
 ) -> Vec<Fact> {
     let mut facts = Vec::new();
-    if new.automatic || s.parties.get(from).is_none() {
+    if answered.is_empty() || new.automatic || s.parties.get(from).is_none() {
         return facts;
     }
     for id in answered {

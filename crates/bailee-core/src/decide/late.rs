@@ -41,10 +41,9 @@ pub(super) fn meant<'a>(
         }
     }
     let new = |hold: HoldId| {
-        s.holds.get(hold).is_some_and(|found| {
-            let mut both = found.scope.clone();
-            both.widen(more);
-            both != found.scope
+        s.holds.get(hold).is_some_and(|Hold { scope, .. }| {
+            !more.accounts.iter().all(|id| scope.accounts.contains(id))
+                || !more.assets.iter().all(|id| scope.assets.contains(id))
         })
     };
     let (mut facts, mut holds) = (Vec::new(), BTreeSet::new());
@@ -68,8 +67,10 @@ fn wanting<'a>(s: &State, names: impl Iterator<Item = &'a str>) -> BTreeSet<Hold
     if s.wanted.is_empty() {
         return found;
     }
-    for name in names.filter(|name| matching::phrase(name).is_some()) {
-        let holds = s.wanted.get(normal(name).as_str()).into_iter().flatten();
+    for name in names {
+        let holds = s.wanted.get(normal(name).as_str());
+        // A label that is too short to be found in letters is not found here either.
+        let holds = holds.filter(|_| matching::phrase(name).is_some()).into_iter().flatten();
         found.extend(holds.filter(|id| s.holds.get(**id).is_some_and(Hold::in_force)));
     }
     found
