@@ -47,6 +47,7 @@ pub mod party;
 mod plain;
 mod plan;
 mod policy;
+mod range;
 mod refusal;
 pub mod refused;
 mod replay;

@@ -1,8 +1,8 @@
-//! Answers: a letter that names one of our notices, or the proposal it tells of, is about the data
-//! that is to go.
+//! Answers: a letter that names one of our ids means what has that id here; one that names a
+//! notice, or the proposal it tells of, is about the data that is to go.
 //!
-//! Why: each notice says how to object: by a letter that names `N-3 (X-1)`. Whoever does so names
-//! no server of ours, and may not know one.
+//! Why: each notice says how to object: by a letter that names `N-3 (X-1)`, and each decision how
+//! to ask on, naming `D-1`. Whoever does so names no server of ours, and may not know one.
 //!
 //! Invariants (rules 1, 6): what is to go under a proposal that is still open is frozen by the
 //! letter that names it, whoever wrote that; if the writer is owed a notice of it, the letter is an
@@ -16,48 +16,91 @@ use crate::custody;
 use crate::demand::{Papers, Scope};
 use crate::disposition::Disposition;
 use crate::event::{Event, Fact};
-use crate::id::{DemandId, DispositionId, Id, NoticeId, ObjectionId, PartyId};
+use crate::id::{DemandId, DispositionId, HoldId, Id, NoticeId, ObjectionId, PartyId};
 use crate::matching;
 use crate::notice::About;
 use crate::party::person;
 use crate::plain::{is_dash, plain};
 use crate::state::State;
+use crate::table::Table;
 
 /// Open proposals that the text names, by their own ids or by those of notices of them.
 pub(super) fn answered(s: &State, text: &str) -> Vec<DispositionId> {
     let mut found = BTreeSet::new();
-    for (of_notice, number) in numbers(text) {
-        let about = match of_notice {
-            false => Some(DispositionId::nth(number)),
-            true => s.notices.get(NoticeId::nth(number)).and_then(|notice| match notice.about {
+    for (kind, number) in ids(text) {
+        let about = match kind {
+            "x" => Some(DispositionId::nth(number)),
+            "n" => s.notices.get(NoticeId::nth(number)).and_then(|notice| match notice.about {
                 About::Disposition(id) => Some(id),
                 About::Decision(_) | About::Objection(_) => None,
             }),
+            _ => None,
         };
         found.extend(about.filter(|id| disposition::open(s, *id).is_ok()));
     }
     found.into_iter().collect()
 }
 
-/// Everything written like `N-3` (true) or `X-1`, in either case, with any dash.
-fn numbers(text: &str) -> BTreeSet<(bool, u32)> {
+/// What the text names by ids of ours, as our own letters have them: accounts and assets, and what
+/// a demand or hold reaches, by its own id or that of the notice of its decision. A silent hold
+/// only to who asked for it: to anybody else it is not there (rule 9).
+pub(super) fn named(s: &State, text: &str, from: PartyId) -> Scope {
+    let (mut scope, mut more) = (Scope::default(), Scope::default());
+    let mut holds = Vec::new();
+    for (kind, number) in ids(text) {
+        match kind {
+            "a" => more.assets.extend(known(&s.assets, number)),
+            "ac" => more.accounts.extend(known(&s.accounts, number)),
+            "h" => holds.extend(known(&s.holds, number)),
+            "d" => holds.extend(s.demands.get(DemandId::nth(number)).map(|found| found.hold)),
+            "n" => holds.extend(decided_by(s, NoticeId::nth(number))),
+            _ => {}
+        }
+    }
+    let human = person(&s.parties, from);
+    let asked = |id: &DemandId| {
+        s.demands.get(*id).is_some_and(|found| person(&s.parties, found.from) == human)
+    };
+    let found = holds.into_iter().filter_map(|id| s.holds.get(id));
+    for hold in found.filter(|hold| !hold.silent || hold.demands.iter().any(asked)) {
+        let Scope { accounts, assets, identifiers, .. } = hold.scope.clone();
+        scope.widen(&Scope { accounts, assets, identifiers, ..Scope::default() });
+    }
+    scope.widen(&more);
+    scope
+}
+
+fn known<I: Id, T>(table: &Table<I, T>, number: u32) -> Option<I> {
+    Some(I::nth(number)).filter(|id| table.get(*id).is_some())
+}
+
+/// The hold of the demand that a notice tells the decision on.
+fn decided_by(s: &State, id: NoticeId) -> Option<HoldId> {
+    match s.notices.get(id)?.about {
+        About::Decision(demand) => s.demands.get(demand).map(|found| found.hold),
+        About::Disposition(_) | About::Objection(_) => None,
+    }
+}
+
+/// Kinds of ids that letters name.
+const KINDS: [&str; 6] = ["a", "ac", "d", "h", "n", "x"];
+
+/// Everything written like `N-3` or `AC-1`, in either case, with any dash.
+fn ids(text: &str) -> BTreeSet<(&'static str, u32)> {
     let mut found = BTreeSet::new();
     let text = plain(text);
     for (at, dash) in text.match_indices(is_dash) {
-        let mut before = text[..at].chars();
-        let kind = before.next_back();
-        let begins =
-            before.next_back().is_none_or(|c| !c.is_alphanumeric() && !is_dash(c) && c != '_');
-        let of_notice = matches!(kind, Some('n' | 'N'));
-        if !begins || !of_notice && !matches!(kind, Some('x' | 'X')) {
+        let part = |c: char| c.is_alphanumeric() || is_dash(c) || c == '_';
+        let word = text[..at].rsplit(|c| !part(c)).next().unwrap_or_default();
+        let Some(kind) = KINDS.into_iter().find(|kind| word.eq_ignore_ascii_case(kind)) else {
             continue;
-        }
+        };
         // A line may have been broken behind the dash.
         let rest = text[at + dash.len()..].trim_start();
         let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
         let goes_on = rest[end..].starts_with(|c: char| c.is_alphanumeric() || c == '_');
         if let (false, Ok(number)) = (goes_on, rest[..end].parse()) {
-            found.insert((of_notice, number));
+            found.insert((kind, number));
         }
     }
     found
@@ -150,14 +193,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_of_notices_and_proposals_are_read_however_a_mail_program_writes_them() {
-        let of = |text: &str| numbers(text).into_iter().collect::<Vec<_>>();
-        assert_eq!(of("Re: N-3 (X-1)"), [(false, 1), (true, 3)]);
+    fn ids_are_read_however_a_mail_program_writes_them() {
+        let of = |text: &str| ids(text).into_iter().collect::<Vec<_>>();
+        assert_eq!(of("Re: N-3 (X-1)"), [("n", 3), ("x", 1)]);
+        assert_eq!(of("AC-1, A-2 and d-4"), [("a", 2), ("ac", 1), ("d", 4)]);
         for text in ["n-3,", "N\u{2011}3.", "N\u{2013}3", "N-\r\n3", "“Ｎ－３”", "see:N-3"] {
-            assert_eq!(of(text), [(true, 3)], "{text:?}");
+            assert_eq!(of(text), [("n", 3)], "{text:?}");
         }
-        for text in ["srv-n-3", "RUN-3", "N-3a", "2 x 1 TB", "N3", "N-", "x-99999999999", "db_x-1"]
-        {
+        for text in [
+            "srv-n-3",
+            "RUN-3",
+            "N-3a",
+            "2 x 1 TB",
+            "N3",
+            "N-",
+            "x-99999999999",
+            "db_x-1",
+            "ACME-1",
+        ] {
             assert_eq!(of(text), [], "{text:?}");
         }
     }

@@ -11,6 +11,7 @@ use crate::coverage;
 use crate::demand::{Flag, Scope};
 use crate::id::PartyId;
 use crate::matching;
+use crate::range;
 use crate::refusal::{Code, Refusal};
 use crate::state::State;
 
@@ -27,9 +28,15 @@ pub(super) fn read_scope(
     let mut scope = resolve(s, &new.scope);
     scope.widen(&matching::named(s, words));
     scope.widen(&answer::going(s, &answer::answered(s, &new.text)));
+    scope.widen(&answer::named(s, &new.text, from));
     let unknown = names_something(s, &new.scope).is_err();
-    let unreadable =
-        new.damaged || new.unread || unknown || words.len() >= matching::LONGEST_LETTER - 4;
+    let range = range::meant(s, &new.text);
+    scope.widen(range.as_ref().unwrap_or(&Scope::default()));
+    let unreadable = range.is_some()
+        || new.damaged
+        || new.unread
+        || unknown
+        || words.len() >= matching::LONGEST_LETTER - 4;
     if unreadable || scope.matches_nothing() {
         let accounts_before = scope.accounts.len();
         widen_to_accounts(s, &mut scope, from);

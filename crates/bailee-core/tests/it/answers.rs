@@ -108,3 +108,35 @@ fn what_is_written_like_an_id_of_ours_and_is_none_freezes_nothing() {
     }
     assert!(house.state.dispositions.get(x).unwrap().objections.is_empty());
 }
+
+#[test]
+fn a_letter_that_names_ids_of_ours_means_what_has_them() {
+    let mut house = House::new();
+    let (first, second) = (house.server(1), house.server(2));
+    let (demand, _) = house.demand(letter("Rita Requester", "keep srv-0001"));
+    let asked = |house: &mut House, from: &str, text: &str| {
+        let (_, hold) = house.demand(letter(from, text));
+        house.state.holds.get(hold).unwrap().scope.clone()
+    };
+    let again = asked(&mut house, "Rita Requester", &format!("Please keep what {demand} asks for"));
+    assert_eq!(again.assets, [first]);
+    assert_eq!(asked(&mut house, "Nora", "keep a-2, please").assets, [second]);
+    assert_eq!(asked(&mut house, "Nora", "all of AC\u{2011}1").accounts, [MEGA]);
+    assert_eq!(asked(&mut house, "Nora", "all of AC-9, A-77 and H-99").assets, []);
+}
+
+#[test]
+fn a_silent_hold_is_named_only_by_who_asked_for_it() {
+    let mut house = House::new();
+    let asset = house.server(1);
+    let secret = NewDemand { silent: Some(true), ..letter("Ann Authority", "keep srv-0001") };
+    let (demand, hold) = house.demand(secret);
+    let named = |house: &mut House, from: &str, text: String| {
+        let (_, hold) = house.demand(letter(from, &text));
+        house.state.holds.get(hold).unwrap().scope.assets.clone()
+    };
+    for text in [format!("as in {demand}"), format!("as in {hold}")] {
+        assert_eq!(named(&mut house, "Nora", text.clone()), [], "{text}: it would be told by that");
+        assert_eq!(named(&mut house, "Ann Authority", text), [asset]);
+    }
+}

@@ -227,3 +227,47 @@ fn an_owner_whose_name_brought_a_silent_hold_sees_nothing_of_it() {
     };
     assert_eq!(seen(true), seen(false));
 }
+
+#[test]
+fn a_range_means_what_lies_between_and_the_widest_scope() {
+    let of = |label: &str| NewAsset { label: label.into(), identifiers: vec![], ..new_asset(1) };
+    for (labels, texts) in [
+        (
+            ["srv-9", "srv-10", "srv-11", "srv-12", "srv-13"],
+            &[
+                "keep the servers srv-10 to srv-12",
+                "keep srv-10 through 12.",
+                "keep srv-10 \u{2013} srv-12",
+                "keep srv-10 - srv-12",
+                "keep srv-10..srv-12",
+                "srv-12 up to srv-10, please",
+            ][..],
+        ),
+        (
+            ["web0009", "web0010", "web0011", "web0012", "web0013"],
+            &["keep web0010 to web0012", "web0010 bis 0012", "web0010\u{2013}web0012"][..],
+        ),
+    ] {
+        for text in texts {
+            let mut house = House::new();
+            let all = labels.map(|label| house.asset(NewAsset { accounts: vec![], ..of(label) }));
+            let (demand, hold) = house.demand(letter("Nora", text));
+            let scope = &house.state.holds.get(hold).unwrap().scope;
+            for (asset, expected) in all.into_iter().zip([false, true, true, true, false]) {
+                assert_eq!(scope.assets.contains(&asset), expected, "{asset} {text}");
+            }
+            let flags = &house.state.demands.get(demand).unwrap().flags;
+            assert!(flags.contains(&Flag::ScopeUnreadable), "{text}");
+        }
+    }
+    // No range of anything that is here.
+    let mut house = House::new();
+    let asset = house.asset(of("srv-10"));
+    for text in ["10 to 12 people", "keep srv-10 to the end of 2027", "srv-10, srv-12"] {
+        let (demand, hold) = house.demand(letter("Nora", text));
+        let named = house.state.holds.get(hold).unwrap().scope.assets.contains(&asset);
+        assert_eq!(named, text.contains("srv"), "{text}");
+        let flags = &house.state.demands.get(demand).unwrap().flags;
+        assert!(!flags.contains(&Flag::ScopeUnreadable), "{text}: {flags:?}");
+    }
+}

@@ -36,6 +36,14 @@ impl Loop {
 impl Drop for Loop {
     fn drop(&mut self) {
         _ = Command::new("losetup").arg("-d").arg(&self.0).status();
+        // The kernel lets go of it once nobody has it open: whoever looks at all devices has, for
+        // a moment.
+        let name = self.0.file_name().expect("a device");
+        let behind = Path::new("/sys/block").join(name).join("loop/backing_file");
+        let began = std::time::Instant::now();
+        while behind.exists() && began.elapsed() < std::time::Duration::from_secs(10) {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
     }
 }
 
