@@ -115,13 +115,8 @@ pub(crate) fn called(state: &State, form: &str) -> Scope {
     scope_of(state, found)
 }
 
-/// What these phrases name.
-pub(crate) fn of_phrases(state: &State, phrases: impl IntoIterator<Item = String>) -> Scope {
-    let targets = phrases.into_iter().filter_map(|phrase| state.phrases.get(phrase.as_str()));
-    scope_of(state, targets.flatten().copied().collect::<BTreeSet<_>>())
-}
-
-fn scope_of(state: &State, targets: impl IntoIterator<Item = Named>) -> Scope {
+/// What these are, by their ids.
+pub(crate) fn scope_of(state: &State, targets: impl IntoIterator<Item = Named>) -> Scope {
     let mut scope = Scope::default();
     let mut accounts = BTreeSet::new();
     for target in targets {

@@ -341,6 +341,8 @@ impl VaultError {
             | Self::UnitErased { .. }
             | Self::KeyMissing { .. }
             | Self::Damaged { .. }
+            // Or two bytes of it are damaged: by this program it is not read.
+            | Self::UnknownFormat { .. }
             | Self::Lost { .. }
             | Self::MissingChunk { .. }
             | Self::DamagedRange { .. }

@@ -3,10 +3,12 @@
 //!
 //! Order of writes: the copy's object is tried first, in the place of the damaged one, without
 //! being there; only if it opens, the damaged one is deleted and it is put. A crash in between
-//! leaves nothing under the name: the copy has it still, and messages name it.
+//! leaves nothing under the name: a key is put by the next repair; a snapshot is named as missing,
+//! and the copy has it still.
 //!
-//! Invariants: what opens is not touched; what is not there is not put, for it may have been let go
-//! of since the copy was made; indexes and packs are others' business (`scrub.rs`, `repair/`).
+//! Invariants: what opens is not touched; a snapshot that is not there is not put, for it may have
+//! been let go of since the copy was made; nor is the key of a unit with a tombstone. Indexes and
+//! packs are others' business (`scrub.rs`, `repair/`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Cursor, Read};
@@ -33,8 +35,8 @@ pub struct SealedRepair {
     pub problems: Vec<Problem>,
 }
 
-/// Keys and snapshots of these tenants that are there and cannot be opened, each once. `packs` and
-/// `keys` may be one store.
+/// Keys and snapshots of these tenants that cannot be opened, and keys that are missing, each once.
+/// `packs` and `keys` may be one store.
 ///
 /// # Errors
 /// Store failures; [`VaultError::NoVault`].
@@ -109,13 +111,20 @@ impl Vault {
     fn unopened_of(&self, tenant: &str, problems: &mut Vec<Problem>) -> Result<(), VaultError> {
         let tenant = match self.tenant(tenant, Absent::Refuse) {
             Ok(tenant) => tenant,
-            Err(VaultError::UnknownTenant { .. } | VaultError::KeyMissing { .. }) => return Ok(()),
+            Err(VaultError::UnknownTenant { .. }) => return Ok(()),
             Err(error) => return noted(error, problems),
         };
         let mut keys = BTreeMap::new();
         for unit in self.unit_tags(&tenant)? {
             let object = names::object(&tenant.tag, &unit, Kind::UnitKey, &[0; 16]);
-            let Some(sealed) = get(&*self.keys, &object)? else { continue };
+            let Some(sealed) = get(&*self.keys, &object)? else {
+                // One of an erased unit is destroyed, and stays so.
+                if !self.is_erased(&tenant, unit)? {
+                    let unit = tenant.name.clone();
+                    noted(VaultError::KeyMissing { unit, object }, problems)?;
+                }
+                continue;
+            };
             let place = self.place(Kind::UnitKey, tenant.tag, unit, [0; 16]);
             match self.unwrap_key(&tenant.root, &place, &object, sealed) {
                 Ok((key, _)) => drop(keys.insert(unit, key)),
@@ -151,6 +160,18 @@ fn noted(error: VaultError, problems: &mut Vec<Problem>) -> Result<(), VaultErro
     match error {
         VaultError::Damaged { object, detail } => {
             problems.push(Problem { path: PathBuf::from(object), what: detail });
+            Ok(())
+        }
+        // Its repair was killed before it was put.
+        VaultError::KeyMissing { ref object, .. } => {
+            let path = PathBuf::from(object);
+            problems.push(Problem { path, what: "it is not there".into() });
+            Ok(())
+        }
+        // A newer program wrote it, or two of its bytes are not what they were.
+        VaultError::UnknownFormat { ref object, .. } => {
+            let path = PathBuf::from(object);
+            problems.push(Problem { path, what: error.to_string() });
             Ok(())
         }
         error => Err(error),

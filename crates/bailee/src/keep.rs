@@ -122,9 +122,23 @@ fn source(args: &PreserveArgs) -> Result<Source, Trouble> {
         }
         (true, ..) => return device(args, path),
         (false, true, _) => Source::Tree(path),
-        (false, _, true) => Source::File(path),
+        (false, _, true) => return file(path),
         (false, ..) => return device(args, path),
     })
+}
+
+/// A file, unless it is the image of a file system that is mounted writable.
+fn file(path: PathBuf) -> Result<Source, Trouble> {
+    match written_to(&path) {
+        Ok(Some(what)) => {
+            let detail = format!("{what}: a copy of it would mix states");
+            let change = "unmount it, or mount it read-only; --device --while-mounted keeps it as \
+                          one that changed, which counts for no hold";
+            Err(Trouble::refused("device_mounted", path.display(), detail, change))
+        }
+        // What cannot be told of a file is no reason not to keep it.
+        Ok(None) | Err(_) => Ok(Source::File(path)),
+    }
 }
 
 /// A device at rest, or one that somebody knows to be written to meanwhile.

@@ -6,7 +6,8 @@
 //!
 //! Invariants (rules 1, 6): what is to go under a proposal that is still open is frozen by the
 //! letter that names it, whoever wrote that; if the writer is owed a notice of it, the letter is an
-//! objection too, in the same append. A machine's answer freezes, and objects to nothing.
+//! objection too, in the same append. A machine's answer freezes, and objects to nothing. Nobody
+//! sees in what becomes of such a letter whether something secret has the id that it names.
 
 use std::collections::BTreeSet;
 
@@ -19,6 +20,7 @@ use crate::event::{Event, Fact};
 use crate::id::{DemandId, DispositionId, HoldId, Id, NoticeId, ObjectionId, PartyId};
 use crate::matching;
 use crate::notice::About;
+use crate::owner;
 use crate::party::person;
 use crate::plain::{is_dash, plain};
 use crate::state::State;
@@ -26,37 +28,53 @@ use crate::table::Table;
 
 /// Open proposals that the text names, by their own ids or by those of notices of them.
 pub(super) fn answered(s: &State, text: &str) -> Vec<DispositionId> {
-    let mut found = BTreeSet::new();
-    for (kind, number) in ids(text) {
-        let about = match kind {
-            "x" => Some(DispositionId::nth(number)),
-            "n" => s.notices.get(NoticeId::nth(number)).and_then(|notice| match notice.about {
-                About::Disposition(id) => Some(id),
-                About::Decision(_) | About::Objection(_) => None,
-            }),
-            _ => None,
-        };
-        found.extend(about.filter(|id| disposition::open(s, *id).is_ok()));
+    let named = ids(text).into_iter().filter_map(|(kind, number)| proposal(s, kind, number));
+    let open: BTreeSet<_> = named.filter(|id| disposition::open(s, *id).is_ok()).collect();
+    open.into_iter().collect()
+}
+
+/// The proposal that an id is of, or is about.
+fn proposal(s: &State, kind: &str, number: u32) -> Option<DispositionId> {
+    let objected_to = |id| s.objections.get(id).map(|found| found.disposition);
+    match kind {
+        "x" => known(&s.dispositions, number),
+        "o" => objected_to(ObjectionId::nth(number)),
+        "n" => match s.notices.get(NoticeId::nth(number))?.about {
+            About::Disposition(id) => Some(id),
+            About::Objection(id) => objected_to(id),
+            About::Decision(_) => None,
+        },
+        _ => None,
     }
-    found.into_iter().collect()
+}
+
+/// True of a letter that may answer one of ours, by the text alone: whether what it names is there,
+/// and is secret, must not show in what becomes of it (rule 9). Who answers may have asked in
+/// secret, so its hold is silent until a person decides otherwise; not an owner's, who asks for its
+/// own.
+pub(super) fn is_in_confidence(s: &State, text: &str, from: PartyId) -> bool {
+    let ours = |kind| matches!(kind, "d" | "h" | "n" | "o" | "x");
+    ids(text).into_iter().any(|(kind, _)| ours(kind)) && owner::accounts(s, from).is_empty()
 }
 
 /// What the text names by ids of ours, as our own letters have them: accounts and assets, and what
 /// a demand or hold reaches, by its own id or that of the notice of its decision. A silent hold
 /// only to who asked for it: to anybody else it is not there (rule 9).
 pub(super) fn named(s: &State, text: &str, from: PartyId) -> Scope {
-    let (mut scope, mut more) = (Scope::default(), Scope::default());
-    let mut holds = Vec::new();
+    let mut scope = Scope::default();
+    let (mut holds, mut proposed) = (Vec::new(), Vec::new());
     for (kind, number) in ids(text) {
         match kind {
-            "a" => more.assets.extend(known(&s.assets, number)),
-            "ac" => more.accounts.extend(known(&s.accounts, number)),
             "h" => holds.extend(known(&s.holds, number)),
             "d" => holds.extend(s.demands.get(DemandId::nth(number)).map(|found| found.hold)),
             "n" => holds.extend(decided_by(s, NoticeId::nth(number))),
             _ => {}
         }
+        proposed.extend(proposal(s, kind, number));
     }
+    scope.widen(&things(s, text));
+    // One that was taken back may have been proposed again under another number.
+    scope.widen(&going(s, &proposed));
     let human = person(&s.parties, from);
     let asked = |id: &DemandId| {
         s.demands.get(*id).is_some_and(|found| person(&s.parties, found.from) == human)
@@ -66,7 +84,20 @@ pub(super) fn named(s: &State, text: &str, from: PartyId) -> Scope {
         let Scope { accounts, assets, identifiers, .. } = hold.scope.clone();
         scope.widen(&Scope { accounts, assets, identifiers, ..Scope::default() });
     }
-    scope.widen(&more);
+    scope
+}
+
+/// Accounts and assets that the text names by their ids.
+pub(super) fn things(s: &State, text: &str) -> Scope {
+    let (mut scope, mut found) = (Scope::default(), Scope::default());
+    for (kind, number) in ids(text) {
+        match kind {
+            "a" => found.assets.extend(known(&s.assets, number)),
+            "ac" => found.accounts.extend(known(&s.accounts, number)),
+            _ => {}
+        }
+    }
+    scope.widen(&found);
     scope
 }
 
@@ -83,7 +114,7 @@ fn decided_by(s: &State, id: NoticeId) -> Option<HoldId> {
 }
 
 /// Kinds of ids that letters name.
-const KINDS: [&str; 6] = ["a", "ac", "d", "h", "n", "x"];
+const KINDS: [&str; 7] = ["a", "ac", "d", "h", "n", "o", "x"];
 
 /// Everything written like `N-3` or `AC-1`, in either case, with any dash.
 fn ids(text: &str) -> BTreeSet<(&'static str, u32)> {
@@ -100,10 +131,32 @@ fn ids(text: &str) -> BTreeSet<(&'static str, u32)> {
         let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
         let goes_on = rest[end..].starts_with(|c: char| c.is_alphanumeric() || c == '_');
         if let (false, Ok(number)) = (goes_on, rest[..end].parse()) {
-            found.insert((kind, number));
+            let last: u32 = last_of(&rest[end..], kind).unwrap_or(number);
+            let all = number..=last.min(number.saturating_add(LONGEST_RANGE)).max(number);
+            found.extend(all.map(|number| (kind, number)));
         }
     }
     found
+}
+
+/// Most ids that a range is read as.
+const LONGEST_RANGE: u32 = 10_000;
+
+/// The end of a range of ids, as in `A-1 to A-3` or `A-1 - 3`, if one goes on here.
+fn last_of(text: &str, kind: &str) -> Option<u32> {
+    const TO: [&str; 8] = ["through", "until", "thru", "to", "bis", "tot", "..", "\u{2026}"];
+    let text = text.trim_start();
+    let word = |to: &&str| text.get(..to.len()).is_some_and(|head| head.eq_ignore_ascii_case(to));
+    let rest = match TO.into_iter().find(word) {
+        Some(to) => &text[to.len()..],
+        None => text.strip_prefix(is_dash)?,
+    };
+    let rest = rest.trim_start_matches('.').trim_start();
+    let same = rest.get(..kind.len()).filter(|head| head.eq_ignore_ascii_case(kind));
+    let same = same.and_then(|head| rest[head.len()..].strip_prefix(is_dash));
+    let rest = same.unwrap_or(rest);
+    let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+    rest[..end].parse().ok()
 }
 
 /// What is to go under these.
@@ -137,9 +190,11 @@ pub(super) fn objections(
     facts
 }
 
-/// The login of the person that is owed a notice of it.
+/// The login of the person that is owed a notice of it, and not for a silent hold only: numbers of
+/// objections are the whole house's, and would tell who forges its address. A person files that
+/// one, as the page says.
 fn owed_one(s: &State, found: &Disposition, from: PartyId) -> Option<PartyId> {
-    let owed = owed(s, found);
+    let owed = owed::owed_openly(s, found);
     if owed.contains(&from) {
         return Some(from);
     }

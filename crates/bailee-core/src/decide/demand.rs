@@ -47,7 +47,9 @@ pub(super) fn receive(s: &State, new: &NewDemand, now: Time) -> Decision {
     let (demand, hold) = (s.demands.next(), s.holds.next());
     // What nobody knows yet may be secret; and what its owner saw once is told for good (rule 9).
     let unknown = flags.contains(&Flag::UnknownInstrument);
-    let silent = new.silent.unwrap_or(unknown || instrument.privacy == Privacy::Silent);
+    let secret = || answer::is_in_confidence(s, &new.text, from);
+    let by_itself = unknown || instrument.privacy == Privacy::Silent;
+    let silent = new.silent.unwrap_or_else(|| by_itself || secret());
     let unmatched = flags.contains(&Flag::Unmatched);
     let event = Event::DemandReceived {
         demand,
@@ -83,7 +85,7 @@ fn received_before(s: &State, new: &NewDemand, now: Time) -> Option<DemandId> {
         let Some(hold) = s.holds.get(demand.hold) else { return false };
         let standing = matches!(hold.status, HoldStatus::Provisional | HoldStatus::Active)
             && hold.release.is_none()
-            && hold.bases.iter().any(|basis| basis.stands(now));
+            && hold.bases.iter().any(|basis| basis.stands(s.sure(s.now(now))));
         let in_part = |flag: &Flag| matches!(flag, Flag::Damaged | Flag::AttachmentUnread);
         let read_alike = demand.papers.as_ref().is_some_and(|papers| papers.words == words)
             && demand.flags.iter().any(in_part) == (new.damaged || new.unread);
@@ -161,7 +163,8 @@ fn instrument<'a>(
         let missing = || Refusal::new(Code::BadValue, "the catalogue", "is not loaded");
         s.catalogue.get(LETTER).ok_or_else(missing)
     };
-    match code {
+    // An empty field of a form names none.
+    match code.filter(|code| !code.trim().is_empty()) {
         None => Ok((letter()?, Vec::new())),
         Some(code) => match s.catalogue.get(code) {
             Some(instrument) => Ok((instrument, Vec::new())),

@@ -123,7 +123,7 @@ fn basis(hold: HoldId, found: &Hold, basis: u8) -> Result<&Basis, Refusal> {
 pub(super) fn extend(s: &State, hold: HoldId, n: u8, reason: &Reason, now: Time) -> Decision {
     let found = basis(hold, standing(s, hold)?, n)?;
     let about = format!("basis {n} of {hold}");
-    if !found.stands(now) {
+    if !found.stands(s.sure(now)) {
         return Err(Refusal::new(Code::BasisEnded, about, "has ended"));
     }
     let instrument = known(s, &found.instrument)?;
@@ -153,7 +153,7 @@ pub(super) fn end_basis(s: &State, hold: HoldId, n: u8, reason: &Reason, now: Ti
     }
     let event = Event::BasisEnded { hold, basis: n, reason: EndReason::Withdrawn };
     let mut facts = vec![reasoned(event, reason)];
-    facts.extend(last_basis_duty(s, hold, found, n, now, 0));
+    facts.extend(last_basis_duty(s, hold, found, n, s.sure(now), 0));
     Ok(facts)
 }
 

@@ -27,6 +27,12 @@ pub fn owed(s: &State, disposition: &Disposition) -> BTreeSet<PartyId> {
     owed.into_iter().chain(custody::taker(disposition.kind, disposition.to)).collect()
 }
 
+/// Those of them who would be owed one without any silent hold.
+pub(super) fn owed_openly(s: &State, disposition: &Disposition) -> BTreeSet<PartyId> {
+    let going = custody::going(s, disposition.kind, &disposition.assets);
+    owed_by(s, &going, |hold| !hold.silent)
+}
+
 /// Those owed a notice if only these holds were.
 fn owed_by(s: &State, assets: &[AssetId], counts: impl Fn(&Hold) -> bool) -> BTreeSet<PartyId> {
     let (mut parties, holds) = coverage::of_all(s, assets);

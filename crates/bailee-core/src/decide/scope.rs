@@ -30,9 +30,9 @@ pub(super) fn read_scope(
     scope.widen(&answer::going(s, &answer::answered(s, &new.text)));
     scope.widen(&answer::named(s, &new.text, from));
     let unknown = names_something(s, &new.scope).is_err();
-    let range = range::meant(s, &new.text);
-    scope.widen(range.as_ref().unwrap_or(&Scope::default()));
-    let unreadable = range.is_some()
+    let meant = range::meant(s, &new.text);
+    scope.widen(&meant.scope);
+    let unreadable = meant.range
         || new.damaged
         || new.unread
         || unknown
@@ -100,6 +100,10 @@ pub(super) fn resolve(s: &State, asked: &Scope) -> Scope {
     scope.widen(&Scope { accounts, assets, ..Scope::default() });
     for form in &identifiers {
         scope.widen(&matching::called(s, form));
+    }
+    for value in &asked.identifiers {
+        scope.widen(&range::meant(s, value).scope);
+        scope.widen(&answer::things(s, value));
     }
     scope.widen(&Scope { identifiers, ..Scope::default() });
     scope

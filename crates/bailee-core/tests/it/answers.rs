@@ -140,3 +140,64 @@ fn a_silent_hold_is_named_only_by_who_asked_for_it() {
         assert_eq!(named(&mut house, "Ann Authority", text), [asset]);
     }
 }
+
+#[test]
+fn who_answers_the_dismissal_of_an_objection_stops_it_again() {
+    let (mut house, asset, x, _) = proposed();
+    taken(&mut house, "Rita Requester", &format!("I object to {x}."));
+    let (demand, objection) = (DemandId(2), ObjectionId(1));
+    let (triage, reason) = (bailee_core::Triage::Refuse, because());
+    house.yes(COUNSEL, Action::DecideDemand { demand, triage, reason });
+    let dismiss = Action::DecideObjection { objection, upheld: false, reason: because() };
+    house.yes(COUNSEL, dismiss);
+    house.days(15);
+    assert_eq!(house.gate(asset), []);
+    let told = house.state.notices.iter().last().unwrap().0;
+    for text in [format!("Re: {told}"), format!("I insist ({objection})")] {
+        let records = taken(&mut house, "Rita Requester", &text);
+        assert!(House::names(&records).contains(&"ObjectionFiled"), "{text}");
+        assert!(house.gate(asset).contains(&Code::HoldProvisional), "{text}");
+    }
+}
+
+#[test]
+fn a_range_of_ids_means_what_lies_between() {
+    let mut house = House::new();
+    let all: Vec<AssetId> = (1..=4).map(|n| house.server(n)).collect();
+    for text in ["A-1 to A-3", "a-1 \u{2013} 3", "A-1 through A-3.", "A-1..A-3", "A-1 - A-3"] {
+        let (_, hold) = house.demand(letter("Nora", &format!("keep {text}, please")));
+        assert_eq!(house.state.holds.get(hold).unwrap().scope.assets, all[..3], "{text}");
+    }
+    let (_, hold) = house.demand(letter("Nora", "keep A-1 to A-4000000000"));
+    assert_eq!(house.state.holds.get(hold).unwrap().scope.assets, all);
+}
+
+#[test]
+fn who_answers_one_of_our_letters_answers_in_confidence_but_an_owner() {
+    for (from, silent) in [("Nora", true), ("Ann Authority", true), ("Otto Owner", false)] {
+        // The same with a secret order and without one.
+        for secret in [true, false] {
+            let mut house = House::new();
+            house.server(1);
+            let order = |from| NewDemand { silent: Some(true), ..letter(from, "keep srv-0001") };
+            let (demand, _) =
+                house.demand(order(if secret { "Ann Authority" } else { "Nora Nobody" }));
+            for text in [format!("as in {demand}"), "Ref. H-99".to_owned(), "N-7".to_owned()] {
+                let (_, hold) = house.demand(letter(from, &text));
+                let found = house.state.holds.get(hold).unwrap();
+                assert_eq!(found.silent, silent, "{from}: {text}");
+            }
+            let (_, hold) = house.demand(letter(from, "keep mega store"));
+            assert!(!house.state.holds.get(hold).unwrap().silent, "{from}: a letter as any other");
+        }
+    }
+}
+
+#[test]
+fn what_was_proposed_under_another_number_before_is_meant_by_that_number_too() {
+    let (mut house, asset, x, _) = proposed();
+    house.yes(STAFF, Action::CancelDisposition { disposition: x, reason: because() });
+    house.ready(DispositionKind::Sanitize, &[asset]);
+    taken(&mut house, "Rita Requester", &format!("I object to {x}. Keep the data."));
+    assert!(house.gate(asset).contains(&Code::HoldProvisional));
+}

@@ -75,3 +75,14 @@ fn a_letter_that_comes_again_as_something_unknown_is_not_swallowed_by_an_open_ho
     assert!(!is_silent(&house, open) && is_silent(&house, silent));
     assert_eq!(house.no(STAFF, Action::ReceiveDemand(again)), Code::AlreadyDone);
 }
+
+#[test]
+fn an_empty_field_names_no_instrument() {
+    let mut house = House::new();
+    house.server(1);
+    for (n, code) in ["", "  ", "\t"].into_iter().enumerate() {
+        let (demand, hold) = house.demand(order(code, None, &format!("keep srv-0001, {n}")));
+        assert_eq!(house.state.demands.get(demand).unwrap().instrument, "letter", "{code:?}");
+        assert!(!is_silent(&house, hold) && !is_unknown(&house, demand), "{code:?}");
+    }
+}

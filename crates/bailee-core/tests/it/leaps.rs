@@ -66,8 +66,20 @@ fn leap_upon_leap_is_not_the_clock_running() {
         house.state.duties.iter().filter(|(_, duty)| matches!(duty.kind, DutyKind::CheckClock(_)));
     assert_eq!(called.count(), 1);
     // Looked at seldom, yet often enough.
-    house.leap(2);
+    house.leap(1);
+    house.leap(30);
+    house.leap(1);
     assert_eq!(house.gate(asset), []);
+}
+
+#[test]
+fn a_house_that_is_looked_at_once_a_week_never_leaps() {
+    let (mut house, asset, _) = cooling();
+    for _ in 0..2 {
+        house.leap(7);
+    }
+    assert_eq!(house.gate(asset), []);
+    assert_eq!(house.state.leap, None);
 }
 
 #[test]
@@ -98,4 +110,28 @@ fn a_quiet_day_is_an_entry_of_its_own() {
     assert_eq!(house.state.head, head + 1);
     let mut empty = House { state: State::default(), now: house.now, records: Vec::new() };
     assert_eq!(empty.system(Action::Tick), [], "an empty log has no days");
+}
+
+#[test]
+fn a_second_jump_is_not_the_clock_running() {
+    let (mut house, asset, _) = cooling();
+    for days in [70, 3, 3] {
+        house.leap(days);
+    }
+    assert_eq!(house.gate(asset), [Code::HoldCooling]);
+    house.days(2);
+    assert_eq!(house.gate(asset), []);
+}
+
+#[test]
+fn a_basis_that_lapsed_by_a_leap_only_is_extended_as_it_was() {
+    let mut house = House::new();
+    let asset = house.server(1);
+    let hold = house.hold(on_assets(&[asset]), "us-2703f");
+    let right = house.now.plus_days(1);
+    house.leap(100);
+    house.now = right;
+    let reason = because();
+    house.yes(STAFF, Action::ExtendBasis { hold, basis: 0, reason });
+    assert_eq!(house.state.holds.get(hold).unwrap().bases[0].extensions, 1);
 }

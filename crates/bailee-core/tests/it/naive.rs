@@ -548,20 +548,24 @@ impl Naive {
             })
     }
 
-    /// The time that is believed, if the next entry is made at `now`: looks back for leaps.
+    /// The time that is believed, if the next entry is made at `now`.
     pub(crate) fn sure(&self, now: Time) -> Time {
+        let day = 86_400_000_000;
         let times: Vec<Time> = self.entries.iter().copied().chain([now]).collect();
-        let leaps = |n: &usize| times[*n].0 - times[n - 1].0 > 4 * 86_400_000_000;
-        let mut until = now;
-        let mut believed = now;
-        for leap in (1..times.len()).filter(leaps).collect::<Vec<_>>().into_iter().rev() {
-            // The clock was seen running for two days after it.
-            if until.0 - times[leap].0 >= 2 * 86_400_000_000 {
-                break;
+        // Where the doubted stretch begins, and how long the clock was seen running in it.
+        let (mut doubted, mut seen) = (None, 0);
+        for pair in times.windows(2) {
+            let step = pair[1].0 - pair[0].0;
+            if step > 8 * day {
+                doubted = doubted.or(Some(pair[0]));
+            } else if doubted.is_some() && step <= day + day / 12 {
+                seen += step;
             }
-            (until, believed) = (times[leap - 1], times[leap - 1]);
+            if seen >= 2 * day {
+                (doubted, seen) = (None, 0);
+            }
         }
-        believed
+        doubted.unwrap_or(now)
     }
 
     /// May the asset be let go of?

@@ -241,6 +241,12 @@ fn a_range_means_what_lies_between_and_the_widest_scope() {
                 "keep srv-10 - srv-12",
                 "keep srv-10..srv-12",
                 "srv-12 up to srv-10, please",
+                "srv-10 up to and including srv-12",
+                "between srv-10 and srv-12",
+                "srv-[10-12]",
+                "srv-10 \u{e0} srv-12",
+                "srv-10 ~ srv-12",
+                "srv-10 -> srv-12",
             ][..],
         ),
         (
@@ -260,6 +266,29 @@ fn a_range_means_what_lies_between_and_the_widest_scope() {
             assert!(flags.contains(&Flag::ScopeUnreadable), "{text}");
         }
     }
+    // A list is no range.
+    let mut house = House::new();
+    let all = [1, 2, 3, 4].map(|n| house.asset(bare(&format!("srv-{n}"), n)));
+    for text in ["srv-1, 2 and 4", "srv-1/2/4", "srv-1, srv-2 or 4"] {
+        let (demand, hold) = house.demand(letter("Nora", text));
+        let scope = &house.state.holds.get(hold).unwrap().scope;
+        assert_eq!(scope.assets, [all[0], all[1], all[3]], "{text}");
+        assert_eq!(house.state.demands.get(demand).unwrap().flags, [], "{text}");
+    }
+    // Serial numbers, too.
+    let mut house = House::new();
+    let named = |n: u32| NewAsset {
+        identifiers: vec![identifier(
+            bailee_core::asset::IdentifierKind::Serial,
+            &format!("WDA{n}"),
+        )],
+        ..bare(&format!("disk of {n}"), n)
+    };
+    let drives = [5, 6, 7, 8].map(|n| house.asset(named(n)));
+    let (_, hold) = house.demand(letter("Nora", "the drives WDA5 to WDA7"));
+    let mut assets = house.state.holds.get(hold).unwrap().scope.assets.clone();
+    assets.sort();
+    assert_eq!(assets, drives[..3]);
     // No range of anything that is here.
     let mut house = House::new();
     let asset = house.asset(of("srv-10"));

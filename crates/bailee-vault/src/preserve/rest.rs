@@ -78,7 +78,9 @@ impl Rest {
     /// What a later copy knows the file again by, if it was at rest when it was examined.
     pub(super) fn rested(&self, stat: &Stat) -> Option<Extent> {
         let regular = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
-        let quiet = stat.st_ctime.saturating_add(REST) < self.taken_at;
+        // Where inodes hold 32 bits of it, all changes after the last of them have that time.
+        let told = stat.st_ctime < i64::from(i32::MAX);
+        let quiet = told && stat.st_ctime.saturating_add(REST) < self.taken_at;
         let leapt = (wall() - since_start()).abs_diff(self.offset) > REST.unsigned_abs() / 2;
         self.identity(stat).filter(|_| regular && quiet && !leapt)
     }
@@ -134,6 +136,9 @@ mod tests {
         let elsewhere = at(quiet, offset);
         elsewhere.known.lock().unwrap().insert(stat.st_dev, None);
         assert_eq!(elsewhere.rested(&stat), None, "nobody keeps its times");
+        let mut last = stat;
+        last.st_ctime = i64::from(i32::MAX);
+        assert_eq!(at(i64::MAX / 2, offset).rested(&last), None, "it may have been changed since");
         let mut device = stat;
         device.st_mode = FileType::BlockDevice.as_raw_mode();
         assert_eq!(at(quiet, offset).rested(&device), None, "devices are read anew");

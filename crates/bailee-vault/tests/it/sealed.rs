@@ -53,7 +53,9 @@ fn each_key_and_snapshot_that_is_damaged_is_named_and_put_back() {
         let good = objects.get(name).unwrap();
         let mut flipped = good.clone();
         flipped[good.len() - 3] ^= 4;
-        for bad in [&flipped[..], &good[..40], &[]] {
+        let mut newer = good.clone();
+        newer[8] ^= 1;
+        for bad in [&flipped[..], &newer, &good[..40], &[]] {
             write(&*objects, name, bad);
             assert!(!is_whole(&objects, &id), "{name}");
             let found = unopened((&objects, &objects), &kek(), &tenants()).unwrap();
@@ -86,7 +88,20 @@ fn several_at_once_are_put_right_and_a_copy_that_is_no_better_changes_nothing() 
 }
 
 #[test]
-fn what_is_not_there_is_not_put() {
+fn a_key_that_a_killed_repair_left_away_is_put_by_the_next() {
+    let (objects, id) = kept();
+    let copy = copied(&*objects);
+    let key = |name: &String| name.contains("/key/");
+    for name in objects.list("").unwrap().into_iter().filter(key) {
+        objects.delete(&name).unwrap();
+        let done = repair_sealed((&objects, &objects), &copy, &kek(), &tenants()).unwrap();
+        assert_eq!((&done.put_back[..], &done.problems[..]), (&[name][..], &[][..]));
+        assert!(is_whole(&objects, &id));
+    }
+}
+
+#[test]
+fn a_snapshot_that_is_not_there_is_not_put() {
     let (objects, _) = kept();
     let copy = copied(&*objects);
     let snapshot = objects.list("").unwrap().into_iter().rfind(|name| name.contains("/s/"));
