@@ -23,6 +23,7 @@ use std::thread::{self, ScopedJoinHandle};
 use bailee_store::direct::Reader;
 use crossbeam_channel::Sender;
 use rustix::fs::{CWD, FileType, Mode, OFlags, SeekFrom, Stat, fstat, openat, seek};
+use rustix::io::pread;
 
 use self::large::{Large, Line, Slicer, line};
 use super::hasher::LINES;
@@ -338,9 +339,12 @@ fn allocated(stat: &Stat) -> u64 {
     u64::try_from(stat.st_blocks).unwrap_or(0) * 512
 }
 
-/// Whether a file moved since `before`; one that cannot be examined any more has.
+/// Whether a file moved since `before`; one that cannot be examined any more has, and one that says
+/// it is empty and is not, as those of procfs: its bytes are not what was kept.
 pub(super) fn has_moved(file: &File, before: &Stat) -> bool {
-    fstat(file).map_or(true, |after| moved(before, &after))
+    let empty = FileType::from_raw_mode(before.st_mode).is_file() && before.st_size == 0;
+    let byte = || pread(file, &mut [0][..], 0).is_ok_and(|read| read > 0);
+    fstat(file).map_or(true, |after| moved(before, &after)) || empty && byte()
 }
 
 /// Extents of a file as its pieces come.

@@ -119,3 +119,15 @@ fn one_strange_attribute_costs_no_file() {
     assert!(given.is_complete(), "{given:?}");
     assert_eq!((given.files, given.bytes), (60, 1_200_000));
 }
+
+#[test]
+fn a_file_that_says_it_is_empty_and_is_not_is_kept_as_one_that_changed() {
+    let (_, vault) = memory_vault();
+    let source = Source::Tree("/proc/sys/net/core".into());
+    let report = vault.preserve("t", "A-1", &source, &mut ()).unwrap();
+    assert!(report.files > 5 && report.changed.len() > 5, "{report:?}");
+    let dir = tempfile::tempdir().unwrap();
+    File::create(dir.path().join("empty")).unwrap();
+    let report = vault.preserve("t", "A-2", &Source::Tree(dir.path().into()), &mut ()).unwrap();
+    assert_eq!((report.files, &report.changed[..]), (1, &[][..]));
+}
