@@ -125,13 +125,19 @@ fn an_owner_who_joins_after_the_reservation_is_told_first() {
     assert_eq!(house.no(STAFF, begin), Code::NoticeNotDelivered);
 }
 
-#[test]
-fn a_bounce_after_a_delivery_takes_the_proof_back() {
+/// A proposal, and the notice of it to its owner.
+fn told() -> (House, NoticeId) {
     let mut house = House::new();
     let asset = house.server(1);
     house.end_accounts();
     let x = house.propose(DispositionKind::Sanitize, &[asset]);
     let notice = house.state.dispositions.get(x).unwrap().notices[0];
+    (house, notice)
+}
+
+#[test]
+fn a_bounce_after_a_delivery_takes_the_proof_back() {
+    let (mut house, notice) = told();
     let evidence =
         |attempt, evidence| Action::RecordEvidence { notice, attempt, evidence, reason: proof() };
     house.system(evidence(0, Evidence::Delivered));
@@ -149,11 +155,7 @@ fn a_bounce_after_a_delivery_takes_the_proof_back() {
 
 #[test]
 fn a_delivery_that_failed_after_all_where_no_channel_is_left_calls_a_human_again() {
-    let mut house = House::new();
-    let asset = house.server(1);
-    house.end_accounts();
-    let x = house.propose(DispositionKind::Sanitize, &[asset]);
-    let notice = house.state.dispositions.get(x).unwrap().notices[0];
+    let (mut house, notice) = told();
     let evidence =
         |attempt, evidence| Action::RecordEvidence { notice, attempt, evidence, reason: proof() };
     house.system(evidence(0, Evidence::Bounced));
@@ -187,16 +189,15 @@ fn what_was_handed_over_and_comes_back_is_held_as_before() {
     assert_eq!(house.state.assets.get(back).unwrap().copy_of, [asset]);
 
     // Or is recognised later.
-    let mut house_of_another = house;
-    let other = house_of_another.asset(NewAsset {
+    let other = house.asset(NewAsset {
         accounts: vec![],
         identifiers: vec![],
         label: "unlabelled".into(),
         ..new_asset(3)
     });
-    assert_eq!(house_of_another.gate(other), []);
+    assert_eq!(house.gate(other), []);
     let identity = identifier(IdentifierKind::Identity, &hex(&subject(1)));
-    house_of_another.yes(
+    house.yes(
         STAFF,
         Action::RelabelAsset {
             asset: other,
@@ -205,7 +206,7 @@ fn what_was_handed_over_and_comes_back_is_held_as_before() {
             bytes: None,
         },
     );
-    assert_eq!(house_of_another.gate(other), [Code::HoldInForce]);
+    assert_eq!(house.gate(other), [Code::HoldInForce]);
 }
 
 #[test]

@@ -85,13 +85,14 @@ pub(super) fn asks(
     })
 }
 
-/// By its author, or by its own word that no person wrote it (RFC 3834).
+/// By its author. Its own word that no person wrote it (RFC 3834) is anybody's to write.
 fn is_of_a_mail_system(letter: &Letter) -> bool {
     let system = |address: &bailee_post::Address| {
-        let name = address.email.split('@').next().unwrap_or_default();
-        ["mailer-daemon", "postmaster"].iter().any(|known| name.eq_ignore_ascii_case(known))
+        let name = address.email.split('@').next().unwrap_or_default().to_ascii_lowercase();
+        // Exchange writes as `MicrosoftExchange` and a number.
+        ["mailer-daemon", "postmaster"].contains(&&*name) || name.starts_with("microsoftexchange")
     };
-    letter.is_automatic || letter.from.iter().all(system)
+    letter.from.iter().all(system)
 }
 
 /// Records it. False if the log does not take it as evidence.

@@ -160,12 +160,14 @@ fn a_delivery_report_that_asks_or_that_a_person_wrote_is_a_demand_as_well() {
     };
     let daemon = "MAILER-DAEMON@mx.law.example";
     let asks = "Please keep all data of Otto Store until the court has decided.";
+    // Of what the notice names itself; and his program says that nobody wrote it.
+    let own = "I object to X-1 (N-3): drive 1 must not be wiped. Jan";
     let mut known = 0;
     for (n, raw) in [
         report(daemon, "", asks, &id),
         report("Jan <jan@law.example>", "", "Delivered.", &id),
         report("<>", "", "<p>keep otto@people.example</p>", &id),
-        report("Jan <jan@law.example>", "Auto-Submitted: auto-generated\r\n", asks, &id),
+        report("Jan <jan@law.example>", "Auto-Submitted: auto-generated\r\n", own, &id),
     ]
     .iter()
     .enumerate()

@@ -71,6 +71,18 @@ impl Stage {
         }
     }
 
+    /// Copies of a tree, whose one film has each of these bytes in turn.
+    fn filmed<const N: usize>(&self, bytes: [u8; N]) -> [keeping::Kept; N] {
+        let tree = self.dir.path().join("files");
+        std::fs::create_dir(&tree).unwrap();
+        bytes.map(|byte| {
+            std::fs::write(tree.join("film"), vec![byte; 3 << 20]).unwrap();
+            let (source, ada) = (Source::Tree(tree.clone()), self.people.ada);
+            let (house, asset) = (&self.house, self.asset);
+            keeping::preserve(house, asset, source, Unchanged::Skip, ada, &mut ()).unwrap()
+        })
+    }
+
     fn subject(&self) -> [u8; 32] {
         Identity::of_path(&self.drive).unwrap().digest()
     }
@@ -264,16 +276,7 @@ fn a_token_is_good_for_one_asset_one_act_one_time() {
 fn a_snapshot_expires_from_the_vault_and_no_other_does() {
     let stage = stage(1 << 20);
     let (house, ada) = (&stage.house, stage.people.ada);
-    let tree = stage.dir.path().join("files");
-    std::fs::create_dir(&tree).unwrap();
-    let mut kept = Vec::new();
-    for n in 0..2u8 {
-        std::fs::write(tree.join("film"), vec![n; 3 << 20]).unwrap();
-        let source = Source::Tree(tree.clone());
-        kept.push(
-            keeping::preserve(house, stage.asset, source, Unchanged::Skip, ada, &mut ()).unwrap(),
-        );
-    }
+    let kept = stage.filmed([0, 1]);
     assert!(kept.iter().all(|kept| kept.verified.is_intact()));
     let copy = kept[0].asset;
     let shelf = stage.dir.path().join("shelf");
@@ -307,12 +310,7 @@ fn the_lease_of_an_expiry_is_renewed_while_the_vault_works() {
     let (house, ada) = (&stage.house, stage.people.ada);
     let policy = Policy { lease_seconds: 1, ..Policy::default() };
     yes(house, stage.people.cora, Action::SetPolicy(policy));
-    let tree = stage.dir.path().join("files");
-    std::fs::create_dir(&tree).unwrap();
-    std::fs::write(tree.join("film"), vec![7; 1 << 20]).unwrap();
-    let source = Source::Tree(tree);
-    let kept =
-        keeping::preserve(house, stage.asset, source, Unchanged::Skip, ada, &mut ()).unwrap();
+    let [kept] = stage.filmed([7]);
     let disposition = stage.propose(DispositionKind::Expire, kept.asset);
     let entries = || house.entries(0, 10_000).unwrap().len();
     let (mut renewed, started) = (0, std::time::Instant::now());
@@ -353,13 +351,7 @@ fn a_snapshot_under_a_demand_stays() {
 fn an_expiry_that_was_killed_once_its_snapshot_was_gone_is_finished_under_a_new_clearance() {
     let stage = stage(1 << 20);
     let (house, ada) = (&stage.house, stage.people.ada);
-    let tree = stage.dir.path().join("files");
-    std::fs::create_dir(&tree).unwrap();
-    let kept = [7u8, 8].map(|byte| {
-        std::fs::write(tree.join("film"), vec![byte; 3 << 20]).unwrap();
-        let source = Source::Tree(tree.clone());
-        keeping::preserve(house, stage.asset, source, Unchanged::Skip, ada, &mut ()).unwrap()
-    });
+    let kept = stage.filmed([7, 8]);
     let copy = kept[0].asset;
     let x = stage.propose(DispositionKind::Expire, copy);
     let (root, vault_id) = house
@@ -397,12 +389,7 @@ fn an_expiry_that_was_killed_once_its_snapshot_was_gone_is_finished_under_a_new_
 fn a_snapshot_that_only_vanished_is_not_certified_as_expired() {
     let stage = stage(1 << 20);
     let (house, ada) = (&stage.house, stage.people.ada);
-    let tree = stage.dir.path().join("files");
-    std::fs::create_dir(&tree).unwrap();
-    std::fs::write(tree.join("film"), vec![7; 1 << 20]).unwrap();
-    let source = Source::Tree(tree);
-    let kept =
-        keeping::preserve(house, stage.asset, source, Unchanged::Skip, ada, &mut ()).unwrap();
+    let [kept] = stage.filmed([7]);
     let x = stage.propose(DispositionKind::Expire, kept.asset);
     let vault_id = house.with_state(|s| s.snapshots.get(kept.snapshot).unwrap().vault_id.clone());
     let object = find(&stage.dir.path().join("house"), &vault_id.unwrap()).unwrap();
@@ -426,13 +413,7 @@ fn find(dir: &Path, name: &str) -> Option<PathBuf> {
 fn a_snapshot_that_was_expired_and_comes_back_with_a_copy_of_the_store_goes_again() {
     let stage = stage(1 << 20);
     let (house, ada) = (&stage.house, stage.people.ada);
-    let tree = stage.dir.path().join("files");
-    std::fs::create_dir(&tree).unwrap();
-    let kept = [7u8, 8].map(|byte| {
-        std::fs::write(tree.join("film"), vec![byte; 3 << 20]).unwrap();
-        let source = Source::Tree(tree.clone());
-        keeping::preserve(house, stage.asset, source, Unchanged::Skip, ada, &mut ()).unwrap()
-    });
+    let kept = stage.filmed([7, 8]);
     let copy = kept[0].asset;
     let store = stage.dir.path().join("house/objects");
     let before = files(&store);
