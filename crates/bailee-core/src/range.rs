@@ -3,70 +3,148 @@
 //! Invariants (rule 1): what a range may mean is meant, and where there is one the letter counts as
 //! one that cannot be read for certain, so that its widest scope is frozen. Both ends are written
 //! in digits; the second may leave out what it shares with the first (`srv-0412 to 0420`). Labels
-//! and identifiers are meant; ids of ours are read in `decide/answer.rs`.
+//! and identifiers are meant; ids of ours are read in `decide/ids.rs`. Whatever a stranger writes,
+//! the index is gone through at most [`MOST_STEMS`] times; what was not looked up for that makes
+//! the letter uncertain, too.
 //!
 //! Out of scope: what comes to be called so later; the accounts that are frozen have it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Bound, RangeInclusive};
 
 use crate::demand::Scope;
-use crate::matching::{self, words};
+use crate::matching::{self, LONGEST_LETTER, words};
 use crate::plain::{is_dash, plain};
-use crate::state::{Named, State};
+use crate::state::{Key, Named, State};
 
 /// Words that stand between the two ends.
-const TO: [&str; 14] = [
+pub(crate) const TO: [&str; 14] = [
     "to", "through", "thru", "till", "until", "up", "upto", "bis", "tot", "à", "jusqu", "jusque",
     "hasta", "fino",
 ];
 /// What may follow one of them.
-const FILL: [&str; 11] = [
-    "to",
-    "and",
-    "including",
-    "incl",
-    "inclusive",
-    "the",
-    "au",
-    "à",
-    "einschließlich",
-    "met",
-    "en",
-];
-/// With these before the first end, `and` is a word between the two.
+const FILL: [&str; 7] = ["to", "and", "including", "inclusive", "the", "au", "en"];
+/// With these before the first end, a word for `and` stands between the two.
 const BETWEEN: [&str; 4] = ["between", "zwischen", "tussen", "entre"];
 /// Words in a list.
 const AND: [&str; 8] = ["and", "or", "und", "oder", "en", "of", "et", "ou"];
+/// Most names with numbers behind them that ranges are looked up for, and most ranges.
+const MOST_STEMS: usize = 16;
+const MOST_RANGES: usize = 64;
+/// Longest list.
+const LONGEST_LIST: usize = 64;
 
-/// What the letter's ranges and lists mean here.
+/// What the ranges and lists of a letter mean here.
 #[derive(Default)]
-pub(crate) struct Meant {
+pub(crate) struct Ranges {
     pub(crate) scope: Scope,
-    /// True if a range is among them.
-    pub(crate) range: bool,
+    /// True if a range of something that is here is among them, or more than are looked up.
+    pub(crate) uncertain: bool,
 }
 
-/// Reads the letter for ranges and lists of what is here.
-pub(crate) fn meant(state: &State, text: &str) -> Meant {
-    let words = words(&spelt_out(text));
-    let words: Vec<&str> = words.split(' ').collect();
-    let (mut named, mut range) = (BTreeSet::new(), false);
-    for (at, word) in words.iter().enumerate() {
-        let Some((own, low)) = numbered(word) else { continue };
-        let (first, rest) = (&words[..at], &words[at + 1..]);
-        for stem in stems(first, own) {
-            if let Some(high) = end(first, rest, &stem, own) {
-                let before = named.len();
-                called(state, &stem, own, low.min(high)..=low.max(high), &mut named);
-                range |= named.len() > before;
+impl Ranges {
+    pub(crate) fn read(state: &State, text: &str) -> Ranges {
+        let text = &text[..text.floor_char_boundary(4 * LONGEST_LETTER)];
+        let words = words(&spelt_out(text));
+        let words: Vec<&str> = words.split(' ').collect();
+        let mut reader = Reader { state, asked: BTreeMap::new(), found: BTreeSet::new(), many: 0 };
+        for (at, word) in words.iter().enumerate() {
+            let Some((own, low)) = numbered(word) else { continue };
+            let (first, rest) = (&words[..at], &words[at + 1..]);
+            for stem in stems(first, own) {
+                reader.list(&stem, word, own, rest);
+                if let Some(high) = end(first, rest, &stem, own) {
+                    reader.range(&stem, own, low.min(high)..=low.max(high));
+                }
             }
-            for one in listed(rest) {
-                called(state, &stem, own, one..=one, &mut named);
+        }
+        reader.end()
+    }
+}
+
+/// Looks up what a letter's ranges and lists may mean.
+struct Reader<'a> {
+    state: &'a State,
+    /// What names begin with, and the numbers that are asked for behind that.
+    asked: BTreeMap<Stem, Vec<RangeInclusive<u64>>>,
+    found: BTreeSet<Named>,
+    /// Ranges so far.
+    many: usize,
+}
+
+/// What labels begin with, and what identifiers do.
+type Stem = (String, String);
+
+impl Reader<'_> {
+    /// Bare numbers that follow on something that is here, as in `srv-1, 2 and 3`.
+    fn list(&mut self, stem: &[&str], word: &str, own: &str, rest: &[&str]) {
+        let (label, serial) = begins(stem, own);
+        let number = &word[own.len()..];
+        let one = |number: &str| {
+            let phrase = self.state.phrases.get(format!("{label}{number}").as_str());
+            let asset = self.state.identifiers.get(format!("{serial}{number}").as_str());
+            let asset = asset.map(|asset| Named::Asset(*asset));
+            phrase.into_iter().flatten().copied().chain(asset).collect::<Vec<_>>()
+        };
+        if rest.is_empty() || one(number).is_empty() {
+            return;
+        }
+        let digits = |word: &&&str| word.bytes().all(|b| b.is_ascii_digit());
+        let list = rest.iter().take(LONGEST_LIST);
+        let list = list.take_while(|word| digits(word) || AND.contains(*word));
+        self.found.extend(list.filter(digits).flat_map(|number| one(number)));
+    }
+
+    fn range(&mut self, stem: &[&str], own: &str, numbers: RangeInclusive<u64>) {
+        let begins = begins(stem, own);
+        let is_here = with_digits(&self.state.phrases, &begins.0).next().is_some()
+            || with_digits(&self.state.identifiers, &begins.1).next().is_some();
+        if is_here {
+            self.many += 1;
+            if self.many <= MOST_RANGES {
+                self.asked.entry(begins).or_default().push(numbers);
             }
         }
     }
-    Meant { scope: matching::scope_of(state, named), range }
+
+    /// Goes through the names of each stem once.
+    fn end(mut self) -> Ranges {
+        let listed = self.found.len();
+        for ((label, serial), numbers) in self.asked.iter().take(MOST_STEMS) {
+            let is_meant = |number: &str| {
+                number.parse().is_ok_and(|number: u64| numbers.iter().any(|n| n.contains(&number)))
+            };
+            for (phrase, targets) in with_digits(&self.state.phrases, label) {
+                if is_meant(&phrase[label.len()..]) {
+                    self.found.extend(targets);
+                }
+            }
+            for (form, asset) in with_digits(&self.state.identifiers, serial) {
+                if is_meant(&form[serial.len()..]) {
+                    self.found.insert(Named::Asset(*asset));
+                }
+            }
+        }
+        let more = self.many > MOST_RANGES || self.asked.len() > MOST_STEMS;
+        let uncertain = more || self.found.len() > listed;
+        Ranges { scope: matching::scope_of(self.state, self.found), uncertain }
+    }
+}
+
+/// What labels and identifiers of this stem begin with.
+fn begins(stem: &[&str], own: &str) -> Stem {
+    let space = if own.is_empty() { " " } else { "" };
+    (format!("{}{space}", stem.join(" ")), stem.concat())
+}
+
+/// Names that begin so and go on with a digit.
+fn with_digits<'a, T>(
+    names: &'a BTreeMap<Key, T>,
+    begin: &str,
+) -> impl Iterator<Item = (&'a str, &'a T)> {
+    let (from, to) = (format!("{begin}0"), format!("{begin}:")); // ':' is behind '9'
+    let bounds = (Bound::Included(from.as_str()), Bound::Excluded(to.as_str()));
+    names.range::<str, _>(bounds).map(|(name, target)| (name.as_str(), target))
 }
 
 /// Dashes and dots between two ends as a word.
@@ -99,41 +177,6 @@ fn stems<'a>(before: &[&'a str], own: &'a str) -> Vec<Vec<&'a str>> {
     stems.filter(|stem| !stem.is_empty()).collect()
 }
 
-/// Labels and identifiers of this stem with a number of these.
-fn called(
-    state: &State,
-    stem: &[&str],
-    own: &str,
-    numbers: RangeInclusive<u64>,
-    found: &mut BTreeSet<Named>,
-) {
-    let mut label = stem.join(" ");
-    if own.is_empty() {
-        label.push(' ');
-    }
-    let begin = |start: &'_ str| (Bound::Included(start.to_owned()), Bound::Unbounded);
-    let meant = |start: &str, name: &str| {
-        name[start.len()..].parse().is_ok_and(|number: u64| numbers.contains(&number))
-    };
-    let (from, to) = begin(&label);
-    let range = (from.as_ref().map(String::as_str), to.as_ref().map(String::as_str));
-    let phrases = state.phrases.range::<str, _>(range);
-    for (phrase, targets) in phrases.take_while(|(phrase, _)| phrase.starts_with(&label)) {
-        if meant(&label, phrase) {
-            found.extend(targets);
-        }
-    }
-    let serial = stem.concat();
-    let (from, to) = begin(&serial);
-    let range = (from.as_ref().map(String::as_str), to.as_ref().map(String::as_str));
-    let all = state.identifiers.range::<str, _>(range);
-    for (form, asset) in all.take_while(|(form, _)| form.starts_with(&serial)) {
-        if meant(&serial, form) {
-            found.insert(Named::Asset(*asset));
-        }
-    }
-}
-
 /// A word as what it begins with and the number it ends with.
 fn numbered(word: &str) -> Option<(&str, u64)> {
     let stem = word.trim_end_matches(|c: char| c.is_ascii_digit());
@@ -142,32 +185,15 @@ fn numbered(word: &str) -> Option<(&str, u64)> {
 
 /// The number of the second end, if a range goes on here: with the same stem before it, or alone.
 fn end(before: &[&str], rest: &[&str], stem: &[&str], own: &str) -> Option<u64> {
-    let (first, mut second) = rest.split_first()?;
+    let (first, second) = rest.split_first()?;
     let lately = &before[before.len().saturating_sub(6)..];
-    let between = *first == "and" || *first == "und" || *first == "en" || *first == "et";
-    let between = between && lately.iter().any(|word| BETWEEN.contains(word));
+    let between = AND.contains(first) && lately.iter().any(|word| BETWEEN.contains(word));
     if !between && !TO.contains(first) {
         return None;
     }
-    while let Some((word, more)) = second.split_first().filter(|(word, _)| FILL.contains(word)) {
-        _ = word;
-        second = more;
-    }
+    let fill = second.iter().take_while(|word| FILL.contains(word)).count();
     let shared = if own.is_empty() { stem } else { &stem[..stem.len() - 1] };
-    let second = second.strip_prefix(shared).unwrap_or(second);
+    let second = second[fill..].strip_prefix(shared).unwrap_or(&second[fill..]);
     let word = second.first()?;
     word.strip_prefix(own).unwrap_or(word).parse().ok()
-}
-
-/// Bare numbers that follow, as in `srv-1, 2 and 3`.
-fn listed(rest: &[&str]) -> Vec<u64> {
-    let mut found = Vec::new();
-    for word in rest.iter().take(64) {
-        match word.parse() {
-            Ok(number) => found.push(number),
-            Err(_) if AND.contains(word) => {}
-            Err(_) => break,
-        }
-    }
-    found
 }

@@ -11,6 +11,7 @@
 
 use std::collections::BTreeSet;
 
+use super::ids::Ids;
 use super::{disposition, owed};
 use crate::command::NewDemand;
 use crate::custody;
@@ -22,13 +23,12 @@ use crate::matching;
 use crate::notice::About;
 use crate::owner;
 use crate::party::person;
-use crate::plain::{is_dash, plain};
 use crate::state::State;
 use crate::table::Table;
 
 /// Open proposals that the text names, by their own ids or by those of notices of them.
-pub(super) fn answered(s: &State, text: &str) -> Vec<DispositionId> {
-    let named = ids(text).into_iter().filter_map(|(kind, number)| proposal(s, kind, number));
+pub(super) fn answered(s: &State, ids: &Ids) -> Vec<DispositionId> {
+    let named = ids.iter().filter_map(|(kind, number)| proposal(s, kind, number));
     let open: BTreeSet<_> = named.filter(|id| disposition::open(s, *id).is_ok()).collect();
     open.into_iter().collect()
 }
@@ -52,18 +52,18 @@ fn proposal(s: &State, kind: &str, number: u32) -> Option<DispositionId> {
 /// and is secret, must not show in what becomes of it (rule 9). Who answers may have asked in
 /// secret, so its hold is silent until a person decides otherwise; not an owner's, who asks for its
 /// own.
-pub(super) fn is_in_confidence(s: &State, text: &str, from: PartyId) -> bool {
+pub(super) fn is_in_confidence(s: &State, ids: &Ids, from: PartyId) -> bool {
     let ours = |kind| matches!(kind, "d" | "h" | "n" | "o" | "x");
-    ids(text).into_iter().any(|(kind, _)| ours(kind)) && owner::accounts(s, from).is_empty()
+    ids.iter().any(|(kind, _)| ours(kind)) && owner::accounts(s, from).is_empty()
 }
 
 /// What the text names by ids of ours, as our own letters have them: accounts and assets, and what
 /// a demand or hold reaches, by its own id or that of the notice of its decision. A silent hold
 /// only to who asked for it: to anybody else it is not there (rule 9).
-pub(super) fn named(s: &State, text: &str, from: PartyId) -> Scope {
+pub(super) fn named(s: &State, ids: &Ids, from: PartyId) -> Scope {
     let mut scope = Scope::default();
     let (mut holds, mut proposed) = (Vec::new(), Vec::new());
-    for (kind, number) in ids(text) {
+    for (kind, number) in ids.iter() {
         match kind {
             "h" => holds.extend(known(&s.holds, number)),
             "d" => holds.extend(s.demands.get(DemandId::nth(number)).map(|found| found.hold)),
@@ -72,7 +72,7 @@ pub(super) fn named(s: &State, text: &str, from: PartyId) -> Scope {
         }
         proposed.extend(proposal(s, kind, number));
     }
-    scope.widen(&things(s, text));
+    scope.widen(&things(s, ids));
     // One that was taken back may have been proposed again under another number.
     scope.widen(&going(s, &proposed));
     let human = person(&s.parties, from);
@@ -88,9 +88,9 @@ pub(super) fn named(s: &State, text: &str, from: PartyId) -> Scope {
 }
 
 /// Accounts and assets that the text names by their ids.
-pub(super) fn things(s: &State, text: &str) -> Scope {
+pub(super) fn things(s: &State, ids: &Ids) -> Scope {
     let (mut scope, mut found) = (Scope::default(), Scope::default());
-    for (kind, number) in ids(text) {
+    for (kind, number) in ids.iter() {
         match kind {
             "a" => found.assets.extend(known(&s.assets, number)),
             "ac" => found.accounts.extend(known(&s.accounts, number)),
@@ -111,52 +111,6 @@ fn decided_by(s: &State, id: NoticeId) -> Option<HoldId> {
         About::Decision(demand) => s.demands.get(demand).map(|found| found.hold),
         About::Disposition(_) | About::Objection(_) => None,
     }
-}
-
-/// Kinds of ids that letters name.
-const KINDS: [&str; 7] = ["a", "ac", "d", "h", "n", "o", "x"];
-
-/// Everything written like `N-3` or `AC-1`, in either case, with any dash.
-fn ids(text: &str) -> BTreeSet<(&'static str, u32)> {
-    let mut found = BTreeSet::new();
-    let text = plain(text);
-    for (at, dash) in text.match_indices(is_dash) {
-        let part = |c: char| c.is_alphanumeric() || is_dash(c) || c == '_';
-        let word = text[..at].rsplit(|c| !part(c)).next().unwrap_or_default();
-        let Some(kind) = KINDS.into_iter().find(|kind| word.eq_ignore_ascii_case(kind)) else {
-            continue;
-        };
-        // A line may have been broken behind the dash.
-        let rest = text[at + dash.len()..].trim_start();
-        let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
-        let goes_on = rest[end..].starts_with(|c: char| c.is_alphanumeric() || c == '_');
-        if let (false, Ok(number)) = (goes_on, rest[..end].parse()) {
-            let last: u32 = last_of(&rest[end..], kind).unwrap_or(number);
-            let all = number..=last.min(number.saturating_add(LONGEST_RANGE)).max(number);
-            found.extend(all.map(|number| (kind, number)));
-        }
-    }
-    found
-}
-
-/// Most ids that a range is read as.
-const LONGEST_RANGE: u32 = 10_000;
-
-/// The end of a range of ids, as in `A-1 to A-3` or `A-1 - 3`, if one goes on here.
-fn last_of(text: &str, kind: &str) -> Option<u32> {
-    const TO: [&str; 8] = ["through", "until", "thru", "to", "bis", "tot", "..", "\u{2026}"];
-    let text = text.trim_start();
-    let word = |to: &&str| text.get(..to.len()).is_some_and(|head| head.eq_ignore_ascii_case(to));
-    let rest = match TO.into_iter().find(word) {
-        Some(to) => &text[to.len()..],
-        None => text.strip_prefix(is_dash)?,
-    };
-    let rest = rest.trim_start_matches('.').trim_start();
-    let same = rest.get(..kind.len()).filter(|head| head.eq_ignore_ascii_case(kind));
-    let same = same.and_then(|head| rest[head.len()..].strip_prefix(is_dash));
-    let rest = same.unwrap_or(rest);
-    let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
-    rest[..end].parse().ok()
 }
 
 /// What is to go under these.
@@ -241,32 +195,4 @@ pub fn answers(s: &State, demand: DemandId) -> Vec<Answered> {
         });
     }
     all
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ids_are_read_however_a_mail_program_writes_them() {
-        let of = |text: &str| ids(text).into_iter().collect::<Vec<_>>();
-        assert_eq!(of("Re: N-3 (X-1)"), [("n", 3), ("x", 1)]);
-        assert_eq!(of("AC-1, A-2 and d-4"), [("a", 2), ("ac", 1), ("d", 4)]);
-        for text in ["n-3,", "N\u{2011}3.", "N\u{2013}3", "N-\r\n3", "“Ｎ－３”", "see:N-3"] {
-            assert_eq!(of(text), [("n", 3)], "{text:?}");
-        }
-        for text in [
-            "srv-n-3",
-            "RUN-3",
-            "N-3a",
-            "2 x 1 TB",
-            "N3",
-            "N-",
-            "x-99999999999",
-            "db_x-1",
-            "ACME-1",
-        ] {
-            assert_eq!(of(text), [], "{text:?}");
-        }
-    }
 }

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeSet;
 
+use super::ids::Ids;
 use super::scope::read_scope;
 pub(super) use super::scope::{names_something, resolve};
 use super::{Decision, answer, duty, find, reasoned, says};
@@ -34,8 +35,8 @@ pub(super) fn receive(s: &State, new: &NewDemand, now: Time) -> Decision {
     let mut facts = Vec::new();
     let from = sender(s, &new.from, &mut facts);
     let (instrument, mut flags) = instrument(s, new.instrument.as_deref())?;
-    let words = matching::letter(&new.text);
-    let scope = read_scope(s, new, from, &words, &mut flags);
+    let (words, ids) = (matching::letter(&new.text), Ids::read(&new.text));
+    let scope = read_scope(s, new, from, (&words, &ids), &mut flags);
     flag_entity(s, new.entity, &scope, &mut flags);
     if new.damaged {
         flags.push(Flag::Damaged);
@@ -47,7 +48,7 @@ pub(super) fn receive(s: &State, new: &NewDemand, now: Time) -> Decision {
     let (demand, hold) = (s.demands.next(), s.holds.next());
     // What nobody knows yet may be secret; and what its owner saw once is told for good (rule 9).
     let unknown = flags.contains(&Flag::UnknownInstrument);
-    let secret = || answer::is_in_confidence(s, &new.text, from);
+    let secret = || answer::is_in_confidence(s, &ids, from);
     let by_itself = unknown || instrument.privacy == Privacy::Silent;
     let silent = new.silent.unwrap_or_else(|| by_itself || secret());
     let unmatched = flags.contains(&Flag::Unmatched);
@@ -65,7 +66,7 @@ pub(super) fn receive(s: &State, new: &NewDemand, now: Time) -> Decision {
     let revoked = revoke_reached(s, hold, &scope);
     facts.push(placed(hold, scope, instrument, silent, Some(demand), now));
     facts.extend(revoked);
-    facts.extend(answer::objections(s, &answer::answered(s, &new.text), new, from));
+    facts.extend(answer::objections(s, &answer::answered(s, &ids), new, from));
     let kind = if unmatched { DutyKind::Unmatched(demand) } else { DutyKind::Triage(demand) };
     facts.push(Event::DutyRaised { duty: s.duties.next(), kind }.into());
     Ok(facts)
@@ -78,14 +79,14 @@ pub(super) fn receive(s: &State, new: &NewDemand, now: Time) -> Decision {
 /// way there, or has no reason left but this one.
 fn received_before(s: &State, new: &NewDemand, now: Time) -> Option<DemandId> {
     let letters = s.letters.get(&new.exhibits.first()?.digest)?;
-    let words = matching::letter(&new.text);
+    let (words, ids) = (matching::letter(&new.text), Ids::read(&new.text));
     let (instrument, unknown) = instrument(s, new.instrument.as_deref()).ok()?;
     let same = |id: &DemandId| {
         let Some(demand) = s.demands.get(*id) else { return false };
         let Some(hold) = s.holds.get(demand.hold) else { return false };
         let standing = matches!(hold.status, HoldStatus::Provisional | HoldStatus::Active)
             && hold.release.is_none()
-            && hold.bases.iter().any(|basis| basis.stands(s.sure(s.now(now))));
+            && hold.bases.iter().any(|basis| basis.stands(s.sure(now)));
         let in_part = |flag: &Flag| matches!(flag, Flag::Damaged | Flag::AttachmentUnread);
         let read_alike = demand.papers.as_ref().is_some_and(|papers| papers.words == words)
             && demand.flags.iter().any(in_part) == (new.damaged || new.unread);
@@ -95,7 +96,7 @@ fn received_before(s: &State, new: &NewDemand, now: Time) -> Option<DemandId> {
         let guessed = !demand.flags.contains(&Flag::UnknownInstrument) && !unknown.is_empty();
         let as_silent = hold.silent || !new.silent.unwrap_or(guessed);
         let reaches = || {
-            let scope = read_scope(s, new, demand.from, &words, &mut Vec::new());
+            let scope = read_scope(s, new, demand.from, (&words, &ids), &mut Vec::new());
             let mut both = hold.scope.clone();
             both.widen(&scope);
             both == hold.scope

@@ -14,6 +14,7 @@ mod duty;
 mod engine;
 mod erasure;
 mod hold;
+mod ids;
 mod late;
 mod matter;
 mod medium;

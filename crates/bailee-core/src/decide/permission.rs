@@ -6,6 +6,7 @@
 use crate::command::{Action, Triage};
 use crate::event::By;
 use crate::id::PartyId;
+use crate::owner;
 use crate::party::{Role, person};
 use crate::refusal::{Code, Refusal};
 use crate::state::State;
@@ -82,9 +83,7 @@ fn is_house(roles: &[Role]) -> bool {
 
 /// True if any login of that person is in office: what is done by one of them counts for all.
 fn is_colleague(state: &State, party: PartyId) -> bool {
-    let human = person(&state.parties, party);
-    let same = |id: PartyId| person(&state.parties, id) == human;
-    state.parties.iter().any(|(id, login)| login.in_office() && same(id))
+    owner::logins(state, party).any(|(_, login)| login.in_office())
 }
 
 fn need(state: &State, action: &Action) -> Need {

@@ -5,13 +5,14 @@
 //! yet is wanted, and means whatever comes to be called so (`late.rs`).
 
 use super::answer;
+use super::ids::Ids;
 use crate::asset::normal;
 use crate::command::NewDemand;
 use crate::coverage;
 use crate::demand::{Flag, Scope};
 use crate::id::PartyId;
 use crate::matching;
-use crate::range;
+use crate::range::Ranges;
 use crate::refusal::{Code, Refusal};
 use crate::state::State;
 
@@ -22,17 +23,17 @@ pub(super) fn read_scope(
     s: &State,
     new: &NewDemand,
     from: PartyId,
-    words: &str,
+    (words, ids): (&str, &Ids),
     flags: &mut Vec<Flag>,
 ) -> Scope {
     let mut scope = resolve(s, &new.scope);
     scope.widen(&matching::named(s, words));
-    scope.widen(&answer::going(s, &answer::answered(s, &new.text)));
-    scope.widen(&answer::named(s, &new.text, from));
+    scope.widen(&answer::named(s, ids, from));
     let unknown = names_something(s, &new.scope).is_err();
-    let meant = range::meant(s, &new.text);
-    scope.widen(&meant.scope);
-    let unreadable = meant.range
+    let ranges = Ranges::read(s, &new.text);
+    scope.widen(&ranges.scope);
+    let unreadable = ranges.uncertain
+        || ids.cut
         || new.damaged
         || new.unread
         || unknown
@@ -102,8 +103,8 @@ pub(super) fn resolve(s: &State, asked: &Scope) -> Scope {
         scope.widen(&matching::called(s, form));
     }
     for value in &asked.identifiers {
-        scope.widen(&range::meant(s, value).scope);
-        scope.widen(&answer::things(s, value));
+        scope.widen(&Ranges::read(s, value).scope);
+        scope.widen(&answer::things(s, &Ids::read(value)));
     }
     scope.widen(&Scope { identifiers, ..Scope::default() });
     scope

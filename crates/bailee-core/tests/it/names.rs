@@ -300,3 +300,17 @@ fn a_range_means_what_lies_between_and_the_widest_scope() {
         assert!(!flags.contains(&Flag::ScopeUnreadable), "{text}: {flags:?}");
     }
 }
+
+#[test]
+fn more_ranges_than_are_looked_up_make_a_letter_uncertain_and_not_long_to_read() {
+    let mut house = House::new();
+    let all = (1..=9).map(|n| house.asset(bare(&format!("srv-{n}"), n))).collect::<Vec<_>>();
+    let many = "srv-1 to srv-2, ".repeat(70);
+    let junk = ["srv-1 1 1 1 1 to ", "1 ", "- ", "srv-1 to "].map(|part| part.repeat(1 << 15));
+    for text in [many, junk.concat()] {
+        let (demand, hold) = house.demand(letter("Nora", &text));
+        let flags = &house.state.demands.get(demand).unwrap().flags;
+        assert!(flags.contains(&Flag::ScopeUnreadable));
+        assert!(house.state.holds.get(hold).unwrap().scope.assets.starts_with(&all[..1]));
+    }
+}
