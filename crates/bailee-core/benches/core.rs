@@ -19,7 +19,7 @@ use bailee_core::gate::{self, Verb};
 use bailee_core::id::{AccountId, AssetId, EntityId, MatterId, PartyId};
 use bailee_core::party::Role;
 use bailee_core::{
-    Action, Command, NewAsset, NewDemand, Reason, Record, Replay, State, Time, run, wire,
+    Action, Command, NewAsset, NewDemand, Reason, Record, Replay, State, Time, decide, run, wire,
 };
 use common::{catalogue, must, who};
 
@@ -37,6 +37,7 @@ fn main() {
     let now = Time::from_unix(1_788_264_000);
     let state = decide_and_apply(now);
     verdicts(&state, now);
+    hostile_letter(&state, now);
     if let Some(rss) = resident() {
         line("rss-1M-assets-100k-holds", rss, "GB", "<=1.5");
     }
@@ -243,6 +244,16 @@ fn decode(n: usize, page: &[wire::Sections<Vec<u8>>]) -> Vec<Record> {
     let sections = page.iter().map(|[what, who, papers]| [what, who, papers].map(Option::as_deref));
     let records = sections.zip(first..).map(|(sections, seq)| wire::decode(seq, sections));
     records.map(|record| record.unwrap_or_else(|error| panic!("{error}"))).collect()
+}
+
+/// A letter that makes a reader of ranges look for as much as it may.
+fn hostile_letter(state: &State, now: Time) {
+    let text = "srv-1 1 1 1 to 2, srv-1 to srv-99999999, 1 1 1 - 9 ".repeat(2_000);
+    let letter = NewDemand { text, ..letter(1) };
+    let start = clock();
+    let decided = decide(state, &Command::system(Action::ReceiveDemand(letter)), now);
+    assert!(decided.is_ok_and(|facts| !facts.is_empty()));
+    line("hostile-letter", (clock() - start) * 1e3, "ms", "<=100");
 }
 
 /// The gate, asked about assets all over the house.

@@ -244,6 +244,7 @@ fn a_range_means_what_lies_between_and_the_widest_scope() {
                 "srv-10 up to and including srv-12",
                 "between srv-10 and srv-12",
                 "srv-[10-12]",
+                "srv-10-12",
                 "srv-10 \u{e0} srv-12",
                 "srv-10 ~ srv-12",
                 "srv-10 -> srv-12",
@@ -289,16 +290,32 @@ fn a_range_means_what_lies_between_and_the_widest_scope() {
     let mut assets = house.state.holds.get(hold).unwrap().scope.assets.clone();
     assets.sort();
     assert_eq!(assets, drives[..3]);
-    // No range of anything that is here.
+}
+
+#[test]
+fn what_is_no_range_of_anything_here_is_read_for_certain() {
     let mut house = House::new();
-    let asset = house.asset(of("srv-10"));
-    for text in ["10 to 12 people", "keep srv-10 to the end of 2027", "srv-10, srv-12"] {
+    let asset = house.asset(bare("srv-10", 1));
+    for text in [
+        "10 to 12 people",
+        "keep srv-10 to the end of 2027",
+        "keep srv-10 until 2027",
+        "srv-10 bis 2027-12-31",
+        "srv-10, srv-12",
+        "srv-10-3",
+    ] {
         let (demand, hold) = house.demand(letter("Nora", text));
         let named = house.state.holds.get(hold).unwrap().scope.assets.contains(&asset);
         assert_eq!(named, text.contains("srv"), "{text}");
         let flags = &house.state.demands.get(demand).unwrap().flags;
         assert!(!flags.contains(&Flag::ScopeUnreadable), "{text}: {flags:?}");
     }
+    // The hyphen of a name that is here; the shorter name in it is meant as ever.
+    let all = [2, 3, 4].map(|n| house.asset(bare(&format!("srv-{n}"), n)));
+    let drive = house.asset(bare("srv-2-4", 5));
+    let (demand, hold) = house.demand(letter("Nora", "keep srv-2-4"));
+    assert_eq!(house.state.holds.get(hold).unwrap().scope.assets, [drive, all[0]]);
+    assert_eq!(house.state.demands.get(demand).unwrap().flags, []);
 }
 
 #[test]
@@ -307,7 +324,8 @@ fn more_ranges_than_are_looked_up_make_a_letter_uncertain_and_not_long_to_read()
     let all = (1..=9).map(|n| house.asset(bare(&format!("srv-{n}"), n))).collect::<Vec<_>>();
     let many = "srv-1 to srv-2, ".repeat(70);
     let junk = ["srv-1 1 1 1 1 to ", "1 ", "- ", "srv-1 to "].map(|part| part.repeat(1 << 15));
-    for text in [many, junk.concat()] {
+    let wide = format!("srv-1 to srv-{}, srv-1 to srv-99999999", "0".repeat(70_000));
+    for text in [many, junk.concat(), wide] {
         let (demand, hold) = house.demand(letter("Nora", &text));
         let flags = &house.state.demands.get(demand).unwrap().flags;
         assert!(flags.contains(&Flag::ScopeUnreadable));
