@@ -15,6 +15,7 @@ use std::borrow::Cow;
 
 use mail_parser::{Address as ParsedAddress, HeaderName, HeaderValue, Message};
 
+use crate::block;
 use crate::mime::{Part, Parts, describe, parse_head, split_head, values};
 use crate::text::{cut, decode, from_html, legible, one_line, says_the_same};
 
@@ -183,6 +184,9 @@ impl Letter {
             "text/html" => from_html(&decoded.text),
             _ => decoded.text,
         };
+        if let Some(block) = block::unread(&text) {
+            parts.not_text(format!("{} has {block}, which was not read", name()));
+        }
         if part.media_type == "text/html" {
             if text.trim().is_empty() && !part.bytes.trim_ascii().is_empty() {
                 parts.problem(format!("{} shows no text", name()));

@@ -12,6 +12,7 @@
 //! `Date`, a delivery report can all be forged (see each module's head).
 //! Out of scope: the network, DKIM/SPF/DMARC, keys.
 
+mod block;
 pub mod compose;
 pub mod dsn;
 pub mod letter;

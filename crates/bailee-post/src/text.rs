@@ -98,9 +98,36 @@ fn printable(text: &str) -> String {
         .collect()
 }
 
+/// Elements that may stand within a word. All others end one, as they do on a screen: the cells of
+/// a row, the items of a list, the number of a footnote.
+const WITHIN: [&str; 23] = [
+    "a", "abbr", "acronym", "b", "bdi", "bdo", "big", "cite", "code", "data", "dfn", "em", "font",
+    "i", "kbd", "mark", "samp", "small", "span", "strong", "tt", "u", "wbr",
+];
+
 /// The text of a page. Entities can spell controls, hence the second cleaning.
 pub(crate) fn from_html(html: &str) -> String {
-    printable(&html_to_text(html))
+    let mut apart = String::with_capacity(html.len() + html.len() / 8);
+    let mut parts = html.split('<');
+    apart.push_str(parts.next().unwrap_or_default());
+    for tag in parts {
+        let is_tag = tag.starts_with(|c: char| c.is_ascii_alphabetic() || "/!?".contains(c));
+        apart.push_str(match is_tag {
+            true if ends_word(tag) => " <",
+            true => "<",
+            false => "&lt;", // as browsers take it
+        });
+        apart.push_str(tag);
+    }
+    printable(&html_to_text(&apart))
+}
+
+/// Whether what begins behind `<` is an element that no word goes through.
+fn ends_word(tag: &str) -> bool {
+    let tag = tag.strip_prefix('/').unwrap_or(tag);
+    let name = tag.split(|c: char| !c.is_ascii_alphanumeric() && c != ':').next();
+    let name = name.filter(|name| name.starts_with(|c: char| c.is_ascii_alphabetic()));
+    name.is_some_and(|name| !WITHIN.iter().any(|within| name.eq_ignore_ascii_case(within)))
 }
 
 /// Whether two texts say the same, spaces aside: a letter's two alternatives.
@@ -138,6 +165,27 @@ mod tests {
         let html =
             "<html><head><title>x</title></head><body><p>Server <b>12</b></p>&#27;[2J</body>";
         assert_eq!(from_html(html).trim(), "Server 12\n\u{fffd}[2J");
+    }
+
+    #[test]
+    fn words_end_where_they_end_on_a_screen() {
+        let words = |html: &str| from_html(html).split_whitespace().collect::<Vec<_>>().join(" ");
+        for html in [
+            "<ul><li>srv-2</li><li>srv-4</li></ul>",
+            "<table><tr><td>srv-2</td><td>srv-4</td></tr></table>",
+            "<DIV>srv-2</DIV><DIV>srv-4</DIV>",
+            "<div>srv-2<div>srv-4</div></div>",
+            "srv-2<br>srv-4",
+            "<h1>srv-2</h1>srv-4",
+            "<dl><dt>srv-2<dd>srv-4</dl>",
+            "<p>srv-2<p>srv-4",
+            "<option>srv-2<option>srv-4",
+            "<section>srv-2</section><span>srv-4</span>",
+            "srv-2<hr/>s<b>rv</b>-<a href='x'>4</a>",
+        ] {
+            assert_eq!(words(html), "srv-2 srv-4", "{html}");
+        }
+        assert_eq!(words("srv-1<sup>2</sup> 1 < 2"), "srv-1 2 1 < 2");
     }
 
     #[test]
