@@ -35,13 +35,8 @@ pub fn letter(text: &str) -> String {
         text = format!("{text} {}", text.replace(ZERO_WIDTH_SPACE, " ")).into();
     }
     let (mut out, text) = (words(&text), plain(&text));
-    for run in text.split_whitespace() {
-        let run = run.trim_matches(|c: char| !c.is_alphanumeric());
-        let punctuated = run.contains(|c: char| !c.is_alphanumeric());
-        if !punctuated || !run.contains(|c: char| c.is_numeric()) {
-            continue;
-        }
-        let joined = normal(run);
+    for part in text.split_whitespace().flat_map(names_in) {
+        let joined = normal(part);
         // Longer than this it is flagged as unreadable anyway.
         if out.len() + joined.len() >= 2 * LONGEST_LETTER {
             break;
@@ -50,6 +45,19 @@ pub fn letter(text: &str) -> String {
         out.push_str(&joined);
     }
     out
+}
+
+/// What in a run of characters may be an identifier with punctuation in it: all of it, without what
+/// it is said to be (`S/N:WD-1,WD-2`), and in the name of a device (`ata-WDC_WD-1`).
+fn names_in(run: &str) -> impl Iterator<Item = &str> {
+    let is_mark = |c: char| ":=,;/|#&?\"'()<>{}[]@".contains(c);
+    let marked = run.split(is_mark).filter(|part| part.len() < run.len());
+    let lined = run.split(move |c| is_mark(c) || c == '_').filter(|_| run.contains('_'));
+    let all = std::iter::once(run).chain(marked).chain(lined);
+    all.map(|part| part.trim_matches(|c: char| !c.is_alphanumeric())).filter(|part| {
+        let punctuated = part.contains(|c: char| !c.is_alphanumeric());
+        punctuated && part.contains(|c: char| c.is_numeric())
+    })
 }
 
 /// Words of a text in lower case with single spaces; everything else separates.
@@ -246,7 +254,7 @@ mod tests {
 
     #[test]
     fn a_letter_has_its_identifiers_once_more_without_punctuation() {
-        assert_eq!(letter("Keep WD-12:ab, (50:01)."), "keep wd 12 ab 50 01 wd12ab 5001");
+        assert_eq!(letter("Keep WD-12:ab, (50:01)."), "keep wd 12 ab 50 01 wd12ab wd12 5001");
         assert_eq!(letter("no number-like-thing, 5001"), "no number like thing 5001");
     }
 

@@ -13,12 +13,15 @@ use std::collections::BTreeSet;
 
 use super::ids::Ids;
 use super::{disposition, owed};
+use crate::asset::AssetKind;
 use crate::command::NewDemand;
 use crate::custody;
 use crate::demand::{Papers, Scope};
 use crate::disposition::Disposition;
 use crate::event::{Event, Fact};
-use crate::id::{DemandId, DispositionId, HoldId, Id, NoticeId, ObjectionId, PartyId};
+use crate::id::{
+    AccountId, AssetId, DemandId, DispositionId, HoldId, Id, NoticeId, ObjectionId, PartyId,
+};
 use crate::matching;
 use crate::notice::About;
 use crate::owner;
@@ -55,6 +58,36 @@ fn proposal(s: &State, kind: &str, number: u32) -> Option<DispositionId> {
 pub(super) fn is_in_confidence(s: &State, ids: &Ids, from: PartyId) -> bool {
     let ours = |kind| matches!(kind, "d" | "h" | "n" | "o" | "x");
     ids.iter().any(|(kind, _)| ours(kind)) && owner::accounts(s, from).is_empty()
+}
+
+/// True if an owner names an id of which nothing that they are shown tells what it is of. It means
+/// their own accounts, too: if what is secret, or nothing, froze them, and what is another's did
+/// not, that would tell which it is (rule 9).
+pub(super) fn probes(s: &State, ids: &Ids, from: PartyId) -> bool {
+    let accounts = owner::accounts(s, from);
+    let human = person(&s.parties, from);
+    let theirs = |party: PartyId| person(&s.parties, party) == human;
+    let asked = |id: DemandId| s.demands.get(id).is_some_and(|found| theirs(found.from));
+    let owed = |id: DispositionId| {
+        s.dispositions.get(id).is_some_and(|found| owed_one(s, found, from).is_some())
+    };
+    let knows = |kind: &str, number: u32| match kind {
+        "ac" => accounts.contains(&AccountId::nth(number)),
+        "a" => s.assets.get(AssetId::nth(number)).is_some_and(|asset| {
+            let own = asset.accounts.iter().any(|id| accounts.contains(id));
+            own && asset.kind != AssetKind::Snapshot
+        }),
+        "d" => asked(DemandId::nth(number)),
+        "h" => s
+            .holds
+            .get(HoldId::nth(number))
+            .is_some_and(|hold| hold.demands.iter().copied().any(asked)),
+        "n" => s.notices.get(NoticeId::nth(number)).is_some_and(|notice| theirs(notice.to)),
+        "o" => s.objections.get(ObjectionId::nth(number)).is_some_and(|found| theirs(found.by)),
+        "x" => owed(DispositionId::nth(number)),
+        _ => false,
+    };
+    !accounts.is_empty() && ids.iter().any(|(kind, number)| !knows(kind, number))
 }
 
 /// What the text names by ids of ours, as our own letters have them: accounts and assets, and what

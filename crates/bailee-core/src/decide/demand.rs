@@ -7,8 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use super::ids::Ids;
-use super::scope::read_scope;
+use super::scope::{Letter, read_scope};
 pub(super) use super::scope::{names_something, resolve};
 use super::{Decision, answer, duty, find, reasoned, says};
 use crate::command::{NewDemand, Reason, Triage};
@@ -19,7 +18,6 @@ use crate::event::{Event, Fact};
 use crate::hold::{Hold, HoldStatus};
 use crate::id::{AssetId, DemandId, EntityId, HoldId, MatterId, PartyId};
 use crate::instrument::{Instrument, LETTER, Privacy};
-use crate::matching;
 use crate::notice::About;
 use crate::party::{Role, Who};
 use crate::policy::DutyKind;
@@ -28,15 +26,15 @@ use crate::state::State;
 use crate::time::Time;
 
 pub(super) fn receive(s: &State, new: &NewDemand, now: Time) -> Decision {
-    if let Some(earlier) = received_before(s, new, now) {
+    let letter = Letter::read(s, &new.text);
+    if let Some(earlier) = received_before(s, new, &letter, now) {
         let text = "is this very letter, received before and still in force";
         return Err(Refusal::new(Code::AlreadyDone, earlier, text));
     }
     let mut facts = Vec::new();
     let from = sender(s, &new.from, &mut facts);
     let (instrument, mut flags) = instrument(s, new.instrument.as_deref())?;
-    let (words, ids) = (matching::letter(&new.text), Ids::read(&new.text));
-    let scope = read_scope(s, new, from, (&words, &ids), &mut flags);
+    let scope = read_scope(s, new, from, &letter, &mut flags);
     flag_entity(s, new.entity, &scope, &mut flags);
     if new.damaged {
         flags.push(Flag::Damaged);
@@ -48,7 +46,7 @@ pub(super) fn receive(s: &State, new: &NewDemand, now: Time) -> Decision {
     let (demand, hold) = (s.demands.next(), s.holds.next());
     // What nobody knows yet may be secret; and what its owner saw once is told for good (rule 9).
     let unknown = flags.contains(&Flag::UnknownInstrument);
-    let secret = || answer::is_in_confidence(s, &ids, from);
+    let secret = || answer::is_in_confidence(s, &letter.ids, from);
     let by_itself = unknown || instrument.privacy == Privacy::Silent;
     let silent = new.silent.unwrap_or_else(|| by_itself || secret());
     let unmatched = flags.contains(&Flag::Unmatched);
@@ -61,12 +59,13 @@ pub(super) fn receive(s: &State, new: &NewDemand, now: Time) -> Decision {
         hold,
         flags,
     };
-    let exhibits = new.exhibits.clone();
-    facts.push(Fact::of(event).with_papers(Papers { exhibits, words, note: String::new() }));
+    let papers =
+        Papers { exhibits: new.exhibits.clone(), words: letter.filed(), note: String::new() };
+    facts.push(Fact::of(event).with_papers(papers));
     let revoked = revoke_reached(s, hold, &scope);
     facts.push(placed(hold, scope, instrument, silent, Some(demand), now));
     facts.extend(revoked);
-    facts.extend(answer::objections(s, &answer::answered(s, &ids), new, from));
+    facts.extend(answer::objections(s, &answer::answered(s, &letter.ids), new, from));
     let kind = if unmatched { DutyKind::Unmatched(demand) } else { DutyKind::Triage(demand) };
     facts.push(Event::DutyRaised { duty: s.duties.next(), kind }.into());
     Ok(facts)
@@ -77,9 +76,10 @@ pub(super) fn receive(s: &State, new: &NewDemand, now: Time) -> Decision {
 /// the same if that demand's sender has none either, and the same name. A form that comes twice
 /// with other fields is another demand; so is a letter sent again when the hold is over, or on its
 /// way there, or has no reason left but this one.
-fn received_before(s: &State, new: &NewDemand, now: Time) -> Option<DemandId> {
+fn received_before(s: &State, new: &NewDemand, letter: &Letter, now: Time) -> Option<DemandId> {
     let letters = s.letters.get(&new.exhibits.first()?.digest)?;
-    let (words, ids) = (matching::letter(&new.text), Ids::read(&new.text));
+    // Older versions filed no more than its words.
+    let filed = [&letter.words, &letter.filed()].map(Clone::clone);
     let (instrument, unknown) = instrument(s, new.instrument.as_deref()).ok()?;
     let same = |id: &DemandId| {
         let Some(demand) = s.demands.get(*id) else { return false };
@@ -88,7 +88,7 @@ fn received_before(s: &State, new: &NewDemand, now: Time) -> Option<DemandId> {
             && hold.release.is_none()
             && hold.bases.iter().any(|basis| basis.stands(s.sure(now)));
         let in_part = |flag: &Flag| matches!(flag, Flag::Damaged | Flag::AttachmentUnread);
-        let read_alike = demand.papers.as_ref().is_some_and(|papers| papers.words == words)
+        let read_alike = demand.papers.as_ref().is_some_and(|papers| filed.contains(&papers.words))
             && demand.flags.iter().any(in_part) == (new.damaged || new.unread);
         let alike = is_sender(s, demand.from, &new.from)
             && demand.instrument == instrument.code
@@ -96,7 +96,7 @@ fn received_before(s: &State, new: &NewDemand, now: Time) -> Option<DemandId> {
         let guessed = !demand.flags.contains(&Flag::UnknownInstrument) && !unknown.is_empty();
         let as_silent = hold.silent || !new.silent.unwrap_or(guessed);
         let reaches = || {
-            let scope = read_scope(s, new, demand.from, (&words, &ids), &mut Vec::new());
+            let scope = read_scope(s, new, demand.from, letter, &mut Vec::new());
             let mut both = hold.scope.clone();
             both.widen(&scope);
             both == hold.scope

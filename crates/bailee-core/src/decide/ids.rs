@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use crate::matching::LONGEST_LETTER;
 use crate::plain::{is_dash, plain};
-use crate::range::TO;
+use crate::range;
 
 /// Kinds of ids that letters name: of assets, accounts, demands, holds, notices, objections,
 /// proposals.
@@ -18,6 +18,9 @@ const KINDS: [&str; 7] = ["a", "ac", "d", "h", "n", "o", "x"];
 const MOST: usize = 10_000;
 /// Longest text that is read, bytes: what has more words than are matched is longer.
 const LONGEST: usize = 4 * LONGEST_LETTER;
+/// Bytes before and behind an id in which a range or a list goes on.
+const BEFORE: usize = 64;
+const BEHIND: usize = 512;
 
 /// Ids in a text.
 #[derive(Default)]
@@ -26,28 +29,38 @@ pub(super) struct Ids {
     pub(super) found: BTreeSet<(&'static str, u32)>,
     /// True if there may be more.
     pub(super) cut: bool,
+    read: usize,
 }
 
 impl Ids {
-    pub(super) fn read(text: &str) -> Ids {
-        let mut ids = Ids { cut: text.len() > LONGEST, ..Ids::default() };
-        let (text, mut read) = (plain(&text[..text.floor_char_boundary(LONGEST)]), 0);
+    /// Ids in these texts, each read by itself.
+    pub(super) fn read<'t>(texts: impl IntoIterator<Item = &'t str>) -> Ids {
+        let mut ids = Ids::default();
+        texts.into_iter().for_each(|text| ids.text(text));
+        ids
+    }
+
+    fn text(&mut self, text: &str) {
+        self.cut |= text.len() > LONGEST;
+        let text = plain(&text[..text.floor_char_boundary(LONGEST)]);
         for (at, dash) in text.match_indices(is_dash) {
             let Some(kind) = kind_before(&text[..at]) else { continue };
             // A line may have been broken behind the dash.
-            let Some((number, rest)) = number(text[at + dash.len()..].trim_start()) else {
+            let Some((number, behind)) = number(text[at + dash.len()..].trim_start()) else {
                 continue;
             };
-            let last = last_of(rest, kind).map_or(number, |last| last.max(number));
-            for number in number..=last {
-                if read == MOST {
-                    return Ids { cut: true, ..ids };
+            let before = &text[text.floor_char_boundary(at.saturating_sub(BEFORE))..at];
+            let more = range::numbers(before, (kind, number), whole_words(behind));
+            let alone = number.parse().ok().filter(|_| more.is_empty());
+            for number in alone.into_iter().chain(more.into_iter().flatten()) {
+                if self.read == MOST {
+                    self.cut = true;
+                    return;
                 }
-                read += 1;
-                ids.found.insert((kind, number));
+                self.read += 1;
+                self.found.extend(u32::try_from(number).ok().map(|number| (kind, number)));
             }
         }
-        ids
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&'static str, u32)> + '_ {
@@ -66,28 +79,20 @@ fn kind_before(text: &str) -> Option<&'static str> {
 }
 
 /// A number that a text begins with and that ends with it as a word, and what follows.
-fn number(text: &str) -> Option<(u32, &str)> {
+fn number(text: &str) -> Option<(&str, &str)> {
     let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (digits, rest) = text.split_at(end);
     let goes_on = rest.starts_with(|c: char| c.is_alphanumeric() || c == '_');
-    Some((digits.parse().ok().filter(|_| !goes_on)?, rest))
+    let is_one = digits.parse::<u32>().is_ok() && !goes_on;
+    is_one.then_some((digits, rest))
 }
 
-/// The end of a range, as in `A-1 to A-3` or `A-1 - 3`, if one goes on here.
-fn last_of(text: &str, kind: &str) -> Option<u32> {
-    let text = text.trim_start();
-    let end = text.find(|c: char| !c.is_alphabetic()).unwrap_or(text.len());
-    let rest = match TO.contains(&text[..end].to_lowercase().as_str()) {
-        true => &text[end..],
-        false => text
-            .strip_prefix(is_dash)
-            .or_else(|| text.strip_prefix(".."))
-            .or_else(|| text.strip_prefix('\u{2026}'))?,
-    };
-    let rest = rest.trim_start_matches('.').trim_start();
-    let same = rest.get(..kind.len()).filter(|head| head.eq_ignore_ascii_case(kind));
-    let same = same.and_then(|head| rest[head.len()..].strip_prefix(is_dash));
-    Some(number(same.unwrap_or(rest))?.0)
+/// As much of a text as is looked at behind an id.
+fn whole_words(text: &str) -> &str {
+    match text.get(..text.floor_char_boundary(BEHIND)).filter(|cut| cut.len() < text.len()) {
+        Some(cut) => cut.rsplit_once(char::is_whitespace).map_or("", |(whole, _)| whole),
+        None => text,
+    }
 }
 
 #[cfg(test)]
@@ -95,7 +100,7 @@ mod tests {
     use super::*;
 
     fn of(text: &str) -> Vec<(&'static str, u32)> {
-        Ids::read(text).iter().collect()
+        Ids::read([text]).iter().collect()
     }
 
     #[test]
@@ -121,13 +126,36 @@ mod tests {
     }
 
     #[test]
+    fn ranges_and_lists_of_ids_are_read() {
+        let all = |numbers: &[u32]| numbers.iter().map(|n| ("a", *n)).collect::<Vec<_>>();
+        for text in [
+            "A-1 to A-3",
+            "A-1 - 3",
+            "a-3 to a-1",
+            "A-1 up to A-3",
+            "between A-1 and A-3",
+            "A-1..3",
+            "A-1 t/m 3",
+            "A-1, 2 and 3",
+            "A-1 \u{2192} A-3",
+            "A-1-3",
+            "A-1, 2-3",
+            "A-1 bis zu A-3",
+        ] {
+            assert_eq!(of(text), all(&[1, 2, 3]), "{text}");
+        }
+        assert_eq!(of("A-1 and A-3"), all(&[1, 3]));
+        assert_eq!(of("A-3 until 2027, and 4 more"), all(&[3]));
+    }
+
+    #[test]
     fn what_a_stranger_writes_to_keep_us_busy_is_cut_and_said() {
-        let all = Ids::read("A-1 to A-4000000000");
+        let all = Ids::read(["A-1 to A-4000000000"; 3]);
         assert_eq!((all.found.len(), all.cut), (MOST, true));
         for text in ["-".repeat(1 << 22), "a-".repeat(1 << 21), "a-1 to a-9999 ".repeat(1 << 18)] {
-            let ids = Ids::read(&text);
+            let ids = Ids::read([&*text]);
             assert!(ids.cut && ids.found.len() <= MOST);
         }
-        assert!(!Ids::read(&"a-1 to a-99 ".repeat(100)).cut);
+        assert!(!Ids::read([&*"a-1 to a-99 ".repeat(100)]).cut);
     }
 }

@@ -12,9 +12,36 @@ use crate::coverage;
 use crate::demand::{Flag, Scope};
 use crate::id::PartyId;
 use crate::matching;
+use crate::owner;
 use crate::range::Ranges;
 use crate::refusal::{Code, Refusal};
 use crate::state::State;
+
+/// A letter's text, read once.
+pub(super) struct Letter {
+    pub(super) words: String,
+    pub(super) ids: Ids,
+    ranges: Ranges,
+}
+
+impl Letter {
+    pub(super) fn read(s: &State, text: &str) -> Letter {
+        let (words, ids) = (matching::letter(text), Ids::read([text]));
+        Letter { words, ids, ranges: Ranges::read(s, [text]) }
+    }
+
+    /// What it is filed under, so that it means what comes to be called so: its words, and the
+    /// names in its ranges one by one.
+    pub(super) fn filed(&self) -> String {
+        [&*self.words, &self.ranges.spelt].concat()
+    }
+
+    /// Whether there may be more in it than was read.
+    fn is_uncertain(&self) -> bool {
+        let cut = self.words.len() >= matching::LONGEST_LETTER - 4;
+        cut || self.ids.cut || self.ranges.uncertain
+    }
+}
 
 /// What the demand means here. A form that names what is not there counts as one that cannot be
 /// read: a slip of the pen must not let go. If it names nothing that is known, the sender's own
@@ -23,25 +50,26 @@ pub(super) fn read_scope(
     s: &State,
     new: &NewDemand,
     from: PartyId,
-    (words, ids): (&str, &Ids),
+    letter: &Letter,
     flags: &mut Vec<Flag>,
 ) -> Scope {
-    let mut scope = resolve(s, &new.scope);
-    scope.widen(&matching::named(s, words));
-    scope.widen(&answer::named(s, ids, from));
+    let (mut scope, form) = understood(s, &new.scope);
+    scope.widen(&matching::named(s, &letter.words));
+    scope.widen(&answer::named(s, &letter.ids, from));
     let unknown = names_something(s, &new.scope).is_err();
-    let ranges = Ranges::read(s, &new.text);
-    scope.widen(&ranges.scope);
-    let unreadable = ranges.uncertain
-        || ids.cut
-        || new.damaged
-        || new.unread
-        || unknown
-        || words.len() >= matching::LONGEST_LETTER - 4;
+    scope.widen(&letter.ranges.scope);
+    if answer::probes(s, &letter.ids, from) {
+        let accounts = owner::accounts(s, from);
+        scope.widen(&Scope { accounts, ..Scope::default() });
+        flags.push(Flag::ScopeUnreadable);
+    }
+    let unreadable =
+        letter.is_uncertain() || form == Form::Uncertain || new.damaged || new.unread || unknown;
     if unreadable || scope.matches_nothing() {
         let accounts_before = scope.accounts.len();
         widen_to_accounts(s, &mut scope, from);
-        if unreadable || scope.accounts.len() > accounts_before {
+        let wider = unreadable || scope.accounts.len() > accounts_before;
+        if wider && !flags.contains(&Flag::ScopeUnreadable) {
             flags.push(Flag::ScopeUnreadable);
         }
     }
@@ -87,6 +115,17 @@ pub fn names_something(s: &State, scope: &Scope) -> Result<(), Refusal> {
 /// a label or identifier of something that is here, or all accounts of whose name it is. Another
 /// thing may come to have it.
 pub(super) fn resolve(s: &State, asked: &Scope) -> Scope {
+    understood(s, asked).0
+}
+
+/// Whether all that a form says was read for certain.
+#[derive(PartialEq, Eq)]
+enum Form {
+    Certain,
+    Uncertain,
+}
+
+fn understood(s: &State, asked: &Scope) -> (Scope, Form) {
     let mut scope = Scope {
         categories: asked.categories.clone(),
         from: asked.from,
@@ -96,16 +135,19 @@ pub(super) fn resolve(s: &State, asked: &Scope) -> Scope {
     let accounts = asked.accounts.iter().copied().filter(|id| s.accounts.get(*id).is_some());
     let assets = asked.assets.iter().copied().filter(|id| s.assets.get(*id).is_some());
     let forms = asked.identifiers.iter().map(|value| normal(value));
-    let identifiers: Vec<String> = forms.filter(|form| !form.is_empty()).collect();
+    let mut identifiers: Vec<String> = forms.filter(|form| !form.is_empty()).collect();
     let (accounts, assets) = (accounts.collect(), assets.collect());
     scope.widen(&Scope { accounts, assets, ..Scope::default() });
     for form in &identifiers {
         scope.widen(&matching::called(s, form));
     }
-    for value in &asked.identifiers {
-        scope.widen(&Ranges::read(s, value).scope);
-        scope.widen(&answer::things(s, &Ids::read(value)));
-    }
+    let values = || asked.identifiers.iter().map(String::as_str);
+    let (ranges, ids) = (Ranges::read(s, values()), Ids::read(values()));
+    scope.widen(&ranges.scope);
+    scope.widen(&answer::things(s, &ids));
+    let spelt = ranges.names().map(normal);
+    identifiers.extend(spelt.filter(|form| form.len() >= matching::SHORTEST_LABEL));
     scope.widen(&Scope { identifiers, ..Scope::default() });
-    scope
+    let certain = !ranges.uncertain && !ids.cut;
+    (scope, if certain { Form::Certain } else { Form::Uncertain })
 }

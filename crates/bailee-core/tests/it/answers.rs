@@ -1,9 +1,10 @@
 //! A letter that names a notice of ours, or the proposal it tells of, freezes what is to go; from a
 //! party who is owed a notice it is an objection (rules 1 and 6).
 
+use bailee_core::demand::Flag;
 use bailee_core::disposition::DispositionKind;
 use bailee_core::id::*;
-use bailee_core::{Action, Code, DutyKind, Event, NewDemand, Record, answers};
+use bailee_core::{Action, Code, DutyKind, Event, NewAsset, NewDemand, Record, answers};
 
 use crate::house::*;
 
@@ -139,6 +140,53 @@ fn a_silent_hold_is_named_only_by_who_asked_for_it() {
         assert_eq!(named(&mut house, "Nora", text.clone()), [], "{text}: it would be told by that");
         assert_eq!(named(&mut house, "Ann Authority", text), [asset]);
     }
+}
+
+/// An owner who counts numbers up: what one of them is of shows in nothing that becomes of it.
+#[test]
+fn an_owner_who_names_what_is_not_theirs_learns_nothing_of_it() {
+    let mut house = House::new();
+    let other = house.server(1);
+    let mut secret = letter("Ann Authority", "keep srv-0001");
+    let (open, open_hold) = house.demand(letter("Rita Requester", "keep srv-0001"));
+    secret.silent = Some(true);
+    let (silent, silent_hold) = house.demand(secret);
+    let dana = BLUE;
+    let mut seen = Vec::new();
+    for text in [
+        open.to_string(),
+        open_hold.to_string(),
+        silent.to_string(),
+        silent_hold.to_string(),
+        other.to_string(),
+        "H-90".into(),
+        "A-90".into(),
+        "X-7 and N-90".into(),
+    ] {
+        let (demand, hold) = house.demand(letter("Sam Stranger", &format!("I ask about {text}")));
+        let accounts = house.state.holds.get(hold).unwrap().scope.accounts.clone();
+        let flags = house.state.demands.get(demand).unwrap().flags.clone();
+        let own: Vec<_> = accounts.into_iter().filter(|id| *id == dana).collect();
+        seen.push((own, flags));
+    }
+    assert_eq!(seen[0], (vec![dana], vec![Flag::ScopeUnreadable]));
+    assert!(seen.iter().all(|one| *one == seen[0]), "{seen:?}");
+}
+
+#[test]
+fn an_owner_who_names_what_is_theirs_means_that() {
+    let mut house = House::new();
+    let dana = BLUE;
+    let own = house.asset(NewAsset { accounts: vec![dana], ..new_asset(3) });
+    let (first, hold) = house.demand(letter("Sam Stranger", &format!("Please keep {own}.")));
+    let scope = |house: &House, hold| house.state.holds.get(hold).unwrap().scope.clone();
+    assert_eq!(
+        (&*scope(&house, hold).assets, &*scope(&house, hold).accounts),
+        (&[own][..], &[][..])
+    );
+    let (_, again) = house.demand(letter("Sam Stranger", &format!("As in {first} and {hold}.")));
+    assert_eq!(scope(&house, again).assets, [own]);
+    assert_eq!(scope(&house, again).accounts, []);
 }
 
 #[test]

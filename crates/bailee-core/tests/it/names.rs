@@ -248,11 +248,36 @@ fn a_range_means_what_lies_between_and_the_widest_scope() {
                 "srv-10 \u{e0} srv-12",
                 "srv-10 ~ srv-12",
                 "srv-10 -> srv-12",
+                "srv-10 \u{2192} srv-12",
+                "srv-10-srv-12",
+                "srv-10, 11-12",
+                "srv-10 and 11 to 12",
+                "srv-10, srv-11 to 12",
+                "srv-10 t/m srv-12",
+                "srv-10 tot en met srv-12",
+                "srv-10 bis zu srv-12",
+                "srv-10 bis einschlie\u{df}lich srv-12",
+                "de srv-10 jusqu'\u{e0} srv-12",
+                "de srv-10 a srv-12",
             ][..],
         ),
         (
             ["web0009", "web0010", "web0011", "web0012", "web0013"],
-            &["keep web0010 to web0012", "web0010 bis 0012", "web0010\u{2013}web0012"][..],
+            &[
+                "keep web0010 to web0012",
+                "web0010 bis 0012",
+                "web0010\u{2013}web0012",
+                "web0010-web0012",
+            ][..],
+        ),
+        (
+            ["rack14-u9", "rack14-u10", "rack14-u11", "rack14-u12", "rack14-u13"],
+            &[
+                "rack14-u10 to rack14-u12",
+                "rack14-u10-u12",
+                "rack14-u10 to u12",
+                "rack14-u10, u11-12",
+            ][..],
         ),
     ] {
         for text in texts {
@@ -267,7 +292,10 @@ fn a_range_means_what_lies_between_and_the_widest_scope() {
             assert!(flags.contains(&Flag::ScopeUnreadable), "{text}");
         }
     }
-    // A list is no range.
+}
+
+#[test]
+fn a_list_means_its_members_for_certain() {
     let mut house = House::new();
     let all = [1, 2, 3, 4].map(|n| house.asset(bare(&format!("srv-{n}"), n)));
     for text in ["srv-1, 2 and 4", "srv-1/2/4", "srv-1, srv-2 or 4"] {
@@ -276,7 +304,10 @@ fn a_range_means_what_lies_between_and_the_widest_scope() {
         assert_eq!(scope.assets, [all[0], all[1], all[3]], "{text}");
         assert_eq!(house.state.demands.get(demand).unwrap().flags, [], "{text}");
     }
-    // Serial numbers, too.
+}
+
+#[test]
+fn a_range_of_serial_numbers_means_what_lies_between() {
     let mut house = House::new();
     let named = |n: u32| NewAsset {
         identifiers: vec![identifier(
@@ -290,6 +321,66 @@ fn a_range_means_what_lies_between_and_the_widest_scope() {
     let mut assets = house.state.holds.get(hold).unwrap().scope.assets.clone();
     assets.sort();
     assert_eq!(assets, drives[..3]);
+}
+
+#[test]
+fn an_identifier_is_found_behind_what_it_is_said_to_be_and_in_a_row() {
+    let mut house = House::new();
+    let disk = |serial: &str, n: u32| NewAsset {
+        identifiers: vec![identifier(bailee_core::asset::IdentifierKind::Serial, serial)],
+        ..bare(&format!("disk of {n}"), n)
+    };
+    let (one, other) = (house.asset(disk("WDWX42A10", 1)), house.asset(disk("WD-WX43A11", 2)));
+    for (text, meant) in [
+        ("S/N:WD-WX42A10", &[one][..]),
+        ("serial=WD-WX42A10;", &[one]),
+        ("WD-WX42A10,WD-WX43A11", &[one, other]),
+        ("S/N WD-WX42A10/WD-WX43A11", &[one, other]),
+        ("/dev/disk/by-id/ata-WDC_WD-WX43A11", &[other]),
+        ("\"WD-WX43A11\"", &[other]),
+    ] {
+        let (_, hold) = house.demand(letter("Nora", text));
+        let mut assets = house.state.holds.get(hold).unwrap().scope.assets.clone();
+        assets.sort();
+        assert_eq!(assets, meant, "{text}");
+    }
+}
+
+/// However many fields a form has, they are read with the strength of one letter.
+#[test]
+fn the_ranges_of_a_form_are_bounded_together_and_wait_for_what_comes() {
+    let mut house = House::new();
+    let here = house.asset(bare("srv-7", 7));
+    let form = |identifiers: Vec<String>| NewDemand {
+        scope: Scope { identifiers, ..Scope::default() },
+        ..letter("Nora", "")
+    };
+    let (demand, hold) = house.demand(form(vec!["zrv-1 to zrv-5".into(), "srv-6 to 8".into()]));
+    let later = house.asset(bare("zrv-3", 3));
+    let scope = house.state.holds.get(hold).unwrap().scope.clone();
+    assert_eq!(scope.assets, [here, later]);
+    assert!(house.state.demands.get(demand).unwrap().flags.contains(&Flag::ScopeUnreadable));
+    let many = (0..400).map(|n| format!("srv-9000 to srv-9999{n}, A-50 to A-99{n}")).collect();
+    let (demand, _) = house.demand(form(many));
+    assert!(house.state.demands.get(demand).unwrap().flags.contains(&Flag::ScopeUnreadable));
+}
+
+#[test]
+fn what_is_in_a_range_and_comes_later_is_held_from_then_on() {
+    for (text, held) in [
+        ("Please keep qrv-10 to qrv-20", [true, true, false]),
+        ("Please keep qrv-10, 15 and 20", [true, true, false]),
+        ("Please keep qrv-10 to 20 until 21 December", [true, true, false]),
+        ("Please keep qrv-100015 and our 10 to 20 people", [false, false, false]),
+    ] {
+        let mut house = House::new();
+        let (_, hold) = house.demand(letter("Nora", text));
+        let later = ["qrv-15", "qrv-20", "qrv-21"].map(|label| {
+            house.asset(NewAsset { label: label.into(), identifiers: vec![], ..new_asset(1) })
+        });
+        let scope = &house.state.holds.get(hold).unwrap().scope;
+        assert_eq!(later.map(|asset| scope.assets.contains(&asset)), held, "{text}");
+    }
 }
 
 #[test]
@@ -325,7 +416,8 @@ fn more_ranges_than_are_looked_up_make_a_letter_uncertain_and_not_long_to_read()
     let many = "srv-1 to srv-2, ".repeat(70);
     let junk = ["srv-1 1 1 1 1 to ", "1 ", "- ", "srv-1 to "].map(|part| part.repeat(1 << 15));
     let wide = format!("srv-1 to srv-{}, srv-1 to srv-99999999", "0".repeat(70_000));
-    for text in [many, junk.concat(), wide] {
+    let phone = "1-999999999, call 020-1234567. ".repeat(1 << 13);
+    for text in [many, junk.concat(), wide, format!("srv-1 to srv-3 {phone}")] {
         let (demand, hold) = house.demand(letter("Nora", &text));
         let flags = &house.state.demands.get(demand).unwrap().flags;
         assert!(flags.contains(&Flag::ScopeUnreadable));
