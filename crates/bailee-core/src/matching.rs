@@ -85,6 +85,11 @@ pub(crate) fn phrase(label: &str) -> Option<String> {
     (phrase.len() >= SHORTEST_LABEL).then_some(phrase)
 }
 
+/// Whether a letter that names this label is matched: it has at least three letters and digits.
+pub fn is_found(label: &str) -> bool {
+    phrase(label).is_some()
+}
+
 /// What the letter (in normal form) names here.
 pub fn named(state: &State, letter: &str) -> Scope {
     scope_of(state, targets(state, letter))

@@ -4,6 +4,7 @@ use bailee_server::api::Request;
 use clap::Subcommand;
 
 use super::ask::{Ask, ListArgs};
+use crate::print;
 
 /// Verbs of an account.
 #[derive(Debug, Subcommand)]
@@ -51,6 +52,7 @@ impl AccountVerb {
     pub(crate) fn ask(self) -> Ask {
         match self {
             AccountVerb::Add { label, owner, entity, law, retention_days } => {
+                print::short_label(&label);
                 Request::RegisterAccount { owner, entity, label, law, retention_days }.into()
             }
             AccountVerb::List(part) => Ask::List("accounts", part),

@@ -14,8 +14,8 @@ use bailee_server::core::asset::normal;
 use clap::{Args, Subcommand};
 
 use super::ask::{Ask, ListArgs};
-use crate::let_go;
 use crate::trouble::Trouble;
+use crate::{let_go, print};
 
 /// Verbs of an asset.
 #[derive(Debug, Subcommand)]
@@ -163,6 +163,7 @@ impl AssetVerb {
         Ok(match self {
             AssetVerb::Add(new) => {
                 let (identifiers, bytes) = new.identifiers.read()?;
+                print::short_label(&new.label);
                 Request::RegisterAsset {
                     kind: new.kind,
                     label: new.label,
@@ -182,6 +183,7 @@ impl AssetVerb {
             }
             AssetVerb::Relabel { asset, label, identifiers } => {
                 let (identifiers, bytes) = identifiers.read()?;
+                print::short_label(&label);
                 Request::RelabelAsset { asset, label, identifiers, bytes }.into()
             }
             AssetVerb::Assign { asset, account } => Request::AssignAsset { asset, account }.into(),

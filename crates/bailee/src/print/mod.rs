@@ -70,6 +70,17 @@ pub(crate) fn aside(text: &str) {
     _ = writeln!(io::stderr(), "{text}");
 }
 
+/// Says of a label that it is too short for letters to name anything by it.
+pub(crate) fn short_label(label: &str) {
+    if !bailee_server::core::matching::is_found(label) {
+        let label = safe(label);
+        remark(&format!(
+            "WARNING: letters that name {label:?} are not matched: it has fewer than three letters \
+             and digits. Give it a longer label"
+        ));
+    }
+}
+
 /// What there is to say of a swap area that holds memory in clear.
 pub(crate) fn swap(area: &str) -> String {
     let area = safe(area);

@@ -483,3 +483,17 @@ fn what_is_bound_to_no_device_goes_back_by_what_stands_on_it() {
         ada(&["clearance", "reserve", "X-1", "A-1", "--identifier", "x", "--subject", "00"]);
     assert!(twice.code == 2, "{twice:?}");
 }
+
+#[test]
+fn a_label_that_no_letter_can_name_is_remarked_on() {
+    let room = Room::with_house();
+    room.furnish();
+    let add = |label| {
+        let args = ["asset", "add", label, "--kind", "server", "--account", "AC-1"];
+        room.run_as("P-2", &args)
+    };
+    let short = add("s1");
+    assert_eq!(short.code, 0, "{short:?}");
+    assert!(short.err.contains("\"s1\" are not matched") && !short.out.contains("WARNING"));
+    assert!(!add("server s1").err.contains("not matched"));
+}
