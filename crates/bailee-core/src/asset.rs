@@ -97,14 +97,48 @@ pub struct Identifier {
 }
 
 impl Identifier {
-    /// The form it is compared in: letters and digits only, lower case.
+    /// The form it is compared in.
     pub fn normal(&self) -> String {
         normal(&self.value)
     }
 }
 
-/// Letters and digits only, lower case: `WD-12:ab` and `wd12AB` are one identifier.
+/// What stands in front of a WWN, EUI-64, NGUID or UUID, by who writes it: udev, the kernel or a
+/// person. A sticker has nothing there.
+const SPELT_BEFORE: [&str; 6] = ["0x", "naa", "eui", "uuid", "wwn", "nvme"];
+
+/// Digits that such a name has: an extended one or a UUID has 32.
+const NAME_DIGITS: [usize; 2] = [16, 32];
+
+/// The form in which identifiers are compared: letters and digits only, lower case, and of a WWN
+/// its hex digits. `WD-12:ab` and `wd12AB` are one identifier, and so are `wwn-0x5000c500a1b2c3d4`,
+/// `naa.5000c500a1b2c3d4` and `50:00:C5:00:A1:B2:C3:D4`. The form of a form is itself.
 pub fn normal(text: &str) -> String {
+    let mut form = squeezed(text);
+    form.drain(..spelt_before(&form));
+    form
+}
+
+/// The form of a WWN that is spelt with something in front; `None` for everything else.
+pub(crate) fn bare_name(text: &str) -> Option<String> {
+    let mut form = (text.len() > NAME_DIGITS[0]).then(|| squeezed(text))?;
+    let before = spelt_before(&form);
+    form.drain(..before);
+    (before > 0).then_some(form)
+}
+
+/// Bytes in front of the hex digits of a WWN; 0 if it is none.
+fn spelt_before(form: &str) -> usize {
+    let mut name = form;
+    while let Some(rest) = SPELT_BEFORE.iter().find_map(|before| name.strip_prefix(before)) {
+        name = rest;
+    }
+    let is_name =
+        NAME_DIGITS.contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if is_name { form.len() - name.len() } else { 0 }
+}
+
+fn squeezed(text: &str) -> String {
     if text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
         return text.to_ascii_lowercase();
     }
@@ -249,4 +283,49 @@ pub struct Snapshot {
     pub position: u64,
     /// The sets of archive volumes in which it left, oldest first.
     pub shelved: Vec<Shelved>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_spellings_of_a_world_wide_name_are_one() {
+        for spelt in [
+            "0x5000c500a1b2c3d4",
+            "0X5000C500A1B2C3D4",
+            "5000C500A1B2C3D4",
+            "50:00:c5:00:a1:b2:c3:d4",
+            "naa.5000c500a1b2c3d4",
+            "eui.5000c500a1b2c3d4",
+            "wwn-0x5000c500a1b2c3d4",
+            "WWN: 5000 C500 A1B2 C3D4",
+            "nvme-eui.5000c500a1b2c3d4",
+            "ｎａａ．５０００c500a1b2c3d4",
+        ] {
+            assert_eq!(normal(spelt), "5000c500a1b2c3d4", "{spelt}");
+            let bare = bare_name(spelt);
+            let with = !spelt.starts_with('5');
+            assert_eq!(bare.as_deref(), with.then_some("5000c500a1b2c3d4"), "{spelt}");
+        }
+        let uuid = "uuid.6ba7b810-9dad-11d1-80b4-00c04fd430c8";
+        assert_eq!(normal(uuid), normal(&uuid[5..]));
+    }
+
+    #[test]
+    fn what_is_not_all_of_a_world_wide_name_stays_as_it_is() {
+        for (spelt, form) in [
+            ("naa.5000c5", "naa5000c5"),
+            ("0x5000c500a1b2c3d", "0x5000c500a1b2c3d"),
+            ("0x5000c500a1b2c3d45", "0x5000c500a1b2c3d45"),
+            ("naa.5000c500a1b2c3dg", "naa5000c500a1b2c3dg"),
+            ("t10.ATA WDC 5000c500a1b2c3d4", "t10atawdc5000c500a1b2c3d4"),
+            ("naa", "naa"),
+            ("", ""),
+        ] {
+            assert_eq!((normal(spelt).as_str(), bare_name(spelt)), (form, None));
+        }
+        let digest = "0e".repeat(32);
+        assert_eq!(normal(&digest), digest);
+    }
 }

@@ -310,7 +310,7 @@ fn names_indexed(s: &State, found: &mut Found) {
     let mut owned = BTreeMap::<PartyId, Vec<AccountId>>::new();
     for (id, account) in s.accounts.iter() {
         owned.entry(account.owner).or_default().push(id);
-        let label = account.label.as_deref().and_then(matching::phrase);
+        let label = account.label.iter().flat_map(|label| matching::phrases(label));
         scanned.extend(label.map(|phrase| (phrase.into(), Named::Account(id))));
     }
     let owners: BTreeSet<PartyId> = owned.keys().map(|id| person(&s.parties, *id)).collect();
@@ -321,7 +321,7 @@ fn names_indexed(s: &State, found: &mut Found) {
         let login = first == id || s.parties.get(first).is_some_and(|p| p.logins.contains(&id));
         found.unless(login, 0, id, "is not among the logins of its person");
         if owners.contains(&first) {
-            let phrases = all_names(party).filter_map(matching::phrase);
+            let phrases = all_names(party).flat_map(matching::phrases);
             scanned.extend(phrases.map(|phrase| (phrase.into(), Named::Owner(id))));
         }
     }

@@ -4,15 +4,16 @@
 //! in order, one after the other. Both directions use this one rule: a letter against what is kept
 //! (`named`), and what is registered later against letters in force (`waiting`). Punctuation inside
 //! an identifier matters on neither side (`WD-12:ab`, `wd12AB`): it is also filed as one word, and
-//! what stands in a letter with punctuation in it is also read as one word. How a text is spelt
-//! (composed, full width, with what nobody sees, within Chinese) matters on neither side
-//! (`plain.rs`). A label in a field of a form is found without its punctuation too (`called`).
+//! what stands in a letter with punctuation in it is also read as one word. A WWN is also there by
+//! its digits alone, whatever was written before them. How a text is spelt (composed, full width,
+//! with what nobody sees, within Chinese) matters on neither side (`plain.rs`). A label in a field
+//! of a form is found without its punctuation too (`called`).
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ops::Bound;
 
-use crate::asset::normal;
+use crate::asset::{bare_name, normal};
 use crate::demand::Scope;
 use crate::id::DemandId;
 use crate::owner;
@@ -44,6 +45,7 @@ pub fn letter(text: &str) -> String {
         out.push(' ');
         out.push_str(&joined);
     }
+    spell_names(&mut out);
     out
 }
 
@@ -58,6 +60,19 @@ fn names_in(run: &str) -> impl Iterator<Item = &str> {
         let punctuated = part.contains(|c: char| !c.is_alphanumeric());
         punctuated && part.contains(|c: char| c.is_numeric())
     })
+}
+
+/// Adds to a letter each WWN in it by its digits alone, unless it is there. Letters that the log
+/// has from before are read again with it; one that was read with it stays as it is.
+pub(crate) fn spell_names(letter: &mut String) {
+    let names: BTreeSet<String> = index_words(letter).filter_map(bare_name).collect();
+    if names.is_empty() {
+        return;
+    }
+    let known: BTreeSet<&str> = index_words(letter).collect();
+    let new = names.iter().filter(|name| !known.contains(name.as_str()));
+    let more: String = new.flat_map(|name| [" ", name]).collect();
+    letter.push_str(&more);
 }
 
 /// Words of a text in lower case with single spaces; everything else separates.
@@ -88,6 +103,11 @@ pub(crate) fn phrase(label: &str) -> Option<String> {
 /// Whether a letter that names this label is matched: it has at least three letters and digits.
 pub fn is_found(label: &str) -> bool {
     phrase(label).is_some()
+}
+
+/// Every phrase under which a label is found: a WWN also by its digits.
+pub(crate) fn phrases(label: &str) -> impl Iterator<Item = String> {
+    phrase(label).into_iter().chain(bare_name(label))
 }
 
 /// What the letter (in normal form) names here.
@@ -209,7 +229,7 @@ fn shorter(text: &str) -> &str {
 /// Demands in force whose letter names one of these labels.
 pub(crate) fn waiting<'a>(state: &State, labels: impl Iterator<Item = &'a str>) -> Vec<DemandId> {
     let mut found = Vec::new();
-    for phrase in labels.filter_map(phrase) {
+    for phrase in labels.flat_map(phrases) {
         for id in rarest(state, &phrase).into_iter().flatten() {
             let papers = state.demands.get(*id).and_then(|demand| demand.papers.as_ref());
             if papers.is_some_and(|papers| contains(&papers.words, &phrase)) && !found.contains(id)
@@ -261,6 +281,26 @@ mod tests {
     fn a_letter_has_its_identifiers_once_more_without_punctuation() {
         assert_eq!(letter("Keep WD-12:ab, (50:01)."), "keep wd 12 ab 50 01 wd12ab wd12 5001");
         assert_eq!(letter("no number-like-thing, 5001"), "no number like thing 5001");
+    }
+
+    #[test]
+    fn a_letter_has_each_world_wide_name_once_more_by_its_digits() {
+        let name = "5000c500a1b2c3d4";
+        for (text, expected) in [
+            (format!("Keep 0x{name}."), format!("keep 0x{name} {name}")),
+            (format!("wwn-0x{name}"), format!("wwn 0x{name} {name}")),
+            (format!("disk/0x{name}"), format!("disk 0x{name} disk0x{name} {name}")),
+            (name.to_uppercase(), name.into()),
+        ] {
+            let mut letter = letter(&text);
+            assert_eq!(letter, expected);
+            spell_names(&mut letter);
+            assert_eq!(letter, expected, "once");
+        }
+        // As a log from before has it.
+        let mut before = format!("wwn 0x{name} wwn0x{name}");
+        spell_names(&mut before);
+        assert_eq!(before, format!("wwn 0x{name} wwn0x{name} {name}"));
     }
 
     #[test]

@@ -108,4 +108,28 @@ mod tests {
         let found: Vec<_> = found.iter().map(|found| (found.kind, found.value.as_str())).collect();
         assert_eq!(found, expected);
     }
+
+    #[test]
+    fn a_device_that_says_its_name_in_two_spellings_has_it_once() {
+        let text = |value: &str| Some(value.to_owned());
+        let identity = Identity {
+            kind: Kind::Block,
+            size: 1 << 20,
+            model: None,
+            serial: text("5000c500a1b2c3d4"),
+            wwn: text("naa.5000C500A1B2C3D4"),
+            uuid: None,
+            backing: None,
+            attachment: None,
+        };
+        let serial = identity.serial.clone();
+        let binding = Binding { identity, serial, media: vec![] };
+        assert_eq!(media(&binding)[1..], ["5000c500a1b2c3d4"]);
+        // What was typed for it by udev's name is what the house's own disk is held against.
+        let value = "wwn-0x5000c500a1b2c3d4".to_owned();
+        let (kind, named) = (IdentifierKind::Identity, IdentifierKind::Wwn);
+        let whole = Identifier { kind, value: "5a".repeat(32) };
+        let (forms, _) = of(&[whole, Identifier { kind: named, value }]).unwrap();
+        assert!(forms.contains(&normal("naa.5000c500a1b2c3d4")));
+    }
 }

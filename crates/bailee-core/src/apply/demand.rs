@@ -2,10 +2,12 @@
 
 use super::index::{add_letter, add_wanted};
 use super::{Applied, file_papers, push, row};
+use crate::asset::normal;
 use crate::demand::{Demand, DemandStatus, Matter, Scope};
 use crate::event::{Event, Record};
 use crate::hold::HoldStatus;
 use crate::id::{DemandId, HoldId, MatterId};
+use crate::matching;
 use crate::plan::Intent;
 use crate::state::State;
 
@@ -65,7 +67,8 @@ pub(super) fn received(s: &mut State, r: Record) -> Applied {
     else {
         return Err("not a demand".into());
     };
-    let papers = r.fact.papers;
+    let mut papers = r.fact.papers;
+    papers.iter_mut().for_each(|papers| matching::spell_names(&mut papers.words));
     if let Some(letter) = papers.as_ref().and_then(|papers| papers.exhibits.first()) {
         s.letters.entry(letter.digest).or_default().insert(demand);
     }
@@ -92,8 +95,11 @@ pub(super) fn received(s: &mut State, r: Record) -> Applied {
     Ok(())
 }
 
-/// Adds to the scope of a hold, and files it where the gate looks.
+/// Adds to the scope of a hold, and files it where the gate looks. Identifiers are recorded in the
+/// form they were compared in then; it is the form of today that is looked up.
 pub(super) fn widen(s: &mut State, hold: HoldId, more: &Scope) -> Applied {
+    let identifiers = more.identifiers.iter().map(|identifier| normal(identifier)).collect();
+    let more = &Scope { identifiers, ..more.clone() };
     let found = row(&mut s.holds, hold)?;
     let open = found.status == HoldStatus::Active && found.release.is_some();
     let before = open.then(|| found.scope.clone());

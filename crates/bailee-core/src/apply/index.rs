@@ -14,7 +14,10 @@ use crate::state::{Named, State};
 
 /// Makes a label findable in letters.
 pub(super) fn add_phrase(s: &mut State, label: &str, target: Named) {
-    let Some(phrase) = matching::phrase(label) else { return };
+    matching::phrases(label).for_each(|phrase| add_one(s, phrase, target));
+}
+
+fn add_one(s: &mut State, phrase: String, target: Named) {
     match &mut s.filing {
         Some(filing) => filing.phrase(phrase, Change::Names(target)),
         None => file_phrase(s, phrase, target),
@@ -51,7 +54,10 @@ pub(super) fn remove_target(targets: &mut Vec<Named>, target: Named) {
 
 /// Forgets a label.
 pub(super) fn remove_phrase(s: &mut State, label: &str, target: Named) {
-    let Some(phrase) = matching::phrase(label) else { return };
+    matching::phrases(label).for_each(|phrase| remove_one(s, phrase, target));
+}
+
+fn remove_one(s: &mut State, phrase: String, target: Named) {
     if let Some(filing) = &mut s.filing {
         return filing.phrase(phrase, Change::Forgets(target));
     }
@@ -74,7 +80,8 @@ pub(super) fn identify(s: &mut State, asset: AssetId, identifiers: &[Identifier]
     for identifier in identifiers {
         let normal = identifier.normal();
         if normal.len() != identifier.value.len() {
-            add_phrase(s, &identifier.value, Named::Asset(asset));
+            let phrase = matching::phrase(&identifier.value).into_iter();
+            phrase.for_each(|phrase| add_one(s, phrase, Named::Asset(asset)));
         }
         if let Some(filing) = &mut s.filing {
             filing.identifier(normal, asset);

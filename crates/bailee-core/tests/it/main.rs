@@ -31,3 +31,4 @@ mod subjects;
 mod views;
 mod volume;
 mod wire;
+mod wwn;

@@ -36,7 +36,7 @@ struct Play {
 }
 
 const PEOPLE: [&str; 5] = ["Rita Requester", "Otto Owner", "Nora New", "Max More", "Sam Stranger"];
-const LABELS: [&str; 8] = [
+const LABELS: [&str; 9] = [
     "alpha box",
     "alpha",
     "beta-7",
@@ -45,8 +45,20 @@ const LABELS: [&str; 8] = [
     "mega mail",
     "alpha box two",
     "ÅNGSTRÖM",
+    "wwn-0x5000c500a1b2c3d5",
 ];
-const SERIALS: [&str; 6] = ["WD-77 A", "wd77b", "50:01:43:80", "ST 9000", "naa.5000c5", "ZX-1"];
+const SERIALS: [&str; 10] = [
+    "WD-77 A",
+    "wd77b",
+    "50:01:43:80",
+    "ST 9000",
+    "naa.5000c5",
+    "ZX-1",
+    "0x5000c500a1b2c3d4",
+    "naa.5000c500a1b2c3d4",
+    "5000C500A1B2C3D4",
+    "50:00:c5:00:a1:b2:c3:d5",
+];
 
 /// What a form may call something of ours that is no hard identifier.
 const NAMES: [&str; 8] = [

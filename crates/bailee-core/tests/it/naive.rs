@@ -94,8 +94,28 @@ fn tokens(text: &str) -> Vec<String> {
     words.filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }
 
+/// Without punctuation; of a world wide name only its hex digits, whatever is in front of them.
 fn bare(text: &str) -> String {
-    tokens(text).concat()
+    let whole = tokens(text).concat();
+    for digits in [32, 16] {
+        let Some(at) = whole.len().checked_sub(digits).filter(|at| *at > 0) else { continue };
+        let (mut front, name) = whole.split_at(at);
+        while let Some(rest) =
+            ["0x", "naa", "eui", "uuid", "wwn", "nvme"].iter().find_map(|s| front.strip_suffix(s))
+        {
+            front = rest;
+        }
+        if front.is_empty() && name.chars().all(|c| c.is_ascii_hexdigit()) {
+            return name.to_owned();
+        }
+    }
+    whole
+}
+
+/// What a label that is a world wide name is called, too.
+fn spelt(label: &str) -> Option<Vec<String>> {
+    let name = bare(label);
+    (name != tokens(label).concat()).then(|| vec![name])
 }
 
 fn stands_in(phrase: &[String], letter: &[String]) -> bool {
@@ -214,6 +234,7 @@ impl Naive {
     fn account_names(&self, account: u32) -> Vec<Vec<String>> {
         let mut names: Vec<_> =
             self.accounts[account as usize - 1].label.clone().into_iter().collect();
+        names.extend(names.first().and_then(|label| spelt(&label.join(" "))));
         for (n, login) in (1u32..).zip(&self.logins) {
             if self.is_of(account, n) {
                 names.extend(login.names.iter().cloned());
@@ -246,6 +267,7 @@ impl Naive {
                         .chain(values)
                         .map(tokens)
                         .chain(identifiers.iter().map(|i| vec![bare(&i.value)]))
+                        .chain(spelt(label))
                         .collect(),
                     known_as: identifiers.iter().map(|i| (bare(&i.value), seq)).collect(),
                     accounts: accounts.iter().map(|id| id.0).collect(),
@@ -261,6 +283,7 @@ impl Naive {
             Event::AssetRelabelled { asset, label, identifiers, .. } => {
                 let asset = &mut self.assets[asset.0 as usize - 1];
                 asset.called.push(tokens(label));
+                asset.called.extend(spelt(label));
                 for identifier in identifiers {
                     asset.called.push(tokens(&identifier.value));
                     asset.called.push(vec![bare(&identifier.value)]);
@@ -402,6 +425,13 @@ impl Naive {
         let runs = new.text.split_whitespace();
         let runs = runs.filter(|run| run.contains(char::is_numeric) && tokens(run).len() > 1);
         hold.letter.extend(runs.map(bare));
+        let names: Vec<String> = hold
+            .letter
+            .iter()
+            .map(|word| bare(word))
+            .filter(|n| !hold.letter.contains(n))
+            .collect();
+        hold.letter.extend(names);
         self.ask(&mut hold, &new.scope);
         for n in 1..=self.accounts.len() as u32 {
             if self.account_names(n).iter().any(|name| stands_in(name, &hold.letter)) {
