@@ -8,8 +8,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::asset::{Account, Asset};
+use crate::demand::Scope;
 use crate::id::{AccountId, AssetId, HoldId, PartyId};
-use crate::state::State;
+use crate::state::{Named, State};
 
 /// How much of an asset the walk stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -139,8 +140,61 @@ pub fn reaches(state: &State, hold: HoldId, asset: AssetId) -> bool {
     holds(state, asset).contains_key(&hold)
 }
 
+/// Every asset here that a hold with this scope reaches: [`scope_reaches`] from the other end, in
+/// one walk.
+pub(crate) fn reached(state: &State, scope: &Scope) -> BTreeSet<AssetId> {
+    // Source and copy; half of a large house may be copies.
+    let mut copies: Vec<(AssetId, AssetId)> = Vec::new();
+    for (id, asset) in state.assets.iter() {
+        copies.extend(asset.copy_of.iter().map(|source| (*source, id)));
+    }
+    copies.sort_unstable();
+    let mut seen: BTreeMap<AssetId, Reach> = BTreeMap::new();
+    // Whole: reached by what stands for all of it; inside: also by what stands for a part in it.
+    let mut todo: Vec<_> = named(state, scope).into_iter().map(|id| (id, Reach::Inside)).collect();
+    while let Some((id, reach)) = todo.pop() {
+        let before = seen.get(&id).copied();
+        let news = before.is_none() || before == Some(Reach::Whole) && reach == Reach::Inside;
+        let Some(asset) = state.assets.get(id).filter(|_| news) else { continue };
+        seen.insert(id, reach);
+        if reach == Reach::Inside {
+            todo.extend(asset.parts.iter().map(|part| (*part, Reach::Inside)));
+        }
+        let first = copies.partition_point(|(source, _)| *source < id);
+        let its = copies[first..].iter().take_while(|(source, _)| *source == id);
+        todo.extend(its.map(|(_, copy)| (*copy, Reach::Inside)));
+        todo.extend(asset.part_of.iter().map(|parent| (*parent, Reach::Whole)));
+    }
+    seen.retain(|id, _| state.assets.get(*id).is_some_and(|asset| asset.fate.is_here()));
+    seen.into_keys().collect()
+}
+
+/// Assets that the scope names by themselves, by account or by identifier, also those whose
+/// identifier another one has by now: that is a phrase then.
+fn named(state: &State, scope: &Scope) -> BTreeSet<AssetId> {
+    let mut found: BTreeSet<AssetId> = scope.assets.iter().copied().collect();
+    for form in &scope.identifiers {
+        let has = |id: &AssetId| {
+            let asset = state.assets.get(*id);
+            asset.is_some_and(|asset| asset.identifiers.iter().any(|i| i.normal() == *form))
+        };
+        let before = state.phrases.get(form.as_str()).into_iter().flatten();
+        let before = before.filter_map(|named| match named {
+            Named::Asset(id) => Some(*id),
+            _ => None,
+        });
+        found.extend(before.chain(state.identifiers.get(form.as_str()).copied()).filter(has));
+    }
+    if !scope.accounts.is_empty() {
+        let on = |account: &AccountId| scope.accounts.contains(account);
+        let of_accounts = state.assets.iter().filter(|(_, asset)| asset.accounts.iter().any(on));
+        found.extend(of_accounts.map(|(id, _)| id));
+    }
+    found
+}
+
 /// True if a hold with this scope would reach the asset.
-pub fn scope_reaches(state: &State, scope: &crate::demand::Scope, asset: AssetId) -> bool {
+pub fn scope_reaches(state: &State, scope: &Scope, asset: AssetId) -> bool {
     lineage(state, asset).into_iter().any(|(id, asset)| {
         scope.assets.contains(&id)
             || asset.accounts.iter().any(|account| scope.accounts.contains(account))

@@ -13,7 +13,7 @@ use crate::custody;
 use crate::disposition::{Approval, Disposition, DispositionKind, Radius};
 use crate::event::Event;
 use crate::hold::Hold;
-use crate::id::{AssetId, DispositionId, HoldId, PartyId};
+use crate::id::{AssetId, DispositionId, HoldId, PartyId, SnapshotId};
 use crate::party::{Role, person};
 use crate::refusal::{Code, Refusal};
 use crate::state::State;
@@ -197,44 +197,42 @@ pub fn radius(s: &State, kind: DispositionKind, assets: &[AssetId]) -> Radius {
     radius
 }
 
-/// What is on these assets, and over them.
+/// What is on these assets and their parts, and over them.
 fn touched(s: &State, assets: &[AssetId]) -> Radius {
-    let (mut ids, mut copies) = (BTreeSet::new(), BTreeSet::new());
-    let mut bytes = 0u64;
-    for asset in assets {
-        for (id, part) in coverage::subtree(s, *asset) {
-            if ids.insert(id) {
-                bytes = bytes.saturating_add(part.bytes);
-                copies.extend(part.snapshots.iter().copied());
-            }
-        }
-    }
+    let all: BTreeSet<AssetId> =
+        assets.iter().flat_map(|id| coverage::subtree(s, *id)).map(|(id, _)| id).collect();
+    let copies = all.iter().filter_map(|id| s.assets.get(*id)).flat_map(|asset| &asset.snapshots);
+    let copies = copies.copied().collect();
+    seen(s, assets, &all, copies)
+}
+
+/// What is on all of these, and over those that they are parts of; of the copies, the verified.
+fn seen(
+    s: &State,
+    assets: &[AssetId],
+    all: &BTreeSet<AssetId>,
+    mut copies: BTreeSet<SnapshotId>,
+) -> Radius {
+    let bytes = all.iter().filter_map(|id| s.assets.get(*id)).map(|asset| asset.bytes);
     let (owners, mut holds) = coverage::of_all(s, assets);
     holds.retain(|id| s.holds.get(*id).is_some_and(Hold::in_force));
     copies.retain(|id| s.snapshots.get(*id).is_some_and(|copy| copy.verified.is_some()));
     Radius {
-        assets: u32::try_from(ids.len()).unwrap_or(u32::MAX),
-        bytes,
+        assets: u32::try_from(all.len()).unwrap_or(u32::MAX),
+        bytes: bytes.fold(0, u64::saturating_add),
         owners: owners.into_iter().collect(),
         holds: holds.into_iter().collect(),
         copies: copies.into_iter().collect(),
     }
 }
 
-/// What releasing a hold would free: every asset here that it names, or whose account or identifier
-/// it names; parts and copies are in the counts.
+/// What releasing a hold would free: every asset here that it reaches, so what is named, what that
+/// is a part of, its parts, and the copies of all of these.
 pub(super) fn hold_radius(s: &State, hold: &Hold) -> Radius {
-    let mut assets: BTreeSet<AssetId> = hold.scope.assets.iter().copied().collect();
-    let wanted = hold.scope.identifiers.iter();
-    assets.extend(wanted.filter_map(|form| s.identifiers.get(form.as_str())));
-    if !hold.scope.accounts.is_empty() {
-        let named = |account| hold.scope.accounts.contains(account);
-        let of_accounts = s.assets.iter().filter(|(_, asset)| asset.accounts.iter().any(named));
-        assets.extend(of_accounts.map(|(id, _)| id));
-    }
-    assets.retain(|id| s.assets.get(*id).is_some_and(|asset| asset.fate.is_here()));
-    let assets: Vec<AssetId> = assets.into_iter().collect();
-    let mut radius = touched(s, &assets);
+    let reached = coverage::reached(s, &hold.scope);
+    let assets: Vec<AssetId> = reached.iter().copied().collect();
+    let copies = reached.iter().filter_map(|id| s.assets.get(*id)?.snapshot).collect();
+    let mut radius = seen(s, &assets, &reached, copies);
     let accounts = hold.scope.accounts.iter().filter_map(|id| s.accounts.get(*id));
     let mut owners: BTreeSet<PartyId> = radius.owners.iter().copied().collect();
     owners.extend(accounts.map(|account| account.owner));

@@ -24,6 +24,7 @@ mod naive;
 mod names;
 mod owed;
 mod permission;
+mod radius;
 mod refusals;
 mod rotation;
 mod strangers;

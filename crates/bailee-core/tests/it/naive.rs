@@ -199,6 +199,13 @@ impl Naive {
             // What was decided of the hold was decided without this reason.
             Event::BasisAdded { hold, .. } => self.holds[hold.0 as usize - 1].copy_will_do = false,
             Event::CopyAllowed { hold } => self.holds[hold.0 as usize - 1].copy_will_do = true,
+            // Who approves sees all that would be free.
+            Event::ReleaseApproved { hold, radius } => {
+                let hold = &self.holds[hold.0 as usize - 1];
+                let here = (1..=self.assets.len() as u32)
+                    .filter(|n| !self.assets[*n as usize - 1].gone && self.reaches(hold, *n));
+                assert_eq!(radius.assets, here.count() as u32, "{record:?}");
+            }
             Event::HoldCooling { hold, until } => {
                 let hold = &mut self.holds[hold.0 as usize - 1];
                 assert_eq!(hold.cooling, None, "a hold cools once");
