@@ -48,6 +48,8 @@ codes! {
     LineageCycle "lineage_cycle" "an asset cannot be part or copy of itself"
     ChannelTaken "channel_taken" "register as the same person"
     NotYourData "not_your_data" "only the owner of the account may ask"
+    AccessNotGranted "access_not_granted" "grant it first, with its conditions"
+    NotOwed "not_owed" "ask in a letter or by form that it be kept: that is a demand, and holds it"
     DemandDecided "demand_decided" "place a hold or receive a new demand"
     HoldNotInForce "hold_not_in_force" "place a new hold"
     BasisEnded "basis_ended" "add a new basis"

@@ -60,8 +60,10 @@ pub(super) fn fulfil(s: &State, access: AccessId, reason: &Reason) -> Decision {
             Ok(vec![reasoned(Event::AccessDecided { access, status }, reason)])
         }
         AccessStatus::Fulfilled => Err(Refusal::new(Code::AlreadyDone, access, "is fulfilled")),
-        AccessStatus::Open | AccessStatus::Denied => {
-            Err(Refusal::new(Code::NotPermitted, access, "is not granted"))
+        AccessStatus::Open => Err(Refusal::new(Code::AccessNotGranted, access, "is not decided")),
+        AccessStatus::Denied => {
+            let refusal = Refusal::new(Code::AccessNotGranted, access, "was denied");
+            Err(refusal.with_change("let the owner ask for it anew: what is denied stays so"))
         }
     }
 }

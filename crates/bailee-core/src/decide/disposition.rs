@@ -94,6 +94,9 @@ fn device_inside(s: &State, id: AssetId) -> Option<AssetId> {
     parts.find(|(_, part)| device(part.kind) && part.fate.is_here()).map(|(part, _)| part)
 }
 
+/// What helps where an erased party was named.
+pub(super) const ANEW: &str = "register the person anew, if it is still somebody, or name another";
+
 /// Asked when proposed and again when reserved: owners may have joined in between.
 pub(super) fn check_receiver(
     s: &State,
@@ -114,16 +117,26 @@ pub(super) fn check_receiver(
     let party = find(&s.parties, to)?;
     if let Some(at) = party.erased {
         let text = format!("was erased at {at}: nobody would have custody");
-        return Err(Refusal::new(Code::AlreadyGone, to, text));
+        return Err(Refusal::new(Code::AlreadyGone, to, text).with_change(ANEW));
     }
     if kind == DispositionKind::Transfer && !party.is(Role::Transferee) {
-        return Err(Refusal::new(Code::NotPermitted, to, "is not registered as a transferee"));
+        let refusal = Refusal::new(Code::BadValue, to, "is not registered as a transferee");
+        return Err(refusal.with_change(
+            "name one who is, or register the receiver as a transferee; one who is known by \
+             another role gets a further login, as the same person",
+        ));
     }
-    let theirs = |id: &AssetId| coverage::owners(s, *id).iter().eq([&to]);
-    if kind == DispositionKind::Return && !assets.iter().all(theirs) {
-        return Err(Refusal::new(Code::NotYourData, to, "does not own all of the data on it"));
+    let others = |id: &&AssetId| !coverage::owners(s, **id).iter().eq([&to]);
+    match assets.iter().find(others).filter(|_| kind == DispositionKind::Return) {
+        None => Ok(()),
+        Some(asset) => {
+            let text = format!("does not own all of the data on {asset}");
+            Err(Refusal::new(Code::NotYourData, to, text).with_change(
+                "name the one owner of all of it; what has several owners, or none on record, \
+                 is handed over by a transfer",
+            ))
+        }
     }
-    Ok(())
 }
 
 /// The disposition, if it can still go on.
@@ -164,7 +177,8 @@ pub(super) fn accept_hold(
 ) -> Decision {
     let found = open(s, disposition)?;
     if found.kind != DispositionKind::Transfer || found.to != Some(by) {
-        return Err(Refusal::new(Code::NotPermitted, by, "is not the transferee"));
+        let refusal = Refusal::new(Code::NotPermitted, by, "is not the transferee");
+        return Err(refusal.with_change("let the transferee whom a transfer names accept it"));
     }
     // A hold on something else, or one that an owner must not learn of, is answered as one that
     // does not exist: it is no business of theirs.
@@ -295,12 +309,18 @@ impl<'a> Approvals<'a> {
             let text = format!("was proposed by the same person as {by}");
             return Err(Refusal::new(Code::ApproverIsProposer, about, text));
         }
+        let counsel = |id: &PartyId| s.parties.get(*id).is_some_and(|p| p.is(Role::Counsel));
         let earlier: Vec<PartyId> = self.valid(s, radius).map(|approval| approval.by).collect();
         if earlier.iter().any(|other| person(&s.parties, *other) == human) {
             let text = format!("was approved by the same person as {by} already");
-            return Err(Refusal::new(Code::ApproverRepeats, about, text));
+            let refusal = Refusal::new(Code::ApproverRepeats, about, text);
+            return Err(match (earlier.len(), earlier.iter().any(counsel)) {
+                (2.., true) => refusal
+                    .with_change("nothing: it is approved, by two persons with counsel among them"),
+                (_, false) => refusal.with_change("a third person must approve: counsel"),
+                (_, true) => refusal,
+            });
         }
-        let counsel = |id: &PartyId| s.parties.get(*id).is_some_and(|p| p.is(Role::Counsel));
         let with_counsel = earlier.iter().any(counsel) || counsel(&by);
         if !earlier.is_empty() && !with_counsel {
             let text = "has no counsel among those who approve";

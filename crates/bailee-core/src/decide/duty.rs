@@ -3,6 +3,7 @@
 //! Invariants: only the hash of a token is ever recorded; a duty whose act is recorded here (a
 //! decision, a match, a proof of delivery) is discharged with that act, any other by words.
 
+use super::disposition::ANEW;
 use super::{Decision, find, reasoned, says};
 use crate::command::Reason;
 use crate::demand::Digest;
@@ -37,7 +38,8 @@ pub(super) fn discharge(s: &State, duty: DutyId, reason: &Reason) -> Decision {
 
 pub(super) fn issue_token(s: &State, party: PartyId, scope: TokenScope, hash: Digest) -> Decision {
     if let Some(at) = find(&s.parties, party)?.erased {
-        return Err(Refusal::new(Code::AlreadyGone, party, format!("was erased at {at}")));
+        let refusal = Refusal::new(Code::AlreadyGone, party, format!("was erased at {at}"));
+        return Err(refusal.with_change(ANEW));
     }
     if s.token_hashes.contains_key(&hash) {
         return Err(Refusal::new(Code::AlreadyDone, "the token", "is issued"));

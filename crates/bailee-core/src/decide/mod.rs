@@ -217,7 +217,9 @@ fn actor(by: By) -> Result<PartyId, Refusal> {
     match by {
         By::Party(party) => Ok(party),
         By::System => {
-            Err(Refusal::new(Code::NotPermitted, "the system", "cannot decide for a person"))
+            let refusal =
+                Refusal::new(Code::NotPermitted, "the system", "cannot decide for a person");
+            Err(refusal.with_change("let a person ask for it, by name"))
         }
     }
 }

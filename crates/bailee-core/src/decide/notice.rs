@@ -84,7 +84,7 @@ pub(super) fn object(
     find(&s.parties, by)?;
     if !super::owed(s, found).contains(&by) {
         let text = format!("is not owed a notice of {disposition}");
-        return Err(Refusal::new(Code::NotPermitted, by, text));
+        return Err(Refusal::new(Code::NotOwed, by, text));
     }
     if !says(reason) {
         return Err(Refusal::new(Code::BadValue, "the objection", "gives no reasons"));

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::demand::{Change, revoke_changed};
+use super::disposition::ANEW;
 use super::late::{self, Meant};
 use super::{Decision, find};
 use crate::asset::{Fate, Identifier, IdentifierKind, Lifecycle, normal};
@@ -101,7 +102,10 @@ pub(super) fn change_party(s: &State, party: PartyId, who: &Who) -> Decision {
 fn check_known(s: &State, party: PartyId) -> Result<(), Refusal> {
     match find(&s.parties, party)?.erased {
         None => Ok(()),
-        Some(at) => Err(Refusal::new(Code::AlreadyGone, party, format!("was erased at {at}"))),
+        Some(at) => {
+            let refusal = Refusal::new(Code::AlreadyGone, party, format!("was erased at {at}"));
+            Err(refusal.with_change(ANEW))
+        }
     }
 }
 

@@ -153,6 +153,19 @@ fn of_the_registry() -> Vec<Case> {
             let reason = because();
             house.no(STRANGER, Action::RequestAccess { owner: STRANGER, asset, reason })
         }),
+        (Code::AccessNotGranted, || {
+            let mut house = House::new();
+            let (asset, reason) = (house.server(1), because());
+            house.yes(OWNER, Action::RequestAccess { owner: OWNER, asset, reason });
+            let reason = because();
+            house.no(STAFF, Action::FulfilAccess { access: AccessId(1), reason })
+        }),
+        (Code::NotOwed, || {
+            with_disposition(|house, disposition, _| {
+                let object = Action::FileObjection { disposition, by: STRANGER, reason: because() };
+                house.no(STRANGER, object)
+            })
+        }),
         (Code::ErasureBlocked, || {
             let mut house = House::new();
             house.demand(letter("Rita Requester", "keep"));

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "in a test a missing thing is a failure")]
 
+mod advice;
 mod answers;
 mod binding;
 mod clocks;

@@ -71,7 +71,7 @@ fn nobody_asks_for_the_data_of_others_or_in_their_name() {
     house.yes(OWNER, ask(OWNER));
     let access = AccessId(1);
     let fulfil = Action::FulfilAccess { access, reason: because() };
-    assert_eq!(house.no(STAFF, fulfil.clone()), Code::NotPermitted);
+    assert_eq!(house.no(STAFF, fulfil.clone()), Code::AccessNotGranted);
     house.yes(STAFF, Action::DecideAccess { access, granted: true, reason: because() });
     let terms = house.state.accesses.get(access).unwrap().terms.clone();
     assert_eq!(terms, because().note);

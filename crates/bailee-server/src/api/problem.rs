@@ -123,7 +123,7 @@ impl Problem {
 /// HTTP status of a refusal.
 fn status(code: Code) -> u16 {
     match code {
-        Code::NotPermitted | Code::NotYourData => 403,
+        Code::NotPermitted | Code::NotYourData | Code::NotOwed => 403,
         Code::NotFound => 404,
         Code::BadValue
         | Code::ReasonTooLong
