@@ -34,8 +34,10 @@ pub(crate) fn of(dir: &Path) -> Option<HouseError> {
     Some(HouseError::NoSettings { dir: dir.to_owned(), what: found.join(", "), origin })
 }
 
-/// The name in the file with the last signed checkpoint, without looking at who signed it.
+/// The name in the file with the last signed checkpoint, if a signature has it too: a name that was
+/// damaged is none. Who signed is not looked at.
 pub(crate) fn log_name(dir: &Path) -> Option<String> {
-    let bytes = fs::read(dir.join(CHECKPOINT)).ok()?;
-    Some(Checkpoint::parse(parse_note(&bytes).ok()?.text()).ok()?.origin)
+    let note = parse_note(&fs::read(dir.join(CHECKPOINT)).ok()?).ok()?;
+    let origin = Checkpoint::parse(note.text()).ok()?.origin;
+    note.signatures().iter().any(|one| one.name == origin).then_some(origin)
 }

@@ -4,13 +4,15 @@
 //! out of the bundle itself are named as such; every file is told of, also after one that does not
 //! hold or cannot be read; exit 3 if one could not be read, else 1 if anything contradicts any,
 //! else 2 if one is nothing that can be verified, or not without a key. A ZIP is taken for a
-//! bundle: one that is none does not hold.
+//! bundle: one that is none does not hold. What was one and is damaged, at its beginning too, does
+//! not hold either: damage is no wrong use, whatever else may be read in the file.
 
 use std::fs::File;
-use std::io::Cursor;
+use std::io::{Cursor, Read, Seek};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use bailee_ledger::checkpoint::parse_note;
 use bailee_ledger::clearance::{self, Terms};
 use bailee_ledger::report::{ClaimState, Source, StampReport};
 use bailee_ledger::timestamp::{Roots, Token};
@@ -26,6 +28,9 @@ use crate::trouble::Trouble;
 
 /// Begin of every ZIP file.
 const ZIP: &[u8] = b"PK";
+/// Begin of what every ZIP file ends with, and how much of a file may follow on it.
+const ZIP_END: &[u8] = b"PK\x05\x06";
+const ZIP_TAIL: usize = 18 + 0xffff;
 /// Begin of a clearance token.
 const TOKEN: &[u8] = b"bailee/clearance/";
 /// Begin of the lines that sign a checkpoint, with the empty line before them.
@@ -126,7 +131,7 @@ fn file(path: &Path, reader: &Reader) -> Result<Verdict, Trouble> {
         return Ok(bundle(large, &reader.trust));
     }
     let bytes = ask::read(path)?;
-    Ok(match bytes.starts_with(ZIP) {
+    Ok(match is_bundle(path, &bytes) {
         true => bundle(Cursor::new(bytes), &reader.trust),
         false => signed_text(path, &bytes, reader.key.as_ref())?,
     })
@@ -143,13 +148,26 @@ fn large(path: &Path) -> Result<Option<File>, Trouble> {
     Ok((size > IN_MEMORY).then_some(opened))
 }
 
-fn bundle(reader: impl std::io::Read + std::io::Seek, trust: &Trust) -> Verdict {
+/// A ZIP by its beginning, by its end or by its name.
+fn is_bundle(path: &Path, bytes: &[u8]) -> bool {
+    let named = path.extension().is_some_and(|end| end.eq_ignore_ascii_case("zip"));
+    let tail = &bytes[bytes.len().saturating_sub(ZIP_END.len() + ZIP_TAIL)..];
+    named || bytes.starts_with(ZIP) || tail.windows(ZIP_END.len()).any(|at| at == ZIP_END)
+}
+
+fn bundle(mut reader: impl Read + Seek, trust: &Trust) -> Verdict {
+    let mut begin = [0; ZIP.len()];
+    let begins = reader.read_exact(&mut begin).is_ok() && begin == ZIP;
     match verify_bundle(reader, trust) {
         Ok(report) => {
             let words = report.to_string();
             Verdict { words, json: as_json(&report), holds: !report.failed() }
         }
-        Err(error) => fails(error.member(), error.to_string()),
+        Err(error) if begins => fails(error.member(), error.to_string()),
+        Err(error) => {
+            let what = "the file is no bundle, or is damaged at its beginning";
+            fails(error.member(), format!("{what}; {error}"))
+        }
     }
 }
 
@@ -160,14 +178,22 @@ fn fails(member: &str, what: String) -> Verdict {
 
 /// A checkpoint or a clearance token: nothing in it says which key to believe.
 fn signed_text(path: &Path, bytes: &[u8], key: Option<&Verifier>) -> Result<Verdict, Trouble> {
-    let token = bytes.starts_with(TOKEN);
+    // The first byte may be the one that is damaged.
+    let token = bytes.get(1..).is_some_and(|rest| rest.starts_with(&TOKEN[1..]));
     let wrong = |detail, change| Err(Trouble::usage(path.display(), detail, change));
-    if !token && !bytes.windows(SIGNATURE.len()).any(|window| window == SIGNATURE) {
+    if token && !bytes.starts_with(TOKEN) {
+        let what = "the file is no clearance token, or is damaged at its beginning";
+        return Ok(fails("(token)", what.to_owned()));
+    }
+    if !token && !is_note(bytes) {
         let change = "give a receipt, bundle or certificate (*.bailee.zip), a signed checkpoint \
                       or a clearance token; a document that is in a bundle is verified with it";
         return wrong("is nothing that can be verified: no bundle, and nobody signed it", change);
     }
     let Some(key) = key else {
+        if let Some(what) = damage(bytes).filter(|_| !token) {
+            return Ok(fails("(checkpoint)", what));
+        }
         return match token {
             true => wrong(
                 "is a clearance token, and nothing in it says which key to believe",
@@ -189,6 +215,27 @@ fn signed_text(path: &Path, bytes: &[u8], key: Option<&Verifier>) -> Result<Verd
             Err(error) => fails("(checkpoint)", error.to_string()),
         },
     })
+}
+
+/// True for what somebody signed, damaged or not: a letter may end with a dash and a name as well.
+fn is_note(bytes: &[u8]) -> bool {
+    let size = bytes.split(|byte| *byte == b'\n').nth(1).unwrap_or_default();
+    let sized = !size.is_empty() && size.iter().all(u8::is_ascii_digit);
+    let signed = bytes.windows(SIGNATURE.len()).any(|window| window == SIGNATURE);
+    signed && (sized || parse_note(bytes).is_ok())
+}
+
+/// What is wrong with a checkpoint, whoever signed it: a log signs under the name it begins with.
+fn damage(bytes: &[u8]) -> Option<String> {
+    match parse_note(bytes).and_then(|note| Ok((Checkpoint::parse(note.text())?, note))) {
+        Err(error) => Some(error.to_string()),
+        Ok((checkpoint, note)) => {
+            let own = note.signatures().iter().any(|one| one.name == checkpoint.origin);
+            let what = "no signature has the name that the checkpoint begins with: it is damaged \
+                        at its beginning, or was altered";
+            (!own).then(|| what.to_owned())
+        }
+    }
 }
 
 fn checkpoint_holds(checkpoint: &Checkpoint, key: &Verifier) -> Verdict {

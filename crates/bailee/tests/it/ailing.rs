@@ -240,6 +240,8 @@ fn each_thing_that_is_damaged_has_its_own_name_and_next_step() {
     let (settings, checkpoint) = (read("bailee.toml"), read("checkpoint"));
     let journal = read("journal.sqlite");
     let other = String::from_utf8(settings.clone()).expect("text").replace("/2026", "/2027");
+    let mut renamed = checkpoint.clone();
+    renamed[0] ^= 0x20;
     let mut flipped = journal;
     flipped[8192..].iter_mut().for_each(|byte| *byte ^= 0x5a);
     for (name, bytes, code, next) in [
@@ -247,6 +249,7 @@ fn each_thing_that_is_damaged_has_its_own_name_and_next_step() {
         ("bailee.toml", other.into_bytes(), "wrong_origin", "the log's own name"),
         ("checkpoint", checkpoint[..40].to_vec(), "checkpoint_damaged", "newest checkpoint"),
         ("checkpoint", Vec::new(), "checkpoint_damaged", "newest checkpoint"),
+        ("checkpoint", renamed, "checkpoint_damaged", "newest checkpoint"),
         ("journal.sqlite", vec![0xaa; 9000], "journal_damaged", "restore journal.sqlite"),
         ("journal.sqlite", flipped, "journal_damaged", "restore journal.sqlite"),
     ] {

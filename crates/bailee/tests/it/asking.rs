@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::Write;
 
-use crate::room::{LETTER, Room, text};
+use crate::room::{LETTER, Room, Said, text};
 use crate::wire::{Server, token};
 
 #[test]
@@ -301,6 +301,48 @@ fn what_is_no_proof_is_wrong_use_and_what_contradicts_one_is_a_no() {
     let cut = room.file("cut.bailee.zip", &bytes);
     assert_eq!(room.run(&["verify", text(&letter), text(&cut)]).code, 1);
     assert_eq!(room.run(&["verify", "nofile", text(&letter), text(&cut)]).code, 3);
+}
+
+#[test]
+fn what_is_damaged_at_its_beginning_is_a_no_with_a_key_and_without() {
+    let room = Room::with_house();
+    let key = room.run(&["--json", "status"]).json()["log_key"].as_str().unwrap().to_owned();
+    let letter = room.file("letter.eml", LETTER.as_bytes());
+    let receipt = room.path("letter.bailee.zip");
+    room.run(&["intake", text(&letter), "--receipt", text(&receipt)]).ok();
+    let refused = |said: Said, what: &str| {
+        assert!(said.code == 1 && said.err.is_empty() && said.out.contains(what), "{said:?}");
+    };
+    let whole = fs::read(&receipt).unwrap();
+    for at in 0..4 {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 0x20;
+        let what = if at < 2 { "is damaged at its beginning" } else { "altered or cut" };
+        for name in ["damaged.bailee.zip", "damaged.ZIP", "damaged"] {
+            let path = room.file(name, &bytes);
+            refused(room.run(&["verify", text(&path)]), what);
+            refused(room.run(&["verify", text(&path), "--key", &key]), what);
+        }
+        refused(Said::of(room.pipe(&["verify", "-"], &bytes)), what);
+    }
+    // Cut as well, it is known by its name; and what is no ZIP at all is none by any name.
+    let cut = room.file("cut.zip", &whole[2..whole.len() / 2]);
+    refused(room.run(&["verify", text(&cut)]), "no bundle, or is damaged at its beginning");
+    refused(room.run(&["verify", text(&room.file("no.zip", b""))]), "no bundle");
+
+    let mut bytes = fs::read(room.house().join("checkpoint")).unwrap();
+    bytes[0] ^= 0x20;
+    let checkpoint = room.file("checkpoint", &bytes);
+    refused(room.run(&["verify", text(&checkpoint)]), "no signature has the name");
+    assert_eq!(room.run(&["verify", text(&checkpoint), "--key", &key]).code, 1);
+    let token =
+        room.file("token", b"Bailee/clearance/v1\norigin log.example\n\n\xe2\x80\x94 x AA==\n");
+    refused(room.run(&["verify", text(&token)]), "no clearance token, or is damaged");
+    refused(room.run(&["verify", text(&token), "--key", &key]), "no clearance token");
+    // A letter that ends with a dash and a name is no checkpoint.
+    let letter = room.file("dear.txt", "Dear host,\n2 disks\n\n\u{2014} Jan Bos\n".as_bytes());
+    let said = room.run(&["verify", text(&letter)]);
+    assert!(said.code == 2 && said.err.contains("nothing that can be verified"), "{said:?}");
 }
 
 #[test]
