@@ -210,9 +210,12 @@ pub struct Asset {
     pub holds: Vec<HoldId>,
     /// The clearance that is reserved or begun on it.
     pub clearance: Option<ClearanceId>,
-    /// When data of others, or a part, was last added to it or to a part of it: a copy taken
-    /// before does not have that.
+    /// When it was registered, or data of others or a part was last added to it or to a part of it:
+    /// a copy taken before does not have that.
     pub grown: Option<Time>,
+    /// When data of another account, or of another asset, was last added to itself: it may be on
+    /// any of its parts.
+    pub joined: Option<Time>,
     /// Place in the log where it was bound to a device, or what is bound to none got another
     /// identifier, if that came later: approvals given before are of another thing.
     pub bound: Option<u64>,

@@ -1,15 +1,17 @@
 //! Copies that stand in for what is held: which one satisfies a hold, and what the others lack.
 //!
 //! Invariants: only what a person allowed counts, and of that a copy of something: whole, verified,
-//! not older than the hold nor than the data, still kept here and not about to go, and not of fewer
-//! bytes than the device it stands in for. What is not known of a copy counts against it; which
-//! files are in it only the vault knows, so that approvers are shown its bytes and its source. A
-//! copy that is held itself has no stand-in.
+//! not older than the hold, the data or what joined its lineage, still kept here and not about to
+//! go, and not of fewer bytes than the device it stands in for. What is not known of a copy counts
+//! against it; which files are in it only the vault knows, so that approvers are shown its bytes
+//! and its source. A copy that is held itself has no stand-in.
 
 use crate::asset::{Asset, Fate, IdentifierKind, Snapshot};
+use crate::coverage;
 use crate::hold::Hold;
 use crate::id::{AssetId, SnapshotId};
 use crate::state::State;
+use crate::time::Time;
 
 /// Why no copy of the asset satisfies a hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,7 +95,7 @@ impl Flaw {
 /// The copy of the asset, or of what it is a part of, that satisfies the hold; the latest there is.
 pub fn satisfying(state: &State, hold: &Hold, asset: AssetId) -> Option<SnapshotId> {
     hold.copy_allowed?;
-    let least = device_bytes(state, asset);
+    let least = Least::of(state, asset);
     let counts = |(_, source, copy)| flaw(state, hold, source, copy, least).is_none();
     all(state, asset).find(|one| counts(*one)).map(|(id, ..)| id)
 }
@@ -106,7 +108,7 @@ pub(crate) fn lack(state: &State, hold: &Hold, asset: AssetId) -> Lack {
     if hold.copy_allowed.is_none() {
         return Lack::NotAllowed;
     }
-    let least = device_bytes(state, asset);
+    let least = Least::of(state, asset);
     let latest = all(state, asset).find_map(|(id, source, copy)| {
         flaw(state, hold, source, copy, least).map(|flaw| Lack::Latest(id, flaw))
     });
@@ -126,23 +128,37 @@ fn all(
     })
 }
 
+/// What a copy that stands in for an asset has to be at the least, whatever it was taken of.
+#[derive(Clone, Copy)]
+struct Least {
+    bytes: u64,
+    since: Option<Time>,
+}
+
+impl Least {
+    fn of(state: &State, asset: AssetId) -> Least {
+        let since = coverage::last_joined(state, asset);
+        Least { bytes: device_bytes(state, asset), since }
+    }
+}
+
 fn flaw(
     state: &State,
     hold: &Hold,
     (id, source): (AssetId, &Asset),
     copy: &Snapshot,
-    least: u64,
+    least: Least,
 ) -> Option<Flaw> {
     let itself = state.assets.get(copy.asset);
     let flaws = [
         (itself.is_none_or(|itself| itself.fate != Fate::Kept), Flaw::Gone),
         (itself.is_some_and(|itself| itself.clearance.is_some()), Flaw::Going),
         (copy.bytes == 0, Flaw::Empty),
-        (copy.bytes < least.max(device_bytes(state, id)), Flaw::Small),
+        (copy.bytes < least.bytes.max(device_bytes(state, id)), Flaw::Small),
         (copy.unreadable > 0, Flaw::Unread),
         (copy.changed > 0, Flaw::Changed),
         (copy.taken < hold.placed, Flaw::OlderThanHold),
-        (Some(copy.taken) < source.grown, Flaw::OlderThanData),
+        (Some(copy.taken) < source.grown.max(least.since), Flaw::OlderThanData),
         (copy.verified.is_none(), Flaw::NotVerified),
     ];
     flaws.into_iter().find(|(so, _)| *so).map(|(_, flaw)| flaw)

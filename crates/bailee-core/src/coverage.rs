@@ -11,6 +11,7 @@ use crate::asset::{Account, Asset};
 use crate::demand::Scope;
 use crate::id::{AccountId, AssetId, HoldId, PartyId};
 use crate::state::{Named, State};
+use crate::time::Time;
 
 /// How much of an asset the walk stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,7 +32,15 @@ fn lineage_of_all<'a>(state: &'a State, assets: &[AssetId]) -> Vec<(AssetId, &'a
     walk(state, assets.iter().map(|asset| (*asset, Reach::Whole)).collect())
 }
 
-fn walk(state: &State, mut todo: Vec<(AssetId, Reach)>) -> Vec<(AssetId, &Asset)> {
+fn walk(state: &State, todo: Vec<(AssetId, Reach)>) -> Vec<(AssetId, &Asset)> {
+    walked(state, todo).0
+}
+
+/// What the walk finds, in its order, and how much of each.
+fn walked(
+    state: &State,
+    mut todo: Vec<(AssetId, Reach)>,
+) -> (Vec<(AssetId, &Asset)>, BTreeMap<AssetId, Reach>) {
     let mut seen: BTreeMap<AssetId, Reach> = BTreeMap::new();
     let mut found = Vec::new();
     while let Some((id, reach)) = todo.pop() {
@@ -47,7 +56,18 @@ fn walk(state: &State, mut todo: Vec<(AssetId, Reach)>) -> Vec<(AssetId, &Asset)
         todo.extend(asset.copy_of.iter().map(|source| (*source, Reach::Whole)));
         todo.extend(asset.part_of.iter().map(|parent| (*parent, Reach::Inside)));
     }
-    found
+    (found, seen)
+}
+
+/// When data last came to anything that may be on the asset, and with it the holds on that: what
+/// came to what it is in may be on it, but a further part of that is not.
+pub(crate) fn last_joined(state: &State, asset: AssetId) -> Option<Time> {
+    let (found, seen) = walked(state, vec![(asset, Reach::Whole)]);
+    let when = |(id, asset): (AssetId, &Asset)| match seen.get(&id) {
+        Some(Reach::Whole) => asset.grown,
+        Some(Reach::Inside) | None => asset.joined,
+    };
+    found.into_iter().filter_map(when).max()
 }
 
 /// The asset and everything that is part of it: what goes when it goes.

@@ -39,6 +39,7 @@ mod image;
 pub mod instrument;
 mod leap;
 pub mod matching;
+mod meaning;
 mod mention;
 mod money;
 pub mod notice;

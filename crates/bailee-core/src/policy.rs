@@ -110,7 +110,7 @@ pub enum DutyKind {
     /// A ceiling ran out and no other basis stands: keeping on is a breach.
     #[n(2)]
     NoBasisLeft(#[n(0)] HoldId),
-    /// A hold's last clock ran out: review it.
+    /// A hold's last clock ran out, or it came to mean more while it cooled: review it.
     #[n(3)]
     ReviewHold(#[n(0)] HoldId),
     /// No channel proved delivery.

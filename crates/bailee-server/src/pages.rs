@@ -96,7 +96,8 @@ fn no_basis_left(hold: HoldId) -> Asked {
 
 fn review(hold: HoldId) -> Asked {
     let body = format!(
-        "The last time limit of {hold} ran out. All that it reaches stays frozen: no clock \
+        "The last time limit of {hold} ran out, or something became known here that it means \
+         while it was on its way to be released. All that it reaches stays frozen: no clock \
          releases it.\n\nLook whether it is still needed:\n  bailee hold show {hold}\n  \
          bailee hold add-basis {hold} --instrument letter --note '...'\n  \
          bailee hold propose-release {hold} --note '...'"

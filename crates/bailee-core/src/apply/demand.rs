@@ -100,14 +100,7 @@ pub(super) fn received(s: &mut State, r: Record) -> Applied {
 pub(super) fn widen(s: &mut State, hold: HoldId, more: &Scope) -> Applied {
     let identifiers = more.identifiers.iter().map(|identifier| normal(identifier)).collect();
     let more = &Scope { identifiers, ..more.clone() };
-    let found = row(&mut s.holds, hold)?;
-    let open = found.status == HoldStatus::Active && found.release.is_some();
-    let before = open.then(|| found.scope.clone());
-    found.scope.widen(more);
-    // Who approved its release approved of less.
-    if before.is_some_and(|before| before != found.scope) {
-        found.release.iter_mut().for_each(|release| release.approvals.clear());
-    }
+    row(&mut s.holds, hold)?.scope.widen(more);
     for account in &more.accounts {
         let holds = &mut row(&mut s.accounts, *account)?.holds;
         if !holds.contains(&hold) {

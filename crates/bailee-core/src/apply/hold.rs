@@ -58,6 +58,19 @@ pub(super) fn apply(s: &mut State, r: &Record) -> Applied {
     }
 }
 
+/// What was decided of it was decided of less: no copy will do, its release is not approved, and
+/// what was to thaw it does not.
+pub(super) fn means_more(s: &mut State, hold: HoldId) -> Applied {
+    let found = row(&mut s.holds, hold)?;
+    found.copy_allowed = None;
+    found.release.iter_mut().for_each(|release| release.approvals.clear());
+    if let HoldStatus::Cooling(until) = found.status {
+        found.status = HoldStatus::Active;
+        s.agenda.remove(&(until, Due::Cooling(hold)));
+    }
+    Ok(())
+}
+
 fn basis(instrument: &str, since: crate::time::Time, due: Option<crate::time::Time>) -> Basis {
     Basis { instrument: instrument.to_owned(), since, due, extensions: 0, ended: None }
 }

@@ -113,6 +113,7 @@ fn snapshot(s: &mut State, r: &Record) -> Applied {
         holds: Vec::new(),
         clearance: None,
         grown: None,
+        joined: None,
         bound: None,
     };
     push(&mut s.assets, *asset, copy)?;

@@ -19,6 +19,7 @@ mod volume;
 
 use crate::event::{Event, Record};
 use crate::id::Id;
+use crate::meaning;
 use crate::state::State;
 use crate::table::Table;
 
@@ -54,6 +55,9 @@ pub(crate) fn take(state: &mut State, record: Record) -> Result<(), Misfit> {
         return Err(misfit(format!("{at} is before {}", state.clock)));
     }
     state.leap = state.doubt(at);
+    for hold in meaning::grown(state, &record.fact.event) {
+        hold::means_more(state, hold).map_err(misfit)?;
+    }
     match &record.fact.event {
         Event::AssetRegistered { .. } => registry::asset(state, at, record.fact.event),
         Event::DemandReceived { .. } => demand::received(state, record),

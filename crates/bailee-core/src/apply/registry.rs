@@ -71,12 +71,15 @@ pub(super) fn apply(s: &mut State, r: &Record) -> Applied {
             if binds { grow(s, *asset, r.at) } else { Ok(()) }
         }
         Event::AssetAssigned { asset, account } => {
-            let accounts = &mut row(&mut s.assets, *asset)?.accounts;
-            accounts.push(*account);
+            let found = row(&mut s.assets, *asset)?;
+            found.accounts.push(*account);
+            found.joined = Some(r.at);
             grow(s, *asset, r.at)
         }
         Event::AssetCopied { asset, source } => {
-            row(&mut s.assets, *asset)?.copy_of.push(*source);
+            let found = row(&mut s.assets, *asset)?;
+            found.copy_of.push(*source);
+            found.joined = Some(r.at);
             grow(s, *asset, r.at)
         }
         other => Err(format!("{} is not of the registry", other.name())),
@@ -199,7 +202,8 @@ pub(super) fn asset(s: &mut State, at: Time, event: Event) -> Applied {
         snapshot: None,
         holds: Vec::new(),
         clearance: None,
-        grown: None,
+        grown: Some(at),
+        joined: None,
         bound: None,
     };
     push(&mut s.assets, id, new)?;

@@ -2,19 +2,27 @@
 //!
 //! Invariant (rules 1, 3): a letter in force that names it, and a hold in force that wants it by an
 //! identifier, reach it from the entry that makes it known; what they reached once they go on
-//! reaching, by whatever name it goes later.
+//! reaching, by whatever name it goes later. What was decided of such a hold was decided of less
+//! (meaning.rs), and nothing goes by it from that entry on.
 
 use std::collections::BTreeSet;
 
+use super::clearance::verb;
 use super::demand::revoke_reached;
-use crate::asset::normal;
+use crate::asset::{Identifier, normal};
+use crate::command::NewAsset;
+use crate::coverage;
+use crate::custody;
 use crate::demand::Scope;
 use crate::event::{Event, Fact};
-use crate::hold::Hold;
-use crate::id::{DemandId, HoldId, PartyId};
+use crate::gate::Verb;
+use crate::hold::{Hold, HoldStatus};
+use crate::id::{AssetId, ClearanceId, DemandId, HoldId, PartyId};
 use crate::matching;
+use crate::meaning;
 use crate::owner;
 use crate::party::Who;
+use crate::policy::DutyKind;
 use crate::state::State;
 
 /// What is said of it, and the holds that reach it now.
@@ -61,6 +69,25 @@ pub(super) fn meant<'a>(
     Meant { facts, holds }
 }
 
+/// Whatever waits for the label or an identifier reaches the asset.
+pub(super) fn matched(s: &State, asset: AssetId, label: &str, identifiers: &[Identifier]) -> Meant {
+    let joined: Vec<String> = identifiers.iter().map(Identifier::normal).collect();
+    let said = std::iter::once(label).chain(identifiers.iter().map(|i| i.value.as_str()));
+    let said = said.chain(joined.iter().map(String::as_str));
+    let more = Scope { assets: vec![asset], ..Scope::default() };
+    meant(s, said, std::iter::once(label), &more)
+}
+
+/// Holds that come with a new asset, beside those that mean it.
+pub(super) fn arriving(s: &State, new: &NewAsset, mut holds: BTreeSet<HoldId>) -> BTreeSet<HoldId> {
+    let accounts = new.accounts.iter().filter_map(|id| s.accounts.get(*id));
+    holds.extend(accounts.flat_map(|account| &account.holds));
+    holds.extend(new.copy_of.iter().flat_map(|source| coverage::holds(s, *source).into_keys()));
+    let wanted = |i: &Identifier| s.wanted.get(i.normal().as_str());
+    holds.extend(new.identifiers.iter().filter_map(wanted).flatten());
+    holds
+}
+
 /// Holds in force that want something of these names.
 fn wanting<'a>(s: &State, names: impl Iterator<Item = &'a str>) -> BTreeSet<HoldId> {
     let mut found = BTreeSet::new();
@@ -88,4 +115,45 @@ pub(super) fn named(s: &State, login: PartyId, who: &Who) -> Vec<Fact> {
     let revoked = holds.first().map(|hold| revoke_reached(s, *hold, &more));
     facts.extend(revoked.into_iter().flatten());
     facts
+}
+
+/// What follows for holds that mean more by these facts: what was to go because a copy would do
+/// does not, and a person looks at a hold that was to thaw.
+pub(super) fn rethought(s: &State, facts: &[Fact]) -> Vec<Fact> {
+    let grown = facts.iter().flat_map(|fact| meaning::grown(s, &fact.event));
+    let grown: BTreeSet<HoldId> = grown.collect();
+    let event = |fact: &Fact| match fact.event {
+        Event::ClearanceRevoked { clearance, .. } => Some(clearance),
+        _ => None,
+    };
+    let mut revoked: BTreeSet<ClearanceId> = facts.iter().filter_map(event).collect();
+    let raised = facts.iter().filter(|fact| matches!(fact.event, Event::DutyRaised { .. }));
+    let mut raised = raised.count();
+    let mut more = Vec::new();
+    for hold in grown {
+        let Some(found) = s.holds.get(hold) else { continue };
+        if found.copy_allowed.is_some() {
+            for clearance in by_copy(s, hold).filter(|id| revoked.insert(*id)) {
+                more.push(Event::ClearanceRevoked { clearance, hold }.into());
+            }
+        }
+        let kind = DutyKind::ReviewHold(hold);
+        let asked = |duty| s.duties.get(duty).is_some_and(|open| open.kind == kind);
+        if matches!(found.status, HoldStatus::Cooling(_)) && !s.open_duties().any(asked) {
+            more.push(Event::DutyRaised { duty: s.duties.next_after(raised), kind }.into());
+            raised += 1;
+        }
+    }
+    more
+}
+
+/// Clearances open on what the hold reaches: only a copy let it go, if it is not handed over with
+/// the hold.
+fn by_copy(s: &State, hold: HoldId) -> impl Iterator<Item = ClearanceId> + '_ {
+    s.open_clearances.iter().copied().filter(move |id| {
+        let Some(open) = s.clearances.get(*id) else { return false };
+        let kind = s.dispositions.get(open.disposition).map(|found| found.kind);
+        kind.is_none_or(|kind| verb(kind) != Verb::Transfer)
+            && custody::under(s, open).iter().any(|asset| coverage::reaches(s, hold, *asset))
+    })
 }

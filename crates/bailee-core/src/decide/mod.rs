@@ -52,12 +52,17 @@ pub type Decision = Result<Vec<Fact>, Refusal>;
 
 /// Decides a command. `now` before the last record's time counts as that time.
 pub fn decide(state: &State, command: &Command, now: Time) -> Decision {
-    let by = command.by;
-    permission::may(state, by, &command.action)?;
+    permission::may(state, command.by, &command.action)?;
     reason::bounded(&command.action)?;
     clearance::clock_runs(state, &command.action, now)?;
-    let now = state.now(now);
-    let s = state;
+    let mut facts = decide_on(state, command, state.now(now))?;
+    facts.extend(late::rethought(state, &facts));
+    Ok(facts)
+}
+
+/// The first half of the table: what is here, who asks, what is held.
+fn decide_on(s: &State, command: &Command, now: Time) -> Decision {
+    let by = command.by;
     match &command.action {
         Action::SetPolicy(policy) => registry::set_policy(policy),
         Action::LoadInstruments(catalogue) => registry::load_instruments(catalogue),

@@ -177,7 +177,12 @@ pub(super) fn register_asset(s: &State, new: &NewAsset) -> Decision {
     };
     check_one_device(asset, &[], &new.identifiers)?;
     let mut facts = vec![Fact::of(event)];
-    facts.extend(matched(s, asset, &new.label, &new.identifiers).facts);
+    let Meant { facts: meant, holds } = late::matched(s, asset, &new.label, &new.identifiers);
+    facts.extend(meant);
+    // A copy of what it is in has its data too, as far as anybody knows.
+    if let Some(parent) = new.part_of {
+        facts.extend(revoke_changed(s, parent, Change::Data, &late::arriving(s, new, holds)));
+    }
     Ok(facts)
 }
 
@@ -214,15 +219,6 @@ fn check_quiet(s: &State, parent: AssetId) -> Result<(), Refusal> {
         at = asset.part_of;
     }
     Ok(())
-}
-
-/// Whatever waits for the label or an identifier reaches the asset.
-fn matched(s: &State, asset: AssetId, label: &str, identifiers: &[Identifier]) -> Meant {
-    let joined: Vec<String> = identifiers.iter().map(Identifier::normal).collect();
-    let said = std::iter::once(label).chain(identifiers.iter().map(|i| i.value.as_str()));
-    let said = said.chain(joined.iter().map(String::as_str));
-    let more = Scope { assets: vec![asset], ..Scope::default() };
-    late::meant(s, said, std::iter::once(label), &more)
 }
 
 fn check_identifiers(
@@ -333,7 +329,7 @@ pub(super) fn relabel_asset(
         bytes,
     };
     let mut facts = vec![Fact::of(event)];
-    let Meant { facts: meant, mut holds } = matched(s, asset, label, identifiers);
+    let Meant { facts: meant, mut holds } = late::matched(s, asset, label, identifiers);
     facts.extend(meant);
     let wanted = |i: &Identifier| s.wanted.get(i.normal().as_str());
     holds.extend(identifiers.iter().filter_map(wanted).flatten());

@@ -32,5 +32,6 @@ mod strangers;
 mod subjects;
 mod views;
 mod volume;
+mod widening;
 mod wire;
 mod wwn;

@@ -57,6 +57,8 @@ pub(crate) struct Asset {
     /// The account under whose keys it is.
     first: Option<u32>,
     grown: Option<Time>,
+    /// When an account or a source came to itself, not to a part of it.
+    joined: Option<Time>,
 }
 
 #[derive(Debug)]
@@ -80,6 +82,9 @@ struct Snapshot {
     empty: bool,
     verified: bool,
 }
+
+/// All that a hold asks for by name.
+type Meant = BTreeSet<String>;
 
 /// What the model says of one asset.
 #[derive(Debug, PartialEq, Eq)]
@@ -146,8 +151,34 @@ impl Naive {
     /// What happened.
     pub(crate) fn learn(&mut self, action: &Action, records: &[Record]) {
         for record in records {
+            let before: Vec<Meant> = self.holds.iter().map(|hold| self.meant(hold)).collect();
             self.learn_one(action, record);
+            let after: Vec<Meant> = self.holds.iter().map(|hold| self.meant(hold)).collect();
+            for (n, (before, after)) in before.iter().zip(after).enumerate() {
+                // What was decided of the hold was decided of less.
+                if !after.is_subset(before) && !self.holds[n].released {
+                    (self.holds[n].copy_will_do, self.holds[n].cooling) = (false, None);
+                }
+            }
         }
+    }
+
+    /// All that a hold asks for by name.
+    fn meant(&self, hold: &Hold) -> Meant {
+        let assets = (1..=self.assets.len() as u32).filter(|n| self.names(hold, *n));
+        let accounts = hold.accounts.iter().map(|n| format!("AC-{n}"));
+        let all = accounts.chain(hold.wanted.iter().cloned());
+        all.chain(assets.map(|n| format!("A-{n}"))).collect()
+    }
+
+    /// True if the hold asks for the asset itself, by any name it ever had.
+    fn names(&self, hold: &Hold, asset: u32) -> bool {
+        let one = &self.assets[asset as usize - 1];
+        let wanted = |name: &Vec<String>| long_enough(name) && hold.wanted.contains(&name.concat());
+        hold.assets.contains(&asset)
+            || one.known_as.iter().any(|(form, _)| hold.wanted.contains(form))
+            || one.called.iter().any(wanted)
+            || self.named_by(asset, &hold.letter)
     }
 
     fn learn_one(&mut self, action: &Action, record: &Record) {
@@ -281,6 +312,7 @@ impl Naive {
                     inside: part_of.map(|id| id.0),
                     sources: copy_of.iter().map(|id| id.0).collect(),
                     first: accounts.first().map(|id| id.0),
+                    grown: Some(at),
                     ..Asset::default()
                 });
                 if let Some(parent) = part_of {
@@ -300,11 +332,13 @@ impl Naive {
             Event::AssetAssigned { asset, account } => {
                 let found = &mut self.assets[asset.0 as usize - 1];
                 found.accounts.insert(account.0);
+                found.joined = Some(at);
                 found.first.get_or_insert(account.0);
                 self.grow(asset.0, at);
             }
             Event::AssetCopied { asset, source } => {
                 self.assets[asset.0 as usize - 1].sources.insert(source.0);
+                self.assets[asset.0 as usize - 1].joined = Some(at);
                 self.grow(asset.0, at);
             }
             Event::SnapshotRecorded {
@@ -530,6 +564,11 @@ impl Naive {
 
     /// Whole assets and outer assets whose data may be on the asset: a fixpoint.
     fn family(&self, asset: u32) -> BTreeSet<u32> {
+        let (whole, outer) = self.kin(asset);
+        whole.union(&outer).copied().collect()
+    }
+
+    fn kin(&self, asset: u32) -> (BTreeSet<u32>, BTreeSet<u32>) {
         let (mut whole, mut outer) = (BTreeSet::from([asset]), BTreeSet::new());
         loop {
             let before = (whole.len(), outer.len());
@@ -543,7 +582,7 @@ impl Naive {
                 }
             }
             if before == (whole.len(), outer.len()) {
-                return whole.union(&outer).copied().collect();
+                return (whole, outer);
             }
         }
     }
@@ -555,20 +594,18 @@ impl Naive {
 
     fn reaches(&self, hold: &Hold, asset: u32) -> bool {
         self.family(asset).into_iter().any(|n| {
-            let one = &self.assets[n as usize - 1];
-            hold.assets.contains(&n)
-                || !hold.accounts.is_disjoint(&one.accounts)
-                || one.known_as.iter().any(|(form, _)| hold.wanted.contains(form))
-                || one
-                    .called
-                    .iter()
-                    .any(|name| long_enough(name) && hold.wanted.contains(&name.concat()))
-                || self.named_by(n, &hold.letter)
+            let accounts = &self.assets[n as usize - 1].accounts;
+            self.names(hold, n) || !hold.accounts.is_disjoint(accounts)
         })
     }
 
-    /// A whole, verified copy of it or of what it is in, not older than the hold or the data.
+    /// A whole, verified copy of it or of what it is in, not older than the hold or any data that
+    /// may be on it.
     fn satisfied(&self, hold: &Hold, asset: u32) -> bool {
+        let one = |n: &u32| &self.assets[*n as usize - 1];
+        let (whole, outer) = self.kin(asset);
+        let grown = whole.iter().filter_map(|n| one(n).grown);
+        let last = grown.chain(outer.iter().filter_map(|n| one(n).joined)).max();
         hold.copy_will_do
             && self.snapshots.iter().any(|copy| {
                 let kept = &self.assets[copy.asset as usize - 1];
@@ -579,6 +616,7 @@ impl Naive {
                     && !copy.empty
                     && copy.taken >= hold.placed
                     && source.grown.is_none_or(|grown| copy.taken >= grown)
+                    && last.is_none_or(|last| copy.taken >= last)
                     && !kept.gone
                     && !kept.damaged
                     && kept.open.is_none()
