@@ -123,6 +123,11 @@ fn extended(s: &mut State, hold: HoldId, n: u8, due: crate::time::Time) -> Appli
     if let Some(old) = old.filter(|old| *old != due) {
         s.agenda.remove(&(old, Due::Basis(hold, n)));
     }
+    // Who approved its release did so before it was asked for anew.
+    let found = row(&mut s.holds, hold)?;
+    if found.in_force() {
+        found.release.iter_mut().for_each(|release| release.approvals.clear());
+    }
     Ok(())
 }
 

@@ -57,6 +57,20 @@ fn a_release_that_was_proposed_for_one_reason_does_not_release_the_next() {
 }
 
 #[test]
+fn who_approved_a_release_approved_before_the_hold_was_asked_for_anew() {
+    let mut house = House::new();
+    let asset = house.server(1);
+    let hold = house.hold(on_assets(&[asset]), "us-2703f");
+    house.yes(STAFF, Action::ProposeRelease { hold, reason: because() });
+    house.yes(OPS, Action::ApproveRelease { hold });
+    house.yes(STAFF, Action::ExtendBasis { hold, basis: 0, reason: because() });
+    house.yes(COUNSEL, Action::ApproveRelease { hold });
+    assert_eq!(house.state.holds.get(hold).unwrap().status, HoldStatus::Active);
+    house.yes(OPS, Action::ApproveRelease { hold });
+    assert!(matches!(house.state.holds.get(hold).unwrap().status, HoldStatus::Cooling(_)));
+}
+
+#[test]
 fn who_approved_a_release_approved_of_what_the_hold_reached_then() {
     let mut house = House::new();
     let asset = house.server(1);
