@@ -292,6 +292,14 @@ fn indexed(s: &State, found: &mut Found) {
     let same = identifiers.keys().eq(s.identifiers.keys());
     found.unless(same, 0, "the index of identifiers", "differs from the assets");
     names_indexed(s, found);
+    let mut former = BTreeMap::<Key, BTreeSet<PartyId>>::new();
+    for (id, party) in s.parties.iter() {
+        for channel in party.before.iter().flat_map(|who| &who.channels) {
+            let address = channel.address.trim().to_lowercase();
+            former.entry(address.into()).or_default().insert(id);
+        }
+    }
+    found.unless(former == s.former, 0, "the index of former addresses", "differs from parties");
     for (hash, token) in &s.token_hashes {
         let good = s.tokens.get(*token).is_some_and(|t| t.hash == *hash);
         found.unless(good, 0, token, "is found under a false hash");

@@ -98,6 +98,8 @@ pub struct State {
     pub(crate) wanted: BTreeMap<Key, Vec<HoldId>>,
     /// Address -> parties that have it; more than one if one person has several logins.
     pub(crate) addresses: BTreeMap<Key, BTreeSet<PartyId>>,
+    /// Address -> parties that had it before they changed it, and are not erased.
+    pub(crate) former: BTreeMap<Key, BTreeSet<PartyId>>,
     /// Phrase (words with single spaces) -> what it names.
     pub(crate) phrases: BTreeMap<Key, Vec<Named>>,
     /// First word of a phrase -> number of phrases.
@@ -140,6 +142,18 @@ impl State {
     /// The party with that address; the first registered, if one person has several logins.
     pub fn party_at(&self, address: &str) -> Option<PartyId> {
         self.addresses.get(address.trim().to_lowercase().as_str())?.first().copied()
+    }
+
+    /// Who writes from that address: the party that has it, or else the first that had it. Letters
+    /// use what their writers know, and an old address is still read by somebody.
+    pub(crate) fn writer_at(&self, address: &str) -> Option<PartyId> {
+        self.party_at(address).or_else(|| self.parties_once_at(address).next())
+    }
+
+    /// Parties that had that address before.
+    pub(crate) fn parties_once_at(&self, address: &str) -> impl Iterator<Item = PartyId> + '_ {
+        let found = self.former.get(address.trim().to_lowercase().as_str());
+        found.into_iter().flatten().copied()
     }
 
     /// The token with that hash, if it is still good. Compare hashes of secrets only: the lookup

@@ -20,7 +20,7 @@ pub(super) fn apply(s: &mut State, r: &Record) -> Applied {
     found.entries.clear();
     found.papers.clear();
     if let Some(who) = found.who.take() {
-        remove_addresses(s, *party, &who);
+        remove_addresses(&mut s.addresses, *party, &who);
     }
     let theirs = |(id, account): (crate::id::AccountId, &crate::asset::Account)| {
         (account.owner == *party).then_some(id)

@@ -4,13 +4,14 @@
 //! whole log is replayed, what is to be filed is only noted down; `replay` files it at the end.
 
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::filing::Change;
 use crate::asset::Identifier;
 use crate::id::{AssetId, DemandId, HoldId, PartyId};
 use crate::matching;
 use crate::party::Who;
-use crate::state::{Named, State};
+use crate::state::{Key, Named, State};
 
 /// Makes a label findable in letters.
 pub(super) fn add_phrase(s: &mut State, label: &str, target: Named) {
@@ -97,14 +98,24 @@ pub(super) fn identify(s: &mut State, asset: AssetId, identifiers: &[Identifier]
     }
 }
 
-/// Takes the party's addresses away from it; another login of the person keeps them.
-pub(super) fn remove_addresses(s: &mut State, party: PartyId, who: &Who) {
+/// Address -> parties.
+type Addresses = BTreeMap<Key, BTreeSet<PartyId>>;
+
+pub(super) fn add_addresses(to: &mut Addresses, party: PartyId, who: &Who) {
     for channel in &who.channels {
         let address = channel.address.trim().to_lowercase();
-        if let Some(parties) = s.addresses.get_mut(address.as_str()) {
+        to.entry(address.into()).or_default().insert(party);
+    }
+}
+
+/// Takes the party's addresses away from it; another login of the person keeps them.
+pub(super) fn remove_addresses(from: &mut Addresses, party: PartyId, who: &Who) {
+    for channel in &who.channels {
+        let address = channel.address.trim().to_lowercase();
+        if let Some(parties) = from.get_mut(address.as_str()) {
             parties.remove(&party);
             if parties.is_empty() {
-                s.addresses.remove(address.as_str());
+                from.remove(address.as_str());
             }
         }
     }

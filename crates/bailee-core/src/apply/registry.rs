@@ -2,7 +2,7 @@
 //!
 //! Invariant: place and lifecycle are written and never read by any decision.
 
-use super::index::{add_phrase, identify, remove_addresses, remove_phrase};
+use super::index::{add_addresses, add_phrase, identify, remove_addresses, remove_phrase};
 use super::{Applied, push, row};
 use crate::asset::{Account, Asset, Entity, Fate, Identifier, IdentifierKind, Lifecycle};
 use crate::event::{Event, Record};
@@ -92,20 +92,18 @@ fn describe(s: &mut State, r: &Record, party: PartyId, who: Option<&Who>) -> App
     found.entries.push(r.seq);
     let old = std::mem::replace(&mut found.who, who.cloned());
     if let Some(old) = old {
-        remove_addresses(s, party, &old);
-        // Old names stay findable: letters may use either.
+        remove_addresses(&mut s.addresses, party, &old);
+        // Old names and addresses stay findable: letters may use either.
         let found = row(&mut s.parties, party)?;
         if found.who.as_ref() != Some(&old) && !found.before.contains(&old) {
+            add_addresses(&mut s.former, party, &old);
             found.before.push(old);
         }
     }
     if who.is_some() && !owner::accounts(s, party).is_empty() {
         name_owner(s, party)?;
     }
-    for channel in who.iter().flat_map(|who| &who.channels) {
-        let address = channel.address.trim().to_lowercase();
-        s.addresses.entry(address.into()).or_default().insert(party);
-    }
+    who.into_iter().for_each(|who| add_addresses(&mut s.addresses, party, who));
     Ok(())
 }
 
@@ -116,11 +114,12 @@ fn name_owner(s: &mut State, party: PartyId) -> Applied {
     Ok(())
 }
 
-/// Forgets the names of a login that is erased.
+/// Forgets the names and former addresses of a login that is erased.
 pub(super) fn forget_owner(s: &mut State, party: PartyId) -> Applied {
     let names: Vec<String> = names_of(s, party)?;
     names.iter().for_each(|name| remove_phrase(s, name, Named::Owner(party)));
-    row(&mut s.parties, party)?.before.clear();
+    let before = std::mem::take(&mut row(&mut s.parties, party)?.before);
+    before.iter().for_each(|who| remove_addresses(&mut s.former, party, who));
     Ok(())
 }
 

@@ -133,7 +133,7 @@ fn placed(
 }
 
 fn known_sender(s: &State, from: &Who) -> Option<PartyId> {
-    from.channels.iter().find_map(|channel| s.party_at(&channel.address))
+    from.channels.iter().find_map(|channel| s.writer_at(&channel.address))
 }
 
 /// True if the letter is this party's, as far as a letter says.
@@ -144,7 +144,7 @@ fn is_sender(s: &State, party: PartyId, from: &Who) -> bool {
     s.parties.get(party).is_some_and(|known| known.who.as_ref() == Some(from))
 }
 
-/// The party with the sender's address; a new one if nobody has it.
+/// The party with the sender's address; a new one if nobody has or had it.
 fn sender(s: &State, from: &Who, facts: &mut Vec<Fact>) -> PartyId {
     known_sender(s, from).unwrap_or_else(|| {
         let party = s.parties.next();

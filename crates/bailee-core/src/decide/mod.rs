@@ -20,6 +20,7 @@ mod matter;
 mod medium;
 mod notice;
 mod owed;
+mod party;
 mod permission;
 mod reason;
 mod refused;
@@ -67,9 +68,9 @@ fn decide_on(s: &State, command: &Command, now: Time) -> Decision {
         Action::SetPolicy(policy) => registry::set_policy(policy),
         Action::LoadInstruments(catalogue) => registry::load_instruments(catalogue),
         Action::RegisterParty { who, roles, same_person_as } => {
-            registry::register_party(s, who, roles, *same_person_as)
+            party::register_party(s, who, roles, *same_person_as)
         }
-        Action::ChangeParty { party, who } => registry::change_party(s, *party, who),
+        Action::ChangeParty { party, who } => party::change_party(s, *party, who),
         Action::EraseDetails { party } => erasure::erase(s, *party),
         Action::RegisterEntity { name, country } => registry::register_entity(s, name, country),
         Action::RegisterAccount { owner, entity, label, law, retention_days } => {

@@ -1,4 +1,4 @@
-//! Registering parties, entities, accounts and assets, and what happens to assets.
+//! Registering entities, accounts and assets, and what happens to assets.
 //!
 //! Invariant (rule 1): whatever becomes known here is held against the letters in force in the same
 //! decision, so that no asset is known for an instant without the hold that was waiting for it.
@@ -6,8 +6,8 @@
 use std::collections::BTreeSet;
 
 use super::demand::{Change, revoke_changed};
-use super::disposition::ANEW;
 use super::late::{self, Meant};
+use super::party::check_known;
 use super::{Decision, find};
 use crate::asset::{Fate, Identifier, IdentifierKind, Lifecycle, normal};
 use crate::command::NewAsset;
@@ -17,7 +17,7 @@ use crate::event::{Event, Fact};
 use crate::id::{AccountId, AssetId, EntityId, PartyId};
 use crate::instrument::Catalogue;
 use crate::owner;
-use crate::party::{ChannelKind, Role, Who, person};
+use crate::party::Who;
 use crate::policy::Policy;
 use crate::refusal::{Code, Refusal};
 use crate::state::State;
@@ -36,76 +36,6 @@ pub(super) fn load_instruments(catalogue: &Catalogue) -> Decision {
     match catalogue.fault() {
         Some(fault) => Err(Refusal::new(Code::BadValue, "the instruments", fault)),
         None => Ok(vec![Event::InstrumentsLoaded { catalogue: catalogue.clone() }.into()]),
-    }
-}
-
-pub(super) fn register_party(
-    s: &State,
-    who: &Who,
-    roles: &[Role],
-    same_person_as: Option<PartyId>,
-) -> Decision {
-    check_name("the party", &who.name)?;
-    if roles.is_empty() {
-        return Err(Refusal::new(Code::BadValue, "the party", "has no role"));
-    }
-    if let Some(earlier) = same_person_as {
-        find(&s.parties, earlier)?;
-    }
-    check_channels(s, who, same_person_as)?;
-    let party = s.parties.next();
-    let roles = roles.to_vec();
-    let event = Event::PartyRegistered { party, roles, same_person_as };
-    let mut facts = vec![Fact::of(event).with_who(who.clone())];
-    facts.extend(same_person_as.into_iter().flat_map(|earlier| late::named(s, earlier, who)));
-    Ok(facts)
-}
-
-/// An address belongs to one person: a second login through it is the same person.
-fn check_channels(s: &State, who: &Who, same: Option<PartyId>) -> Result<(), Refusal> {
-    for channel in &who.channels {
-        check_name("the address", &channel.address)?;
-        if channel.kind == ChannelKind::Email && !is_mail_address(&channel.address) {
-            let text = format!("{:?} is no mail address: name@host", channel.address);
-            return Err(Refusal::new(Code::BadValue, "the address", text));
-        }
-        let Some(holder) = s.party_at(&channel.address) else { continue };
-        if same.is_none_or(|same| person(&s.parties, same) != person(&s.parties, holder)) {
-            let text = "is another party's address";
-            return Err(Refusal::new(Code::ChannelTaken, holder, text));
-        }
-    }
-    Ok(())
-}
-
-/// Enough of one that a typing error is not taken for it: nothing could be delivered, and nobody
-/// would notice before a notice is due.
-fn is_mail_address(address: &str) -> bool {
-    let address = address.trim();
-    let strange = |c: char| c.is_whitespace() || c.is_control() || "<>,;:\"()[]\\".contains(c);
-    address.split_once('@').is_some_and(|(name, host)| {
-        let dotted = host.split('.').all(|label| !label.is_empty());
-        !name.is_empty() && dotted && !host.contains('@') && !address.contains(strange)
-    })
-}
-
-pub(super) fn change_party(s: &State, party: PartyId, who: &Who) -> Decision {
-    check_known(s, party)?;
-    check_name("the party", &who.name)?;
-    check_channels(s, who, Some(party))?;
-    let mut facts = vec![Fact::of(Event::PartyChanged { party }).with_who(who.clone())];
-    facts.extend(late::named(s, party, who));
-    Ok(facts)
-}
-
-/// An erased party stays erased: nothing of it is written down again.
-fn check_known(s: &State, party: PartyId) -> Result<(), Refusal> {
-    match find(&s.parties, party)?.erased {
-        None => Ok(()),
-        Some(at) => {
-            let refusal = Refusal::new(Code::AlreadyGone, party, format!("was erased at {at}"));
-            Err(refusal.with_change(ANEW))
-        }
     }
 }
 
@@ -382,7 +312,7 @@ fn check_here(s: &State, asset: AssetId) -> Result<(), Refusal> {
     }
 }
 
-fn check_name(about: &str, name: &str) -> Result<(), Refusal> {
+pub(super) fn check_name(about: &str, name: &str) -> Result<(), Refusal> {
     if name.trim().is_empty() || name.len() > LONGEST_NAME || name.contains(['\n', '\r', '\0']) {
         let text = "must be one line of 1 to 1024 bytes";
         return Err(Refusal::new(Code::BadValue, about, text));

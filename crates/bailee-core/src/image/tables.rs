@@ -249,6 +249,6 @@ state! {
     head clock leap policy catalogue parties entities accounts assets matters demands holds notices
     objections dispositions clearances snapshots accesses meters duties tokens ring engines
     refusals
-    identifiers wanted addresses phrases first_words letters waiting
+    identifiers wanted addresses former phrases first_words letters waiting
     agenda pending open_clearances open_duties let_go token_hashes volume_sets
 }

@@ -371,3 +371,53 @@ fn another_customer_s_drive_in_one_s_server_is_not_one_s_own() {
     house
         .yes(STRANGER, Action::RequestAccess { owner: STRANGER, asset: theirs, reason: because() });
 }
+
+fn moved(name: &str, old: &str) -> bailee_core::party::Who {
+    bailee_core::party::Who { name: old.into(), ..who(name) }
+}
+
+#[test]
+fn an_address_that_a_colleague_had_makes_nobody_a_second_person() {
+    let mut house = House::new();
+    let hold = house.hold(on_accounts(&[MEGA]), "letter");
+    let change = |party, who| Action::ChangeParty { party, who };
+    house.yes(STAFF, change(STAFF, moved("Stan Elsewhere", "Stan Staff")));
+    let register = |roles: &[Role], same_person_as| {
+        let roles = roles.to_vec();
+        Action::RegisterParty { who: moved("Stan Staff", "A. Smit"), roles, same_person_as }
+    };
+    for roles in [[Role::Staff], [Role::Requester]] {
+        assert_eq!(house.no(COUNSEL, register(&roles, None)), Code::ChannelTaken);
+    }
+    // Nor does another colleague take it over.
+    assert_eq!(house.no(COUNSEL, change(OPS, who("Stan Staff"))), Code::ChannelTaken);
+    let login = house.state.parties.next();
+    house.yes(COUNSEL, register(&[Role::Staff], Some(STAFF)));
+    house.yes(STAFF, Action::ProposeRelease { hold, reason: because() });
+    let twice = Action::ApproveRelease { hold };
+    assert_eq!(house.no(login, twice), Code::ApproverIsProposer);
+    // Who keeps an address may change the rest; who went left it for others.
+    house.yes(COUNSEL, change(login, moved("Stan Staff", "Anna Smit")));
+    house.yes(COUNSEL, change(OPS, moved("Olga Elsewhere", "Olga")));
+    house.yes(COUNSEL, Action::EraseDetails { party: OPS });
+    let left = house.state.parties.get(OPS).unwrap();
+    assert!(left.erased.is_some());
+    assert_eq!(replay(&house.records, |_, _| false), house.state);
+}
+
+#[test]
+fn what_comes_from_an_address_that_an_owner_had_is_that_owner_s() {
+    let mut house = House::new();
+    let asset = house.server(1);
+    let party = OWNER;
+    house.yes(STAFF, Action::ChangeParty { party, who: moved("Otto Elsewhere", "Otto Owner") });
+    let (demand, _) = house.demand(letter("Otto Owner", "Please keep everything."));
+    assert_eq!(house.state.demands.get(demand).unwrap().from, OWNER);
+    assert!(house.gate(asset).contains(&Code::HoldProvisional));
+    // Who has the address today is its writer.
+    let next = house.state.parties.next();
+    let (roles, same_person_as) = (vec![Role::Owner], None);
+    house.yes(STAFF, Action::RegisterParty { who: who("Otto Owner"), roles, same_person_as });
+    let (demand, _) = house.demand(letter("Otto Owner", "Please keep all of it."));
+    assert_eq!(house.state.demands.get(demand).unwrap().from, next);
+}

@@ -17,6 +17,8 @@ pub(crate) struct Naive {
     /// Times of all entries.
     entries: Vec<Time>,
     addresses: Vec<(u32, Vec<String>)>,
+    /// Those that were changed since, of who is not erased.
+    former: Vec<(u32, Vec<String>)>,
     logins: Vec<Login>,
     accounts: Vec<Account>,
     pub(crate) assets: Vec<Asset>,
@@ -195,6 +197,7 @@ impl Naive {
             Event::DetailsErased { party, .. } => {
                 self.logins[party.0 as usize - 1].names.clear();
                 self.addresses.retain(|(known, _)| *known != party.0);
+                self.former.retain(|(known, _)| *known != party.0);
                 for account in self.accounts.iter_mut().filter(|a| a.owner == party.0) {
                     account.label = None;
                 }
@@ -253,6 +256,8 @@ impl Naive {
     }
 
     fn learn_of_names(&mut self, party: u32, record: &Record) {
+        let old = self.addresses.iter().filter(|(known, _)| *known == party);
+        self.former.extend(old.cloned());
         self.addresses.retain(|(known, _)| *known != party);
         let who = record.fact.who.as_ref().unwrap();
         let lower = |c: &bailee_core::party::Channel| c.address.trim().to_lowercase();
@@ -491,7 +496,10 @@ impl Naive {
             let sender = new.from.channels.iter().find_map(|channel| {
                 let address = channel.address.trim().to_lowercase();
                 let has = |(_, all): &&(u32, Vec<String>)| all.contains(&address);
-                self.addresses.iter().filter(has).map(|(party, _)| *party).min()
+                let first = |all: &[(u32, Vec<String>)]| {
+                    all.iter().filter(has).map(|(party, _)| *party).min()
+                };
+                first(&self.addresses).or_else(|| first(&self.former))
             });
             for (n, account) in self.accounts.iter().enumerate() {
                 if Some(account.owner) == sender {
