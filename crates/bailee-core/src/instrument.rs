@@ -48,6 +48,10 @@ pub struct Instrument {
     /// lengthens it hold by hold.
     #[n(10)]
     pub gag_days: Option<u32>,
+    /// `Some(false)`: no ground to keep data by itself. It freezes as any other; but where nothing
+    /// else stands, no basis is left. `None`, as in catalogues of before: it is one.
+    #[n(11)]
+    pub keeps: Option<bool>,
 }
 
 impl Instrument {
@@ -99,6 +103,11 @@ impl Catalogue {
         let form = plain_code(code);
         let exact = self.instruments.iter().find(|i| i.code == code);
         exact.or_else(|| self.instruments.iter().find(|i| plain_code(&i.code) == form))
+    }
+
+    /// True if that instrument is a ground to keep data by itself, or nobody knows it.
+    pub fn keeps(&self, code: &str) -> bool {
+        self.get(code).is_none_or(|instrument| instrument.keeps != Some(false))
     }
 
     /// What is wrong with it, in words; `None` if it can be used.

@@ -25,6 +25,7 @@ struct Row {
     #[serde(default)]
     max_extensions: u8,
     gag_days: Option<u32>,
+    keeps: Option<bool>,
     #[serde(default)]
     ends: RowEnds,
     #[serde(default)]
@@ -119,6 +120,7 @@ impl From<Row> for Instrument {
             extension_days: row.extension_days,
             max_extensions: row.max_extensions,
             gag_days: row.gag_days,
+            keeps: row.keeps,
             ends,
             privacy,
             rule: DayRule { zone: row.zone, until, weekend },
@@ -139,7 +141,9 @@ mod tests {
         assert_eq!((epoc_pr.ends, epoc_pr.privacy), (Ends::Ceiling, Privacy::Silent));
         let gag = standard.get("us-2705").unwrap();
         assert_eq!((gag.gag_days, gag.privacy, gag.days), (Some(90), Privacy::Silent, None));
-        assert!(standard.get("us-2706").is_some());
+        let no_ground = standard.instruments.iter().filter(|i| i.keeps == Some(false));
+        let codes: Vec<&str> = no_ground.map(|i| i.code.as_str()).collect();
+        assert_eq!(codes, ["us-2705", "us-2706"]);
         assert!(standard.instruments.iter().all(|i| !i.citation.is_empty()));
     }
 

@@ -14,6 +14,7 @@ pub(crate) fn catalogue() -> Catalogue {
         extension_days: None,
         max_extensions: 0,
         gag_days: None,
+        keeps: None,
         ends: Ends::Floor,
         privacy: Privacy::Open,
         rule: DayRule::plain(),

@@ -86,7 +86,10 @@ fn received_before(s: &State, new: &NewDemand, letter: &Letter, now: Time) -> Op
         let Some(hold) = s.holds.get(demand.hold) else { return false };
         let standing = matches!(hold.status, HoldStatus::Provisional | HoldStatus::Active)
             && hold.release.is_none()
-            && hold.bases.iter().any(|basis| basis.stands(s.sure(now)));
+            && hold.bases.iter().any(|basis| {
+                let ground = s.catalogue.keeps(&basis.instrument);
+                (ground || basis.instrument == demand.instrument) && basis.stands(s.sure(now))
+            });
         let in_part = |flag: &Flag| matches!(flag, Flag::Damaged | Flag::AttachmentUnread);
         let read_alike = demand.papers.as_ref().is_some_and(|papers| filed.contains(&papers.words))
             && demand.flags.iter().any(in_part) == (new.damaged || new.unread);

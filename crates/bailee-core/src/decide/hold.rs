@@ -157,7 +157,8 @@ pub(super) fn end_basis(s: &State, hold: HoldId, n: u8, reason: &Reason, now: Ti
     Ok(facts)
 }
 
-/// The duty that the end of a basis raises if no other stands. `ahead`: duties already decided.
+/// The duty that the end of a basis raises if no other stands that is a ground to keep data by
+/// itself. `ahead`: duties already decided.
 pub(super) fn last_basis_duty(
     s: &State,
     id: HoldId,
@@ -166,8 +167,18 @@ pub(super) fn last_basis_duty(
     now: Time,
     ahead: usize,
 ) -> Option<Fact> {
-    let another = |(n, basis): (usize, &Basis)| n != usize::from(ending) && basis.stands(now);
+    let another = |(n, basis): (usize, &Basis)| {
+        n != usize::from(ending) && basis.stands(now) && s.catalogue.keeps(&basis.instrument)
+    };
     if !hold.in_force() || hold.bases.iter().enumerate().any(another) {
+        return None;
+    }
+    // A person was called when the last ground ended; what is none adds nothing to that.
+    let about = |kind| kind == DutyKind::NoBasisLeft(id) || kind == DutyKind::ReviewHold(id);
+    let called = |duty| s.duties.get(duty).is_some_and(|open| about(open.kind));
+    let ground =
+        hold.bases.get(usize::from(ending)).is_some_and(|b| s.catalogue.keeps(&b.instrument));
+    if !ground && s.open_duties().any(called) {
         return None;
     }
     // What the catalogue does not know any more may have been one.

@@ -13,7 +13,7 @@ use super::hold::last_basis_duty;
 use super::notice::next_channel;
 use crate::disposition::ClearanceStatus;
 use crate::event::{Event, Fact};
-use crate::hold::{EndReason, HoldStatus};
+use crate::hold::{Basis, EndReason, HoldStatus};
 use crate::id::{ClearanceId, HoldId, NoticeId};
 use crate::leap::QUIET;
 use crate::notice::Evidence;
@@ -89,9 +89,11 @@ fn basis(s: &State, hold: HoldId, n: u8, now: Time, duties: usize) -> Vec<Fact> 
     let Some(found) = s.holds.get(hold) else { return Vec::new() };
     let event = Event::BasisEnded { hold, basis: n, reason: EndReason::Lapsed };
     let mut facts = vec![Fact::of(event)];
-    // Of several bases that lapse in one tick, the last one to lapse raises the duty.
+    // Of several bases that lapse in one tick, the last one to lapse raises the duty; one that is
+    // no ground by itself outlasts none.
     let last = found.bases.iter().enumerate().filter(|(_, b)| b.ended.is_none());
-    let last = last.max_by_key(|(i, b)| (b.due, *i)).map(|(i, _)| i);
+    let keeps = |b: &Basis| s.catalogue.keeps(&b.instrument);
+    let last = last.max_by_key(|(i, b)| (keeps(b), b.due, *i)).map(|(i, _)| i);
     if last == Some(usize::from(n)) {
         facts.extend(last_basis_duty(s, hold, found, n, now, duties));
     }

@@ -42,6 +42,7 @@ fn instrument(fields: &BTreeMap<String, String>) -> Instrument {
         extension_days: days("extension_days"),
         max_extensions: days("max_extensions").map_or(0, |most| u8::try_from(most).unwrap()),
         gag_days: days("gag_days"),
+        keeps: fields.get("keeps").map(|keeps| keeps.parse().unwrap()),
         ends: if text("ends") == "ceiling" { Ends::Ceiling } else { Ends::Floor },
         privacy: if text("privacy") == "silent" { Privacy::Silent } else { Privacy::Open },
         rule: DayRule {

@@ -74,6 +74,40 @@ fn an_ended_basis_leaves_the_others_and_only_the_last_one_raises_a_duty() {
 }
 
 #[test]
+fn what_is_no_ground_to_keep_data_by_itself_is_no_other_basis() {
+    for keeps in [None, Some(true), Some(false)] {
+        let mut house = House::new();
+        let mut catalogue = house.state.catalogue.clone();
+        let gag = instrument("us-2705", None, Ends::Floor, Privacy::Silent);
+        // A fee that is asked for until a later day than the order lapses.
+        let fee = instrument("us-2706", Some(61), Ends::Floor, Privacy::Open);
+        catalogue.instruments.extend([gag, fee].map(|one| Instrument { keeps, ..one }));
+        house.yes(COUNSEL, Action::LoadInstruments(catalogue));
+        let asset = house.server(1);
+        let order = || NewDemand {
+            instrument: Some("epoc-pr".into()),
+            ..letter("Authority", "Keep srv-0001")
+        };
+        let (demand, hold) = house.demand(order());
+        house.accept(demand);
+        for instrument in ["us-2705", "us-2706"] {
+            let (instrument, reason) = (instrument.into(), because());
+            house.yes(STAFF, Action::AddBasis { hold, instrument, reason });
+        }
+        let records = house.days(61);
+        let ended = House::names(&records).into_iter().filter(|name| *name == "BasisEnded");
+        assert_eq!(ended.count(), 2, "{keeps:?}");
+        let none_left = duties(&records).into_iter().filter(|d| *d == DutyKind::NoBasisLeft(hold));
+        assert_eq!(none_left.count(), usize::from(keeps == Some(false)), "{keeps:?}");
+        // It freezes on all the same; and the order that comes again counts.
+        assert!(house.gate(asset).contains(&Code::HoldInForce), "{keeps:?}");
+        let again = house.try_run(bailee_core::By::System, Action::ReceiveDemand(order()));
+        assert_eq!(again.is_ok(), keeps == Some(false), "{keeps:?}");
+        assert_eq!(replay(&house.records, |_, _| false), house.state, "{keeps:?}");
+    }
+}
+
+#[test]
 fn a_hundred_days_settle_everything_in_the_order_it_fell_due_and_leave_nothing() {
     let mut house = House::new();
     let asset = house.server(1);

@@ -53,6 +53,7 @@ pub(crate) fn instrument(
         extension_days: days.map(|days| days / 2),
         max_extensions: 1,
         gag_days: None,
+        keeps: None,
         ends,
         privacy,
         rule: DayRule::plain(),

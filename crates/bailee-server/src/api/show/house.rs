@@ -29,6 +29,7 @@ pub(super) fn instruments(s: &State) -> Value {
             "extension_days": one.extension_days,
             "max_extensions": one.max_extensions,
             "gag_days": one.gag_days,
+            "keeps": one.keeps != Some(false),
             "ends": words::Ends::from(one.ends),
             "privacy": words::Privacy::from(one.privacy),
             "zone": one.rule.zone,
