@@ -1,14 +1,14 @@
 //! The gate: may this asset be let go of? Clear, or blocked with all reasons (rule 4).
 //!
 //! Invariants: the verdict is a pure function of the state; reasons come in the order of their
-//! codes, then of their ids; each names the document it rests on and what would change the answer.
+//! codes, then of their ids; each names the documents it rests on and what would change the answer.
 //! Nothing but the list being empty makes it clear. Policy, roles and quotas are not asked here.
 
 use crate::asset::Fate;
 use crate::copies;
 use crate::coverage;
 use crate::custody;
-use crate::demand::Digest;
+use crate::demand::{Demand, Digest};
 use crate::hold::{Hold, HoldStatus};
 use crate::id::{AssetId, ClearanceId, HoldId, SnapshotId};
 use crate::refusal::Code;
@@ -37,8 +37,8 @@ pub struct Reason {
     pub through: AssetId,
     /// What is so, in words.
     pub text: String,
-    /// SHA-256 of the document it rests on, if there is one.
-    pub rests_on: Option<Digest>,
+    /// SHA-256 of each document it rests on: of a hold, one for each basis that stands and has one.
+    pub rests_on: Vec<Digest>,
     /// What would change the answer.
     pub change: &'static str,
 }
@@ -47,7 +47,7 @@ impl Reason {
     /// A reason that rests on no document, and is changed as its code says.
     fn of(code: Code, about: impl std::fmt::Display, through: AssetId, text: String) -> Reason {
         let (about, change) = (about.to_string(), code.change());
-        Reason { code, about, through, text, rests_on: None, change }
+        Reason { code, about, through, text, rests_on: Vec::new(), change }
     }
 }
 
@@ -81,17 +81,18 @@ pub fn verdict(
     mine: Option<ClearanceId>,
 ) -> Option<Verdict> {
     let asset = state.assets.get(id)?;
+    let sure = state.sure(state.now(now));
     let mut answer =
         Verdict { asset: id, reasons: Vec::new(), satisfied: Vec::new(), position: state.head };
     let parts = if verb == Verb::Erase { custody::unit(state, id) } else { vec![id] };
     for part in parts {
         for (hold_id, through) in coverage::holds(state, part) {
             if let Some(hold) = state.holds.get(hold_id).filter(|hold| hold.in_force()) {
-                weigh_hold(state, &mut answer, part, (hold_id, hold), through, verb);
+                weigh_hold(state, &mut answer, part, (hold_id, hold), through, (verb, sure));
             }
         }
         if verb != Verb::Transfer {
-            weigh_accounts(state, &mut answer, part, now);
+            weigh_accounts(state, &mut answer, part, (now, sure));
         }
         weigh_clearances(state, &mut answer, part, mine);
     }
@@ -123,7 +124,7 @@ fn weigh_hold(
     asset: AssetId,
     (id, hold): (HoldId, &Hold),
     through: AssetId,
-    verb: Verb,
+    (verb, sure): (Verb, Time),
 ) {
     // In a transfer holds travel along; the disposition asks for each to be accepted by name.
     if verb == Verb::Transfer {
@@ -144,19 +145,35 @@ fn weigh_hold(
     let demand = hold.demands.first().and_then(|id| Some((*id, state.demands.get(*id)?)));
     let text = match (hold.status, demand) {
         (HoldStatus::Provisional, Some((demand, _))) => format!("{text} {demand}"),
-        (_, Some((demand, _))) => format!("{text}, on {demand}"),
-        (_, None) => text,
+        (_, Some((demand, _))) if rests_on_demand(hold, sure) => format!("{text}, on {demand}"),
+        _ => text,
     };
-    let papers = demand.and_then(|(_, demand)| demand.papers.as_ref());
-    let rests_on = papers.and_then(|papers| papers.exhibits.first()).map(|e| e.digest);
+    let rests_on = documents(hold, demand.map(|(_, demand)| demand), sure);
     let lack = copies::lack(state, hold, asset);
     let text = format!("{text}{}", lack.text());
     let change = lack.change().filter(|_| code == Code::HoldInForce).unwrap_or(code.change());
     answer.reasons.push(Reason { rests_on, change, ..Reason::of(code, id, through, text) });
 }
 
-fn weigh_accounts(state: &State, answer: &mut Verdict, asset: AssetId, now: Time) {
-    let sure = state.sure(state.now(now));
+/// True if the basis that the demand gave stands, or none does.
+fn rests_on_demand(hold: &Hold, sure: Time) -> bool {
+    let mut standing = hold.bases.iter().enumerate().filter(|(_, basis)| basis.stands(sure));
+    standing.next().is_none_or(|(n, _)| n == 0)
+}
+
+/// The document of each basis that stands, in their order, each once; of the first one of a demand,
+/// the letter.
+fn documents(hold: &Hold, demand: Option<&Demand>, sure: Time) -> Vec<Digest> {
+    let letter = demand.and_then(|demand| demand.papers.as_ref()?.exhibits.first());
+    let mut found = Vec::new();
+    for (n, basis) in hold.bases.iter().enumerate().filter(|(_, basis)| basis.stands(sure)) {
+        let first = letter.filter(|_| n == 0).map(|letter| letter.digest);
+        found.extend(first.or(basis.document).filter(|digest| !found.contains(digest)));
+    }
+    found
+}
+
+fn weigh_accounts(state: &State, answer: &mut Verdict, asset: AssetId, (now, sure): (Time, Time)) {
     for (id, account) in coverage::accounts(state, asset) {
         let (code, text) = match account.terminated {
             None => (Code::AccountActive, "is active".to_owned()),

@@ -4,7 +4,7 @@
 //! it to the entry that releases it, whatever its clocks do in between: clocks lapse bases, not
 //! data (rule 8).
 
-use crate::demand::Scope;
+use crate::demand::{Digest, Scope};
 use crate::disposition::Approval;
 use crate::id::{DemandId, MatterId, PartyId};
 use crate::time::Time;
@@ -47,6 +47,9 @@ pub struct Basis {
     pub extensions: u8,
     /// When and why it ended.
     pub ended: Option<(Time, EndReason)>,
+    /// SHA-256 of the document it was recorded with, or else extended with; that of a demand is
+    /// with the demand.
+    pub document: Option<Digest>,
 }
 
 impl Basis {

@@ -63,7 +63,8 @@ fn in_words(asset: &str, clear: bool, verdict: &Value) -> String {
         if through != asset {
             lines.push_str(&format!("      through   {through}\n"));
         }
-        if let Some(digest) = reason["rests_on"].as_str() {
+        let documents = reason["rests_on"].as_array().unwrap_or(&none);
+        for digest in documents.iter().filter_map(Value::as_str) {
             lines.push_str(&format!("      rests on  {digest}\n"));
         }
         lines.push_str(&format!("      to change {}\n", text(&reason["change"])));

@@ -3,7 +3,7 @@
 use super::demand::widen;
 use super::index::remove_letter;
 use super::{Applied, person, push, row};
-use crate::demand::Scope;
+use crate::demand::{Digest, Scope};
 use crate::disposition::Approval;
 use crate::event::{Event, Record};
 use crate::hold::{Basis, EndReason, Hold, HoldStatus, Release};
@@ -18,11 +18,11 @@ pub(super) fn apply(s: &mut State, r: &Record) -> Applied {
             found.silent |= silent;
             (found.copy_allowed, found.release) = (None, None);
             let n = u8::try_from(found.bases.len()).map_err(|_| format!("{hold} is full"))?;
-            found.bases.push(basis(instrument, r.at, *due));
+            found.bases.push(basis(instrument, r, *due));
             s.agenda.extend(due.map(|due| (due, Due::Basis(*hold, n))));
             Ok(())
         }
-        Event::BasisExtended { hold, basis, due } => extended(s, *hold, *basis, *due),
+        Event::BasisExtended { hold, basis, due } => extended(s, r, (*hold, *basis), *due),
         Event::BasisEnded { hold, basis, reason } => ended(s, r, *hold, *basis, *reason),
         Event::CopyAllowed { hold } => {
             let by = person(r)?;
@@ -71,8 +71,13 @@ pub(super) fn means_more(s: &mut State, hold: HoldId) -> Applied {
     Ok(())
 }
 
-fn basis(instrument: &str, since: crate::time::Time, due: Option<crate::time::Time>) -> Basis {
-    Basis { instrument: instrument.to_owned(), since, due, extensions: 0, ended: None }
+fn basis(instrument: &str, r: &Record, due: Option<crate::time::Time>) -> Basis {
+    let (instrument, document) = (instrument.to_owned(), document(r));
+    Basis { instrument, since: r.at, due, extensions: 0, ended: None, document }
+}
+
+fn document(r: &Record) -> Option<Digest> {
+    r.fact.papers.as_ref()?.exhibits.first().map(|paper| paper.digest)
 }
 
 fn placed(s: &mut State, r: &Record) -> Applied {
@@ -94,7 +99,7 @@ fn placed(s: &mut State, r: &Record) -> Applied {
         matter: *matter,
         demands: demand.iter().copied().collect(),
         scope: Scope { from: scope.from, to: scope.to, ..Scope::default() },
-        bases: vec![basis(instrument, r.at, *due)],
+        bases: vec![basis(instrument, r, *due)],
         status: if *provisional { HoldStatus::Provisional } else { HoldStatus::Active },
         silent: *silent,
         gag_until: *gag_until,
@@ -115,10 +120,11 @@ fn basis_mut(s: &mut State, hold: HoldId, n: u8) -> Result<&mut Basis, String> {
     bases.get_mut(usize::from(n)).ok_or(format!("{hold} has no basis {n}"))
 }
 
-fn extended(s: &mut State, hold: HoldId, n: u8, due: crate::time::Time) -> Applied {
+fn extended(s: &mut State, r: &Record, (hold, n): (HoldId, u8), due: crate::time::Time) -> Applied {
     let found = basis_mut(s, hold, n)?;
     let old = found.due.replace(due);
     found.extensions = found.extensions.saturating_add(1);
+    found.document = found.document.or_else(|| document(r));
     s.agenda.extend([(due, Due::Basis(hold, n))]);
     if let Some(old) = old.filter(|old| *old != due) {
         s.agenda.remove(&(old, Due::Basis(hold, n)));

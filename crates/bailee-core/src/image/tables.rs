@@ -203,7 +203,7 @@ rows! {
         from entity instrument medium corrected hold flags status received position papers
         receipted decided
     }
-    Basis { instrument since due extensions ended }
+    Basis { instrument since due extensions ended document }
     Release { proposer approvals }
     Approval { by at radius position }
     Hold {

@@ -6,7 +6,7 @@ use bailee_core::disposition::{ClearanceStatus, DispositionKind};
 use bailee_core::gate::{self, Verb};
 use bailee_core::id::*;
 use bailee_core::notice::{About, Evidence};
-use bailee_core::{Action, Code, NewAsset, Policy, Reason};
+use bailee_core::{Action, Code, NewAsset, NewDemand, Policy, Reason};
 
 use crate::house::*;
 
@@ -472,7 +472,7 @@ fn verdicts_name_every_reason_in_a_fixed_order_with_the_document_it_rests_on() {
     let found: Vec<(Code, &str, bool)> = verdict
         .reasons
         .iter()
-        .map(|reason| (reason.code, reason.about.as_str(), reason.rests_on.is_some()))
+        .map(|reason| (reason.code, reason.about.as_str(), !reason.rests_on.is_empty()))
         .collect();
     let expected = [
         (Code::HoldInForce, "H-1", true),
@@ -484,6 +484,45 @@ fn verdicts_name_every_reason_in_a_fixed_order_with_the_document_it_rests_on() {
     ];
     assert_eq!(found, expected);
     assert_eq!(verdict.position, house.state.head);
+}
+
+#[test]
+fn a_hold_rests_on_the_document_of_each_basis_that_stands() {
+    let mut house = House::new();
+    let asset = house.server(1);
+    let reason = |n| Reason { note: "see there".into(), exhibits: vec![exhibit(n)] };
+    let (scope, instrument) = (on_assets(&[asset]), "us-2703f".to_owned());
+    let (matter, silent) = (None, None);
+    let place = Action::PlaceHold { scope, instrument, matter, silent, reason: reason(40) };
+    house.yes(STAFF, place);
+    let new = NewDemand { exhibits: vec![exhibit(41)], ..letter("Nora", "keep srv-0001") };
+    let (demand, hold) = house.demand(new);
+    house.accept(demand);
+    let rests_on = |house: &House| {
+        let verdict = gate::verdict(&house.state, asset, Verb::LetGo, house.now, None).unwrap();
+        let of_holds = verdict.reasons.into_iter().filter(|r| r.code == Code::HoldInForce);
+        of_holds
+            .map(|r| (r.rests_on.iter().map(|d| d[0]).collect::<Vec<u8>>(), r.text))
+            .collect::<Vec<_>>()
+    };
+    let (bare, on) = ("is in force".to_owned(), "is in force, on D-1".to_owned());
+    let placed = (vec![40], bare.clone());
+    assert_eq!(rests_on(&house), [placed.clone(), (vec![41], on.clone())]);
+    for n in [42, 42, 43] {
+        let instrument = "letter".to_owned();
+        house.yes(STAFF, Action::AddBasis { hold, instrument, reason: reason(n) });
+    }
+    assert_eq!(rests_on(&house), [placed.clone(), (vec![41, 42, 43], on.clone())]);
+    let end = |basis| Action::EndBasis { hold, basis, reason: because() };
+    house.yes(STAFF, end(0));
+    house.yes(STAFF, end(3));
+    assert_eq!(rests_on(&house), [placed.clone(), (vec![42], bare.clone())]);
+    house.yes(STAFF, end(1));
+    house.yes(STAFF, end(2));
+    // It blocks on, and nothing stands that it rests on.
+    assert_eq!(rests_on(&house), [placed, (vec![], on)]);
+    house.days(91);
+    assert_eq!(rests_on(&house)[0], (vec![], bare));
 }
 
 #[test]

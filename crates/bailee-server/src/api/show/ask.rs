@@ -52,6 +52,7 @@ pub(super) fn hold(_: &State, id: HoldId, hold: &Hold) -> Value {
             "due": maybe(basis.due),
             "extensions": basis.extensions,
             "ended": maybe(basis.ended.map(|(at, _)| at)),
+            "document": basis.document.map(|digest| bailee_ledger::to_hex(&digest)),
             "end_reason": basis.ended.map(|(_, why)| words::EndReason::from(why)),
         })
     });

@@ -106,12 +106,13 @@ pub fn gate(house: &House, asset: &str, verb: words::Verb) -> Result<Value, Prob
     let verdict = house.with_state(|s| core_gate::verdict(s, id, verb.into(), s.now(now), None))?;
     let verdict = verdict.ok_or_else(|| Problem::not_found(asset))?;
     let reasons = verdict.reasons.iter().map(|reason| {
+        let documents = reason.rests_on.iter().map(|digest| bailee_ledger::to_hex(digest));
         json!({
             "code": reason.code.as_str(),
             "about": reason.about,
             "through": reason.through.to_string(),
             "text": reason.text,
-            "rests_on": reason.rests_on.map(|digest| bailee_ledger::to_hex(&digest)),
+            "rests_on": documents.collect::<Vec<_>>(),
             "change": reason.change,
         })
     });
