@@ -246,6 +246,8 @@ pub struct Access {
     pub status: AccessStatus,
     /// Conditions under which it was granted, or reasons for the refusal.
     pub terms: String,
+    /// Whose data was on the asset when it was granted: it was granted of that.
+    pub granted_of: Vec<PartyId>,
 }
 
 /// Where an access request stands.

@@ -2,6 +2,7 @@
 
 use super::{Applied, push, row};
 use crate::asset::{Asset, AssetKind, Fate, Lifecycle, Snapshot};
+use crate::coverage;
 use crate::custody;
 use crate::demand::{Access, AccessStatus, CostItem, Meter};
 use crate::engine::Finding;
@@ -27,13 +28,18 @@ pub(super) fn apply(s: &mut State, r: &Record) -> Applied {
         }
         Event::AccessRequested { access, owner, asset } => {
             let (status, terms) = (AccessStatus::Open, String::new());
-            let new = Access { owner: *owner, asset: *asset, status, terms };
-            row(&mut s.parties, *owner)?.papers.push(r.seq);
+            let (owner, asset, granted_of) = (*owner, *asset, Vec::new());
+            let new = Access { owner, asset, status, terms, granted_of };
+            row(&mut s.parties, owner)?.papers.push(r.seq);
             push(&mut s.accesses, *access, new)
         }
         Event::AccessDecided { access, status } => {
+            let asset = row(&mut s.accesses, *access)?.asset;
+            let granted = *status == AccessStatus::Granted;
+            let of = granted.then(|| coverage::owners(s, asset).into_iter().collect());
             let found = row(&mut s.accesses, *access)?;
             found.status = *status;
+            found.granted_of = of.unwrap_or_else(|| std::mem::take(&mut found.granted_of));
             let owner = found.owner;
             // What is said of the handover is no condition of it.
             if let (Some(papers), false) = (&r.fact.papers, *status == AccessStatus::Fulfilled) {

@@ -5,9 +5,11 @@ use std::collections::BTreeSet;
 use super::{Decision, find, reasoned, says};
 use crate::asset::AssetKind;
 use crate::command::Reason;
-use crate::demand::AccessStatus;
+use crate::coverage;
+use crate::demand::{Access, AccessStatus};
 use crate::event::Event;
 use crate::id::{AccessId, AccountId, AssetId, PartyId};
+use crate::party::person;
 use crate::refusal::{Code, Refusal};
 use crate::state::State;
 
@@ -53,9 +55,24 @@ pub(super) fn decide_on(s: &State, access: AccessId, granted: bool, reason: &Rea
     Ok(vec![reasoned(Event::AccessDecided { access, status }, reason)])
 }
 
+/// An owner whose data came to the asset after the grant, which nobody granted.
+fn joined(s: &State, found: &Access) -> Option<PartyId> {
+    let human = |id: &PartyId| person(&s.parties, *id);
+    let granted: BTreeSet<PartyId> =
+        found.granted_of.iter().chain([&found.owner]).map(human).collect();
+    coverage::owners(s, found.asset).into_iter().find(|owner| !granted.contains(&human(owner)))
+}
+
 pub(super) fn fulfil(s: &State, access: AccessId, reason: &Reason) -> Decision {
-    match find(&s.accesses, access)?.status {
+    let found = find(&s.accesses, access)?;
+    match found.status {
         AccessStatus::Granted => {
+            if let Some(owner) = joined(s, found) {
+                let text = format!("has data of {owner} too, since {access} was granted");
+                let change = "hand nothing over on it: let its owner ask anew (`bailee access \
+                              request`), and decide of what is on the asset now";
+                return Err(Refusal::new(Code::NotYourData, found.asset, text).with_change(change));
+            }
             let status = AccessStatus::Fulfilled;
             Ok(vec![reasoned(Event::AccessDecided { access, status }, reason)])
         }

@@ -198,7 +198,7 @@ rows! {
     Matter { title demands costs correspondence closed }
     CostItem { what milli_units amount currency at }
     Meter { matter what units daily currency until running }
-    Access { owner asset status terms }
+    Access { owner asset status terms granted_of }
     Demand {
         from entity instrument medium corrected hold flags status received position papers
         receipted decided

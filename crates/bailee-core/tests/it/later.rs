@@ -421,3 +421,41 @@ fn what_comes_from_an_address_that_an_owner_had_is_that_owner_s() {
     let (demand, _) = house.demand(letter("Otto Owner", "Please keep all of it."));
     assert_eq!(house.state.demands.get(demand).unwrap().from, next);
 }
+
+#[test]
+fn what_was_granted_was_granted_of_whose_data_was_there() {
+    let mut house = House::new();
+    let asset = house.server(1);
+    let ask = || Action::RequestAccess { owner: OWNER, asset, reason: because() };
+    let grant = |access| Action::DecideAccess { access, granted: true, reason: because() };
+    let fulfil = |access| Action::FulfilAccess { access, reason: because() };
+    house.yes(OWNER, ask());
+    house.yes(STAFF, grant(AccessId(1)));
+    // More of the owner's own, under whatever login, changes nothing.
+    let account = house.state.accounts.next();
+    let other = house.state.parties.next();
+    house.yes(COUNSEL, login("Otto Other", OWNER));
+    house.yes(
+        STAFF,
+        Action::RegisterAccount {
+            owner: other,
+            entity: EntityId(1),
+            label: "second shop".into(),
+            law: "NL".into(),
+            retention_days: 0,
+        },
+    );
+    house.yes(STAFF, Action::AssignAsset { asset, account });
+    house.yes(STAFF, fulfil(AccessId(1)));
+    house.yes(OWNER, ask());
+    house.yes(STAFF, grant(AccessId(2)));
+    house.asset(NewAsset { accounts: vec![BLUE], part_of: Some(asset), ..new_asset(2) });
+    let refusal = house.try_run(By::Party(STAFF), fulfil(AccessId(2))).unwrap_err();
+    assert_eq!((refusal.code, refusal.about.as_str()), (Code::NotYourData, "A-1"));
+    assert!(refusal.to_string().contains("P-8"), "{refusal}");
+    // Granted of what is there now.
+    house.yes(OWNER, ask());
+    house.yes(STAFF, grant(AccessId(3)));
+    house.yes(STAFF, fulfil(AccessId(3)));
+    assert_eq!(replay(&house.records, |_, _| false), house.state);
+}
