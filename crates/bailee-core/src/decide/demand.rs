@@ -85,6 +85,7 @@ fn received_before(s: &State, new: &NewDemand, letter: &Letter, now: Time) -> Op
         let Some(demand) = s.demands.get(*id) else { return false };
         let Some(hold) = s.holds.get(demand.hold) else { return false };
         let standing = matches!(hold.status, HoldStatus::Provisional | HoldStatus::Active)
+            && demand.status != DemandStatus::Refused
             && hold.release.is_none()
             && hold.bases.iter().any(|basis| {
                 let ground = s.catalogue.keeps(&basis.instrument);

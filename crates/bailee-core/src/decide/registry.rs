@@ -263,13 +263,20 @@ pub(super) fn relabel_asset(
     facts.extend(meant);
     let wanted = |i: &Identifier| s.wanted.get(i.normal().as_str());
     holds.extend(identifiers.iter().filter_map(wanted).flatten());
+    let found = find(&s.assets, asset)?;
+    let device = |i: &Identifier| i.kind == IdentifierKind::Identity;
+    let new = |i: &Identifier| !found.identifiers.iter().any(|has| has.normal() == i.normal());
+    // A copy of it that is older is of something else.
+    let binds = identifiers.iter().any(|i| device(i) && new(i));
+    let mut change = if binds { Change::Data } else { Change::Name };
     for source in come_back(s, identifiers) {
-        if !find(&s.assets, asset)?.copy_of.contains(&source) {
+        if !found.copy_of.contains(&source) {
             facts.push(Event::AssetCopied { asset, source }.into());
             holds.extend(coverage::holds(s, source).into_keys());
+            change = Change::Data;
         }
     }
-    facts.extend(revoke_changed(s, asset, Change::Name, &holds));
+    facts.extend(revoke_changed(s, asset, change, &holds));
     Ok(facts)
 }
 

@@ -239,3 +239,40 @@ fn a_refused_letter_that_comes_to_mean_something_is_looked_at_again() {
     house.days(60);
     assert_eq!(house.gate(asset), []);
 }
+
+#[test]
+fn what_is_bound_to_a_device_or_comes_back_is_not_let_go_of_by_an_older_copy() {
+    let identity = identifier(IdentifierKind::Identity, &hex(&subject(3)));
+    for (way, new) in [("bound", identity), ("back", identifier(IdentifierKind::Serial, "SN-9"))] {
+        let mut house = House::new();
+        let sold = house.asset(NewAsset { identifiers: vec![], ..elsewhere(9) });
+        house.yes(STAFF, relabelled(sold, "sold", "SN-9"));
+        let asset = house.asset(NewAsset { identifiers: vec![], ..new_asset(1) });
+        house.end_accounts();
+        let (kind, to) = (DispositionKind::Return, Some(STRANGER));
+        let propose =
+            Action::ProposeDisposition { kind, assets: vec![sold], to, reason: because() };
+        let gone = house.state.dispositions.next();
+        house.yes(STAFF, propose);
+        house.prove_notices(gone);
+        house.days(31);
+        house.approve(gone);
+        let subject = bailee_core::asset::identifier_subject("SN-9");
+        let clearance = house.state.clearances.next();
+        house.yes(STAFF, Action::Reserve { disposition: gone, asset: sold, subject });
+        house.yes(STAFF, Action::Begin { clearance });
+        house.yes(STAFF, Action::Finish { clearance, verified: true, reason: because() });
+        let hold = house.hold(on_accounts(&[MEGA]), "letter");
+        allow(&mut house, hold);
+        house.snapshot(asset);
+        house.days(1);
+        let image = house.asset(NewAsset { copy_of: vec![asset], ..new_asset(2) });
+        house.snapshot(image);
+        let x = house.ready(DispositionKind::Sanitize, &[image]);
+        house.begin(x, image, 2);
+        let (label, identifiers) = ("srv-0001".to_owned(), vec![new]);
+        let records = house.system(Action::RelabelAsset { asset, label, identifiers, bytes: None });
+        assert_eq!(*House::names(&records).last().unwrap(), "ClearanceRevoked", "{way}");
+        assert_eq!(house.gate(asset), [Code::HoldInForce], "{way}");
+    }
+}
