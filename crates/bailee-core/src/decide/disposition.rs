@@ -17,6 +17,7 @@ use crate::id::{AssetId, DispositionId, HoldId, PartyId, SnapshotId};
 use crate::party::{Role, person};
 use crate::refusal::{Code, Refusal};
 use crate::state::State;
+use crate::time::Time;
 
 pub(super) fn propose(
     s: &State,
@@ -241,8 +242,8 @@ fn seen(
 }
 
 /// What releasing a hold would free: every asset here that it reaches, so what is named, what that
-/// is a part of, its parts, and the copies of all of these.
-pub(super) fn hold_radius(s: &State, hold: &Hold) -> Radius {
+/// is a part of, its parts, and the copies of all of these; and when the last of them came.
+pub(super) fn hold_radius(s: &State, hold: &Hold) -> (Radius, Option<Time>) {
     let reached = coverage::reached(s, &hold.scope);
     let assets: Vec<AssetId> = reached.iter().copied().collect();
     let copies = reached.iter().filter_map(|id| s.assets.get(*id)?.snapshot).collect();
@@ -251,7 +252,8 @@ pub(super) fn hold_radius(s: &State, hold: &Hold) -> Radius {
     let mut owners: BTreeSet<PartyId> = radius.owners.iter().copied().collect();
     owners.extend(accounts.map(|account| account.owner));
     radius.owners = owners.into_iter().collect();
-    radius
+    let known = reached.iter().filter_map(|id| s.assets.get(*id));
+    (radius, known.filter_map(|asset| asset.grown.max(asset.joined)).max())
 }
 
 /// Approvals of one proposal.
@@ -260,6 +262,9 @@ pub(super) struct Approvals<'a> {
     pub(super) given: &'a [Approval],
     /// Place in the log of what made the things other things: earlier approvals are of those.
     pub(super) since: Option<u64>,
+    /// When the last of the things came to be among them: one that came in the place of another
+    /// leaves the radius as it is.
+    pub(super) came: Option<Time>,
 }
 
 impl<'a> Approvals<'a> {
@@ -269,11 +274,13 @@ impl<'a> Approvals<'a> {
         let going = custody::going(s, found.kind, &found.assets);
         let all = going.iter().flat_map(|asset| coverage::subtree(s, *asset));
         let since = all.filter_map(|(_, asset)| asset.bound).max();
-        Self { proposer: found.proposer, given: &found.approvals, since }
+        Self { proposer: found.proposer, given: &found.approvals, since, came: None }
     }
 
     fn counts(&self, one: &Approval, radius: &Radius) -> bool {
-        one.radius == *radius && self.since.is_none_or(|since| one.position > since)
+        let of_these = self.since.is_none_or(|since| one.position > since)
+            && self.came.is_none_or(|came| one.at >= came);
+        one.radius == *radius && of_these
     }
 
     /// Those that still count: given for what is the radius now, by somebody who is still here.

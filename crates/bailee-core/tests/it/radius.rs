@@ -85,3 +85,29 @@ fn copies_of_what_is_gone_are_freed_too() {
     let radius = approve(&mut house, OPS, hold);
     assert_eq!((radius.assets, radius.bytes), (2, 1005), "its copy, and what has its serial now");
 }
+
+/// Counts, bytes and owners are those of the approval.
+#[test]
+fn what_comes_in_the_place_of_another_voids_an_approval() {
+    let mut house = House::new();
+    let [first, second] =
+        [1, 2].map(|n| house.asset(NewAsset { accounts: vec![MEGA], ..new_asset(n) }));
+    let hold = house.hold(on_accounts(&[MEGA]), "letter");
+    propose(&mut house, hold);
+    house.days(1);
+    let before = approve(&mut house, OPS, hold);
+    house.days(1);
+    let x = house.propose(bailee_core::disposition::DispositionKind::Transfer, &[first]);
+    house.yes(TRANSFEREE, Action::AcceptHold { disposition: x, hold });
+    house.prove_notices(x);
+    house.approve(x);
+    house.days(32);
+    let clearance = house.begin(x, first, 1);
+    house.finish(clearance);
+    house.asset(NewAsset { accounts: vec![MEGA], ..new_asset(3) });
+    let after = approve(&mut house, COUNSEL, hold);
+    assert_eq!(after, before, "one of two was sold, and another one came: {second} stayed");
+    assert_eq!(status(&house, hold), HoldStatus::Active);
+    approve(&mut house, OPS, hold);
+    assert!(matches!(status(&house, hold), HoldStatus::Cooling(_)));
+}
