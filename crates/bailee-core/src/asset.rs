@@ -216,6 +216,9 @@ pub struct Asset {
     /// When data of another account, or of another asset, was last added to itself: it may be on
     /// any of its parts.
     pub joined: Option<Time>,
+    /// Place in the log where it was registered, or where it last came to an account or a lineage:
+    /// approvals given before were not of it.
+    pub came: u64,
     /// Place in the log where it was bound to a device, or what is bound to none got another
     /// identifier, if that came later: approvals given before are of another thing.
     pub bound: Option<u64>,

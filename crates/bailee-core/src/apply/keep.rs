@@ -120,6 +120,7 @@ fn snapshot(s: &mut State, r: &Record) -> Applied {
         clearance: None,
         grown: None,
         joined: None,
+        came: r.seq,
         bound: None,
     };
     push(&mut s.assets, *asset, copy)?;

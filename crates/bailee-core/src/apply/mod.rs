@@ -59,7 +59,7 @@ pub(crate) fn take(state: &mut State, record: Record) -> Result<(), Misfit> {
         hold::means_more(state, hold).map_err(misfit)?;
     }
     match &record.fact.event {
-        Event::AssetRegistered { .. } => registry::asset(state, at, record.fact.event),
+        Event::AssetRegistered { .. } => registry::asset(state, (at, seq), record.fact.event),
         Event::DemandReceived { .. } => demand::received(state, record),
         _ => apply_event(state, &record),
     }

@@ -73,13 +73,13 @@ pub(super) fn apply(s: &mut State, r: &Record) -> Applied {
         Event::AssetAssigned { asset, account } => {
             let found = row(&mut s.assets, *asset)?;
             found.accounts.push(*account);
-            found.joined = Some(r.at);
+            (found.joined, found.came) = (Some(r.at), r.seq);
             grow(s, *asset, r.at)
         }
         Event::AssetCopied { asset, source } => {
             let found = row(&mut s.assets, *asset)?;
             found.copy_of.push(*source);
-            found.joined = Some(r.at);
+            (found.joined, found.came) = (Some(r.at), r.seq);
             grow(s, *asset, r.at)
         }
         other => Err(format!("{} is not of the registry", other.name())),
@@ -165,7 +165,7 @@ pub(super) fn forget_label(s: &mut State, account: crate::id::AccountId) -> Appl
 }
 
 /// An asset is most of what a house knows: its record is taken apart, not copied.
-pub(super) fn asset(s: &mut State, at: Time, event: Event) -> Applied {
+pub(super) fn asset(s: &mut State, (at, came): (Time, u64), event: Event) -> Applied {
     let Event::AssetRegistered {
         asset: id,
         kind,
@@ -203,6 +203,7 @@ pub(super) fn asset(s: &mut State, at: Time, event: Event) -> Applied {
         clearance: None,
         grown: Some(at),
         joined: None,
+        came,
         bound: None,
     };
     push(&mut s.assets, id, new)?;

@@ -17,7 +17,6 @@ use crate::id::{AssetId, DispositionId, HoldId, PartyId, SnapshotId};
 use crate::party::{Role, person};
 use crate::refusal::{Code, Refusal};
 use crate::state::State;
-use crate::time::Time;
 
 pub(super) fn propose(
     s: &State,
@@ -242,8 +241,9 @@ fn seen(
 }
 
 /// What releasing a hold would free: every asset here that it reaches, so what is named, what that
-/// is a part of, its parts, and the copies of all of these; and when the last of them came.
-pub(super) fn hold_radius(s: &State, hold: &Hold) -> (Radius, Option<Time>) {
+/// is a part of, its parts, and the copies of all of these; and the place in the log where the last
+/// of them came.
+pub(super) fn hold_radius(s: &State, hold: &Hold) -> (Radius, Option<u64>) {
     let reached = coverage::reached(s, &hold.scope);
     let assets: Vec<AssetId> = reached.iter().copied().collect();
     let copies = reached.iter().filter_map(|id| s.assets.get(*id)?.snapshot).collect();
@@ -253,18 +253,16 @@ pub(super) fn hold_radius(s: &State, hold: &Hold) -> (Radius, Option<Time>) {
     owners.extend(accounts.map(|account| account.owner));
     radius.owners = owners.into_iter().collect();
     let known = reached.iter().filter_map(|id| s.assets.get(*id));
-    (radius, known.filter_map(|asset| asset.grown.max(asset.joined)).max())
+    (radius, known.map(|asset| asset.came).max())
 }
 
 /// Approvals of one proposal.
 pub(super) struct Approvals<'a> {
     pub(super) proposer: PartyId,
     pub(super) given: &'a [Approval],
-    /// Place in the log of what made the things other things: earlier approvals are of those.
+    /// Place in the log of what made the things other things: earlier approvals are of those. What
+    /// came in the place of another may leave the radius as it is.
     pub(super) since: Option<u64>,
-    /// When the last of the things came to be among them: one that came in the place of another
-    /// leaves the radius as it is.
-    pub(super) came: Option<Time>,
 }
 
 impl<'a> Approvals<'a> {
@@ -274,13 +272,11 @@ impl<'a> Approvals<'a> {
         let going = custody::going(s, found.kind, &found.assets);
         let all = going.iter().flat_map(|asset| coverage::subtree(s, *asset));
         let since = all.filter_map(|(_, asset)| asset.bound).max();
-        Self { proposer: found.proposer, given: &found.approvals, since, came: None }
+        Self { proposer: found.proposer, given: &found.approvals, since }
     }
 
     fn counts(&self, one: &Approval, radius: &Radius) -> bool {
-        let of_these = self.since.is_none_or(|since| one.position > since)
-            && self.came.is_none_or(|came| one.at >= came);
-        one.radius == *radius && of_these
+        one.radius == *radius && self.since.is_none_or(|since| one.position > since)
     }
 
     /// Those that still count: given for what is the radius now, by somebody who is still here.

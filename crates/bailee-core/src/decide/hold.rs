@@ -252,9 +252,8 @@ pub(super) fn approve_release(s: &State, hold: HoldId, by: PartyId, now: Time) -
     let Some(release) = &found.release else {
         return Err(Refusal::new(Code::NotProposed, hold, "is not proposed for release"));
     };
-    let (radius, came) = hold_radius(s, found);
-    let approvals =
-        Approvals { proposer: release.proposer, given: &release.approvals, since: None, came };
+    let (radius, since) = hold_radius(s, found);
+    let approvals = Approvals { proposer: release.proposer, given: &release.approvals, since };
     let complete = approvals.with(s, hold, by, &radius)?;
     let mut facts = vec![Event::ReleaseApproved { hold, radius }.into()];
     if complete {

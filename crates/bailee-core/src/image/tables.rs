@@ -188,7 +188,7 @@ rows! {
     Account { owner entity label law retention_days terminated holds }
     Asset {
         kind label accounts identifiers part_of parts copy_of lifecycle place bytes fate snapshots
-        snapshot holds clearance grown joined bound
+        snapshot holds clearance grown joined came bound
     }
     Leap { before entry to watched told }
     Snapshot {
