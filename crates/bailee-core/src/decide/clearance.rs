@@ -60,7 +60,7 @@ pub(super) fn reserve(
     }
     may_go(s, (disposition, found), asset, now, None)?;
     check_approvals(s, disposition, found)?;
-    check_canary(found, asset)?;
+    check_canary(s, found, asset)?;
     check_rate(s, asset, now)?;
     subject::check(s, found.kind, asset, &subject)?;
     let clearance = s.clearances.next();
@@ -164,11 +164,17 @@ fn check_notices(
     Ok(())
 }
 
+/// It went under another proposal, which says nothing of how this one goes.
+const FIRST_IS_GONE: &str = "cancel the proposal (`bailee disposition cancel`), and propose what \
+                             is left of it anew: its first asset is gone already";
+
 /// The first asset goes alone, and is verified, before any other.
-fn check_canary(found: &Disposition, asset: AssetId) -> Result<(), Refusal> {
+fn check_canary(s: &State, found: &Disposition, asset: AssetId) -> Result<(), Refusal> {
     match found.assets.first() {
         Some(first) if *first != asset && !found.done.contains(first) => {
-            Err(Refusal::new(Code::CanaryPending, *first, "goes first, alone"))
+            let refusal = Refusal::new(Code::CanaryPending, *first, "goes first, alone");
+            let here = s.assets.get(*first).is_some_and(|first| first.fate.is_here());
+            Err(if here { refusal } else { refusal.with_change(FIRST_IS_GONE) })
         }
         _ => Ok(()),
     }

@@ -283,9 +283,12 @@ pub(super) fn triage(
     }
     let another = |hold: &Hold| hold.bases.iter().skip(1).any(|basis| basis.ended.is_none());
     if triage == Triage::Refuse && another(find(&s.holds, found.hold)?) {
-        let text =
-            "has another basis than the demand; end that one first, or release with four eyes";
-        return Err(Refusal::new(Code::HoldInForce, found.hold, text));
+        let text = "has another basis than the demand";
+        let refusal = Refusal::new(Code::HoldInForce, found.hold, text);
+        return Err(refusal.with_change(
+            "end that basis first (`bailee hold end-basis`); or accept the demand, and release the \
+             hold with four eyes",
+        ));
     }
     let (status, matter) = match triage {
         Triage::Accept(matter) => (DemandStatus::Accepted, matter),

@@ -39,7 +39,14 @@ pub(super) fn check(
         Some(bound) if bound.normal() == hex => Ok(()),
         Some(_) => Err(Refusal::new(Code::WrongSubject, id, "is bound to another device")),
         _ if !is_there(kind, asset) => {
-            Err(Refusal::new(Code::NoSubject, id, "is not bound to a device"))
+            let refusal = Refusal::new(Code::NoSubject, id, "is not bound to a device");
+            Err(match kind {
+                DispositionKind::Sanitize => refusal.with_change(
+                    "bind it to its device (`bailee asset relabel`, with --device: a serial that \
+                     was typed is not enough), and approve again: it is another thing then",
+                ),
+                _ => refusal,
+            })
         }
         _ if names(kind, asset).any(|name| identifier_subject(&name) == *subject) => Ok(()),
         _ => {

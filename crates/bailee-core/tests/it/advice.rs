@@ -140,3 +140,40 @@ fn who_was_erased_is_not_called_destroyed() {
         assert!(refusal.change.starts_with("register the person anew"), "{refusal}");
     }
 }
+
+#[test]
+fn a_demand_with_another_reason_is_refused_once_that_is_ended() {
+    let mut house = House::new();
+    house.server(1);
+    let (demand, hold) = house.demand(letter("Rita Requester", "keep srv-0001"));
+    let instrument = "letter".to_owned();
+    house.yes(STAFF, Action::AddBasis { hold, instrument, reason: because() });
+    let triage = bailee_core::Triage::Refuse;
+    let refuse = Action::DecideDemand { demand, triage, reason: because() };
+    let refused = no(&mut house, COUNSEL, refuse.clone());
+    assert_eq!(refused.code, Code::HoldInForce);
+    assert!(refused.change.contains("end that basis first"), "{refused}");
+    house.yes(STAFF, Action::EndBasis { hold, basis: 1, reason: because() });
+    house.yes(COUNSEL, refuse);
+}
+
+#[test]
+fn what_is_left_of_a_proposal_whose_first_asset_is_gone_is_proposed_anew() {
+    let mut house = House::new();
+    let assets = [house.server(1), house.server(2)];
+    house.end_accounts();
+    house.days(15);
+    let [alone, both] =
+        [&assets[..1], &assets[..]].map(|assets| house.ready(DispositionKind::Sanitize, assets));
+    house.days(15);
+    let clearance = house.begin(alone, assets[0], 1);
+    house.finish(clearance);
+    let reserve = house.reserve_action(both, assets[1], 2);
+    let refused = house.try_run(By::System, reserve).unwrap_err();
+    assert_eq!(refused.code, Code::CanaryPending);
+    assert!(refused.change.contains("propose what is left of it anew"), "{refused}");
+    house.yes(STAFF, Action::CancelDisposition { disposition: both, reason: because() });
+    let left = house.ready(DispositionKind::Sanitize, &assets[1..]);
+    house.days(15);
+    house.begin(left, assets[1], 2);
+}
