@@ -123,8 +123,7 @@ pub fn holds(state: &State, asset: AssetId) -> BTreeMap<HoldId, AssetId> {
         for identifier in &asset.identifiers {
             // Also for an asset whose identifier another one has by now: the copies of the first
             // are still what was asked for.
-            let normal = identifier.normal();
-            for hold in state.wanted.get(normal.as_str()).into_iter().flatten() {
+            for hold in state.wanting(&identifier.normal()) {
                 found.entry(*hold).or_insert(id);
             }
         }
@@ -143,7 +142,7 @@ pub(crate) fn of_all(state: &State, assets: &[AssetId]) -> (BTreeSet<PartyId>, B
             continue;
         }
         for identifier in &asset.identifiers {
-            holds.extend(state.wanted.get(identifier.normal().as_str()).into_iter().flatten());
+            holds.extend(state.wanting(&identifier.normal()));
         }
     }
     let accounts = accounts.into_iter().filter_map(|id: AccountId| state.accounts.get(id));

@@ -42,11 +42,7 @@ fn widens(s: &State, hold: HoldId, more: &Scope) -> bool {
 /// True if the hold wants the asset by an identifier it has.
 fn wants(s: &State, hold: HoldId, asset: AssetId) -> bool {
     let has = s.assets.get(asset).map_or(&[][..], |found| &found.identifiers[..]);
-    has.iter().any(|i| wanting(s, i).contains(&hold))
-}
-
-fn wanting<'a>(s: &'a State, identifier: &Identifier) -> &'a [HoldId] {
-    s.wanted.get(identifier.normal().as_str()).map_or(&[][..], Vec::as_slice)
+    has.iter().any(|i| s.wanting(&i.normal()).contains(&hold))
 }
 
 /// Holds that want one of the identifiers, and did not mean the asset.
@@ -54,7 +50,7 @@ fn named(s: &State, asset: AssetId, identifiers: &[Identifier]) -> BTreeSet<Hold
     if s.wanted.is_empty() {
         return BTreeSet::new();
     }
-    let all = identifiers.iter().flat_map(|identifier| wanting(s, identifier)).copied();
+    let all = identifiers.iter().flat_map(|i| s.wanting(&i.normal())).copied();
     let new = |id: &HoldId| {
         let found = s.holds.get(*id).filter(|found| found.in_force());
         found.is_some_and(|found| !found.scope.assets.contains(&asset)) && !wants(s, *id, asset)

@@ -139,6 +139,11 @@ impl State {
         quiet.map(|quiet| self.next_due().map_or(quiet, |due| due.min(quiet)))
     }
 
+    /// Holds that want whatever has this identifier, in its comparison form.
+    pub(crate) fn wanting(&self, form: &str) -> &[HoldId] {
+        self.wanted.get(form).map_or(&[], Vec::as_slice)
+    }
+
     /// The party with that address; the first registered, if one person has several logins.
     pub fn party_at(&self, address: &str) -> Option<PartyId> {
         self.addresses.get(address.trim().to_lowercase().as_str())?.first().copied()

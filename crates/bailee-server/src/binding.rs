@@ -83,19 +83,24 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn a_device_is_named_by_itself_once_each_and_by_nothing_that_identifies_nothing() {
+    /// A block device that says these names.
+    fn saying(serial: &str, wwn: &str) -> Identity {
         let text = |value: &str| Some(value.to_owned());
-        let identity = Identity {
+        Identity {
             kind: Kind::Block,
             size: 1 << 20,
             model: text("M"),
-            serial: text("WD-WX 42"),
-            wwn: text("wd-wx42"),
+            serial: text(serial),
+            wwn: text(wwn),
             uuid: text("-0"),
             backing: None,
             attachment: None,
-        };
+        }
+    }
+
+    #[test]
+    fn a_device_is_named_by_itself_once_each_and_by_nothing_that_identifies_nothing() {
+        let identity = saying("WD-WX 42", "wd-wx42");
         let whole = to_hex(&identity.digest());
         let serial = identity.serial.clone();
         let binding = Binding { identity, serial, media: vec!["5a".repeat(32)] };
@@ -111,17 +116,7 @@ mod tests {
 
     #[test]
     fn a_device_that_says_its_name_in_two_spellings_has_it_once() {
-        let text = |value: &str| Some(value.to_owned());
-        let identity = Identity {
-            kind: Kind::Block,
-            size: 1 << 20,
-            model: None,
-            serial: text("5000c500a1b2c3d4"),
-            wwn: text("naa.5000C500A1B2C3D4"),
-            uuid: None,
-            backing: None,
-            attachment: None,
-        };
+        let identity = saying("5000c500a1b2c3d4", "naa.5000C500A1B2C3D4");
         let serial = identity.serial.clone();
         let binding = Binding { identity, serial, media: vec![] };
         assert_eq!(media(&binding)[1..], ["5000c500a1b2c3d4"]);

@@ -78,8 +78,9 @@ pub(super) fn receive(s: &State, new: &NewDemand, now: Time) -> Decision {
 /// way there, or has no reason left but this one.
 fn received_before(s: &State, new: &NewDemand, letter: &Letter, now: Time) -> Option<DemandId> {
     let letters = s.letters.get(&new.exhibits.first()?.digest)?;
+    let filed = letter.filed();
     // Older versions filed no more than its words.
-    let filed = [&letter.words, &letter.filed()].map(Clone::clone);
+    let is_filed = |words: &String| *words == filed || *words == letter.words;
     let (instrument, unknown) = instrument(s, new.instrument.as_deref()).ok()?;
     let same = |id: &DemandId| {
         let Some(demand) = s.demands.get(*id) else { return false };
@@ -92,7 +93,7 @@ fn received_before(s: &State, new: &NewDemand, letter: &Letter, now: Time) -> Op
                 (ground || basis.instrument == demand.instrument) && basis.stands(s.sure(now))
             });
         let in_part = |flag: &Flag| matches!(flag, Flag::Damaged | Flag::AttachmentUnread);
-        let read_alike = demand.papers.as_ref().is_some_and(|papers| filed.contains(&papers.words))
+        let read_alike = demand.papers.as_ref().is_some_and(|papers| is_filed(&papers.words))
             && demand.flags.iter().any(in_part) == (new.damaged || new.unread);
         let alike = is_sender(s, demand.from, &new.from)
             && demand.instrument == instrument.code

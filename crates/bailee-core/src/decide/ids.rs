@@ -26,7 +26,7 @@ const BEHIND: usize = 512;
 #[derive(Default)]
 pub(super) struct Ids {
     /// Kind and number of each.
-    pub(super) found: BTreeSet<(&'static str, u32)>,
+    found: BTreeSet<(&'static str, u32)>,
     /// True if there may be more.
     pub(super) cut: bool,
     read: usize,

@@ -83,8 +83,7 @@ pub(super) fn arriving(s: &State, new: &NewAsset, mut holds: BTreeSet<HoldId>) -
     let accounts = new.accounts.iter().filter_map(|id| s.accounts.get(*id));
     holds.extend(accounts.flat_map(|account| &account.holds));
     holds.extend(new.copy_of.iter().flat_map(|source| coverage::holds(s, *source).into_keys()));
-    let wanted = |i: &Identifier| s.wanted.get(i.normal().as_str());
-    holds.extend(new.identifiers.iter().filter_map(wanted).flatten());
+    holds.extend(new.identifiers.iter().flat_map(|i| s.wanting(&i.normal())));
     holds
 }
 
@@ -95,10 +94,11 @@ fn wanting<'a>(s: &State, names: impl Iterator<Item = &'a str>) -> BTreeSet<Hold
         return found;
     }
     for name in names {
-        let holds = s.wanted.get(normal(name).as_str());
         // A label that is too short to be found in letters is not found here either.
-        let holds = holds.filter(|_| matching::phrase(name).is_some()).into_iter().flatten();
-        found.extend(holds.filter(|id| s.holds.get(**id).is_some_and(Hold::in_force)));
+        if matching::is_found(name) {
+            let holds = s.wanting(&normal(name)).iter().copied();
+            found.extend(holds.filter(|id| s.holds.get(*id).is_some_and(Hold::in_force)));
+        }
     }
     found
 }

@@ -261,8 +261,7 @@ pub(super) fn relabel_asset(
     let mut facts = vec![Fact::of(event)];
     let Meant { facts: meant, mut holds } = late::matched(s, asset, label, identifiers);
     facts.extend(meant);
-    let wanted = |i: &Identifier| s.wanted.get(i.normal().as_str());
-    holds.extend(identifiers.iter().filter_map(wanted).flatten());
+    holds.extend(identifiers.iter().flat_map(|i| s.wanting(&i.normal())));
     let found = find(&s.assets, asset)?;
     let device = |i: &Identifier| i.kind == IdentifierKind::Identity;
     let new = |i: &Identifier| !found.identifiers.iter().any(|has| has.normal() == i.normal());

@@ -33,7 +33,7 @@ impl Letter {
     /// What it is filed under, so that it means what comes to be called so: its words, and the
     /// names in its ranges one by one.
     pub(super) fn filed(&self) -> String {
-        [&*self.words, &self.ranges.spelt].concat()
+        [&*self.words, &self.ranges.written_out].concat()
     }
 
     /// Whether there may be more in it than was read.
@@ -79,11 +79,10 @@ pub(super) fn read_scope(
     scope
 }
 
-/// Freezes the accounts of everything named, and those of the sender.
+/// Freezes the accounts of everything named, and those of the sender, by whichever login.
 fn widen_to_accounts(s: &State, scope: &mut Scope, from: PartyId) {
     let named = scope.assets.iter().flat_map(|asset| coverage::accounts(s, *asset).into_keys());
-    let own = s.accounts.iter().filter(|(_, account)| account.owner == from).map(|(id, _)| id);
-    let accounts = named.chain(own).collect();
+    let accounts = named.chain(owner::accounts(s, from)).collect();
     scope.widen(&Scope { accounts, ..Scope::default() });
 }
 
@@ -145,8 +144,8 @@ fn understood(s: &State, asked: &Scope) -> (Scope, Form) {
     let (ranges, ids) = (Ranges::read(s, values()), Ids::read(values()));
     scope.widen(&ranges.scope);
     scope.widen(&answer::things(s, &ids));
-    let spelt = ranges.names().map(normal);
-    identifiers.extend(spelt.filter(|form| form.len() >= matching::SHORTEST_LABEL));
+    let names = ranges.names().map(normal);
+    identifiers.extend(names.filter(|form| form.len() >= matching::SHORTEST_LABEL));
     scope.widen(&Scope { identifiers, ..Scope::default() });
     let certain = !ranges.uncertain && !ids.cut;
     (scope, if certain { Form::Certain } else { Form::Uncertain })

@@ -5,7 +5,7 @@
 //! in digits; the second may leave out what it shares with the first (`srv-0412 to 0420`), but a
 //! bare year is none (`srv-12 until 2027`), and a hyphen is part of a name (`srv-12-3`) unless it
 //! leads upwards and nothing is called so. Labels and identifiers are meant, of what is here and,
-//! by a letter in force, of what comes to be called so (`spelt`); ids of ours are read in
+//! by a letter in force, of what comes to be called so (`written_out`); ids of ours are read in
 //! `decide/ids.rs`. Whatever a stranger writes, in however many texts, and however much is here, at
 //! most [`MOST`] names are looked up; what was not makes the letter uncertain, too.
 //!
@@ -25,10 +25,11 @@ use crate::state::{Named, State};
 
 /// Most names that are looked up for one letter.
 const MOST: usize = 65_536;
-/// Most numbers of a range whose names are spelt out for what comes later, and most bytes of them.
+/// Most numbers of a range whose names are written out for what comes later.
 const LONGEST_RANGE: u64 = 1_000;
-const SPELT: usize = LONGEST_LETTER;
-/// What stands before each name that is spelt out: no phrase goes from one to the next.
+/// Most bytes that are written out.
+const MOST_WRITTEN: usize = LONGEST_LETTER;
+/// What stands before each name that is written out: no phrase goes from one to the next.
 const APART: &str = "  ";
 
 /// What the ranges and lists of a letter mean.
@@ -39,7 +40,7 @@ pub(crate) struct Ranges {
     /// True if a range of something that is here is among them, or more than are looked up.
     pub(crate) uncertain: bool,
     /// All names one by one, as words.
-    pub(crate) spelt: String,
+    pub(crate) written_out: String,
 }
 
 impl Ranges {
@@ -54,7 +55,7 @@ impl Ranges {
 
     /// All names one by one.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
-        self.spelt.split(APART).filter(|name| !name.is_empty())
+        self.written_out.split(APART).filter(|name| !name.is_empty())
     }
 }
 
@@ -86,7 +87,7 @@ impl Reader<'_> {
             let all =
                 |items: &[Item<'_>]| items.iter().map(Item::span).fold(0, u64::saturating_add);
             if let Some((stem, items)) = meant.iter().max_by_key(|(_, items)| all(items)) {
-                self.spell(stem, items);
+                self.write_out(stem, items);
             }
         }
     }
@@ -164,14 +165,14 @@ impl Reader<'_> {
     }
 
     /// Writes the names out.
-    fn spell(&mut self, stem: &Stem<'_>, items: &[Item<'_>]) {
-        let spelt = &mut self.ranges.spelt;
+    fn write_out(&mut self, stem: &Stem<'_>, items: &[Item<'_>]) {
+        let out = &mut self.ranges.written_out;
         for item in items.iter().filter(|item| item.span() < LONGEST_RANGE) {
             item.each(|number| {
-                if spelt.len() + stem.label.len() + number.len() >= SPELT {
+                if out.len() + stem.label.len() + number.len() >= MOST_WRITTEN {
                     return false;
                 }
-                spelt.extend([APART, &stem.label, number]);
+                out.extend([APART, &stem.label, number]);
                 true
             });
         }

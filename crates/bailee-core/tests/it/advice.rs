@@ -142,22 +142,6 @@ fn who_was_erased_is_not_called_destroyed() {
 }
 
 #[test]
-fn a_demand_with_another_reason_is_refused_once_that_is_ended() {
-    let mut house = House::new();
-    house.server(1);
-    let (demand, hold) = house.demand(letter("Rita Requester", "keep srv-0001"));
-    let instrument = "letter".to_owned();
-    house.yes(STAFF, Action::AddBasis { hold, instrument, reason: because() });
-    let triage = bailee_core::Triage::Refuse;
-    let refuse = Action::DecideDemand { demand, triage, reason: because() };
-    let refused = no(&mut house, COUNSEL, refuse.clone());
-    assert_eq!(refused.code, Code::HoldInForce);
-    assert!(refused.change.contains("end that basis first"), "{refused}");
-    house.yes(STAFF, Action::EndBasis { hold, basis: 1, reason: because() });
-    house.yes(COUNSEL, refuse);
-}
-
-#[test]
 fn what_is_left_of_a_proposal_whose_first_asset_is_gone_is_proposed_anew() {
     let mut house = House::new();
     let assets = [house.server(1), house.server(2)];

@@ -3,8 +3,8 @@
 use bailee_core::asset::{Identifier, IdentifierKind};
 use bailee_core::demand::{Flag, Medium, Scope};
 use bailee_core::id::*;
-use bailee_core::party::Who;
-use bailee_core::{Action, Code, DutyKind, Event, NewAsset, NewDemand, Reason, Time, Triage};
+use bailee_core::party::{Role, Who};
+use bailee_core::{Action, By, Code, DutyKind, Event, NewAsset, NewDemand, Reason, Time, Triage};
 
 use crate::house::*;
 
@@ -255,7 +255,9 @@ fn a_refused_demand_does_not_thaw_what_another_basis_of_its_hold_holds() {
     let instrument = "us-2703f".to_owned();
     house.yes(STAFF, Action::AddBasis { hold, instrument, reason: because() });
     let refuse = || Action::DecideDemand { demand, triage: Triage::Refuse, reason: because() };
-    assert_eq!(house.no(COUNSEL, refuse()), Code::HoldInForce);
+    let refused = house.try_run(By::Party(COUNSEL), refuse()).unwrap_err();
+    assert_eq!(refused.code, Code::HoldInForce);
+    assert!(refused.change.contains("end that basis first"), "{refused}");
     house.yes(STAFF, Action::EndBasis { hold, basis: 1, reason: because() });
     house.yes(COUNSEL, refuse());
 }
@@ -349,4 +351,13 @@ fn why_a_medium_was_corrected_goes_with_the_details_of_the_sender() {
     let Event::DetailsErased { papers, .. } = &records[0].fact.event else { panic!("{records:?}") };
     assert!(papers.contains(&position), "{papers:?}");
     assert_eq!(house.state.demands.get(demand).unwrap().medium, Medium::Post);
+}
+
+#[test]
+fn what_an_owner_cannot_be_read_to_mean_is_all_of_theirs_by_whichever_login() {
+    let mut house = House::new();
+    let (who, roles) = (who("Other Otto"), vec![Role::Requester]);
+    house.yes(STAFF, Action::RegisterParty { who, roles, same_person_as: Some(OWNER) });
+    let (_, hold) = house.demand(letter("Other Otto", "Please keep all that I have there."));
+    assert_eq!(house.state.holds.get(hold).unwrap().scope.accounts, [MEGA]);
 }

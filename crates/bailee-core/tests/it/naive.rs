@@ -501,8 +501,9 @@ impl Naive {
                 };
                 first(&self.addresses).or_else(|| first(&self.former))
             });
+            let human = |login: u32| self.logins[login as usize - 1].human;
             for (n, account) in self.accounts.iter().enumerate() {
-                if Some(account.owner) == sender {
+                if sender.map(human) == Some(human(account.owner)) {
                     hold.accounts.insert(n as u32 + 1);
                 }
             }
